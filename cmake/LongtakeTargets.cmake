@@ -1,0 +1,62 @@
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+# The few shapes of target this project has. Sources are listed by hand in each folder.
+include(GoogleTest)
+
+# longtake_library(name SOURCES a.cc ... PUBLIC libs ... PRIVATE libs ...)
+function(longtake_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  if(arg_SOURCES)
+    add_library(${name} STATIC ${arg_SOURCES})
+    target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  else()
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${name} INTERFACE ${arg_PUBLIC})
+  endif()
+endfunction()
+
+# longtake_program(name SOURCES a.cc ... LIBS libs ...): lands in <build>/bin.
+function(longtake_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+# longtake_test(name SOURCES a_test.cc ... LIBS libs ... [LABELS unit]): one GoogleTest program, one
+# ctest entry per program. Tests find fixtures through the environment variable LONGTAKE_SOURCE_DIR.
+function(longtake_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES
+    TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+    ENVIRONMENT "LONGTAKE_SOURCE_DIR=${PROJECT_SOURCE_DIR};LONGTAKE_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
+endfunction()
+
+# longtake_fuzz(name SOURCES x_fuzz.cc LIBS libs ...): with LONGTAKE_FUZZ a libFuzzer program; always a
+# test that replays tests/fuzz/corpus/<name> through the same entry point.
+function(longtake_fuzz name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  if(LONGTAKE_FUZZ)
+    add_executable(${name}_fuzz ${arg_SOURCES})
+    target_link_libraries(${name}_fuzz PRIVATE ${arg_LIBS} -fsanitize=fuzzer)
+    set_target_properties(${name}_fuzz PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+  endif()
+  if(LONGTAKE_TESTS)
+    add_executable(${name}_corpus_test ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cc)
+    target_link_libraries(${name}_corpus_test PRIVATE ${arg_LIBS})
+    add_test(NAME ${name}_corpus_test
+      COMMAND ${name}_corpus_test ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(${name}_corpus_test PROPERTIES TIMEOUT 300 LABELS "unit;fuzz")
+  endif()
+endfunction()
