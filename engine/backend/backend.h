@@ -1,0 +1,206 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The op list: everything a model asks of a device. Models are written against this interface only;
+// engine/backend/cpu implements it, a CUDA twin can.
+//
+// All activations are fp32, row-major. Weights are fp32 or bf16, [out, in]. Every output element is
+// one chain of fused multiply-adds in index order of the summed dimension, so its bits do not depend
+// on how many rows are computed together, on the number of threads or on the instruction set.
+// Rows of several sessions are therefore simply stacked: one Linear call serves a whole sweep, each
+// weight panel is widened once and used by all rows.
+//
+// Pointers are borrowed for the call. Shapes are the caller's promise (LT_CHECK, not Status): they
+// were validated when the model or the session was created. One thread calls at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/dtype.h"
+#include "base/status_macros.h"
+#include "base/worker_pool.h"
+
+namespace longtake {
+
+enum class Activation { kNone, kGeluTanh, kSilu };
+
+// A matrix of a slab or of the resident section, [out_features, in_features], kF32 or kBf16.
+struct Weight {
+  const void* data = nullptr;
+  DType dtype = DType::kF32;
+  int64_t out_features = 0;
+  int64_t in_features = 0;
+};
+
+// out[r, o] = activation(sum_i in[r, i] weight[o, i] + bias[o])
+struct LinearArgs {
+  const float* in = nullptr;  // [rows, in_features]
+  int64_t rows = 0;
+  Weight weight;
+  const float* bias = nullptr;  // [out_features] or null
+  Activation activation = Activation::kNone;
+  float* out = nullptr;  // [rows, out_features]
+};
+
+// Consecutive keys with their values. A key plan becomes a list of these.
+struct KeySegment {
+  const void* k = nullptr;  // [rows, heads * head_dim], unrotated when rotary is given
+  const void* v = nullptr;  // [rows, heads * head_dim]
+  DType dtype = DType::kF32;  // kF32 or kBf16
+  int64_t rows = 0;
+  const float* rotary = nullptr;  // [rows, head_dim] as cos,sin per pair; null leaves k as it is
+};
+
+// out = softmax(scale * q k^T + bias) v over all segments in order, per head. Never materialises
+// rows x keys beyond a tile.
+struct AttentionArgs {
+  const float* q = nullptr;  // [rows, heads * head_dim], already rotated
+  int64_t rows = 0;
+  int64_t heads = 0;
+  int64_t head_dim = 0;
+  std::span<const KeySegment> keys;
+  float scale = 1.0f;
+  const float* bias = nullptr;  // [heads, rows, keys] or null (UMT5 relative positions)
+  // Added to the logit of the very last key: ln(n) lets one key stand for n equal ones
+  // (spec 7.1 item 6).
+  float last_key_bias = 0.0f;
+  float* out = nullptr;  // [rows, heads * head_dim]
+};
+
+// x = LN(x) without affine, then * (1 + scale) + shift; scale and shift are per group of rows
+// (a latent frame), [rows / group_rows, width] with the given stride between groups.
+struct LayerNormModulateArgs {
+  const float* in = nullptr;  // [rows, width]
+  int64_t rows = 0;
+  int64_t width = 0;
+  float eps = 1e-6f;
+  const float* shift = nullptr;
+  const float* scale = nullptr;
+  int64_t group_rows = 1;
+  int64_t group_stride = 0;
+  float* out = nullptr;  // may be in
+};
+
+// x = LN(x) * gain + bias.
+struct LayerNormArgs {
+  const float* in = nullptr;  // [rows, width]
+  int64_t rows = 0;
+  int64_t width = 0;
+  float eps = 1e-6f;
+  const float* gain = nullptr;  // [width]
+  const float* bias = nullptr;  // [width]
+  float* out = nullptr;         // may be in
+};
+
+// x = x / sqrt(mean(x^2) + eps) * gain over the whole row (spec 2 step 4, spec 5.1).
+struct RmsNormArgs {
+  const float* in = nullptr;  // [rows, width]
+  int64_t rows = 0;
+  int64_t width = 0;
+  float eps = 1e-6f;
+  const float* gain = nullptr;  // [width]
+  float* out = nullptr;         // may be in
+};
+
+// Rotates adjacent channel pairs in place, the same table for every head (spec 2, 3-D RoPE).
+struct RotaryArgs {
+  float* x = nullptr;  // [rows, heads * head_dim]
+  int64_t rows = 0;
+  int64_t heads = 0;
+  int64_t head_dim = 0;
+  const float* table = nullptr;  // [rows, head_dim] as cos,sin per pair
+};
+
+// x += y * gate, gate per group of rows; a null gate is 1.
+struct GatedAddArgs {
+  float* x = nullptr;        // [rows, width]
+  const float* y = nullptr;  // [rows, width]
+  int64_t rows = 0;
+  int64_t width = 0;
+  const float* gate = nullptr;  // [rows / group_rows, width] with stride group_stride
+  int64_t group_rows = 1;
+  int64_t group_stride = 0;
+};
+
+// A convolution's weights, repacked once for the kernel. Frames are channels-last [h, w, c].
+class ConvWeights {
+ public:
+  virtual ~ConvWeights() = default;
+};
+
+struct ConvShape {
+  int64_t out_channels = 0;
+  int64_t in_channels = 0;
+  int64_t taps_t = 1;  // temporal kernel
+  int64_t taps_h = 1;
+  int64_t taps_w = 1;
+};
+
+// A stack of 2-D convolutions over consecutive input frames, summed: one output frame from taps_t
+// input frames. A null frame is zeros and costs nothing (spec 6.1: causal padding in time).
+struct ConvFrame {
+  std::span<const float* const> in;  // taps_t frames, oldest first, each [in_h, in_w, in_channels]
+  float* out = nullptr;              // [out_h, out_w, out_channels]
+};
+
+struct ConvArgs {
+  const ConvWeights* weights = nullptr;
+  std::span<const ConvFrame> frames;
+  int64_t in_h = 0;
+  int64_t in_w = 0;
+  int64_t stride = 1;    // in space
+  int64_t pad_top = 0;   // zeros; out_h = (in_h + pad_top + pad_bottom - taps_h) / stride + 1
+  int64_t pad_left = 0;
+  int64_t pad_bottom = 0;
+  int64_t pad_right = 0;
+  bool upsample = false;  // read the input through a nearest 2x upsampling (spec 6.1 Up2d)
+  // out += instead of out =; how the skip connection of a residual block joins.
+  bool accumulate = false;
+};
+
+// y = silu?(x / max(|x|_2, 1e-12) * sqrt(width) * gamma) per voxel (spec 6.1).
+struct ChannelNormArgs {
+  const float* in = nullptr;  // [rows, width]
+  int64_t rows = 0;
+  int64_t width = 0;
+  const float* gamma = nullptr;  // [width]
+  bool silu = false;
+  float* out = nullptr;  // may be in
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // The numerics profile, part of every session: what may change bits, by name.
+  virtual std::string_view numerics_profile() const = 0;
+  // The instruction set in use, for people: "x86-64-v4".
+  virtual std::string_view instruction_set() const = 0;
+
+  virtual void Linear(const LinearArgs& args) = 0;
+  // All items share the workers; each is computed as if it were alone.
+  virtual void Attention(std::span<const AttentionArgs> items) = 0;
+  virtual void LayerNormModulate(const LayerNormModulateArgs& args) = 0;
+  virtual void LayerNorm(const LayerNormArgs& args) = 0;
+  virtual void RmsNorm(const RmsNormArgs& args) = 0;
+  virtual void Rotary(const RotaryArgs& args) = 0;
+  virtual void GatedAdd(const GatedAddArgs& args) = 0;
+  // x[i] *= y[i]
+  virtual void Multiply(float* x, const float* y, int64_t count) = 0;
+  virtual void Silu(float* x, int64_t count) = 0;
+
+  // weights: [out_channels, in_channels, t, h, w] as published, kF32 or kBf16; bias [out_channels].
+  virtual std::unique_ptr<ConvWeights> PackConv(const ConvShape& shape, const void* weights,
+                                                DType dtype, const float* bias) = 0;
+  virtual void Conv(const ConvArgs& args) = 0;
+  virtual void ChannelNorm(const ChannelNormArgs& args) = 0;
+};
+
+// The CPU backend on the given workers, which must outlive it. FailedPrecondition when the processor
+// lacks AVX2 and FMA (x86-64-v3). instruction_set_max caps the choice for tests: "x86-64-v3", "" = best.
+absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(WorkerPool& workers,
+                                                          std::string_view instruction_set_max = "");
+
+}  // namespace longtake

@@ -1,0 +1,157 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/kv/kv_memory.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
+
+namespace longtake {
+namespace {
+
+uint64_t PagesPerSide(const KvLayout& layout, uint64_t page_bytes) {
+  const uint64_t rows_per_page = page_bytes / layout.row_bytes();
+  return CeilDiv(static_cast<uint64_t>(layout.layers * layout.rows), rows_per_page);
+}
+
+void StoreRow(const float* row, int64_t width, DType dtype, std::byte* out) {
+  if (dtype == DType::kF32) {
+    std::memcpy(out, row, static_cast<size_t>(width) * sizeof(float));
+    return;
+  }
+  auto* half = reinterpret_cast<uint16_t*>(out);
+  for (int64_t i = 0; i < width; ++i) half[i] = FloatToBf16(row[i]);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KvPool>> KvPool::Create(uint64_t bytes_max, uint64_t page_bytes) {
+  if (page_bytes == 0 || bytes_max < page_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("kv pool of ", bytes_max, " bytes holds no page of ", page_bytes, " bytes"));
+  }
+  auto pool = std::unique_ptr<KvPool>(new KvPool);
+  pool->page_bytes_ = page_bytes;
+  pool->page_count_ = bytes_max / page_bytes;
+  LT_ASSIGN_OR_RETURN(pool->memory_, AlignedBuffer::Allocate(pool->page_count_ * page_bytes));
+  MutexLock lock(pool->mutex_);
+  for (uint64_t i = pool->page_count_; i > 0; --i) {
+    pool->free_.push_back(static_cast<uint32_t>(i - 1));
+  }
+  return pool;
+}
+
+uint64_t KvPool::free_page_count() const {
+  MutexLock lock(mutex_);
+  return page_count_ - reserved_;
+}
+
+absl::StatusOr<uint64_t> KvPool::PagesPerFrame(const KvLayout& layout) const {
+  if (layout.row_bytes() == 0 || layout.row_bytes() > page_bytes_) {
+    return absl::InvalidArgumentError(absl::StrCat("a K/V row of ", layout.row_bytes(),
+                                                   " bytes does not fit a page of ", page_bytes_));
+  }
+  return 2 * PagesPerSide(layout, page_bytes_);
+}
+
+absl::Status KvPool::Reserve(uint64_t count) {
+  MutexLock lock(mutex_);
+  if (count > page_count_ - reserved_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the session needs ", count * page_bytes_, " bytes of K/V memory, ",
+                     (page_count_ - reserved_) * page_bytes_, " of ", page_count_ * page_bytes_,
+                     " are free"));
+  }
+  reserved_ += count;
+  return absl::OkStatus();
+}
+
+void KvPool::Unreserve(uint64_t count) {
+  MutexLock lock(mutex_);
+  LT_CHECK(count <= reserved_);
+  reserved_ -= count;
+}
+
+std::vector<uint32_t> KvPool::Take(uint64_t count) {
+  MutexLock lock(mutex_);
+  LT_CHECK(count <= free_.size());
+  std::vector<uint32_t> pages(free_.end() - static_cast<ptrdiff_t>(count), free_.end());
+  free_.resize(free_.size() - count);
+  return pages;
+}
+
+void KvPool::Give(const std::vector<uint32_t>& pages) {
+  MutexLock lock(mutex_);
+  free_.insert(free_.end(), pages.begin(), pages.end());
+}
+
+KvFrame KvFrame::Allocate(KvPool& pool, const KvLayout& layout) {
+  KvFrame frame;
+  const uint64_t count = PagesPerSide(layout, pool.page_bytes());
+  frame.layout_ = layout;
+  frame.k_pages_ = pool.Take(count);
+  frame.v_pages_ = pool.Take(count);
+  frame.pool_ = &pool;
+  return frame;
+}
+
+KvFrame::KvFrame(KvFrame&& other) noexcept { *this = std::move(other); }
+
+KvFrame& KvFrame::operator=(KvFrame&& other) noexcept {
+  if (this == &other) return *this;
+  Release();
+  pool_ = std::exchange(other.pool_, nullptr);
+  layout_ = other.layout_;
+  k_pages_ = std::exchange(other.k_pages_, {});
+  v_pages_ = std::exchange(other.v_pages_, {});
+  return *this;
+}
+
+KvFrame::~KvFrame() { Release(); }
+
+void KvFrame::Release() {
+  if (pool_ == nullptr) return;
+  pool_->Give(k_pages_);
+  pool_->Give(v_pages_);
+  pool_ = nullptr;
+}
+
+int64_t KvFrame::rows_per_page() const {
+  return static_cast<int64_t>(pool_->page_bytes() / layout_.row_bytes());
+}
+
+void KvFrame::Write(int64_t layer, const float* k, const float* v) {
+  LT_CHECK(!empty() && layer >= 0 && layer < layout_.layers);
+  const int64_t per_page = rows_per_page();
+  for (int64_t row = 0; row < layout_.rows; ++row) {
+    const int64_t slot = layer * layout_.rows + row;
+    const auto page = static_cast<size_t>(slot / per_page);
+    const uint64_t offset = static_cast<uint64_t>(slot % per_page) * layout_.row_bytes();
+    StoreRow(k + row * layout_.width, layout_.width, layout_.dtype,
+             pool_->page(k_pages_[page]) + offset);
+    StoreRow(v + row * layout_.width, layout_.width, layout_.dtype,
+             pool_->page(v_pages_[page]) + offset);
+  }
+}
+
+void KvFrame::AppendSegments(int64_t layer, const float* rotary, int64_t rotary_stride,
+                             std::vector<KeySegment>* out) const {
+  LT_CHECK(!empty() && layer >= 0 && layer < layout_.layers);
+  const int64_t per_page = rows_per_page();
+  for (int64_t row = 0; row < layout_.rows;) {
+    const int64_t slot = layer * layout_.rows + row;
+    const int64_t count = std::min(layout_.rows - row, per_page - slot % per_page);
+    const auto page = static_cast<size_t>(slot / per_page);
+    const uint64_t offset = static_cast<uint64_t>(slot % per_page) * layout_.row_bytes();
+    out->push_back({.k = pool_->page(k_pages_[page]) + offset,
+                    .v = pool_->page(v_pages_[page]) + offset,
+                    .dtype = layout_.dtype,
+                    .rows = count,
+                    .rotary = rotary == nullptr ? nullptr : rotary + row * rotary_stride});
+    row += count;
+  }
+}
+
+}  // namespace longtake

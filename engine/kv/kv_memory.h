@@ -1,0 +1,103 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// KV memory: the keys (unrotated) and values of a session's latent frames, in fixed pages out of one
+// pool per stage (docs/design.md, engine). A frame's rows of all layers lie one after another, K and
+// V apart, so that a page is shared by layers and little is wasted; a row never straddles a page.
+//
+// Rows are rounded once, when the clean pass writes them. The pool's memory is taken at start and
+// never grows: a session is admitted only if its frames fit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/dtype.h"
+#include "base/mutex.h"
+#include "base/status_macros.h"
+#include "engine/backend/backend.h"
+
+namespace longtake {
+
+// What one latent frame of K/V looks like for a model at a size.
+struct KvLayout {
+  int64_t layers = 0;
+  int64_t rows = 0;   // tokens of one latent frame, per layer
+  int64_t width = 0;  // heads * head_dim
+  DType dtype = DType::kBf16;
+
+  uint64_t row_bytes() const { return static_cast<uint64_t>(width) * DTypeBytes(dtype); }
+};
+
+// Fixed pool of equal pages. Any thread; a page's contents belong to who allocated it.
+class KvPool {
+ public:
+  static constexpr uint64_t kPageBytesDefault = 64 << 10;
+
+  // Takes bytes_max rounded down to whole pages; at least one page.
+  static absl::StatusOr<std::unique_ptr<KvPool>> Create(uint64_t bytes_max,
+                                                        uint64_t page_bytes = kPageBytesDefault);
+
+  uint64_t page_bytes() const { return page_bytes_; }
+  uint64_t page_count() const { return page_count_; }
+  uint64_t free_page_count() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Pages for one frame, K and V together. InvalidArgument when a row exceeds a page.
+  absl::StatusOr<uint64_t> PagesPerFrame(const KvLayout& layout) const;
+
+  // Sets count pages aside for a session, so that its frames can never fail to be allocated halfway.
+  // ResourceExhausted names what is free.
+  absl::Status Reserve(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Unreserve(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  friend class KvFrame;
+  KvPool() = default;
+  std::vector<uint32_t> Take(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Give(const std::vector<uint32_t>& pages) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::byte* page(uint32_t index) { return memory_.data() + index * page_bytes_; }
+
+  AlignedBuffer memory_;
+  uint64_t page_bytes_ = 0;
+  uint64_t page_count_ = 0;
+  mutable Mutex mutex_;
+  std::vector<uint32_t> free_ ABSL_GUARDED_BY(mutex_);
+  uint64_t reserved_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// K and V of one latent frame, all layers. Owns its pages and gives them back. Movable value; the
+// pool must outlive it. One thread at a time.
+class KvFrame {
+ public:
+  KvFrame() = default;
+  // Takes pages out of the caller's reservation (KvPool::Reserve must have set them aside).
+  static KvFrame Allocate(KvPool& pool, const KvLayout& layout);
+  KvFrame(KvFrame&& other) noexcept;
+  KvFrame& operator=(KvFrame&& other) noexcept;
+  KvFrame(const KvFrame&) = delete;
+  KvFrame& operator=(const KvFrame&) = delete;
+  ~KvFrame();
+
+  bool empty() const { return pool_ == nullptr; }
+  const KvLayout& layout() const { return layout_; }
+
+  // Rounds and stores the rows of one layer: k and v are [layout.rows, layout.width] fp32.
+  void Write(int64_t layer, const float* k, const float* v);
+
+  // Appends the layer's rows as segments, in row order. rotary is the frame's table
+  // [layout.rows, head_dim], or null; row_rotary_stride is head_dim.
+  void AppendSegments(int64_t layer, const float* rotary, int64_t rotary_stride,
+                      std::vector<KeySegment>* out) const;
+
+ private:
+  int64_t rows_per_page() const;
+  void Release();
+
+  KvPool* pool_ = nullptr;
+  KvLayout layout_;
+  std::vector<uint32_t> k_pages_;
+  std::vector<uint32_t> v_pages_;
+};
+
+}  // namespace longtake
