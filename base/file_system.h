@@ -1,0 +1,89 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Files behind an interface, so that every fault a disk can show (short transfer, EIO, EAGAIN, a
+// file cut short, a full disk) can be injected in a test.
+//
+// Errors: NOT_FOUND, PERMISSION_DENIED, ALREADY_EXISTS, RESOURCE_EXHAUSTED (disk or descriptors
+// full), DATA_LOSS (the file ends before the bytes asked for), UNAVAILABLE (I/O error), otherwise
+// FAILED_PRECONDITION; the message names the path. Offsets and sizes are in bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status_macros.h"
+
+namespace longtake {
+
+// A consecutive run of this many EINTR/EAGAIN without one byte of progress is an error.
+constexpr int kTransientRetriesMax = 64;
+
+// An open file. Positional calls are safe from several threads at once; the bytes of a write that
+// races with a read of the same range are unspecified.
+class File {
+ public:
+  virtual ~File() = default;
+
+  virtual const std::string& path() const = 0;
+  // One attempt, as the system call answers: bytes transferred (fewer than asked is normal; 0 from
+  // a read means the end of the file), or a negated errno. Callers other than a block reader want
+  // ReadAt and WriteAt.
+  virtual int64_t ReadSome(uint64_t offset, std::span<std::byte> out) = 0;
+  virtual int64_t WriteSome(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // Data and metadata reach the device. After a failed Sync the file's contents are unknown.
+  virtual absl::Status Sync() = 0;
+  virtual absl::StatusOr<uint64_t> Size() = 0;
+  // The descriptor for io_uring, or -1 when this file must be read through the calls above.
+  virtual int fd() const { return -1; }
+
+  // All of it or an error; EINTR, EAGAIN and short transfers are continued here.
+  absl::Status ReadAt(uint64_t offset, std::span<std::byte> out);
+  absl::Status WriteAt(uint64_t offset, std::span<const std::byte> bytes);
+};
+
+// kDirect bypasses the page cache (O_DIRECT): offset, size and memory must be multiples of the
+// device's block, 4 KiB serves all. FAILED_PRECONDITION when the file system has no such mode.
+enum class ReadMode { kBuffered, kDirect };
+
+// Safe from any thread. The caller keeps a file system alive while its files are open.
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  virtual absl::StatusOr<std::unique_ptr<File>> OpenRead(const std::string& path,
+                                                         ReadMode mode) = 0;
+  // A new empty file, readable and writable; an old one of that name is emptied.
+  virtual absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) = 0;
+  virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  virtual absl::Status Remove(const std::string& path) = 0;
+  // Makes renames, creations and removals in a directory durable.
+  virtual absl::Status SyncDir(const std::string& directory) = 0;
+  // Creates the directory and its missing parents; one that exists is fine.
+  virtual absl::Status MakeDir(const std::string& directory) = 0;
+  // Names of the entries, sorted, without "." and "..".
+  virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;
+  virtual absl::StatusOr<uint64_t> Size(const std::string& path) = 0;
+  // Bytes an unprivileged process may still write on the file system that holds the path.
+  virtual absl::StatusOr<uint64_t> FreeSpace(const std::string& path) = 0;
+};
+
+// The real one; lives as long as the process.
+FileSystem& PosixFileSystem();
+
+// "directory/name".
+std::string JoinPath(const std::string& directory, const std::string& name);
+// The directory part of a path, "." when it has none.
+std::string DirName(const std::string& path);
+
+// The whole file as text; larger than bytes_max is INVALID_ARGUMENT, before anything is allocated.
+absl::StatusOr<std::string> ReadTextFile(FileSystem& files, const std::string& path,
+                                         uint64_t bytes_max);
+// Temporary file, sync, rename, sync of the directory: after a crash the old or the new contents.
+absl::Status WriteFileAtomically(FileSystem& files, const std::string& path,
+                                 std::span<const std::byte> bytes);
+
+}  // namespace longtake

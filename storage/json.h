@@ -1,0 +1,22 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// JSON from files we did not write: one parse that refuses what the library would let pass (a key
+// twice in one object, nesting beyond any real file) and never throws.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/status_macros.h"
+
+namespace longtake {
+
+using Json = nlohmann::json;  // keys sorted, so that dump() is deterministic
+
+constexpr int kJsonDepthMax = 32;
+
+// INVALID_ARGUMENT naming what (a path) and, for a duplicate, the key. Pure, any thread.
+absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& what);
+
+}  // namespace longtake

@@ -1,0 +1,90 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// One pack file, opened and checked: its table, its resident section, and rows of its big
+// embeddings. Layers go through LayerStream. No byte leaves here that did not match its checksum; a
+// chunk that differs is read once more, then the answer is DATA_LOSS naming pack and chunk. I/O
+// errors are UNAVAILABLE; a file that is no pack, or whose both headers are damaged, is
+// INVALID_ARGUMENT.
+//
+// Immutable after Open; safe from several threads.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/checksum.h"
+#include "base/file_system.h"
+#include "base/status_macros.h"
+#include "storage/pack_format.h"
+
+namespace longtake {
+
+// The tensors that stay in memory; owns them.
+class ResidentSection {
+ public:
+  // NOT_FOUND naming the tensor. The view lives as long as the section.
+  absl::StatusOr<TensorView> Find(const std::string& name) const;
+  uint64_t bytes() const { return buffer_.size(); }
+
+ private:
+  friend class PackReader;
+  std::string pack_path_;
+  AlignedBuffer buffer_;
+  std::map<std::string, TensorInfo> tensors_;
+};
+
+class PackReader {
+ public:
+  // The file system must outlive the reader.
+  static absl::StatusOr<std::unique_ptr<PackReader>> Open(FileSystem& files,
+                                                          const std::string& path);
+
+  const std::string& path() const { return path_; }
+  FileSystem& file_system() const { return files_; }
+  const PackHeader& header() const { return header_; }  // header().copy: which of the two was valid
+  const std::string& component() const { return table_.component; }
+  const std::string& config() const { return table_.config; }  // JSON text
+  const PartInfo& resident() const { return table_.resident; }
+  const std::vector<RowTableInfo>& row_tables() const { return table_.row_tables; }
+  size_t layer_count() const { return table_.layers.size(); }
+  const LayerInfo& layer(size_t index) const { return table_.layers[index]; }
+  // The table as it stands in the file; deterministic.
+  const std::string& table_text() const { return table_text_; }
+
+  // Bytes that LoadResident will allocate: resident().bytes.
+  absl::StatusOr<ResidentSection> LoadResident() const;
+
+  // Rows of a row table, concatenated in the order asked into out (rows.size() * row bytes). Chunks
+  // are read once each, through one chunk of scratch. OUT_OF_RANGE names the row, NOT_FOUND the
+  // table.
+  absl::Status ReadRows(const std::string& table, std::span<const int64_t> rows,
+                        std::span<std::byte> out) const;
+  absl::StatusOr<const RowTableInfo*> FindRowTable(const std::string& table) const;
+
+  // CRC32C of a chunk, counted from the start of the payload.
+  uint32_t chunk_crc(uint64_t chunk) const { return chunk_crcs_[chunk]; }
+  // Reads and verifies a run of whole chunks of the payload.
+  absl::Status ReadChunks(uint64_t first_chunk, std::span<std::byte> out) const;
+
+  // Feeds what identifies this pack: layout, table (which holds all part hashes), chunk checksums.
+  void AddToDigest(Sha256& digest) const;
+
+ private:
+  PackReader(FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
+  absl::Status Load(uint32_t copy, uint64_t file_bytes);
+
+  FileSystem& files_;
+  std::string path_;
+  std::unique_ptr<File> file_;
+  PackHeader header_;
+  PackTable table_;
+  std::string table_text_;
+  std::vector<uint32_t> chunk_crcs_;
+};
+
+}  // namespace longtake
