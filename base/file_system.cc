@@ -1,0 +1,248 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "base/file_system.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "base/checked.h"
+#include "base/fd.h"
+
+namespace longtake {
+namespace {
+
+// Linux transfers at most this much at once; asking for more only hides a short count.
+constexpr size_t kTransferBytesMax = 1u << 30;
+
+absl::Status ErrnoError(int error, const std::string& what) {
+  const std::string message = what + ": " + std::generic_category().message(error);
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::NotFoundError(message);
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return absl::PermissionDeniedError(message);
+    case EEXIST:
+      return absl::AlreadyExistsError(message);
+    case ENOSPC:
+    case EDQUOT:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+      return absl::ResourceExhaustedError(message);
+    case EIO:
+    case EAGAIN:
+    case EINTR:
+    case ENXIO:
+    case ENODEV:
+      return absl::UnavailableError(message);
+    default:
+      return absl::FailedPreconditionError(message);
+  }
+}
+
+bool IsTransient(int64_t result) { return result == -EINTR || result == -EAGAIN; }
+
+class PosixFile final : public File {
+ public:
+  PosixFile(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  const std::string& path() const override { return path_; }
+  int fd() const override { return fd_.get(); }
+
+  int64_t ReadSome(uint64_t offset, std::span<std::byte> out) override {
+    const size_t bytes = std::min(out.size(), kTransferBytesMax);
+    const ssize_t done = ::pread(fd_.get(), out.data(), bytes, static_cast<off_t>(offset));
+    return done < 0 ? -errno : done;
+  }
+
+  int64_t WriteSome(uint64_t offset, std::span<const std::byte> bytes) override {
+    const size_t count = std::min(bytes.size(), kTransferBytesMax);
+    const ssize_t done = ::pwrite(fd_.get(), bytes.data(), count, static_cast<off_t>(offset));
+    return done < 0 ? -errno : done;
+  }
+
+  absl::Status Sync() override {
+    if (::fsync(fd_.get()) != 0) return ErrnoError(errno, "sync " + path_);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<uint64_t> Size() override {
+    struct stat info{};
+    if (::fstat(fd_.get(), &info) != 0) return ErrnoError(errno, "size of " + path_);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+ private:
+  Fd fd_;
+  std::string path_;
+};
+
+class PosixFileSystemImpl final : public FileSystem {
+ public:
+  absl::StatusOr<std::unique_ptr<File>> OpenRead(const std::string& path, ReadMode mode) override {
+    int flags = O_RDONLY | O_CLOEXEC;
+    if (mode == ReadMode::kDirect) flags |= O_DIRECT;
+    return OpenWith(path, flags, "open ");
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
+    return OpenWith(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, "create ");
+  }
+
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    if (::rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+    return ErrnoError(errno, "rename " + from + " to " + to);
+  }
+
+  absl::Status Remove(const std::string& path) override {
+    if (::unlink(path.c_str()) == 0) return absl::OkStatus();
+    return ErrnoError(errno, "remove " + path);
+  }
+
+  absl::Status SyncDir(const std::string& directory) override {
+    const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.valid()) return ErrnoError(errno, "open directory " + directory);
+    if (::fsync(fd.get()) != 0) return ErrnoError(errno, "sync directory " + directory);
+    return absl::OkStatus();
+  }
+
+  absl::Status MakeDir(const std::string& directory) override {
+    std::error_code error;
+    std::filesystem::create_directories(directory, error);
+    if (error) return ErrnoError(error.value(), "make directory " + directory);
+    if (!std::filesystem::is_directory(directory, error)) {
+      return absl::AlreadyExistsError(directory + " is not a directory");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
+    std::error_code error;
+    std::vector<std::string> names;
+    std::filesystem::directory_iterator entry(directory, error);
+    const std::filesystem::directory_iterator end;
+    while (!error && entry != end) {
+      names.push_back(entry->path().filename().string());
+      entry.increment(error);
+    }
+    if (error) return ErrnoError(error.value(), "list " + directory);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  absl::StatusOr<uint64_t> Size(const std::string& path) override {
+    struct stat info{};
+    if (::stat(path.c_str(), &info) != 0) return ErrnoError(errno, "size of " + path);
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+  absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override {
+    struct statvfs info{};
+    if (::statvfs(path.c_str(), &info) != 0) return ErrnoError(errno, "free space of " + path);
+    return CheckedMul(info.f_bavail, info.f_frsize).value_or(UINT64_MAX);
+  }
+
+ private:
+  static absl::StatusOr<std::unique_ptr<File>> OpenWith(const std::string& path, int flags,
+                                                        const std::string& verb) {
+    Fd fd(::open(path.c_str(), flags, 0644));
+    if (!fd.valid()) return ErrnoError(errno, verb + path);
+    struct stat info{};
+    if (::fstat(fd.get(), &info) != 0) return ErrnoError(errno, verb + path);
+    if (S_ISDIR(info.st_mode)) return absl::FailedPreconditionError(path + " is a directory");
+    return std::make_unique<PosixFile>(std::move(fd), path);
+  }
+};
+
+}  // namespace
+
+absl::Status File::ReadAt(uint64_t offset, std::span<std::byte> out) {
+  int transient_count = 0;
+  while (!out.empty()) {
+    const int64_t done = ReadSome(offset, out);
+    if (done > 0) {
+      offset += static_cast<uint64_t>(done);
+      out = out.subspan(static_cast<size_t>(done));
+      transient_count = 0;
+    } else if (done == 0) {
+      return absl::DataLossError(path() + " ends at byte " + std::to_string(offset) + ", " +
+                                 std::to_string(out.size()) + " bytes early");
+    } else if (!IsTransient(done) || ++transient_count > kTransientRetriesMax) {
+      return ErrnoError(static_cast<int>(-done),
+                        "read " + path() + " at byte " + std::to_string(offset));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status File::WriteAt(uint64_t offset, std::span<const std::byte> bytes) {
+  int transient_count = 0;
+  while (!bytes.empty()) {
+    const int64_t done = WriteSome(offset, bytes);
+    if (done > 0) {
+      offset += static_cast<uint64_t>(done);
+      bytes = bytes.subspan(static_cast<size_t>(done));
+      transient_count = 0;
+    } else if ((done != 0 && !IsTransient(done)) || ++transient_count > kTransientRetriesMax) {
+      return ErrnoError(done == 0 ? EIO : static_cast<int>(-done),
+                        "write " + path() + " at byte " + std::to_string(offset));
+    }
+  }
+  return absl::OkStatus();
+}
+
+FileSystem& PosixFileSystem() {
+  static PosixFileSystemImpl files;
+  return files;
+}
+
+std::string JoinPath(const std::string& directory, const std::string& name) {
+  if (directory.empty()) return name;
+  return directory.back() == '/' ? directory + name : directory + "/" + name;
+}
+
+std::string DirName(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+absl::StatusOr<std::string> ReadTextFile(FileSystem& files, const std::string& path,
+                                         uint64_t bytes_max) {
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.OpenRead(path, ReadMode::kBuffered));
+  LT_ASSIGN_OR_RETURN(const uint64_t bytes, file->Size());
+  if (bytes > bytes_max) {
+    return absl::InvalidArgumentError(path + ": " + std::to_string(bytes) + " bytes, at most " +
+                                      std::to_string(bytes_max) + " expected");
+  }
+  std::string text(bytes, '\0');
+  LT_RETURN_IF_ERROR(file->ReadAt(0, std::as_writable_bytes(std::span(text))));
+  return text;
+}
+
+absl::Status WriteFileAtomically(FileSystem& files, const std::string& path,
+                                 std::span<const std::byte> bytes) {
+  const std::string temporary = path + ".tmp";
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Create(temporary));
+  absl::Status status = file->WriteAt(0, bytes);
+  if (status.ok()) status = file->Sync();
+  file.reset();
+  if (status.ok()) status = files.Rename(temporary, path);
+  if (!status.ok()) {
+    files.Remove(temporary).IgnoreError();
+    return status;
+  }
+  return files.SyncDir(DirName(path));
+}
+
+}  // namespace longtake
