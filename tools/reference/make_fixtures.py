@@ -40,7 +40,13 @@ def text():
     umt5.f9()
 
 
-ALL = dict(weights=f0, wan=wan, vae=vae, text=text)
+def causal():
+    import causal_fixtures
+
+    causal_fixtures.f5()
+
+
+ALL = dict(weights=f0, wan=wan, vae=vae, text=text, causal=causal)
 
 if __name__ == "__main__":
     os.makedirs(library.FIXTURES, exist_ok=True)
