@@ -40,10 +40,12 @@ def versions():
 
 
 def save(name, tensors, **metadata):
-    """Writes fixtures/<name>.safetensors. Floating tensors become float32, integers int32;
-    a leading batch of one is the caller's to remove. metadata values are stored as JSON."""
+    """Writes fixtures/<name>.safetensors. Floating tensors become float32, integers int32, bytes
+    stay; a leading batch of one is the caller's to remove. metadata values are stored as JSON."""
+
     def narrow(t):
-        return t.to(torch.float32 if t.is_floating_point() else torch.int32).contiguous()
+        kind = torch.float32 if t.is_floating_point() else torch.int32
+        return t.to(torch.uint8 if t.dtype == torch.uint8 else kind).contiguous()
 
     path = os.path.join(FIXTURES, name + ".safetensors")
     metadata["versions"] = versions()

@@ -46,7 +46,13 @@ def causal():
     causal_fixtures.f5()
 
 
-ALL = dict(weights=f0, wan=wan, vae=vae, text=text, causal=causal)
+def pipeline():
+    import pipeline
+
+    pipeline.f13()
+
+
+ALL = dict(weights=f0, wan=wan, vae=vae, text=text, causal=causal, pipeline=pipeline)
 
 if __name__ == "__main__":
     os.makedirs(library.FIXTURES, exist_ok=True)
