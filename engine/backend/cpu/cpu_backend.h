@@ -1,0 +1,56 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The op list on the processor. Each op has a file here that checks shapes and cuts the op into
+// tasks for the worker pool; the arithmetic is in kernels/. One thread calls at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/worker_pool.h"
+#include "engine/backend/backend.h"
+#include "engine/backend/cpu/kernel_table.h"
+
+namespace longtake {
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(WorkerPool& workers, const KernelTable& kernels);
+
+  std::string_view numerics_profile() const override { return "cpu-fma-chain-v1"; }
+  std::string_view instruction_set() const override { return kernels_.instruction_set; }
+
+  void Linear(const LinearArgs& args) override;
+  void Attention(std::span<const AttentionArgs> items) override;
+  void LayerNormModulate(const LayerNormModulateArgs& args) override;
+  void LayerNorm(const LayerNormArgs& args) override;
+  void RmsNorm(const RmsNormArgs& args) override;
+  void Rotary(const RotaryArgs& args) override;
+  void GatedAdd(const GatedAddArgs& args) override;
+  void Multiply(float* x, const float* y, int64_t count) override;
+  void Silu(float* x, int64_t count) override;
+
+  std::unique_ptr<ConvWeights> PackConv(const ConvShape& shape, const void* weights, DType dtype,
+                                        const float* bias) override;
+  void Conv(const ConvArgs& args) override;
+  void ChannelNorm(const ChannelNormArgs& args) override;
+
+ private:
+  // At least count floats for this worker, 64-byte aligned, contents undefined. Grows on first use;
+  // called between ParallelFor calls or by the worker itself.
+  float* Scratch(int worker, int64_t count);
+
+  // Calls tile(begin, count) for consecutive ranges of rows, in parallel, each of a useful size.
+  void ParallelRows(int64_t rows, int64_t row_elements,
+                    const std::function<void(int64_t begin, int64_t count)>& tile);
+
+  WorkerPool& workers_;
+  const KernelTable& kernels_;
+  std::vector<AlignedBuffer> scratch_;  // one per worker
+};
+
+}  // namespace longtake

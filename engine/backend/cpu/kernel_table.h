@@ -1,0 +1,37 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The kernels of one instruction set. Each kernel is a plain function over plain structs, compiled
+// once per instruction set from one source in kernels/; all give the same bits whichever is chosen.
+// A kernel computes one task on one thread; the files of engine/backend/cpu cut an op into tasks.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/backend/cpu/kernels/attention.h"
+#include "engine/backend/cpu/kernels/elementwise.h"
+#include "engine/backend/cpu/kernels/linear.h"
+#include "engine/backend/cpu/kernels/row_norm.h"
+
+namespace longtake {
+
+struct KernelTable {
+  const char* instruction_set = nullptr;  // "x86-64-v3"
+
+  void (*linear)(const LinearTask& task) = nullptr;
+  void (*attention)(const AttentionTask& task) = nullptr;
+  void (*layer_norm)(const LayerNormTask& task) = nullptr;
+  void (*rms_norm)(const RmsNormTask& task) = nullptr;
+  void (*rotary)(const RotaryTask& task) = nullptr;
+  void (*gated_add)(const GatedAddTask& task) = nullptr;
+  void (*multiply)(float* x, const float* y, int64_t count) = nullptr;
+  void (*silu)(float* x, int64_t count) = nullptr;
+};
+
+namespace isa_v3 {
+const KernelTable& Kernels();
+}
+namespace isa_v4 {
+const KernelTable& Kernels();
+}
+
+}  // namespace longtake

@@ -1,0 +1,21 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The kernels of this compilation's instruction set, one per source file of this folder.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/backend/cpu/kernel_table.h"
+
+namespace longtake::LONGTAKE_ISA {
+
+void LinearKernel(const LinearTask& task);
+void AttentionKernel(const AttentionTask& task);
+void LayerNormKernel(const LayerNormTask& task);
+void RmsNormKernel(const RmsNormTask& task);
+void RotaryKernel(const RotaryTask& task);
+void GatedAddKernel(const GatedAddTask& task);
+void MultiplyKernel(float* x, const float* y, int64_t count);
+void SiluKernel(float* x, int64_t count);
+
+}  // namespace longtake::LONGTAKE_ISA

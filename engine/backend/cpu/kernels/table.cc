@@ -1,0 +1,19 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/backend/cpu/kernels/kernels.h"
+
+namespace longtake::LONGTAKE_ISA {
+
+const KernelTable& Kernels() {
+  static constexpr KernelTable kTable = {
+      .instruction_set = LONGTAKE_ISA_NAME,
+      .layer_norm = LayerNormKernel,
+      .rms_norm = RmsNormKernel,
+      .rotary = RotaryKernel,
+      .gated_add = GatedAddKernel,
+      .multiply = MultiplyKernel,
+      .silu = SiluKernel,
+  };
+  return kTable;
+}
+
+}  // namespace longtake::LONGTAKE_ISA
