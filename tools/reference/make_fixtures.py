@@ -52,7 +52,13 @@ def pipeline():
     pipeline.f13()
 
 
-ALL = dict(weights=f0, wan=wan, vae=vae, text=text, causal=causal, pipeline=pipeline)
+def tokenizers():
+    import tokenizers_fixture
+
+    tokenizers_fixture.f10()
+
+
+ALL = dict(weights=f0, wan=wan, vae=vae, text=text, causal=causal, pipeline=pipeline, tokenizers=tokenizers)
 
 if __name__ == "__main__":
     os.makedirs(library.FIXTURES, exist_ok=True)
