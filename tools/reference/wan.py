@@ -1,6 +1,7 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """F1, F2, F3: the transformer without a cache (diffusers WanTransformer3DModel, float64)."""
 
+import causal
 import library
 import torch
 import weights
@@ -47,6 +48,17 @@ def record(module, into, name):
     return module.register_forward_hook(lambda _m, _i, output: into.__setitem__(name, output[0]))
 
 
+def check(name, config, seed, latent, t, text, flow):
+    """Holds our own float64 reference against the library."""
+    frames = latent.shape[1]
+    ours, _ = causal.Transformer(config, seed).forward(
+        latent.double(), t.expand(frames), text.double(), list(range(frames))
+    )
+    error = library.relative_error(ours, flow)
+    print(f"{name}: causal.py against diffusers: {error:.1e}")
+    assert error < 1e-12
+
+
 def f1():
     model = make(CONFIG, SEED)
     latent = weights.normal(SEED, "input.latent", 16, 3, 8, 8)
@@ -66,6 +78,7 @@ def f1():
     patches = out["patch_embedding"]
     out["patch_embedding"] = patches.flatten(1).T  # [tokens, d], as the blocks see them
     out["E"] = out["E"].unflatten(0, (6, -1))
+    check("f1", CONFIG, SEED, latent, out["t"], text, out["flow"])
     library.save("f1", out, transformer=CONFIG, weight_seed=SEED)
 
 
@@ -88,6 +101,7 @@ def f2():
     library_module.dispatch_attention_fn = spy
     out["flow"] = run(model, latent, out["t"], text)
     library_module.dispatch_attention_fn = dispatch
+    check("f2", config, SEED + 1, latent, out["t"], text, out["flow"])
     library.save("f2", out, transformer=config, weight_seed=SEED + 1)
 
 
@@ -97,6 +111,7 @@ def f3():
     text = text_states(SEED + 2, CONFIG["text_dim"])
     t = torch.tensor([1000.0, 937.5, 0.0])  # per frame
     flow = run(model, latent, t.repeat_interleave(16)[None], text)  # 16 tokens per frame
+    check("f3", CONFIG, SEED, latent, t, text, flow)
     library.save("f3", dict(latent=latent, t=t, text=text, flow=flow), transformer=CONFIG, weight_seed=SEED)
 
 
