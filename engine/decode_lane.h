@@ -1,0 +1,79 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The decode lane: latents -> pixels -> outbox, beside the sweeps, in the order the chunks settled.
+// One thread, which splits its work over the shared workers.
+//
+// Bounded: the engine leaves a session out of the plan while its chunks in flight would not fit its
+// outbox, so the queue never holds more than the outboxes could.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "engine/model/wan_vae_decoder.h"
+#include "engine/session.h"
+
+namespace longtake {
+
+// What decoding keeps of a session between chunks. Only the decode lane's thread touches it; the
+// counter may be read anywhere.
+struct DecodeState {
+  VaeCache cache;
+  int64_t next_frame = 0;  // pixel frame number
+  Hash128 chain;
+  std::atomic<int64_t> chunks_in_flight{0};
+};
+
+struct DecodeJob {
+  std::shared_ptr<Session> session;
+  std::shared_ptr<DecodeState> state;
+  int64_t chunk = 0;
+  int64_t latent_frames = 0;
+  std::vector<float> latents;  // [channels, latent_frames, height / 8, width / 8]
+  bool last = false;           // the session ends after it
+};
+
+class DecodeLane {
+ public:
+  // on_done is called without locks after each chunk, so that the engine can plan again. Decoder and
+  // clock must outlive the lane.
+  DecodeLane(WanVaeDecoder& decoder, Clock& clock, std::function<void()> on_done);
+  ~DecodeLane();
+
+  void Start();
+  // Drops what waits, finishes the chunk in work, joins.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Put(DecodeJob job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // One job on the caller's thread; false when none waits. Only for tests without Start.
+  bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  struct Stats {
+    uint64_t chunks = 0;
+    uint64_t frames = 0;
+    double seconds = 0.0;
+    double pixels_per_second = 0.0;  // of the latest chunk; 0 before the first
+    uint64_t backlog_chunks = 0;
+  };
+  Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  void Run();
+  void Decode(DecodeJob& job);
+
+  WanVaeDecoder& decoder_;
+  Clock& clock_;
+  const std::function<void()> on_done_;
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::deque<DecodeJob> jobs_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  Stats stats_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace longtake

@@ -1,0 +1,238 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/checked.h"
+
+namespace longtake {
+namespace {
+
+// Latent frames to pixel frames: the first is one, every later one four (spec 3.1).
+int64_t ChunkCount(int64_t frame_count, int64_t chunk_frames) {
+  if (frame_count == 0) return 0;
+  return (frame_count + 3 + 4 * chunk_frames - 1) / (4 * chunk_frames);
+}
+
+std::string RandomId() {
+  std::random_device device;
+  return absl::StrFormat("%08x%08x", device(), device());
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
+                                                       const EngineOptions& options, Clock& clock) {
+  auto engine = std::unique_ptr<Engine>(new Engine(model, options, clock));
+  LT_ASSIGN_OR_RETURN(engine->kv_pool_, KvPool::Create(options.kv_bytes_max));
+  return engine;
+}
+
+Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
+    : model_(model), options_(options), clock_(clock) {
+  decode_lane_ =
+      std::make_unique<DecodeLane>(model.decoder(), clock, [this] { stage_->Wake(); });
+  stage_ = std::make_unique<Stage>(model, *decode_lane_, clock,
+                                   [this](const std::string& id) { Forget(id); });
+}
+
+Engine::~Engine() { Stop(); }
+
+void Engine::Start() {
+  decode_lane_->Start();
+  stage_->Start();
+}
+
+void Engine::Stop() {
+  {
+    MutexLock lock(mutex_);
+    if (stopped_) return;
+    stopped_ = true;
+  }
+  for (const auto& session : Sessions()) {
+    session->Cancel(absl::UnavailableError("the server is shutting down"));
+  }
+  stage_->Stop();
+  decode_lane_->Stop();
+}
+
+bool Engine::Step() {
+  const bool swept = stage_->Step();
+  const bool decoded = decode_lane_->Step();
+  return swept || decoded;
+}
+
+RolloutSpec Engine::MakeRolloutSpec(const SessionSpec& resolved) const {
+  const Recipe& recipe = model_.recipe();
+  RolloutSpec spec;
+  spec.sampler = recipe.sampler;
+  spec.levels = NoiseLevels(recipe, resolved.steps);
+  spec.key_plan = *resolved.key_plan;
+  spec.chunk_frames = recipe.chunk_frames;
+  spec.context_noise = recipe.context_noise;
+  spec.guidance = *resolved.guidance;
+  spec.seed = resolved.seed;
+  spec.channels = model_.config().channels;
+  spec.latent_height = resolved.height / 8;
+  spec.latent_width = resolved.width / 8;
+  spec.chunk_count = ChunkCount(resolved.frame_count, recipe.chunk_frames);
+  spec.kv_layout = model_.kv_layout(resolved.width, resolved.height);
+  return spec;
+}
+
+absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const {
+  const auto width = static_cast<uint64_t>(resolved.width);
+  const auto height = static_cast<uint64_t>(resolved.height);
+  const auto chunk_frames = static_cast<uint64_t>(model_.recipe().chunk_frames);
+  LT_ASSIGN_OR_RETURN(const uint64_t chunk_bytes,
+                      CheckedProduct({width, height, 3, 4, chunk_frames}, "pixels of a chunk"));
+  const uint64_t outbox_bytes = std::max(options_.session.outbox_bytes_max, chunk_bytes);
+  const uint64_t cache_bytes =
+      VaeCacheBytes(model_.vae_config(), resolved.height / 8, resolved.width / 8);
+  LT_ASSIGN_OR_RETURN(const uint64_t text_bytes, model_.text_context_bytes_max());
+  const uint64_t latent_bytes = chunk_bytes / 48 * sizeof(float);
+  return outbox_bytes + cache_bytes + 2 * text_bytes + 6 * latent_bytes;
+}
+
+absl::Status Engine::CheckRoom(uint64_t bytes) const {
+  if (stopped_) return absl::UnavailableError("the server is shutting down");
+  if (sessions_.size() >= options_.sessions_max) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("all ", options_.sessions_max, " session places are taken"));
+  }
+  if (bytes > options_.session_bytes_max - std::min(session_bytes_, options_.session_bytes_max)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the session needs ", bytes, " bytes beside K/V, ",
+        options_.session_bytes_max - session_bytes_, " of ", options_.session_bytes_max, " are free"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const {
+  LT_ASSIGN_OR_RETURN(const SessionSpec resolved, Resolve(spec));
+  const RolloutSpec rollout = MakeRolloutSpec(resolved);
+  LT_ASSIGN_OR_RETURN(const uint64_t pages, Rollout::PagesNeeded(rollout, *kv_pool_));
+  LT_ASSIGN_OR_RETURN(const uint64_t session_bytes, SessionBytes(resolved));
+  SessionEstimate out;
+  out.kv_bytes = pages * kv_pool_->page_bytes();
+  out.memory_bytes = out.kv_bytes + session_bytes;
+  const double branches = rollout.guidance == 1.0 ? 1.0 : 2.0;
+  const auto passes = static_cast<double>(rollout.levels.size() + 1);
+  const int64_t frame_tokens = rollout.kv_layout.rows;
+  const double flops =
+      branches * model_.ForwardFlops(rollout.chunk_frames * frame_tokens,
+                                     rollout.key_plan.window_frames * frame_tokens);
+  const double rate = stage_->flops_per_second();
+  const double pixels = static_cast<double>(resolved.width * resolved.height * 4 * rollout.chunk_frames);
+  const double pixel_rate = decode_lane_->stats().pixels_per_second;
+  if (rate > 0 && pixel_rate > 0) {
+    // Decoding runs beside the sweeps but on the same cores.
+    out.seconds_per_chunk = passes * flops / rate + pixels / pixel_rate;
+    out.seconds_to_first_frame = out.seconds_per_chunk;
+    out.realtime_factor = static_cast<double>(4 * rollout.chunk_frames) / resolved.fps / out.seconds_per_chunk;
+  }
+  MutexLock lock(mutex_);
+  absl::Status room = CheckRoom(session_bytes);
+  if (room.ok() && pages > kv_pool_->free_page_count()) {
+    room = absl::ResourceExhaustedError(
+        absl::StrCat("the session needs ", out.kv_bytes, " bytes of K/V memory, ",
+                     kv_pool_->free_page_count() * kv_pool_->page_bytes(), " are free"));
+  }
+  out.fits_now = room.ok();
+  out.refusal = std::string(room.message());
+  return out;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec& spec,
+                                                               std::string id) {
+  LT_ASSIGN_OR_RETURN(SessionSpec resolved, Resolve(spec));
+  Arrival arrival;
+  arrival.prompt_ids.emplace_back();
+  LT_ASSIGN_OR_RETURN(arrival.prompt_ids[0], model_.Tokenize(resolved.prompt));
+  if (*resolved.guidance != 1.0) {
+    arrival.prompt_ids.emplace_back();
+    LT_ASSIGN_OR_RETURN(arrival.prompt_ids[1], model_.Tokenize(resolved.negative_prompt));
+  }
+  LT_ASSIGN_OR_RETURN(const uint64_t bytes, SessionBytes(resolved));
+  {
+    MutexLock lock(mutex_);
+    LT_RETURN_IF_ERROR(CheckRoom(bytes));
+    if (id.empty()) id = RandomId();
+    if (sessions_.contains(id)) {
+      return absl::AlreadyExistsError(absl::StrCat("session ", id, " exists"));
+    }
+    LT_ASSIGN_OR_RETURN(arrival.rollout, Rollout::Create(MakeRolloutSpec(resolved), *kv_pool_));
+    arrival.session = std::make_shared<Session>(id, std::move(resolved), options_.session, clock_,
+                                                [this] { stage_->Wake(); });
+    arrival.decode = std::make_shared<DecodeState>();
+    session_bytes_ += bytes;
+    sessions_[id] = {arrival.session, next_order_++, bytes};
+  }
+  std::shared_ptr<Session> session = arrival.session;
+  stage_->Add(std::move(arrival));
+  return session;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> Engine::FindSession(const std::string& id) const {
+  MutexLock lock(mutex_);
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return absl::NotFoundError(absl::StrCat("no session ", id));
+  return found->second.session;
+}
+
+std::vector<std::shared_ptr<Session>> Engine::Sessions() const {
+  std::vector<const Entry*> entries;
+  MutexLock lock(mutex_);
+  for (const auto& [id, entry] : sessions_) entries.push_back(&entry);
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry* a, const Entry* b) { return a->order < b->order; });
+  std::vector<std::shared_ptr<Session>> out;
+  for (const Entry* entry : entries) out.push_back(entry->session);
+  return out;
+}
+
+absl::Status Engine::DeleteSession(const std::string& id) {
+  LT_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, FindSession(id));
+  session->Cancel(absl::CancelledError(absl::StrCat("session ", id, " was deleted")));
+  // The stage forgets the rest between two layers; for clients it is gone now.
+  Forget(id);
+  return absl::OkStatus();
+}
+
+void Engine::Forget(const std::string& id) {
+  MutexLock lock(mutex_);
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || !found->second.session->cancelled()) return;
+  session_bytes_ -= found->second.bytes;
+  sessions_.erase(found);
+}
+
+absl::StatusOr<uint64_t> Engine::Submit(Session& session, SessionEvent event) const {
+  std::vector<int32_t> ids;
+  if (event.kind == EventKind::kPrompt) {
+    SessionSpec spec = session.spec();
+    spec.prompt = event.prompt;
+    LT_RETURN_IF_ERROR(Resolve(spec));
+    LT_ASSIGN_OR_RETURN(ids, model_.Tokenize(event.prompt));
+  }
+  return session.Submit(std::move(event), std::move(ids));
+}
+
+EngineStats Engine::stats() const {
+  EngineStats stats = stage_->stats();
+  const DecodeLane::Stats decode = decode_lane_->stats();
+  stats.chunks = decode.chunks;
+  stats.frames = decode.frames;
+  stats.decode_seconds = decode.seconds;
+  stats.decode_backlog_chunks = decode.backlog_chunks;
+  stats.kv_bytes_max = kv_pool_->page_count() * kv_pool_->page_bytes();
+  stats.kv_bytes = stats.kv_bytes_max - kv_pool_->free_page_count() * kv_pool_->page_bytes();
+  return stats;
+}
+
+}  // namespace longtake

@@ -1,0 +1,46 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What the published layout does not say: how a checkpoint is meant to be rolled out. Read from
+// longtake.json beside the model, or one of the named recipes; copied into the pack and covered by
+// its digest (docs/formats.md).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "engine/key_plan.h"
+
+namespace longtake {
+
+enum class SamplerKind {
+  kFewStep,  // predict x0, draw fresh noise for the next level (spec 4.2)
+  kEuler,    // follow the flow (spec 4.4, Euler alternative)
+};
+
+struct Recipe {
+  std::string name;
+  int64_t chunk_frames = 3;  // latent frames
+  SamplerKind sampler = SamplerKind::kFewStep;
+  std::vector<double> steps;  // listed timesteps, 1000 = pure noise
+  bool warp_steps = true;     // replace k by the shifted table's entry 1000-k (spec 4.2)
+  double shift = 5.0;
+  KeyPlanSpec key_plan;
+  double context_noise = 0.0;  // timestep of the clean pass
+  double fps = 16.0;
+  double guidance = 1.0;  // 1 means no guidance and a single branch
+  int64_t width = 832;    // pixels, the default of a session
+  int64_t height = 480;
+  std::vector<std::string> example_prompts;
+};
+
+// Parses and validates; the error names the field. Unknown fields are errors.
+absl::StatusOr<Recipe> ParseRecipe(std::string_view json);
+
+// "self-forcing", "longlive", "rolling-sink": the recipes of the published causal checkpoints, as
+// the JSON that ParseRecipe reads. NotFound lists the known names.
+absl::StatusOr<std::string> NamedRecipeJson(std::string_view name);
+
+}  // namespace longtake

@@ -1,0 +1,102 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Engine::Resolve: the one place where what a client asks for is checked against the model.
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
+#include "engine/engine.h"
+
+namespace longtake {
+namespace {
+
+constexpr size_t kPromptFieldBytesMax = 16 << 10;
+constexpr int64_t kFrameCountMax = int64_t{1} << 40;
+
+absl::Status FieldError(const std::string& field, const std::string& why) {
+  return absl::InvalidArgumentError(field + ": " + why);
+}
+
+absl::Status CheckPrompt(const std::string& field, const std::string& prompt) {
+  if (prompt.size() > kPromptFieldBytesMax) {
+    return FieldError(field, absl::StrCat(prompt.size(), " bytes; the limit is ", kPromptFieldBytesMax));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSide(const std::string& field, int64_t pixels) {
+  if (pixels < 16 || pixels > 8192 || pixels % 16 != 0) {
+    return FieldError(field, absl::StrCat(pixels, " is not a multiple of 16 between 16 and 8192"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSteps(const std::vector<double>& steps) {
+  if (steps.size() > 1000) return FieldError("steps", "more than 1000");
+  double previous = std::nextafter(1000.0, 1001.0);
+  for (double step : steps) {
+    if (!(step > 0.0 && step < previous)) {
+      return FieldError("steps", "must fall strictly from at most 1000 and stay above 0");
+    }
+    previous = step;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLength(const SessionSpec& spec, const KeyPlanSpec& plan, int64_t chunk_frames) {
+  if (spec.frame_count < 0 || spec.frame_count > kFrameCountMax) {
+    return FieldError("frame_count", absl::StrCat(spec.frame_count, " is out of range"));
+  }
+  const int64_t limit = FrameLimit(plan);
+  if (limit == 0) return absl::OkStatus();
+  const int64_t frames_max = 4 * (limit / chunk_frames * chunk_frames) - 3;
+  if (spec.frame_count == 0 || spec.frame_count > frames_max) {
+    return FieldError("frame_count", absl::StrCat("key_plan ", std::string(KeyPlanKindName(plan.kind)),
+                                                  " ends after ", frames_max, " frames"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
+  const Recipe& recipe = model_.recipe();
+  SessionSpec out = spec;
+  LT_RETURN_IF_ERROR(CheckPrompt("prompt", out.prompt));
+  LT_RETURN_IF_ERROR(CheckPrompt("negative_prompt", out.negative_prompt));
+  out.guidance = out.guidance.value_or(recipe.guidance);
+  if (!(*out.guidance >= 0.0 && *out.guidance <= 50.0)) {
+    return FieldError("guidance", absl::StrCat(*out.guidance, " is outside [0, 50]"));
+  }
+  if (out.width == 0 && out.height == 0) {
+    out.width = recipe.width;
+    out.height = recipe.height;
+  }
+  LT_RETURN_IF_ERROR(CheckSide("width", out.width));
+  LT_RETURN_IF_ERROR(CheckSide("height", out.height));
+  if (out.fps == 0.0) out.fps = recipe.fps;
+  if (!(out.fps >= 1.0 && out.fps <= 240.0)) {
+    return FieldError("fps", absl::StrCat(out.fps, " is outside [1, 240]"));
+  }
+  LT_RETURN_IF_ERROR(CheckSteps(out.steps));
+  if (out.steps.empty()) out.steps = recipe.steps;
+  if (!out.key_plan.has_value()) out.key_plan = recipe.key_plan;
+  if (absl::Status status = ValidateKeyPlan(*out.key_plan, recipe.chunk_frames); !status.ok()) {
+    return FieldError("key_plan", std::string(status.message()));
+  }
+  LT_RETURN_IF_ERROR(CheckLength(out, *out.key_plan, recipe.chunk_frames));
+  if (out.ttl_nanos < 0) return FieldError("ttl", "is negative");
+  const KvLayout layout = model_.kv_layout(out.width, out.height);
+  const int64_t branches = *out.guidance == 1.0 ? 1 : 2;
+  const int64_t tokens = branches * recipe.chunk_frames * layout.rows;
+  if (tokens > model_.options().tokens_max) {
+    return FieldError("width", absl::StrCat("a chunk of ", out.width, "x", out.height, " is ", tokens,
+                                            " tokens; this server takes ",
+                                            model_.options().tokens_max, " a sweep"));
+  }
+  return out;
+}
+
+}  // namespace longtake

@@ -1,0 +1,107 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Plain values that cross between the server and the engine: what a session is asked to be, what a
+// client may ask of it later, and what it gives back. Validated once, in the server and in
+// Engine::CreateSession; nothing re-checks later.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/checksum.h"
+#include "base/status_macros.h"
+#include "engine/key_plan.h"
+
+namespace longtake {
+
+// What the client wants to be sent. The engine keeps it with the session and does nothing with it.
+enum class MediaKind { kFmp4, kRgb24 };
+
+struct SessionSpec {
+  std::string prompt;
+  std::string negative_prompt;      // used only with guidance other than 1
+  std::optional<double> guidance;   // empty: the recipe's
+  uint64_t seed = 0;
+  int64_t width = 0;                // pixels, multiples of 16; 0: the recipe's
+  int64_t height = 0;
+  double fps = 0.0;                 // frames per second of the media clock; 0: the recipe's
+  int64_t frame_count = 0;          // pixel frames; 0: endless
+  std::vector<double> steps;        // empty: the recipe's
+  std::optional<KeyPlanSpec> key_plan;
+  MediaKind media_kind = MediaKind::kFmp4;
+  int64_t ttl_nanos = 0;            // life without a client; 0: ends when the client goes
+};
+
+enum class SessionState {
+  kStarting,  // its prompt is being encoded
+  kRunning,
+  kPaused,   // by its client
+  kBlocked,  // its outbox is full: the reader is slow or away
+  kEnded,    // all frames made, or ended by its client; the outbox may still hold some
+  kFailed,
+};
+
+struct SessionInfo {
+  std::string id;
+  SessionSpec spec;  // with the defaults filled in
+  SessionState state = SessionState::kStarting;
+  absl::Status failure;
+  std::string numerics_profile;
+  int64_t create_wall_nanos = 0;
+  int64_t chunk_count = 0;         // decoded so far
+  int64_t frame_count = 0;         // decoded so far
+  int64_t oldest_chunk_held = 0;   // smallest index a client can attach at
+  int64_t expire_wall_nanos = 0;   // 0 while a client is attached
+  uint64_t outbox_bytes = 0;
+  bool attached = false;
+};
+
+// What a session costs, known before it is made.
+struct SessionEstimate {
+  double seconds_per_chunk = 0.0;    // alone on the machine
+  double seconds_to_first_frame = 0.0;
+  double realtime_factor = 0.0;      // seconds of video per second
+  uint64_t memory_bytes = 0;         // K/V and everything else held for the session
+  uint64_t kv_bytes = 0;
+  bool fits_now = false;             // whether CreateSession would admit it at this moment
+  std::string refusal;               // why not, when not
+};
+
+// One decoded chunk, ready to be encoded or sent raw. Immutable; held by the outbox and by the
+// stream that is sending it.
+struct MediaChunk {
+  int64_t index = 0;
+  int64_t first_frame = 0;  // pixel frame number; pts = first_frame / fps
+  int64_t frame_count = 0;
+  int64_t width = 0;
+  int64_t height = 0;
+  std::vector<uint8_t> rgb;  // [frame_count, height, width, 3]
+  Hash128 digest;            // XXH3-128 of rgb
+  Hash128 chain;             // XXH3-128 of the previous chunk's chain (zeros at first) and digest
+};
+
+enum class EventKind { kPrompt, kPause, kResume, kEnd };
+
+struct SessionEvent {
+  EventKind kind = EventKind::kPrompt;
+  std::string prompt;  // for kPrompt
+};
+
+// The second phase of a receipt: from this chunk on the event holds.
+struct EventApplied {
+  uint64_t sequence = 0;
+  int64_t chunk = 0;
+};
+
+// The last output of a session: OK when it ended, otherwise why it failed.
+struct SessionEnd {
+  absl::Status status;
+};
+
+using SessionOutput = std::variant<std::shared_ptr<const MediaChunk>, EventApplied, SessionEnd>;
+
+}  // namespace longtake

@@ -1,0 +1,113 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// A stage: one device, the layers it runs, its K/V pool and the thread that sweeps. The serving loop
+// is Step: events, texts, plan, sweep, settle.
+//
+// Sessions arrive through Add (any thread); everything else happens on the stage's own thread, or
+// on the test's when Start is never called. Nothing of a session changes before its sweep settled,
+// so an interrupted sweep is simply dropped.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "engine/decode_lane.h"
+#include "engine/engine_stats.h"
+#include "engine/rollout.h"
+#include "engine/session.h"
+#include "engine/video_model.h"
+
+namespace longtake {
+
+// What the engine hands over with a new session.
+struct Arrival {
+  std::shared_ptr<Session> session;
+  std::unique_ptr<Rollout> rollout;
+  std::shared_ptr<DecodeState> decode;
+  std::vector<std::vector<int32_t>> prompt_ids;  // one per guidance branch
+};
+
+class Stage {
+ public:
+  // All must outlive the stage. on_gone is called on the stage's thread when a session is over and
+  // forgotten.
+  Stage(VideoModel& model, DecodeLane& decode_lane, Clock& clock,
+        std::function<void(const std::string& id)> on_gone);
+  ~Stage();
+
+  void Start();
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Add(Arrival arrival) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Something may have changed: an event, room in an outbox, a reader gone.
+  void Wake() ABSL_LOCKS_EXCLUDED(mutex_);
+  // One turn; false when there was nothing to do.
+  bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  EngineStats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Achieved by the latest sweep, waiting for layers included; 0 before the first.
+  double flops_per_second() const { return flops_per_second_.load(); }
+
+ private:
+  // An event that waits for its chunk boundary; prompts for their encoding too.
+  struct PendingEvent {
+    AcceptedEvent accepted;
+    std::unique_ptr<TextContext> text;
+  };
+  struct Live {
+    Arrival arrival;
+    std::vector<PendingEvent> events;
+    bool paused = false;
+    bool ending = false;
+    uint64_t last_served_sweep = 0;
+
+    Session& session() { return *arrival.session; }
+    Rollout& rollout() { return *arrival.rollout; }
+    bool done() const { return ending || arrival.rollout->done(); }
+  };
+  struct TextJob;
+
+  void Run();
+  void TakeArrivals() ABSL_LOCKS_EXCLUDED(mutex_);
+  void DropFinished();
+  bool Gone(Session& session) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeEvents();
+  std::vector<TextJob> CollectTextJobs();
+  bool EncodeTexts();
+  absl::Status RunTextSweep(std::span<TextJob> jobs);
+  void ApplyEvents(Live& live);
+  void Apply(Live& live, PendingEvent& event);
+  bool Ready(Live& live);
+  std::vector<Live*> Plan();
+  bool SweepChunks();
+  absl::Status RunVideoSweep(std::span<Live* const> plan);
+  void SettleSession(Live& live);
+  void Fail(std::span<Live* const> plan, const absl::Status& status);
+  bool AnyoneLeft(std::span<Live* const> plan);
+
+  VideoModel& model_;
+  DecodeLane& decode_lane_;
+  Clock& clock_;
+  const std::function<void(const std::string& id)> on_gone_;
+
+  // The stage's thread.
+  std::vector<std::unique_ptr<Live>> live_;
+  std::vector<std::shared_ptr<Session>> over_;
+  uint64_t sweep_ = 0;
+  std::atomic<double> flops_per_second_{0.0};
+
+  mutable Mutex mutex_;
+  CondVar wake_condition_;
+  std::vector<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> stopping_{false};
+  EngineStats stats_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace longtake

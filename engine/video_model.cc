@@ -1,0 +1,147 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/video_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/text/prompt_cleaner.h"
+
+namespace longtake {
+namespace {
+
+constexpr int kPromptTokensMax = 512;
+
+absl::StatusOr<Tokenizer> OpenTokenizer(const PackDirectory& pack) {
+  if (pack.tokenizer_name() == "tokenizer.json") {
+    return Tokenizer::FromTokenizerJson(pack.tokenizer());
+  }
+  if (pack.tokenizer_name() == "spiece.model") return Tokenizer::FromSpiece(pack.tokenizer());
+  return absl::InvalidArgumentError(
+      absl::StrCat(pack.directory(), ": no tokenizer.json or spiece.model in the pack"));
+}
+
+uint64_t LayerBytes(const PackReader& pack) {
+  uint64_t bytes = 0;
+  for (size_t layer = 0; layer < pack.layer_count(); ++layer) {
+    for (const PartInfo& part : pack.layer(layer).parts) bytes += part.bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
+                                                             const std::string& directory,
+                                                             const VideoModelOptions& options,
+                                                             WorkerPool& workers) {
+  auto model = std::unique_ptr<VideoModel>(new VideoModel);
+  model->options_ = options;
+  LT_ASSIGN_OR_RETURN(PackDirectory pack, PackDirectory::Open(files, directory));
+  model->pack_ = std::make_unique<PackDirectory>(std::move(pack));
+  auto recipe = ParseRecipe(model->pack_->recipe());
+  if (!recipe.ok()) return Annotate(recipe.status(), directory);
+  model->recipe_ = *std::move(recipe);
+  auto tokenizer = OpenTokenizer(*model->pack_);
+  if (!tokenizer.ok()) return Annotate(tokenizer.status(), directory);
+  model->tokenizer_ = std::make_unique<Tokenizer>(*std::move(tokenizer));
+  LT_ASSIGN_OR_RETURN(model->sweep_backend_,
+                      CreateCpuBackend(workers, options.instruction_set_max));
+  LT_ASSIGN_OR_RETURN(model->decode_backend_,
+                      CreateCpuBackend(workers, options.instruction_set_max));
+  LT_RETURN_IF_ERROR(model->OpenTransformer());
+  LT_RETURN_IF_ERROR(model->OpenTextEncoder());
+  LT_RETURN_IF_ERROR(model->OpenDecoder());
+  return model;
+}
+
+absl::Status VideoModel::OpenTransformer() {
+  LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("transformer"));
+  LT_ASSIGN_OR_RETURN(config_, ParseWanConfig(pack->config(), pack->path()));
+  LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident());
+  resident_bytes_ += resident.bytes();
+  transformer_bytes_ = LayerBytes(*pack);
+  WanTransformerOptions transformer;
+  transformer.tokens_max = options_.tokens_max;
+  transformer.prompt_rows_max = kPromptRowsMax;
+  transformer.kv_dtype = options_.kv_dtype;
+  LT_ASSIGN_OR_RETURN(transformer_, WanTransformer::Create(config_, std::move(resident),
+                                                           *sweep_backend_, transformer));
+  LayerStream::Options stream;
+  stream.slot_count = options_.slot_count;
+  stream.pinned_bytes_max = options_.pinned_bytes_max;
+  stream.io = options_.io;
+  LT_ASSIGN_OR_RETURN(transformer_layers_, LayerStream::Open(*pack, stream));
+  return absl::OkStatus();
+}
+
+absl::Status VideoModel::OpenTextEncoder() {
+  LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("text_encoder"));
+  LT_ASSIGN_OR_RETURN(const Umt5Config config, ParseUmt5Config(pack->config(), pack->path()));
+  if (config.d_model != config_.text_dim) {
+    return absl::InvalidArgumentError(absl::StrCat(pack->path(), ": d_model ", config.d_model,
+                                                   " is not the transformer's text_dim ",
+                                                   config_.text_dim));
+  }
+  if (tokenizer_->vocab_size() > config.vocab_size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(pack->path(), ": vocab_size ", config.vocab_size, " is less than the tokenizer's ",
+                     tokenizer_->vocab_size()));
+  }
+  LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident());
+  resident_bytes_ += resident.bytes();
+  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(config, std::move(resident), *pack,
+                                                         *sweep_backend_, {kPromptRowsMax}));
+  // What the transformer's pinned layers leave.
+  LayerStream::Options stream;
+  stream.slot_count = options_.slot_count;
+  const uint64_t taken = std::min(options_.pinned_bytes_max, transformer_layers_->memory_bytes());
+  stream.pinned_bytes_max = options_.pinned_bytes_max - taken;
+  stream.io = options_.io;
+  LT_ASSIGN_OR_RETURN(text_layers_, LayerStream::Open(*pack, stream));
+  return absl::OkStatus();
+}
+
+absl::Status VideoModel::OpenDecoder() {
+  LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("vae"));
+  LT_ASSIGN_OR_RETURN(vae_config_, ParseVaeConfig(pack->config(), pack->path()));
+  if (vae_config_.z_dim != config_.channels) {
+    return absl::InvalidArgumentError(absl::StrCat(pack->path(), ": z_dim ", vae_config_.z_dim,
+                                                   " is not the transformer's in_channels ",
+                                                   config_.channels));
+  }
+  LT_ASSIGN_OR_RETURN(const ResidentSection resident, pack->LoadResident());
+  LT_ASSIGN_OR_RETURN(decoder_, WanVaeDecoder::Create(vae_config_, resident, *decode_backend_));
+  resident_bytes_ += resident.bytes();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int32_t>> VideoModel::Tokenize(const std::string& prompt) const {
+  auto cleaned = CleanPrompt(prompt);
+  if (!cleaned.ok()) return Annotate(cleaned.status(), "prompt");
+  return tokenizer_->Encode(*cleaned, kPromptTokensMax);
+}
+
+absl::StatusOr<std::unique_ptr<TextContext>> VideoModel::NewTextContext(
+    std::span<const float> states, int64_t tokens) const {
+  return transformer_->NewTextContext(states, tokens);
+}
+
+absl::StatusOr<uint64_t> VideoModel::text_context_bytes_max() const {
+  return TextContextBytes(transformer_->text_shape(kPromptTokensMax));
+}
+
+KvLayout VideoModel::kv_layout(int64_t width, int64_t height) const {
+  return transformer_->kv_layout(height / 8, width / 8);
+}
+
+double VideoModel::ForwardFlops(int64_t rows, int64_t keys) const {
+  const auto d = static_cast<double>(config_.width());
+  const auto n = static_cast<double>(rows);
+  const double linear = 2.0 * (6.0 * d * d + 2.0 * d * static_cast<double>(config_.ffn_dim)) * n;
+  const double self = 4.0 * n * static_cast<double>(keys) * d;
+  const double cross = 4.0 * n * kPromptTokensMax * d;
+  return (linear + self + cross) * static_cast<double>(config_.layers);
+}
+
+}  // namespace longtake

@@ -1,0 +1,105 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// A packed model, opened and ready: both stacks with their layer streams, the decoder, tokenizer and
+// recipe. Owns everything large that does not belong to a session; its memory is known at Open.
+// The engine thread uses the stacks, the decode lane the decoder; the rest is immutable.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/file_system.h"
+#include "base/worker_pool.h"
+#include "engine/backend/backend.h"
+#include "engine/kv/kv_memory.h"
+#include "engine/model/umt5_encoder.h"
+#include "engine/model/wan_transformer.h"
+#include "engine/model/wan_vae_decoder.h"
+#include "engine/recipe.h"
+#include "engine/session_spec.h"
+#include "engine/text/tokenizer.h"
+#include "storage/layer_stream.h"
+#include "storage/pack_directory.h"
+
+namespace longtake {
+
+struct VideoModelOptions {
+  int64_t tokens_max = 32768;                 // rows of one sweep, all sessions together
+  uint64_t pinned_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
+  size_t slot_count = 3;
+  LayerStream::Io io = LayerStream::Io::kAuto;
+  DType kv_dtype = DType::kBf16;
+  std::string instruction_set_max;            // for tests
+};
+
+class VideoModel {
+ public:
+  // Rows of prompts that may be new in one sweep; one session brings at most two full prompts.
+  static constexpr int64_t kPromptRowsMax = 4 * 513;
+
+  // Opens a pack directory. Errors name the file and what is wrong with it. workers and files must
+  // outlive the model.
+  static absl::StatusOr<std::unique_ptr<VideoModel>> Open(FileSystem& files,
+                                                          const std::string& directory,
+                                                          const VideoModelOptions& options,
+                                                          WorkerPool& workers);
+
+  const std::string& name() const { return recipe_.name; }
+  const std::string& digest() const { return pack_->model_digest(); }
+  const Recipe& recipe() const { return recipe_; }
+  const VideoModelOptions& options() const { return options_; }
+  std::string_view numerics_profile() const { return sweep_backend_->numerics_profile(); }
+  std::string_view instruction_set() const { return sweep_backend_->instruction_set(); }
+  const WanConfig& config() const { return config_; }
+  const VaeConfig& vae_config() const { return vae_config_; }
+
+  // Engine thread.
+  WanTransformer& transformer() { return *transformer_; }
+  LayerStream& transformer_layers() { return *transformer_layers_; }
+  Umt5Encoder& text_encoder() { return *text_encoder_; }
+  LayerStream& text_layers() { return *text_layers_; }
+  // Decode lane.
+  WanVaeDecoder& decoder() { return *decoder_; }
+
+  // Cleans and tokenises; at most 512 ids, the last one </s>. InvalidArgument for bytes that are not
+  // UTF-8. Any thread.
+  absl::StatusOr<std::vector<int32_t>> Tokenize(const std::string& prompt) const;
+
+  // A prompt's states [tokens, text_dim] as the transformer keeps them.
+  absl::StatusOr<std::unique_ptr<TextContext>> NewTextContext(std::span<const float> states,
+                                                              int64_t tokens) const;
+  absl::StatusOr<uint64_t> text_context_bytes_max() const;
+
+  KvLayout kv_layout(int64_t width, int64_t height) const;
+  uint64_t transformer_bytes() const { return transformer_bytes_; }
+  uint64_t resident_bytes() const { return resident_bytes_; }
+  // Multiply-adds times two of one forward over these rows and keys (spec 8.1).
+  double ForwardFlops(int64_t rows, int64_t keys) const;
+
+ private:
+  VideoModel() = default;
+  absl::Status OpenTransformer();
+  absl::Status OpenTextEncoder();
+  absl::Status OpenDecoder();
+
+  VideoModelOptions options_;
+  std::unique_ptr<PackDirectory> pack_;
+  Recipe recipe_;
+  WanConfig config_;
+  VaeConfig vae_config_;
+  // Two backends on one pool: each has its own scratch memory, so sweep and decode lane can compute
+  // side by side.
+  std::unique_ptr<Backend> sweep_backend_;
+  std::unique_ptr<Backend> decode_backend_;
+  std::unique_ptr<WanTransformer> transformer_;
+  std::unique_ptr<LayerStream> transformer_layers_;
+  std::unique_ptr<Umt5Encoder> text_encoder_;
+  std::unique_ptr<LayerStream> text_layers_;
+  std::unique_ptr<WanVaeDecoder> decoder_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  uint64_t transformer_bytes_ = 0;
+  uint64_t resident_bytes_ = 0;
+};
+
+}  // namespace longtake
