@@ -101,6 +101,37 @@ LT_INLINE F32x16 WidenHigh(F32x16 a) {
 LT_INLINE __m256 LowHalf(F32x16 a) { return _mm512_castps512_ps256(a.v); }
 LT_INLINE __m256 HighHalf(F32x16 a) { return _mm512_extractf32x8_ps(a.v, 1); }
 
+// Rows become columns.
+LT_INLINE void Transpose16(F32x16 (&r)[16]) {
+  __m512 t[16];
+  LT_UNROLL
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i].v, r[i + 1].v);
+    t[i + 1] = _mm512_unpackhi_ps(r[i].v, r[i + 1].v);
+  }
+  __m512 u[16];
+  LT_UNROLL
+  for (int i = 0; i < 16; i += 4) {
+    for (int j = 0; j < 2; ++j) {
+      const __m512d a = _mm512_castps_pd(t[i + j]);
+      const __m512d b = _mm512_castps_pd(t[i + j + 2]);
+      u[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+      u[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+    }
+  }
+  LT_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const __m512 even_low = _mm512_shuffle_f32x4(u[i], u[i + 4], 0x88);
+    const __m512 odd_low = _mm512_shuffle_f32x4(u[i], u[i + 4], 0xdd);
+    const __m512 even_high = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0x88);
+    const __m512 odd_high = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0xdd);
+    r[i].v = _mm512_shuffle_f32x4(even_low, even_high, 0x88);
+    r[i + 4].v = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
+    r[i + 8].v = _mm512_shuffle_f32x4(even_low, even_high, 0xdd);
+    r[i + 12].v = _mm512_shuffle_f32x4(odd_low, odd_high, 0xdd);
+  }
+}
+
 #else  // x86-64-v3
 
 inline constexpr bool kIsAvx512 = false;
@@ -200,6 +231,41 @@ LT_INLINE F32x16 WidenHigh(F32x16 a) {
 
 LT_INLINE __m256 LowHalf(F32x16 a) { return a.lo; }
 LT_INLINE __m256 HighHalf(F32x16 a) { return a.hi; }
+
+LT_INLINE void Transpose8(__m256 (&r)[8]) {
+  __m256 t[8];
+  LT_UNROLL
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+  LT_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const __m256 a = t[(i >> 1)];
+    const __m256 b = t[(i >> 1) + 2];
+    const __m256 c = t[(i >> 1) + 4];
+    const __m256 d = t[(i >> 1) + 6];
+    const __m256 ab = (i & 1) ? _mm256_shuffle_ps(a, b, 0xee) : _mm256_shuffle_ps(a, b, 0x44);
+    const __m256 cd = (i & 1) ? _mm256_shuffle_ps(c, d, 0xee) : _mm256_shuffle_ps(c, d, 0x44);
+    r[i] = _mm256_permute2f128_ps(ab, cd, 0x20);
+    r[i + 4] = _mm256_permute2f128_ps(ab, cd, 0x31);
+  }
+}
+
+LT_INLINE void Transpose16(F32x16 (&r)[16]) {
+  F32x16 in[16];
+  for (int i = 0; i < 16; ++i) in[i] = r[i];
+  for (int half = 0; half < 2; ++half) {
+    __m256 low[8];
+    __m256 high[8];
+    for (int i = 0; i < 8; ++i) low[i] = in[8 * half + i].lo;
+    for (int i = 0; i < 8; ++i) high[i] = in[8 * half + i].hi;
+    Transpose8(low);
+    Transpose8(high);
+    for (int i = 0; i < 8; ++i) (half ? r[i].hi : r[i].lo) = low[i];
+    for (int i = 0; i < 8; ++i) (half ? r[i + 8].hi : r[i + 8].lo) = high[i];
+  }
+}
 
 #endif
 
