@@ -8,6 +8,8 @@
 #include <cstdint>
 
 #include "engine/backend/cpu/kernels/attention.h"
+#include "engine/backend/cpu/kernels/channel_norm.h"
+#include "engine/backend/cpu/kernels/conv.h"
 #include "engine/backend/cpu/kernels/elementwise.h"
 #include "engine/backend/cpu/kernels/linear.h"
 #include "engine/backend/cpu/kernels/row_norm.h"
@@ -25,6 +27,9 @@ struct KernelTable {
   void (*gated_add)(const GatedAddTask& task) = nullptr;
   void (*multiply)(float* x, const float* y, int64_t count) = nullptr;
   void (*silu)(float* x, int64_t count) = nullptr;
+  void (*pack_plane_row)(const PlaneRowTask& task) = nullptr;
+  void (*conv_row)(const ConvRowTask& task) = nullptr;
+  void (*channel_norm)(const ChannelNormTask& task) = nullptr;
 };
 
 namespace isa_v3 {

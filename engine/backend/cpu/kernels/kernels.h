@@ -17,5 +17,8 @@ void RotaryKernel(const RotaryTask& task);
 void GatedAddKernel(const GatedAddTask& task);
 void MultiplyKernel(float* x, const float* y, int64_t count);
 void SiluKernel(float* x, int64_t count);
+void PackPlaneRowKernel(const PlaneRowTask& task);
+void ConvRowKernel(const ConvRowTask& task);
+void ChannelNormKernel(const ChannelNormTask& task);
 
 }  // namespace longtake::LONGTAKE_ISA

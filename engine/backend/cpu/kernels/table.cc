@@ -6,12 +6,16 @@ namespace longtake::LONGTAKE_ISA {
 const KernelTable& Kernels() {
   static constexpr KernelTable kTable = {
       .instruction_set = LONGTAKE_ISA_NAME,
+      .linear = LinearKernel,
       .layer_norm = LayerNormKernel,
       .rms_norm = RmsNormKernel,
       .rotary = RotaryKernel,
       .gated_add = GatedAddKernel,
       .multiply = MultiplyKernel,
       .silu = SiluKernel,
+      .pack_plane_row = PackPlaneRowKernel,
+      .conv_row = ConvRowKernel,
+      .channel_norm = ChannelNormKernel,
   };
   return kTable;
 }

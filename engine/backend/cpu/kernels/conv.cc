@@ -1,0 +1,147 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The convolution's inner loop: a tile of neighbouring pixels times one panel of output channels,
+// held in registers from the first tap to the last. Tiles and registers differ between instruction
+// sets; the chain of one output element (taps in order, channels in order, then + bias, then
+// + previous value) does not.
+#include "engine/backend/cpu/kernels/kernels.h"
+#include "engine/backend/cpu/simd.h"
+
+namespace longtake {
+namespace LONGTAKE_ISA {
+namespace {
+
+struct Panel8 {
+  static constexpr int kWidth = 8;
+  __m256 v;
+  static Panel8 Load(const float* p) { return {_mm256_loadu_ps(p)}; }
+  void SetZero() { v = _mm256_setzero_ps(); }
+  void Store(float* p) const { _mm256_storeu_ps(p, v); }
+  void AddProduct(float a, Panel8 b) { v = _mm256_fmadd_ps(_mm256_set1_ps(a), b.v, v); }
+  void Add(Panel8 b) { v = _mm256_add_ps(v, b.v); }
+};
+
+struct Panel16 {
+  static constexpr int kWidth = 16;
+  F32x16 v;
+  static Panel16 Load(const float* p) { return {LONGTAKE_ISA::Load(p)}; }
+  void SetZero() { v = Zero(); }
+  void Store(float* p) const { LONGTAKE_ISA::Store(p, v); }
+  void AddProduct(float a, Panel16 b) { v = Fma(Broadcast(a), b.v, v); }
+  void Add(Panel16 b) { v = LONGTAKE_ISA::Add(v, b.v); }
+};
+
+// Pixels of a tile: as many sums as registers hold beside the weights and one pixel.
+template <class Panel>
+constexpr int kTilePixelsMax = kIsAvx512            ? 24
+                               : Panel::kWidth == 8 ? 12
+                                                    : 6;
+
+template <class Panel>
+void Finish(const ConvRowTask& task, Panel sum, float* out) {
+  sum.Add(Panel::Load(task.bias));
+  if (task.lanes_used == Panel::kWidth) {
+    if (task.accumulate) sum.Add(Panel::Load(out));
+    sum.Store(out);
+    return;
+  }
+  float values[Panel::kWidth];
+  sum.Store(values);
+  for (int64_t i = 0; i < task.lanes_used; ++i) {
+    out[i] = task.accumulate ? values[i] + out[i] : values[i];
+  }
+}
+
+template <class Panel, int kPixels>
+void Tile(const ConvRowTask& task, int64_t first, int64_t count) {
+  Panel sums[kPixels];
+#pragma GCC unroll 24
+  for (int r = 0; r < kPixels; ++r) sums[r].SetZero();
+  for (int64_t t = 0; t < task.tap_count; ++t) {
+    const float* pixels = task.taps[t].planes + first;
+    const float* weights = task.taps[t].weights;
+    for (int64_t c = 0; c < task.in_channels; ++c) {
+      const Panel w = Panel::Load(weights);
+#pragma GCC unroll 24
+      for (int r = 0; r < kPixels; ++r) sums[r].AddProduct(pixels[r], w);
+      pixels += task.plane_stride;
+      weights += Panel::kWidth;
+    }
+  }
+  float* out = task.out + first * task.out_stride;
+#pragma GCC unroll 24
+  for (int r = 0; r < kPixels; ++r) {
+    if (r < count) Finish(task, sums[r], out + r * task.out_stride);
+  }
+}
+
+// The smallest tile that covers what is left; never reads more than 3 columns beyond it.
+template <class Panel, int kPixels>
+void LastTile(const ConvRowTask& task, int64_t first, int64_t count) {
+  constexpr int kStep = kTilePixelsMax<Panel> == 6 ? 2 : 4;
+  if constexpr (kPixels > kStep) {
+    if (count <= kPixels - kStep) return LastTile<Panel, kPixels - kStep>(task, first, count);
+  }
+  Tile<Panel, kPixels>(task, first, count);
+}
+
+template <class Panel>
+void Row(const ConvRowTask& task) {
+  constexpr int kMax = kTilePixelsMax<Panel>;
+  int64_t first = 0;
+  for (; task.pixels - first >= kMax; first += kMax) Tile<Panel, kMax>(task, first, kMax);
+  if (first < task.pixels) LastTile<Panel, kMax>(task, first, task.pixels - first);
+}
+
+void TransposePixels(const float* const rows[8], int64_t offset, __m256i mask, __m256 out[8]) {
+  __m256 in[8];
+  for (int i = 0; i < 8; ++i) in[i] = _mm256_maskload_ps(rows[i] + offset, mask);
+  __m256 pair[8];
+  for (int i = 0; i < 4; ++i) {
+    pair[2 * i] = _mm256_unpacklo_ps(in[2 * i], in[2 * i + 1]);
+    pair[2 * i + 1] = _mm256_unpackhi_ps(in[2 * i], in[2 * i + 1]);
+  }
+  __m256 quad[8];
+  for (int i = 0; i < 2; ++i) {
+    const __m256* p = pair + 4 * i;
+    quad[4 * i] = _mm256_shuffle_ps(p[0], p[2], 0x44);
+    quad[4 * i + 1] = _mm256_shuffle_ps(p[0], p[2], 0xee);
+    quad[4 * i + 2] = _mm256_shuffle_ps(p[1], p[3], 0x44);
+    quad[4 * i + 3] = _mm256_shuffle_ps(p[1], p[3], 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    out[i] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20);
+    out[i + 4] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31);
+  }
+}
+
+}  // namespace
+
+void ConvRowKernel(const ConvRowTask& task) {
+  if (task.lanes == 8) return Row<Panel8>(task);
+  Row<Panel16>(task);
+}
+
+void PackPlaneRowKernel(const PlaneRowTask& task) {
+  alignas(32) static constexpr int32_t kMasks[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  for (int64_t x = 0; x < task.columns; x += 8) {
+    const float* pixels[8];
+    for (int i = 0; i < 8; ++i) {
+      const int64_t column = task.first_column + (x + i) * task.column_step;
+      const bool inside = column >= 0 && column < task.in_columns;
+      const int64_t pixel = task.upsample ? column / 2 : column;
+      pixels[i] = inside ? task.in + pixel * task.channels : task.zeros;
+    }
+    for (int64_t c = 0; c < task.channels; c += 8) {
+      const int64_t count = task.channels - c < 8 ? task.channels - c : 8;
+      const __m256i mask = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMasks + 8 - count));
+      __m256 planes[8];
+      TransposePixels(pixels, c, mask, planes);
+      float* out = task.out + c * task.plane_stride + x;
+      for (int64_t i = 0; i < count; ++i) _mm256_store_ps(out + i * task.plane_stride, planes[i]);
+    }
+  }
+}
+
+}  // namespace LONGTAKE_ISA
+}  // namespace longtake
