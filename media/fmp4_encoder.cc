@@ -94,7 +94,7 @@ class MemoryMuxer {
 
 struct Fmp4Encoder::Stream {
   struct Free {
-    void operator()(AVCodecParameters* codec) const { avcodec_parameters_free(&codec); }
+    void operator()(AVCodecParameters* owned) const { avcodec_parameters_free(&owned); }
   };
   std::unique_ptr<AVCodecParameters, Free> codec;
 };

@@ -2,30 +2,14 @@
 #include "media/png_writer.h"
 
 #include "absl/strings/str_cat.h"
+#include "media/av_frame.h"
 #include "media/av_ptr.h"
 #include "media/av_status.h"
-
-extern "C" {
-#include <libavutil/imgutils.h>
-}
 
 namespace longtake {
 namespace {
 
 constexpr char kWhat[] = "PNG encoder";
-
-absl::StatusOr<AvFramePtr> CopyToFrame(FrameSize size, std::span<const uint8_t> rgb) {
-  AvFramePtr frame(av_frame_alloc());
-  if (!frame) return AvOutOfMemory(kWhat);
-  frame->width = size.width;
-  frame->height = size.height;
-  frame->format = AV_PIX_FMT_RGB24;
-  LT_RETURN_IF_ERROR(AvStatus(av_frame_get_buffer(frame.get(), 0), kWhat));
-  const int row_bytes = 3 * size.width;
-  av_image_copy_plane(frame->data[0], frame->linesize[0], rgb.data(), row_bytes, row_bytes,
-                      size.height);
-  return frame;
-}
 
 absl::StatusOr<AvCodecPtr> OpenPng(FrameSize size) {
   const AVCodec* png = avcodec_find_encoder(AV_CODEC_ID_PNG);
@@ -53,7 +37,8 @@ absl::StatusOr<std::string> EncodePng(FrameSize size, std::span<const uint8_t> r
     return absl::InvalidArgumentError(absl::StrCat("png: ", rgb.size(), " bytes for a picture of ",
                                                    size.width, "x", size.height, "x3"));
   }
-  LT_ASSIGN_OR_RETURN(AvFramePtr frame, CopyToFrame(size, rgb));
+  LT_ASSIGN_OR_RETURN(AvFramePtr frame, NewAvFrame(size, AV_PIX_FMT_RGB24));
+  CopyRgbToAvFrame(rgb, *frame);
   LT_ASSIGN_OR_RETURN(AvCodecPtr codec, OpenPng(size));
   AvPacketPtr packet(av_packet_alloc());
   if (!packet) return AvOutOfMemory(kWhat);

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "media/av_frame.h"
 #include "media/av_status.h"
 
 extern "C" {
@@ -47,25 +48,19 @@ absl::StatusOr<YuvConverter> YuvConverter::Create(const Options& options) {
   LT_RETURN_IF_ERROR(ValidateFrameSize(options.size));
   if (options.layout == YuvLayout::k420) LT_RETURN_IF_ERROR(ValidateEvenSize(options.size));
   LT_ASSIGN_OR_RETURN(SwsPtr scaler, OpenScaler(options));
-  AvFramePtr frame(av_frame_alloc());
-  if (!frame) return AvOutOfMemory("video frame");
-  frame->width = options.size.width;
-  frame->height = options.size.height;
-  frame->format = PixelFormat(options.layout);
-  LT_RETURN_IF_ERROR(AvStatus(av_frame_get_buffer(frame.get(), 0), "video frame"));
-  return YuvConverter(options.size, std::move(scaler), std::move(frame));
+  LT_ASSIGN_OR_RETURN(AvFramePtr rgb_frame, NewAvFrame(options.size, AV_PIX_FMT_RGB24));
+  LT_ASSIGN_OR_RETURN(AvFramePtr yuv_frame, NewAvFrame(options.size, PixelFormat(options.layout)));
+  return YuvConverter(std::move(scaler), std::move(rgb_frame), std::move(yuv_frame));
 }
 
 absl::StatusOr<AVFrame*> YuvConverter::Convert(std::span<const uint8_t> rgb) {
-  LT_CHECK(rgb.size() == size_.frame_bytes());
+  CopyRgbToAvFrame(rgb, *rgb_frame_);
   // An encoder may still hold the last frame; then libav gives this one fresh planes.
-  LT_RETURN_IF_ERROR(AvStatus(av_frame_make_writable(frame_.get()), "video frame"));
-  const uint8_t* const planes[] = {rgb.data()};
-  const int strides[] = {3 * size_.width};
-  const int rows =
-      sws_scale(scaler_.get(), planes, strides, 0, size_.height, frame_->data, frame_->linesize);
+  LT_RETURN_IF_ERROR(AvStatus(av_frame_make_writable(yuv_frame_.get()), "video frame"));
+  const int rows = sws_scale(scaler_.get(), rgb_frame_->data, rgb_frame_->linesize, 0,
+                             rgb_frame_->height, yuv_frame_->data, yuv_frame_->linesize);
   LT_RETURN_IF_ERROR(AvStatus(rows, "swscale"));
-  return frame_.get();
+  return yuv_frame_.get();
 }
 
 }  // namespace longtake

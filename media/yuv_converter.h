@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "base/status_macros.h"
 #include "media/av_ptr.h"
@@ -16,7 +17,7 @@ namespace longtake {
 enum class YuvLayout { k420, k444 };  // k420 has its chroma at the left, as H.264 and MPEG-2
 enum class YuvMatrix { kBt601, kBt709 };
 
-// Not thread-safe: one converter per thread. Owns one frame, overwritten by each conversion.
+// Not thread-safe: one converter per thread. Owns its two frames, overwritten by each conversion.
 class YuvConverter {
  public:
   struct Options {
@@ -32,12 +33,16 @@ class YuvConverter {
   absl::StatusOr<AVFrame*> Convert(std::span<const uint8_t> rgb);
 
  private:
-  YuvConverter(FrameSize size, SwsPtr scaler, AvFramePtr frame)
-      : size_(size), scaler_(std::move(scaler)), frame_(std::move(frame)) {}
+  YuvConverter(SwsPtr scaler, AvFramePtr rgb_frame, AvFramePtr yuv_frame)
+      : scaler_(std::move(scaler)),
+        rgb_frame_(std::move(rgb_frame)),
+        yuv_frame_(std::move(yuv_frame)) {}
 
-  FrameSize size_;
   SwsPtr scaler_;
-  AvFramePtr frame_;
+  // swscale's SIMD code reads past the end of a row, so it never gets the caller's bytes, only this
+  // copy, which libav pads.
+  AvFramePtr rgb_frame_;
+  AvFramePtr yuv_frame_;
 };
 
 }  // namespace longtake

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "media/av_frame.h"
 #include "media/av_ptr.h"
 #include "media/av_status.h"
 
@@ -58,12 +59,13 @@ absl::StatusOr<std::vector<uint8_t>> ToRgb(const AVFrame& frame) {
       sws_getCoefficients(frame.colorspace == AVCOL_SPC_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601);
   const int full_range = frame.color_range == AVCOL_RANGE_JPEG ? 1 : 0;
   sws_setColorspaceDetails(scaler.get(), matrix, full_range, matrix, 1, 0, 1 << 16, 1 << 16);
-  std::vector<uint8_t> rgb(FrameSize{frame.width, frame.height}.frame_bytes());
-  uint8_t* const planes[] = {rgb.data()};
-  const int strides[] = {3 * frame.width};
-  LT_RETURN_IF_ERROR(AvStatus(
-      sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height, planes, strides),
-      "swscale"));
+  const FrameSize size{frame.width, frame.height};
+  LT_ASSIGN_OR_RETURN(AvFramePtr rgb_frame, NewAvFrame(size, AV_PIX_FMT_RGB24));
+  const int rows = sws_scale(scaler.get(), frame.data, frame.linesize, 0, frame.height,
+                             rgb_frame->data, rgb_frame->linesize);
+  LT_RETURN_IF_ERROR(AvStatus(rows, "swscale"));
+  std::vector<uint8_t> rgb(size.frame_bytes());
+  CopyAvFrameToRgb(*rgb_frame, rgb);
   return rgb;
 }
 

@@ -16,7 +16,7 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 
-constexpr FrameSize kSize{64, 48};
+constexpr FrameSize kSize{128, 256};  // high enough that x264 would cut pictures for its threads
 constexpr int kFps = 24;
 
 struct Box {
@@ -62,7 +62,9 @@ std::string Body(const std::string& parent, const std::string& type) {
 std::string Encode(ChunkTiming timing, int frames) {
   const auto encoder =
       Fmp4Encoder::Create({.width = kSize.width, .height = kSize.height, .fps = kFps});
-  return (*encoder)->EncodeChunk(timing, MovingShapes(kSize, timing.first_frame, frames)).value();
+  return (*encoder)
+      ->EncodeChunk(timing, MovingShapes(kSize, timing.first_frame, frames))
+      .value_or("");
 }
 
 TEST(Fmp4LayoutTest, InitIsFtypAndMoovOnly) {
@@ -87,6 +89,19 @@ TEST(Fmp4LayoutTest, AFragmentSaysWhereItStands) {
   EXPECT_EQ(tfdt.at(0), 1) << "64-bit decode time";
   EXPECT_EQ(BigEndian(tfdt, 4, 8), uint64_t{57} * Fmp4Encoder::kTicksPerFrame);
   EXPECT_EQ(BigEndian(Body(traf, "trun"), 4, 4), 12u);
+}
+
+// A fragment of one frame has no second one to tell how long the first lasts.
+TEST(Fmp4LayoutTest, EveryFrameLastsOneFrame) {
+  for (int frames : {1, 2, 12}) {
+    const std::string traf = Body(Body(Encode({}, frames), "moof"), "traf");
+    const std::string tfhd = Body(traf, "tfhd");
+    constexpr uint64_t kBaseOffset = 1, kDescription = 2, kDuration = 8, kSampleDuration = 0x100;
+    const uint64_t flags = BigEndian(tfhd, 1, 3);
+    ASSERT_EQ(flags & (kBaseOffset | kDescription | kDuration), kDuration);
+    EXPECT_EQ(BigEndian(tfhd, 8, 4), Fmp4Encoder::kTicksPerFrame) << frames << " frames";
+    EXPECT_EQ(BigEndian(Body(traf, "trun"), 1, 3) & kSampleDuration, 0u) << frames << " frames";
+  }
 }
 
 TEST(Fmp4LayoutTest, SamplesAreOneIdrPictureThenInterPictures) {

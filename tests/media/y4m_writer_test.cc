@@ -61,6 +61,23 @@ TEST(Y4mWriterTest, HalvedChromaKeepsGreyNearlyExactly) {
   ExpectFrames(RoundTrip({.size = kSize, .fps = kFps}, rgb), rgb, 50.0);
 }
 
+// C420mpeg2 says that a chroma sample lies on its left luma column. On a ramp of blue that column's
+// colour and the one half a pixel on differ by 0.9 of a level.
+TEST(Y4mWriterTest, HalvedChromaLiesOnTheLeftColumn) {
+  constexpr FrameSize kSize{64, 16};
+  std::vector<uint8_t> rgb(kSize.frame_bytes());
+  for (size_t i = 0; i < rgb.size(); i += 3) rgb[i + 2] = static_cast<uint8_t>(i / 3 % 64 * 4);
+  const std::string bytes = *Y4mWriter::Create({.size = kSize, .fps = 16})->EncodeFrames(rgb);
+  const size_t cb_begin = std::string("FRAME\n").size() + 64 * 16;
+  double difference = 0.0;
+  constexpr int kFirst = 4, kLast = 28;  // away from the picture's edges
+  for (int x = kFirst; x < kLast; ++x) {
+    const double expected = 128.0 + 112.0 * (2 * x * 4) / 255.0;
+    difference += static_cast<uint8_t>(bytes.at(cb_begin + x)) - expected;
+  }
+  EXPECT_NEAR(difference / (kLast - kFirst), 0.0, 0.3);
+}
+
 TEST(Y4mWriterTest, HeaderNamesSizeRateAndChroma) {
   const auto writer = Y4mWriter::Create({.size = {64, 48}, .fps = 24, .chroma = Y4mChroma::k444});
   EXPECT_EQ(writer->Header(), "YUV4MPEG2 W64 H48 F24:1 Ip A1:1 C444 XCOLORRANGE=LIMITED\n");
