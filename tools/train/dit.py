@@ -1,0 +1,272 @@
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""The causal Wan 2.1 transformer with diffusers' parameter names, for training and for rollouts.
+
+Tokens are [batch, chunk, token, width]: 3 latent frames x 60 tokens make a chunk. Two entry points:
+`teacher_forced` runs clean context chunks and noisy chunks in one pass; `chunk_flow` is what an
+engine does: one chunk against a cache of unrotated keys and values.
+
+Inside a head, channels are held as [first of each RoPE pair | second of each pair] instead of
+adjacent pairs; q and k rows are permuted alike when used, so results are those of the stored order.
+"""
+
+import math
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+WIDTH, HEADS, HEAD, LAYERS, FFN, FREQ = 192, 3, 64, 4, 768, 256
+GRID = (6, 10)
+CHUNK = 3
+FRAME_TOKENS = GRID[0] * GRID[1]
+CHUNK_TOKENS = CHUNK * FRAME_TOKENS
+CONFIG = dict(patch_size=[1, 2, 2], num_attention_heads=HEADS, attention_head_dim=HEAD,
+              in_channels=16, out_channels=16, text_dim=64, freq_dim=FREQ, ffn_dim=FFN,
+              num_layers=LAYERS, cross_attn_norm=True, qk_norm="rms_norm_across_heads", eps=1e-6,
+              image_dim=None, added_kv_proj_dim=None, rope_max_seq_len=1024,
+              pos_embed_seq_len=None)
+_PAIRS = torch.cat([torch.arange(HEAD).view(-1, 2).T.reshape(-1) + h * HEAD for h in range(HEADS)])
+
+
+class Norm(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.to_q, self.to_k, self.to_v = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
+        self.to_out = nn.ModuleList([nn.Linear(WIDTH, WIDTH)])
+        self.norm_q, self.norm_k = Norm(WIDTH), Norm(WIDTH)
+
+    def _normed(self, x, linear, norm):
+        y = F.linear(x, linear.weight[_PAIRS], linear.bias[_PAIRS])
+        y = F.rms_norm(y.float(), (WIDTH,), norm.weight[_PAIRS], 1e-6)
+        return y.unflatten(-1, (HEADS, HEAD))
+
+    def q(self, x):
+        return self._normed(x, self.to_q, self.norm_q)
+
+    def kv(self, x):
+        return self._normed(x, self.to_k, self.norm_k), self.to_v(x).unflatten(-1, (HEADS, HEAD))
+
+
+class GeluIn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.proj = nn.Linear(WIDTH, FFN)
+
+
+class FeedForward(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.ModuleList([GeluIn(), nn.Identity(), nn.Linear(FFN, WIDTH)])
+
+    def forward(self, x):
+        return self.net[2](F.gelu(self.net[0].proj(x), approximate="tanh"))
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale_shift_table = nn.Parameter(torch.zeros(1, 6, WIDTH))
+        self.attn1, self.attn2 = Attention(), Attention()
+        self.norm2 = nn.LayerNorm(WIDTH, eps=1e-6)
+        self.ffn = FeedForward()
+
+
+class TwoLinear(nn.Module):
+    def __init__(self, ci):
+        super().__init__()
+        self.linear_1, self.linear_2 = nn.Linear(ci, WIDTH), nn.Linear(WIDTH, WIDTH)
+
+
+class Conditions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.time_embedder, self.text_embedder = TwoLinear(FREQ), TwoLinear(CONFIG["text_dim"])
+        self.time_proj = nn.Linear(WIDTH, 6 * WIDTH)
+
+
+def attend(q, k, v, bias=None):
+    """[batch, tokens, heads, 64] each; softmax(q k / 8 + bias) v -> [batch, tokens, width]."""
+    q, k, v = (t.transpose(1, 2).to(v.dtype) for t in (q, k, v))
+    score = torch.matmul(q * 0.125, k.mT)  # plain products: 2-3x the fused kernel on CPU in bf16
+    score = score if bias is None else score + bias.to(v.dtype)
+    return torch.matmul(score.softmax(-1).to(v.dtype), v).transpose(1, 2).flatten(2)
+
+
+def rope_angles(frames):
+    """cos, sin [len(frames) * 60, 1, 32] for the given frame indices."""
+    dh = 2 * (HEAD // 6)
+    dt = HEAD - 2 * dh
+    power = lambda d: 10000.0 ** (-torch.arange(0, d, 2, dtype=torch.float64) / d)
+    t, y, x = torch.meshgrid(torch.as_tensor(frames, dtype=torch.float64),
+                             torch.arange(GRID[0], dtype=torch.float64),
+                             torch.arange(GRID[1], dtype=torch.float64), indexing="ij")
+    angle = torch.cat([t.reshape(-1, 1) * power(dt), y.reshape(-1, 1) * power(dh),
+                       x.reshape(-1, 1) * power(dh)], 1)[:, None]
+    return angle.cos().float(), angle.sin().float()
+
+
+def rotate(x, angles):
+    a, b = x.chunk(2, -1)
+    cos, sin = angles
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
+
+
+def modulated(x, shift, scale):
+    return F.layer_norm(x, (WIDTH,), eps=1e-6) * (1 + scale) + shift
+
+
+class WanDit(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.patch_embedding = nn.Conv3d(16, WIDTH, (1, 2, 2), (1, 2, 2))
+        self.condition_embedder = Conditions()
+        self.blocks = nn.ModuleList(Block() for _ in range(LAYERS))
+        self.scale_shift_table = nn.Parameter(torch.zeros(1, 2, WIDTH))
+        self.proj_out = nn.Linear(WIDTH, 64)
+        self._initialise()
+
+    @torch.no_grad()
+    def _initialise(self):
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.6 / math.sqrt(module.in_features))
+                nn.init.zeros_(module.bias)
+        nn.init.normal_(self.condition_embedder.time_proj.weight, std=0.01)
+        for block in self.blocks:
+            block.scale_shift_table[:, 2::3] = 1.0  # gates open, but what they let in starts small
+            for out in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[2]):
+                out.weight *= 0.1
+            # Logits of the many empty text rows start low: they would drown the few real ones.
+            sign = torch.randint(0, 2, (WIDTH,)) * 2.0 - 1
+            block.attn2.to_k.bias.copy_(0.1 * sign)
+            block.attn2.to_q.bias.copy_(-0.7 * sign)
+        # The network starts as the identity: the noise it must output arrives on 64 of its
+        # dimensions, the others hold a constant that keeps the last LayerNorm nearly linear.
+        self.patch_embedding.weight.zero_()
+        self.proj_out.weight.zero_()
+        self.patch_embedding.bias[64:] = (torch.randint(0, 2, (WIDTH - 64,)) * 2.0 - 1) * 1.17
+        for c in range(16):
+            for dy in range(2):
+                for dx in range(2):
+                    row = c * 4 + dy * 2 + dx
+                    self.patch_embedding.weight[row, c, 0, dy, dx] = 0.5
+                    self.proj_out.weight[(dy * 2 + dx) * 16 + c, row] = 2.0
+
+    # -- pieces -------------------------------------------------------------------------------
+    def patchify(self, z):
+        """[batch, frames, 16, 12, 20] -> [batch, frames, 60, width]."""
+        b, f = z.shape[:2]
+        z = z.reshape(b, f, 16, GRID[0], 2, GRID[1], 2).permute(0, 1, 3, 5, 2, 4, 6).flatten(4)
+        return F.linear(z.flatten(2, 3), self.patch_embedding.weight.flatten(1),
+                        self.patch_embedding.bias)
+
+    def unpatchify(self, y):
+        """[batch, frames, 60, 64] -> [batch, frames, 16, 12, 20]; rows are (dy, dx, channel)."""
+        b, f = y.shape[:2]
+        y = y.reshape(b, f, *GRID, 2, 2, 16).permute(0, 1, 6, 2, 4, 3, 5)
+        return y.reshape(b, f, 16, 2 * GRID[0], 2 * GRID[1])
+
+    def time_states(self, t):
+        """Timesteps of any shape -> e [..., width] and E [..., 6, width]."""
+        w = torch.exp(-math.log(10000.0) * torch.arange(FREQ // 2, dtype=torch.float64) / (FREQ // 2))
+        angle = t.double()[..., None] * w
+        s = torch.cat([angle.cos(), angle.sin()], -1).float()
+        with torch.autocast("cpu", enabled=False):
+            net = self.condition_embedder.time_embedder
+            e = net.linear_2(F.silu(net.linear_1(s)))
+            return e, self.condition_embedder.time_proj(F.silu(e)).unflatten(-1, (6, WIDTH))
+
+    def text_kv(self, states):
+        """Text rows (last one = the zero row) -> per-layer cross-attention keys and values."""
+        net = self.condition_embedder.text_embedder
+        rows = net.linear_2(F.gelu(net.linear_1(states), approximate="tanh"))
+        return [block.attn2.kv(rows) for block in self.blocks]
+
+    def _after_attention(self, block, x, o, m, text, bias):
+        x = x + block.attn1.to_out[0](o) * m[2]
+        b = x.shape[0]
+        y = block.norm2(x).reshape(b, -1, WIDTH)
+        o = attend(block.attn2.q(y), *text, bias)
+        x = x + block.attn2.to_out[0](o).view_as(x)
+        return x + block.ffn(modulated(x, m[3], m[4])) * m[5]
+
+    def _head(self, x, e):
+        u = self.scale_shift_table[0] + e[..., None, :]
+        return self.proj_out(modulated(x, u[..., 0:1, :], u[..., 1:2, :]))
+
+    # -- training -----------------------------------------------------------------------------
+    def teacher_forced(self, clean, noisy, t, text, bias, window):
+        """Flow of noisy chunks, each against the clean chunks before it.
+
+        clean [b, m, 3, 16, 12, 20], noisy [b, k, 3, 16, 12, 20], t [b, k]; the last noisy chunk
+        follows the last clean one, so noisy chunk i is chunk m + 1 - k + i; `window` in chunks.
+        """
+        b, m, k = noisy.shape[0], clean.shape[1], noisy.shape[1]
+        x = torch.cat([clean, noisy], 1).flatten(1, 2)
+        x = self.patchify(x).float().reshape(b, m + k, CHUNK_TOKENS, WIDTH)
+        e, big = self.time_states(torch.cat([torch.zeros(b, m), t], 1))
+        index = list(range(m)) + list(range(m + 1 - k, m + 1))
+        cos, sin = rope_angles(range(CHUNK * (m + 1)))
+        cos, sin = (a.view(m + 1, CHUNK_TOKENS, 1, -1)[index] for a in (cos, sin))
+        for i, block in enumerate(self.blocks):
+            mod = (block.scale_shift_table[0] + big)[..., None, :].unbind(2)
+            a = modulated(x, mod[0], mod[1])
+            key, value = block.attn1.kv(a)
+            key = rotate(key, (cos, sin)).to(value.dtype)
+            if i + 1 == LAYERS and m:  # clean tokens end with their last keys and values
+                a, x = a[:, m:], x[:, m:]
+                mod = [p[:, m:] for p in mod]
+                q = rotate(block.attn1.q(a), (cos[m:], sin[m:]))
+                first = m
+            else:
+                q = rotate(block.attn1.q(a), (cos, sin))
+                first = 0
+            out = [None] * (m + k - first)
+            for c in range(m + 1):
+                low = max(0, c + 1 - window)
+                for slot in ([c] if c < m and not first else []) + (
+                        [c + k - 1] if c >= m + 1 - k else []):
+                    ks = torch.cat([key[:, low:c], key[:, slot:slot + 1]], 1).flatten(1, 2)
+                    vs = torch.cat([value[:, low:c], value[:, slot:slot + 1]], 1).flatten(1, 2)
+                    out[slot - first] = attend(q[:, slot - first], ks, vs)
+            x = self._after_attention(block, x, torch.stack(out, 1), mod, text[i], bias)
+        y = self._head(x[:, -k:], e[:, m:])
+        return self.unpatchify(y.reshape(b, k * CHUNK, FRAME_TOKENS, 64)).unflatten(1, (k, CHUNK))
+
+    # -- rollout ------------------------------------------------------------------------------
+    def chunk_flow(self, x, t, first_frame, context, text, bias, keep=False):
+        """One chunk [b, 3, 16, 12, 20] at timestep t (number) whose first latent frame has index
+        first_frame. `context` is a list of (frame, RoPE index, per-layer [(k, v)]) entries.
+        Returns the flow or, with keep, per-frame cache entries [(frame, [(k, v)] per layer)]."""
+        b = x.shape[0]
+        h = self.patchify(x).float().reshape(b, CHUNK_TOKENS, WIDTH)
+        e, big = self.time_states(torch.full((b,), float(t)))
+        frames = list(range(first_frame, first_frame + CHUNK))
+        angles = rope_angles(frames)
+        past = rope_angles([c[1] for c in context]) if context else None
+        kept = []
+        for i, block in enumerate(self.blocks):
+            mod = (block.scale_shift_table[0] + big)[..., None, :].unbind(1)
+            a = modulated(h, mod[0], mod[1])
+            key, value = block.attn1.kv(a)
+            kept.append((key, value))
+            if keep and i + 1 == LAYERS:
+                break
+            ks, vs = rotate(key, angles), value
+            if context:
+                old = torch.cat([c[2][i][0] for c in context], 1)
+                ks = torch.cat([rotate(old, past), ks], 1)
+                vs = torch.cat([torch.cat([c[2][i][1] for c in context], 1), vs], 1)
+            o = attend(rotate(block.attn1.q(a), angles), ks, vs)
+            h = self._after_attention(block, h, o, mod, text[i], bias)
+        if keep:
+            cut = lambda t, f: t[:, f * FRAME_TOKENS:(f + 1) * FRAME_TOKENS]
+            return [(frame, [(cut(k, f), cut(v, f)) for k, v in kept])
+                    for f, frame in enumerate(frames)]
+        return self.unpatchify(self._head(h, e).reshape(b, CHUNK, FRAME_TOKENS, 64))

@@ -1,0 +1,230 @@
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""Stage 3: the causal transformer, trained at the levels of the few-step sampler only.
+
+The world is almost determined by the caption, so predicting x0 at each of the four levels with a
+squared error is nearly unimodal and no teacher has to be distilled. Context chunks are the true
+ones plus a little noise (teacher forcing); towards the end a share of the batches takes chunks
+which the network itself made as context (self forcing) while the target stays the true chunk.
+"""
+
+import argparse
+import os
+import time
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+import captions
+import common
+import dit
+import pca as pca_lib
+import text
+import tokenizer
+import world
+
+LEVELS = (1000.0, 937.5, 2500.0 / 3, 625.0)
+LEVEL_SHARE = (0.4, 0.2, 0.2, 0.2)
+WINDOW = 7  # chunks
+MUON_RATE, ADAM_RATE, TEXT_RATE = 0.012, 1e-3, 2e-4
+
+
+def plan_batch(rng, done):
+    """-> clips, context chunks m, self-forced? One list for all processes."""
+    draw = rng.random()
+    if done < 0.25:
+        return (12, 0, False) if draw < 0.5 else (5, 1, False)
+    if done < 0.6:
+        return (12, 0, False) if draw < 0.15 else (5, 1, False) if draw < 0.7 else (2, 3, False)
+    if draw < 0.12:
+        return 12, 0, False
+    if draw < 0.4:
+        return 5, 1, False
+    if draw < 0.65:
+        return 2, 3, False
+    if draw < 0.8 or done < 0.75:
+        return 1, 6, False
+    return 4, 2, True
+
+
+def draw_batch(rng, pca, clips, m):
+    """-> captions, latents [clips, m + 1 chunks, 3, 16, 12, 20], first chunk number."""
+    first = 0 if m == 0 or rng.random() < 0.5 else int(rng.integers(1, 13))
+    texts, z = [], []
+    for _ in range(clips):
+        scene = world.draw_scene(rng)
+        if first and scene.motion == "still" and rng.random() < 0.5:
+            scene.motion = str(rng.choice(world.MOTIONS if len(scene.bodies) == 1
+                                          else world.PAIR_MOTIONS))
+        texts.append(captions.caption(rng, scene))
+        z.append(pca_lib.scene_latents(pca, scene, first, m + 1))
+    z = torch.from_numpy(np.stack(z).astype(np.float32))
+    return texts, z.unflatten(1, (m + 1, dit.CHUNK)), first
+
+
+def x0_loss(model, clean, target, t, kv, bias, weight):
+    noise = torch.randn_like(target)
+    sigma = (t / 1000)[..., None, None, None, None]
+    x = (1 - sigma) * target + sigma * noise
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        flow = model.teacher_forced(clean, x, t, kv, bias, WINDOW)
+    error = (x - sigma * flow.float() - target).square() * weight
+    return error.mean((2, 3, 4, 5))
+
+
+@torch.no_grad()
+def own_chunks(model, first_true, count, kv, bias, levels):
+    """Context made by the network: `count` chunks, the first given or also made (None)."""
+    b = bias.shape[0]
+    made, cache = [], []
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for c in range(count):
+            context = [(f, f, e) for f, e in cache]
+            if c == 0 and first_true is not None:
+                x0 = first_true
+            else:
+                x = torch.randn(b, dit.CHUNK, 16, 12, 20)
+                for i, t in enumerate(levels):
+                    x0 = x - t / 1000 * model.chunk_flow(
+                        x, t, 3 * c, context, kv, bias).float()
+                    if i + 1 < len(levels):
+                        s = levels[i + 1] / 1000
+                        x = (1 - s) * x0 + s * torch.randn_like(x0)
+            made.append(x0)
+            if c + 1 < count:
+                cache += model.chunk_flow(x0, 0, 3 * c, context, kv, bias, keep=True)
+    return torch.stack(made, 1)
+
+
+@torch.no_grad()
+def validate(model, encoder, tok, pca, weight):
+    """Mean x0 error per level on held-out clips: first chunk, and later chunk with context."""
+    rng = np.random.default_rng(4242)
+    state = torch.get_rng_state()
+    torch.manual_seed(1)
+    row = {}
+    for name, clips, m in (("start", 8, 0), ("next", 8, 1)):
+        texts, z, _ = draw_batch(rng, pca, clips, m)
+        ids, length = text.batch_ids(tok, texts)
+        kv = model.text_kv(text.encode(encoder, ids, length))
+        bias = text.padding_bias(length, ids.shape[1])
+        for t in LEVELS:
+            error = x0_loss(model, z[:, :-1], z[:, -1:], torch.full((clips, 1), t), kv, bias, weight)
+            row[f"{name}_{t:.0f}"] = float(error.mean())
+    torch.set_rng_state(state)
+    return row
+
+
+def run(rank, args):
+    common.setup_process(rank, args.processes)
+    torch.manual_seed(17)
+    pca = common.load_pca(args.work)
+    tok = tokenizer.load(os.path.join(args.work, "tokenizer"))
+    model, encoder = dit.WanDit(), text.build(tok.get_vocab_size())
+    encoder.load_state_dict(torch.load(os.path.join(args.work, "text.pt"))["encoder"])
+    weight = torch.from_numpy(pca["std"] / pca["std"].mean()).view(16, 1, 1)
+    hidden = [p for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2]
+    others = [p for p in model.parameters() if not any(p is h for h in hidden)]
+    params = hidden + others + list(encoder.parameters())
+    muon = common.Muon(hidden, MUON_RATE)
+    adam = torch.optim.AdamW(
+        [dict(params=others, rate=ADAM_RATE), dict(params=list(encoder.parameters()), rate=TEXT_RATE)],
+        lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+    ema = common.Ema([model, encoder], 0.998)
+    path = os.path.join(args.work, "dit.pt")
+    step, spent, chunks = 0, 0.0, 0
+    if args.resume and os.path.exists(path):
+        state = torch.load(path)
+        model.load_state_dict(state["model"])
+        encoder.load_state_dict(state["encoder"])
+        muon.load_state_dict(state["muon"])
+        adam.load_state_dict(state["adam"])
+        ema.load_state_dict(state["ema"])
+        step, spent, chunks = state["step"], state["spent"], state["chunks"]
+    log = common.Log(os.path.join(args.work, "dit.jsonl"))
+    torch.manual_seed(100 + 7 * step + rank)
+    rng = np.random.default_rng((step, rank))
+    started, saved, cpu, losses = time.time(), time.time(), time.process_time(), []
+    base = spent
+    while True:
+        spent = base + time.time() - started
+        clock = torch.tensor([spent / (args.minutes * 60)])
+        if args.processes > 1:
+            dist.broadcast(clock, 0)
+        done = float(clock)
+        if done >= 1:
+            break
+        clips, m, own = plan_batch(np.random.default_rng(900000 + step), done)
+        texts, z, first = draw_batch(rng, pca, clips, m)
+        ids, length = text.batch_ids(tok, texts)
+        kv = model.text_kv(text.encode(encoder, ids, length))
+        bias = text.padding_bias(length, ids.shape[1])
+        if own:
+            detached = [(k.detach(), v.detach()) for k, v in kv]
+            clean = own_chunks(model, z[:, 0] if first else None, m, detached, bias, LEVELS[::2])
+            target = z[:, -1:]
+        else:
+            clean = z[:, :-1]
+            clean = clean + torch.randn_like(clean) * (
+                torch.rand(clips, m, 1, 1, 1, 1).square() * 0.3)
+            target = z if first == 0 else z[:, 1:]
+        k = target.shape[1]
+        pick = rng.choice(len(LEVELS), (clips, k), p=LEVEL_SHARE)
+        t = torch.from_numpy(np.asarray(LEVELS, np.float32)[pick])
+        loss = x0_loss(model, clean, target, t, kv, bias, weight).mean()
+        for p in params:
+            p.grad = None
+        loss.backward()
+        for p in params:
+            p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+        common.average_gradients(params, args.processes)
+        torch.nn.utils.clip_grad_norm_(others, 1.0)
+        factor = common.rate_at(done, hold=0.45, floor=0.03)
+        for group in adam.param_groups:
+            group["lr"] = group["rate"] * factor
+        muon.step(factor)
+        adam.step()
+        ema.update()
+        step, chunks = step + 1, chunks + clips * k * args.processes
+        losses.append(float(loss.detach()))
+        if rank == 0 and time.time() - saved > 120:
+            _report(args, log, path, model, encoder, muon, adam, ema, tok, pca, weight, dict(
+                step=step, spent=spent, core_s=(time.process_time() - cpu), chunks=chunks,
+                loss=float(np.mean(losses))))
+            saved, losses = time.time(), []
+    if rank == 0:
+        _report(args, log, path, model, encoder, muon, adam, ema, tok, pca, weight, dict(
+            step=step, spent=spent, core_s=(time.process_time() - cpu), chunks=chunks,
+            loss=float(np.mean(losses or [0]))))
+
+
+def _report(args, log, path, model, encoder, muon, adam, ema, tok, pca, weight, row):
+    """Validates the averaged weights, logs and saves."""
+    live = [{k: v.clone() for k, v in m.state_dict().items()} for m in (model, encoder)]
+    for module, value in zip((model, encoder), ema.values):
+        module.load_state_dict(value)
+    row.update(validate(model, encoder, tok, pca, weight))
+    log(**row)
+    for module, value in zip((model, encoder), live):
+        module.load_state_dict(value)
+    common.save(path, model=live[0], encoder=live[1], muon=muon.state_dict(),
+                adam=adam.state_dict(), ema=ema.state_dict(), step=row["step"],
+                spent=row["spent"], chunks=row["chunks"])
+
+
+def main():
+    args = argparse.ArgumentParser()
+    args.add_argument("--work", required=True)
+    args.add_argument("--minutes", type=float, default=85, help="wall time in all, resumes included")
+    args.add_argument("--processes", type=int, default=2)
+    args.add_argument("--resume", action="store_true")
+    args = args.parse_args()
+    if args.processes == 1:
+        run(0, args)
+    else:
+        mp.spawn(run, (args,), nprocs=args.processes)
+
+
+if __name__ == "__main__":
+    main()
