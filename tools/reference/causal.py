@@ -1,8 +1,9 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """The causal transformer in float64, written from spec 2 and 3 alone (no library model).
 
-Keys are kept unrotated per (layer, frame); a plan, a list of (source frame, RoPE index), says what a
-forward attends to. check() compares with diffusers and with the full-sequence masks of spec 3.4.
+Keys are kept unrotated per (layer, frame); a plan, a list of (source frame, RoPE index), says what
+a forward attends to. wan.py and causal_fixtures.py hold it against diffusers and against the
+full-sequence masks of spec 3.4.
 """
 
 import math
@@ -46,9 +47,11 @@ def rope_angles(frames, height, width, head_dim):
     spatial = 2 * (head_dim // 6)
     sizes = [head_dim - 2 * spatial, spatial, spatial]
     grid = torch.meshgrid(
-        torch.as_tensor(frames, dtype=F64), torch.arange(height, dtype=F64), torch.arange(width, dtype=F64),
+        torch.as_tensor(frames, dtype=F64),
+        torch.arange(height, dtype=F64),
+        torch.arange(width, dtype=F64),
         indexing="ij",
-    )  # fmt: skip
+    )
     parts = [
         p.reshape(-1, 1) * 10000.0 ** (-2.0 * torch.arange(size // 2, dtype=F64) / size)
         for p, size in zip(grid, sizes)
@@ -95,7 +98,10 @@ class Transformer:
 
     def projections(self, name, x, source):
         """q, k (RMS over all d, unrotated) and v, each [tokens, heads, D]."""
-        q, k, v = (self.linear(f"{name}.to_{r}", s, self.d) for r, s in (("q", x), ("k", source), ("v", source)))
+        q, k, v = (
+            self.linear(f"{name}.to_{r}", s, self.d)
+            for r, s in (("q", x), ("k", source), ("v", source))
+        )
         q = rms(q, self.w(name + ".norm_q.weight", self.d), self.c["eps"])
         k = rms(k, self.w(name + ".norm_k.weight", self.d), self.c["eps"])
         return [y.unflatten(1, (self.heads, self.head_dim)) for y in (q, k, v)]
@@ -111,7 +117,11 @@ class Transformer:
         channels, frames, h, w = x.shape
         gh, gw = h // 2, w // 2
         S = gh * gw
-        patches = x.reshape(channels, frames, gh, 2, gw, 2).permute(1, 2, 4, 0, 3, 5).reshape(frames * S, -1)
+        patches = (
+            x.reshape(channels, frames, gh, 2, gw, 2)
+            .permute(1, 2, 4, 0, 3, 5)
+            .reshape(frames * S, -1)
+        )
         X = patches @ self.w("patch_embedding.weight", d, channels, 1, 2, 2).reshape(d, -1).T
         X = X + self.w("patch_embedding.bias", d)
 
@@ -140,14 +150,20 @@ class Transformer:
             o = attend(rotate(q, angles), keys, values, token_mask).flatten(1)
             X = X + self.linear(b + "attn1.to_out.0", o, d) * m[2]
             y = self.norm(X) * self.w(b + "norm2.weight", d) + self.w(b + "norm2.bias", d)
-            X = X + self.linear(b + "attn2.to_out.0", attend(*self.projections(b + "attn2", y, T)).flatten(1), d)
+            X = X + self.linear(
+                b + "attn2.to_out.0", attend(*self.projections(b + "attn2", y, T)).flatten(1), d
+            )
             y = self.norm(X) * (1 + m[4]) + m[3]
             y = F.gelu(self.linear(b + "ffn.net.0.proj", y, c["ffn_dim"]), approximate="tanh")
             X = X + self.linear(b + "ffn.net.2", y, d) * m[5]
 
         u = (self.w("scale_shift_table", 1, 2, d) + e[:, None]).repeat_interleave(S, 0).unbind(1)
         out = self.linear("proj_out", self.norm(X) * (1 + u[1]) + u[0], 4 * c["out_channels"])
-        flow = out.reshape(frames, gh, gw, 2, 2, -1).permute(5, 0, 1, 3, 2, 4).reshape(-1, frames, h, w)
+        flow = (
+            out.reshape(frames, gh, gw, 2, 2, -1)
+            .permute(5, 0, 1, 3, 2, 4)
+            .reshape(-1, frames, h, w)
+        )
         return flow, kept
 
 

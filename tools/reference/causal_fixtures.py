@@ -1,5 +1,5 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-"""F5: chunks with a K/V cache, three passes each (two noisy, one clean), and the checks of causal.py."""
+"""F5: chunks with a K/V cache, three passes each (two noisy, one clean); checks causal.py."""
 
 import causal
 import library
@@ -20,7 +20,7 @@ CASES = {
 
 
 def run_chunks(model, text, x, chunks, plan_of, shift=lambda c, plan: 0):
-    """Passes of x [chunks, 3, 16, n, h, w] -> flows, K, V. shift: RoPE indices relative to a start."""
+    """Passes of x [chunks,3,16,n,h,w] -> flows, K, V. shift: what is taken off RoPE indices."""
     cache = causal.Cache(CONFIG["num_layers"])
     flows, keys, values = [], [], []
     for b in range(chunks):
@@ -97,7 +97,8 @@ def f5():
             relative, _, _ = run_chunks(
                 model, text, x, chunks, plan_of, lambda c, plan: plan[0][1] if plan else c
             )
-            print(f"f5: rolling_sink, absolute against relative indices: {library.relative_error(relative, flows):.1e}")
+            error = library.relative_error(relative, flows)
+            print(f"f5: rolling_sink, absolute against relative indices: {error:.1e}")
             error = library.relative_error(flows[:7], out["global.flow"])
             print(f"f5: rolling_sink against global, first 7 chunks: {error:.1e}")
         else:

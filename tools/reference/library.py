@@ -11,7 +11,15 @@ import weights
 from safetensors.torch import save_file
 
 FIXTURES = os.path.join(os.path.dirname(__file__), "..", "..", "tests", "golden", "fixtures")
-PACKAGES = ["torch", "diffusers", "transformers", "tokenizers", "sentencepiece", "safetensors", "numpy"]
+PACKAGES = [
+    "torch",
+    "diffusers",
+    "transformers",
+    "tokenizers",
+    "sentencepiece",
+    "safetensors",
+    "numpy",
+]
 
 
 @contextlib.contextmanager

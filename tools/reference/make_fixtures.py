@@ -58,7 +58,9 @@ def tokenizers():
     tokenizers_fixture.f10()
 
 
-ALL = dict(weights=f0, wan=wan, vae=vae, text=text, causal=causal, pipeline=pipeline, tokenizers=tokenizers)
+ALL = dict(
+    weights=f0, wan=wan, vae=vae, text=text, causal=causal, pipeline=pipeline, tokenizers=tokenizers
+)
 
 if __name__ == "__main__":
     os.makedirs(library.FIXTURES, exist_ok=True)

@@ -41,7 +41,7 @@ _SHIFT = np.uint64(32)
 
 
 def philox4x32(counter, key):
-    """Ten rounds. counter: four arrays, key: two arrays or ints; all hold 32-bit words as uint64."""
+    """Ten rounds. counter: four arrays, key: two arrays or ints; all hold 32-bit words."""
     c0, c1, c2, c3 = (np.asarray(c, np.uint64) for c in counter)
     k0, k1 = (np.uint64(k) for k in key)
     for _ in range(10):
@@ -112,7 +112,7 @@ def fnv1a64(text):
 
 
 def chunk_noise(seed, chunk, step, shape):
-    """The engine's noise of one chunk: purpose 0 = initial (step 0), 1 = re-noise before step >= 1."""
+    """The engine's noise of a chunk: purpose 0 = initial (step 0), 1 = re-noise before step k."""
     purpose = 0 if step == 0 else 1
     stream = (chunk << 16) | (step << 4) | purpose
     return philox_normal(seed, stream, math.prod(shape)).reshape(shape)

@@ -17,20 +17,22 @@ STEPS, SHIFT = [1000, 750, 500, 250], 5.0
 
 
 def schedule():
-    """Spec 4.2, warped: sigma and t = 1000 sigma, each computed in double and rounded to float32."""
+    """Spec 4.2, warped: sigma and t = 1000 sigma, each rounded from double to float32."""
     u = torch.tensor(STEPS, dtype=torch.float64) / 1000
     sigma = SHIFT * u / (1 + (SHIFT - 1) * u)
     return sigma.float(), (1000 * sigma).float()
 
 
 def generate(model, text, plan_of, same_noise):
-    """Latents [CHUNKS,16,N,4,4]. same_noise: every chunk starts from chunk 0's noise (Rolling Sink)."""
+    """Latents [CHUNKS,16,N,4,4]. same_noise (Rolling Sink): all chunks start from chunk 0's."""
     sigma, t = schedule()
     sigma = sigma.to(model.dtype)
     cache = causal.Cache(CONFIG["num_layers"])
 
     def noise(chunk, step):
-        return torch.from_numpy(philox.chunk_noise(SESSION_SEED, chunk, step, (16, N, 4, 4))).to(model.dtype)
+        return torch.from_numpy(philox.chunk_noise(SESSION_SEED, chunk, step, (16, N, 4, 4))).to(
+            model.dtype
+        )
 
     latents = []
     for b in range(CHUNKS):

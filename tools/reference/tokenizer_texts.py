@@ -1,5 +1,5 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-"""The 200 strings of F10. Ours; anything not plain ASCII that is easy to lose is written as an escape."""
+"""The 200 strings of F10. Ours; whatever is not ASCII is written as an escape."""
 
 import os
 
@@ -29,7 +29,8 @@ PLAIN = [
     "P\u0159\u00edli\u0161 \u017elu\u0165ou\u010dk\u00fd k\u016f\u0148",
     "\u0130stanbul'da \u0131\u015f\u0131k",
     "Ti\u1ebfng Vi\u1ec7t c\u00f3 d\u1ea5u",
-    "\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440! \u0401\u043b\u043a\u0430 \u0438 \u0439\u043e\u0434",
+    "\u041f\u0440\u0438\u0432\u0435\u0442, \u043c\u0438\u0440! "
+    "\u0401\u043b\u043a\u0430 \u0438 \u0439\u043e\u0434",
     "\u0395\u03bb\u03bb\u03b7\u03bd\u03b9\u03ba\u03ac \u03ba\u03b5\u03af\u03bc\u03b5\u03bd\u03b1",
     "\u4f60\u597d\uff0c\u4e16\u754c\u3002",
     "\u7ea2\u8272\u7684\u7403\u5728\u684c\u5b50\u4e0a",

@@ -17,8 +17,8 @@ MODELS = {
     "nmt_nfkc": dict(normalization_rule_name="nmt_nfkc", byte_fallback=True),
     "identity": dict(normalization_rule_name="identity", byte_fallback=False),
 }
-# How often the corpus lines in European scripts, which come first, are repeated: the 256 byte pieces
-# leave room for about 140 others, so rare characters must fall under the coverage.
+# How often the corpus lines in European scripts, which come first, are repeated: the 256 byte
+# pieces leave room for about 140 others, so rare characters must fall under the coverage.
 EUROPEAN_LINES = 54
 REPEAT = {"nmt_nfkc": 20, "identity": 2}
 
@@ -69,36 +69,52 @@ def f10():
     for name in MODELS:
         spiece[name] = train(name)
         processor = sentencepiece.SentencePieceProcessor(model_file=spiece[name])
-        ids[f"{name}.spiece.model"] = [processor.encode(text) + [processor.eos_id()] for text in texts]
+        ids[f"{name}.spiece.model"] = [
+            processor.encode(text) + [processor.eos_id()] for text in texts
+        ]
 
     words = fast_tokenizer(spiece["identity"], byte_fallback=False, legacy=True)
     words.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace("▁", prepend_scheme="always")]
     )
     fast = {
-        "nmt_nfkc.tokenizer.json": fast_tokenizer(spiece["nmt_nfkc"], byte_fallback=True, legacy=True),
-        "identity.tokenizer.json": fast_tokenizer(spiece["identity"], byte_fallback=False, legacy=False),
+        "nmt_nfkc.tokenizer.json": fast_tokenizer(
+            spiece["nmt_nfkc"], byte_fallback=True, legacy=True
+        ),
+        "identity.tokenizer.json": fast_tokenizer(
+            spiece["identity"], byte_fallback=False, legacy=False
+        ),
         "identity_words.tokenizer.json": words,
     }
     for name, tokenizer in fast.items():
         with open(os.path.join(library.FIXTURES, "f10_" + name), "w", encoding="utf-8") as file:
-            json.dump(json.loads(tokenizer.to_str()), file, ensure_ascii=True, separators=(",", ":"))
+            json.dump(
+                json.loads(tokenizer.to_str()), file, ensure_ascii=True, separators=(",", ":")
+            )
         ids[name] = [tokenizer.encode(text).ids for text in texts]
 
-    for fast_name, spiece_name in [("nmt_nfkc", "nmt_nfkc"), ("identity", "identity"), ("identity_words", "identity")]:
+    for fast_name, spiece_name in [
+        ("nmt_nfkc", "nmt_nfkc"),
+        ("identity", "identity"),
+        ("identity_words", "identity"),
+    ]:
         pairs = zip(texts, ids[fast_name + ".tokenizer.json"], ids[spiece_name + ".spiece.model"])
         differ = [text for text, a, b in pairs if a != b]
-        print(f"f10: {fast_name}.tokenizer.json differs from {spiece_name}.spiece.model on {len(differ)}:")
+        print(f"f10: {fast_name}.tokenizer.json, {len(differ)} texts not as {spiece_name}.spiece:")
         print("  " + ", ".join(ascii(text[:24]) for text in differ))
     longest_prose = texts.index(tokenizer_texts.long_text())
     for name, lists in ids.items():
         assert len(lists[longest_prose]) > 600
-        print(f"f10: {name}: longest {max(map(len, lists))}, {sum(i.count(3) for i in lists)} unknowns")
+        longest, unknowns = max(map(len, lists)), sum(i.count(3) for i in lists)
+        print(f"f10: {name}: longest {longest}, {unknowns} unknowns")
 
     with open(os.path.join(library.FIXTURES, "f10.json"), "w", encoding="utf-8") as file:
         file.write('{"versions":' + json.dumps(library.versions()) + ',\n"cases":[\n')
         rows = [
-            json.dumps({"text": text, **{name: lists[i] for name, lists in ids.items()}}, separators=(",", ":"))
+            json.dumps(
+                {"text": text, **{name: lists[i] for name, lists in ids.items()}},
+                separators=(",", ":"),
+            )
             for i, text in enumerate(texts)
         ]
         file.write(",\n".join(rows) + "\n]}\n")

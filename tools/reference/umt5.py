@@ -71,5 +71,3 @@ def f9():
     out["long.ids"] = ids_for(230, CONFIG["vocab_size"], 101)
     out["long.states"] = encode(model, out["long.ids"])
     library.save("f9", out, text_encoder=CONFIG, weight_seed=SEED)
-
-

@@ -40,7 +40,9 @@ def text_states(seed, text_dim, rows=12, real=7):
 def run(model, latent, t, text):
     """latent [16,F,h,w], t [1] or [1,N], text [rows,text_dim] -> flow [16,F,h,w]."""
     with library.everything_float64():
-        return model(latent.double()[None], t.double(), text.double()[None], return_dict=False)[0][0]
+        return model(latent.double()[None], t.double(), text.double()[None], return_dict=False)[0][
+            0
+        ]
 
 
 def record(module, into, name):
@@ -112,6 +114,6 @@ def f3():
     t = torch.tensor([1000.0, 937.5, 0.0])  # per frame
     flow = run(model, latent, t.repeat_interleave(16)[None], text)  # 16 tokens per frame
     check("f3", CONFIG, SEED, latent, t, text, flow)
-    library.save("f3", dict(latent=latent, t=t, text=text, flow=flow), transformer=CONFIG, weight_seed=SEED)
-
-
+    library.save(
+        "f3", dict(latent=latent, t=t, text=text, flow=flow), transformer=CONFIG, weight_seed=SEED
+    )

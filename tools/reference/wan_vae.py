@@ -87,5 +87,3 @@ def f8(name, config, seed, calls):
     out["moments"] = moments[0]
     out["encoded"] = (moments[0, :16] - mean[0]) / std[0]
     library.save(name, out, vae=config, weight_seed=seed)
-
-

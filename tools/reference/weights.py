@@ -1,5 +1,5 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-"""Synthetic weights: a pure function of (seed, tensor name, shape). Contract: tests/golden/README.md."""
+"""Synthetic weights as functions of (seed, name, shape); contract in tests/golden/README.md."""
 
 import math
 
@@ -45,7 +45,7 @@ def normal(seed, name, *shape):
 
 
 def examples():
-    """weights.json: one tensor per rule, so that a twin in another language can be checked alone."""
+    """weights.json: one tensor per rule, so that a twin in C++ can be checked alone."""
     cases = [
         (101, "blocks.0.scale_shift_table", (1, 6, 48)),
         (101, "blocks.0.attn1.norm_q.weight", (48,)),
