@@ -1,0 +1,65 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/model/tensor_lookup.h"
+
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
+
+namespace longtake {
+namespace {
+
+bool IsFloatingWeight(DType dtype) { return dtype == DType::kF32 || dtype == DType::kBf16; }
+
+bool HasElements(const TensorView& view, int64_t count) {
+  const auto elements = ElementCount(view.shape, "tensor");
+  return elements.ok() && *elements == static_cast<uint64_t>(count) &&
+         view.bytes == *elements * DTypeBytes(view.dtype);
+}
+
+}  // namespace
+
+void ResidentLookup::Fail(const std::string& name, const std::string& expected) {
+  if (status_.ok()) {
+    status_ = absl::FailedPreconditionError(absl::StrCat("tensor ", name, ": expected ", expected));
+  }
+}
+
+const float* ResidentLookup::Vector(const std::string& name, int64_t count) {
+  const absl::StatusOr<TensorView> view = section_.Find(name);
+  if (!view.ok()) {
+    if (status_.ok()) status_ = view.status();
+    return nullptr;
+  }
+  if (view->dtype != DType::kF32 || !HasElements(*view, count)) {
+    Fail(name, absl::StrCat(count, " values of F32"));
+    return nullptr;
+  }
+  return reinterpret_cast<const float*>(view->data);
+}
+
+Weight ResidentLookup::Matrix(const std::string& name, int64_t out_features, int64_t in_features) {
+  const absl::StatusOr<TensorView> view = section_.Find(name);
+  if (!view.ok()) {
+    if (status_.ok()) status_ = view.status();
+    return {};
+  }
+  if (!IsFloatingWeight(view->dtype) || view->shape.empty() || view->shape[0] != out_features ||
+      !HasElements(*view, out_features * in_features)) {
+    Fail(name, absl::StrCat("[", out_features, ", ", in_features, "] of F32 or BF16"));
+    return {};
+  }
+  return {view->data, view->dtype, out_features, in_features};
+}
+
+absl::StatusOr<Weight> LeaseMatrix(LayerLease& lease, size_t index, int64_t out_features,
+                                   int64_t in_features) {
+  LT_ASSIGN_OR_RETURN(const TensorView view, lease.Tensor(index));
+  if (!IsFloatingWeight(view.dtype) || view.shape.size() != 2 || view.shape[0] != out_features ||
+      view.shape[1] != in_features) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("layer ", lease.layer(), ", tensor ", std::string(view.name), ": expected [",
+                     out_features, ", ", in_features, "] of F32 or BF16"));
+  }
+  return Weight{view.data, view.dtype, out_features, in_features};
+}
+
+}  // namespace longtake

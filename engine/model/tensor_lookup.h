@@ -1,0 +1,44 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// From named bytes to what an op takes, with the shape checked once more: a pack is a file, and a
+// kernel trusts its sizes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/status_macros.h"
+#include "engine/backend/backend.h"
+#include "storage/layer_stream.h"
+#include "storage/pack_reader.h"
+
+namespace longtake {
+
+// Takes a model's tensors out of its resident section. The first problem is remembered and named,
+// so that a constructor reads like a list of tensors and checks once. One thread; pointers live as
+// long as the section's memory.
+class ResidentLookup {
+ public:
+  explicit ResidentLookup(const ResidentSection& section) : section_(section) {}
+
+  // count fp32 values, whatever their shape; null after an error.
+  const float* Vector(const std::string& name, int64_t count);
+  // [out_features, in_features]; trailing dimensions are flattened into in_features.
+  Weight Matrix(const std::string& name, int64_t out_features, int64_t in_features);
+
+  // FAILED_PRECONDITION naming tensor and expectation, NOT_FOUND, or OK.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  void Fail(const std::string& name, const std::string& expected);
+
+  const ResidentSection& section_;
+  absl::Status status_;
+};
+
+// The layer's matrix at index in use order, [out_features, in_features], fp32 or bf16; valid until
+// the lease moves on. The lease's errors, or FAILED_PRECONDITION naming the tensor.
+absl::StatusOr<Weight> LeaseMatrix(LayerLease& lease, size_t index, int64_t out_features,
+                                   int64_t in_features);
+
+}  // namespace longtake

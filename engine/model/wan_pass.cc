@@ -1,0 +1,105 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/model/wan_pass.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/model/patches.h"
+
+namespace longtake {
+
+absl::StatusOr<std::unique_ptr<StackPass>> WanPass::Create(WanCore& core,
+                                                           std::span<const VideoItem> items) {
+  if (core.in_pass) return absl::FailedPreconditionError("transformer: a pass is under way");
+  LT_ASSIGN_OR_RETURN(WanStack stack, PlaceItems(core, items));
+  return std::unique_ptr<StackPass>(new WanPass(core, std::move(stack)));
+}
+
+WanPass::WanPass(WanCore& core, WanStack stack)
+    : core_(core),
+      backend_(*core.backend),
+      stack_(std::move(stack)),
+      width_(core.config.width()),
+      rows_(stack_.rows),
+      segments_(stack_.items.size()) {
+  core_.in_pass = true;
+  attention_.reserve(stack_.items.size());
+}
+
+WanPass::~WanPass() { core_.in_pass = false; }
+
+absl::Status WanPass::Embed() {
+  EmbedPatches();
+  core_.time.Embed(backend_, stack_.times);
+  EmbedTexts();
+  return absl::OkStatus();
+}
+
+void WanPass::EmbedPatches() {
+  const int64_t values = core_.config.patch_values();
+  for (const PlacedItem& item : stack_.items) {
+    const VideoItem& video = item.video;
+    Patchify({core_.config.channels, video.frames, video.height, video.width}, video.latents,
+             branch() + item.row * values);
+  }
+  backend_.Linear({.in = branch(),
+                   .rows = rows_,
+                   .weight = core_.weights.patch,
+                   .bias = core_.weights.patch_bias,
+                   .out = residual()});
+}
+
+void WanPass::EmbedTexts() {
+  int64_t row = 0;
+  for (const TextContext* context : stack_.new_texts) {
+    backend_.Linear({.in = context->states(),
+                     .rows = context->rows(),
+                     .weight = core_.weights.text_in,
+                     .bias = core_.weights.text_in_bias,
+                     .activation = Activation::kGeluTanh,
+                     .out = branch() + row * width_});
+    row += context->rows();
+  }
+  if (row == 0) return;
+  backend_.Linear({.in = branch(),
+                   .rows = row,
+                   .weight = core_.weights.text_out,
+                   .bias = core_.weights.text_out_bias,
+                   .out = text()});
+}
+
+absl::Status WanPass::RunLayer(int64_t layer, LayerLease& lease) {
+  if (layer != next_layer_ || layer >= core_.config.layers) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("transformer: layer ", layer, " instead of ", next_layer_));
+  }
+  ++next_layer_;
+  LT_RETURN_IF_ERROR(RunBlock({layer, core_.weights.blocks[static_cast<size_t>(layer)], lease}));
+  if (next_layer_ == core_.config.layers) {
+    for (TextContext* context : stack_.new_texts) context->MarkReady();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WanPass::Head() {
+  if (next_layer_ != core_.config.layers) {
+    return absl::FailedPreconditionError("transformer: head before the last layer");
+  }
+  if (rows_ == 0) return absl::OkStatus();
+  Modulate(core_.weights.head_modulation, stack_.times.head, 2);
+  NormModulated({.shift = 0, .scale = 1});
+  backend_.Linear({.in = normed(),
+                   .rows = rows_,
+                   .weight = core_.weights.head,
+                   .bias = core_.weights.head_bias,
+                   .out = branch()});
+  for (const PlacedItem& item : stack_.items) {
+    const VideoItem& video = item.video;
+    if (video.flow == nullptr) break;
+    Unpatchify({core_.config.channels, video.frames, video.height, video.width},
+               branch() + item.row * core_.config.patch_values(), video.flow);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace longtake
