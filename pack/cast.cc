@@ -1,0 +1,51 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "pack/cast.h"
+
+#include <cstdint>
+#include <cstring>
+
+#include "base/status_macros.h"
+
+namespace longtake {
+namespace {
+
+template <typename T>
+T LoadElement(const std::byte* bytes) {
+  T value;
+  std::memcpy(&value, bytes, sizeof(value));
+  return value;
+}
+
+float LoadAsFloat(DType from, const std::byte* bytes) {
+  switch (from) {
+    case DType::kBf16:
+      return Bf16ToFloat(LoadElement<uint16_t>(bytes));
+    case DType::kF16:
+      return F16ToFloat(LoadElement<uint16_t>(bytes));
+    default:
+      return LoadElement<float>(bytes);
+  }
+}
+
+}  // namespace
+
+void CastElements(DType from, std::span<const std::byte> in, DType to, std::span<std::byte> out) {
+  LT_CHECK(from != DType::kI8 && (to == DType::kF32 || to == DType::kBf16));
+  const size_t count = in.size() / DTypeBytes(from);
+  LT_CHECK(out.size() == count * DTypeBytes(to));
+  if (from == to) {
+    std::memcpy(out.data(), in.data(), in.size());
+    return;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    const float value = LoadAsFloat(from, in.data() + i * DTypeBytes(from));
+    if (to == DType::kF32) {
+      std::memcpy(out.data() + i * sizeof(float), &value, sizeof(float));
+    } else {
+      const uint16_t half = FloatToBf16(value);
+      std::memcpy(out.data() + i * sizeof(half), &half, sizeof(half));
+    }
+  }
+}
+
+}  // namespace longtake

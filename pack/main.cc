@@ -1,0 +1,128 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// longtake-pack: makes, shows and verifies packs.
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "CLI/CLI.hpp"
+#include "engine/recipe.h"
+#include "pack/pack_model.h"
+#include "pack/show.h"
+#include "storage/pack_directory.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kRecipeBytesMax = 1 << 20;
+
+// One line that overwrites itself on a terminal; silent elsewhere.
+class ProgressLine {
+ public:
+  void Update(const std::string& what, uint64_t done_bytes, uint64_t total_bytes) {
+    if (!enabled_ || total_bytes == 0) return;
+    const int percent = static_cast<int>(100.0 * static_cast<double>(done_bytes) /
+                                         static_cast<double>(total_bytes));
+    if (percent == percent_ && what == what_) return;
+    percent_ = percent;
+    what_ = what;
+    std::fprintf(stderr, "\r%-14s %3d %% of %.1f MB ", what.c_str(), percent,
+                 static_cast<double>(total_bytes) / 1e6);
+    if (done_bytes == total_bytes) std::fputc('\n', stderr);
+  }
+
+ private:
+  const bool enabled_ = isatty(fileno(stderr)) != 0;
+  int percent_ = -1;
+  std::string what_;
+};
+
+int Report(const absl::Status& status) {
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "longtake-pack: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+// A name of a published recipe, or a file.
+absl::StatusOr<std::string> RecipeText(const std::string& recipe) {
+  if (recipe.empty()) return std::string();
+  auto named = NamedRecipeJson(recipe);
+  if (named.ok()) return named;
+  auto text = ReadTextFile(PosixFileSystem(), recipe, kRecipeBytesMax);
+  if (absl::IsNotFound(text.status())) return named.status();
+  return text;
+}
+
+struct PackArguments {
+  std::string model_directory;
+  std::string pack_directory;
+  std::string recipe;
+  std::string dtype = "bf16";
+};
+
+int RunPack(const PackArguments& arguments) {
+  auto recipe = RecipeText(arguments.recipe);
+  if (!recipe.ok()) return Report(recipe.status());
+  ProgressLine line;
+  PackModelOptions options;
+  options.recipe = *recipe;
+  options.dtype = arguments.dtype == "f32" ? DType::kF32 : DType::kBf16;
+  options.progress = [&](const std::string& component, uint64_t done, uint64_t total) {
+    line.Update(component, done, total);
+  };
+  auto digest = PackModel(PosixFileSystem(), arguments.model_directory, arguments.pack_directory,
+                          options);
+  if (!digest.ok()) return Report(digest.status());
+  std::printf("%s: model digest %s\n", arguments.pack_directory.c_str(), digest->c_str());
+  return 0;
+}
+
+int RunShow(const std::string& directory) {
+  auto text = ShowPack(PosixFileSystem(), directory);
+  if (!text.ok()) return Report(text.status());
+  std::fputs(text->c_str(), stdout);
+  return 0;
+}
+
+int RunVerify(const std::string& directory) {
+  ProgressLine line;
+  const absl::Status status =
+      VerifyPackDirectory(PosixFileSystem(), directory, [&](uint64_t done, uint64_t total) {
+        line.Update("verify", done, total);
+      });
+  if (status.ok()) std::printf("%s: every byte is as it was written\n", directory.c_str());
+  return Report(status);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Makes, shows and verifies the packs that longtaked streams its layers from.");
+  app.require_subcommand(1);
+
+  PackArguments arguments;
+  CLI::App* pack = app.add_subcommand("pack", "Pack a model directory (published Diffusers layout)");
+  pack->add_option("model-dir", arguments.model_directory, "Directory with model_index.json")
+      ->required();
+  pack->add_option("pack-dir", arguments.pack_directory, "Directory to write; made if missing")
+      ->required();
+  pack->add_option("--recipe", arguments.recipe,
+                   "self-forcing, longlive, rolling-sink or a JSON file; default: the model's longtake.json");
+  pack->add_option("--dtype", arguments.dtype, "Type of the matrices")
+      ->check(CLI::IsMember({"bf16", "f32"}))
+      ->capture_default_str();
+
+  std::string directory;
+  CLI::App* show = app.add_subcommand("show", "Print what a pack holds");
+  show->add_option("pack-dir", directory)->required();
+  CLI::App* verify = app.add_subcommand("verify", "Read everything and check every checksum");
+  verify->add_option("pack-dir", directory)->required();
+
+  CLI11_PARSE(app, argc, argv);
+  if (*pack) return RunPack(arguments);
+  return *show ? RunShow(directory) : RunVerify(directory);
+}
+
+}  // namespace
+}  // namespace longtake
+
+int main(int argc, char** argv) { return longtake::Main(argc, argv); }

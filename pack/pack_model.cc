@@ -1,0 +1,226 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "pack/pack_model.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/model/component_layout.h"
+#include "engine/model/umt5_config.h"
+#include "engine/model/umt5_layout.h"
+#include "engine/model/vae_config.h"
+#include "engine/model/wan_config.h"
+#include "engine/model/wan_layout.h"
+#include "engine/model/wan_vae_layout.h"
+#include "engine/recipe.h"
+#include "nlohmann/json.hpp"
+#include "pack/cast.h"
+#include "storage/pack_directory.h"
+#include "storage/pack_writer.h"
+#include "storage/safetensors_set.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kConfigBytesMax = 1 << 20;
+constexpr uint64_t kTokenizerBytesMax = 64 << 20;
+constexpr uint64_t kCopyBytes = 1 << 20;
+
+struct Component {
+  ComponentLayout layout;
+  std::string config;
+};
+
+// model_index.json says what the directory claims to be; two-expert and other pipelines are refused
+// here rather than at the first odd tensor.
+absl::Status CheckModelIndex(FileSystem& files, const std::string& directory) {
+  const std::string path = JoinPath(directory, "model_index.json");
+  LT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(files, path, kConfigBytesMax));
+  const auto index = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!index.is_object()) return absl::InvalidArgumentError(path + ": not a JSON object");
+  const auto class_name = index.find("_class_name");
+  if (class_name == index.end() || !class_name->is_string()) {
+    return absl::InvalidArgumentError(path + ": no _class_name");
+  }
+  if (*class_name != "WanPipeline") {
+    return absl::UnimplementedError(absl::StrCat(path, ": _class_name ", class_name->dump(),
+                                                 " is not WanPipeline"));
+  }
+  for (const char* field : {"boundary_ratio", "transformer_2"}) {
+    const auto value = index.find(field);
+    if (value == index.end() || value->is_null()) continue;
+    if (value->is_array() && std::all_of(value->begin(), value->end(),
+                                         [](const auto& entry) { return entry.is_null(); })) {
+      continue;
+    }
+    return absl::UnimplementedError(
+        absl::StrCat(path, ": ", field, " is set; models of two experts are not run"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Component> ReadComponent(FileSystem& files, const std::string& directory,
+                                        const std::string& name) {
+  const std::string path = JoinPath(JoinPath(directory, name), "config.json");
+  Component out;
+  LT_ASSIGN_OR_RETURN(out.config, ReadTextFile(files, path, kConfigBytesMax));
+  if (name == "transformer") {
+    LT_ASSIGN_OR_RETURN(const WanConfig config, ParseWanConfig(out.config, path));
+    out.layout = WanLayout(config);
+  } else if (name == "text_encoder") {
+    LT_ASSIGN_OR_RETURN(const Umt5Config config, ParseUmt5Config(out.config, path));
+    out.layout = Umt5Layout(config);
+  } else {
+    LT_ASSIGN_OR_RETURN(const VaeConfig config, ParseVaeConfig(out.config, path));
+    out.layout = WanVaeLayout(config);
+  }
+  return out;
+}
+
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ","), "]");
+}
+
+class ComponentPacker {
+ public:
+  ComponentPacker(const SafetensorsSet& tensors, DType dtype) : tensors_(tensors), dtype_(dtype) {}
+
+  // Checks every tensor of the layout against the files, and that the files hold nothing else.
+  absl::StatusOr<PackSpec> MakeSpec(const Component& component) {
+    PackSpec spec;
+    spec.component = component.layout.component;
+    spec.config = component.config;
+    LT_ASSIGN_OR_RETURN(spec.resident, Declare(component.layout.resident));
+    LT_ASSIGN_OR_RETURN(spec.row_tables, Declare(component.layout.row_tables));
+    for (const auto& layer : component.layout.layers) {
+      LT_ASSIGN_OR_RETURN(auto declared, Declare(layer));
+      spec.layers.push_back(std::move(declared));
+    }
+    // An alias of shared.weight that some exports store a second time.
+    expected_.insert("encoder.embed_tokens.weight");
+    for (const std::string& name : tensors_.Names()) {
+      if (!expected_.contains(name)) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            tensors_.directory(), ": tensor ", name, " is not part of the architecture its config.json gives"));
+      }
+    }
+    return spec;
+  }
+
+  absl::Status Copy(const TensorDecl& tensor, const TensorSink& sink) const {
+    LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(tensor.name));
+    const uint64_t step = kCopyBytes / DTypeBytes(entry->dtype) * DTypeBytes(entry->dtype);
+    std::vector<std::byte> in(std::min(step, entry->bytes));
+    std::vector<std::byte> out(in.size() / DTypeBytes(entry->dtype) * DTypeBytes(tensor.dtype));
+    for (uint64_t offset = 0; offset < entry->bytes; offset += in.size()) {
+      const uint64_t bytes = std::min<uint64_t>(in.size(), entry->bytes - offset);
+      const std::span<std::byte> piece(in.data(), bytes);
+      LT_RETURN_IF_ERROR(tensors_.Read(tensor.name, offset, piece));
+      const std::span<std::byte> cast(
+          out.data(), bytes / DTypeBytes(entry->dtype) * DTypeBytes(tensor.dtype));
+      CastElements(entry->dtype, piece, tensor.dtype, cast);
+      LT_RETURN_IF_ERROR(sink(cast));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::StatusOr<std::vector<TensorDecl>> Declare(const std::vector<TensorSpec>& specs) {
+    std::vector<TensorDecl> out;
+    for (const TensorSpec& spec : specs) {
+      LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(spec.name));
+      if (entry->shape != spec.shape) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(tensors_.directory(), ": tensor ", spec.name, " has shape ",
+                         ShapeText(entry->shape), "; its config.json asks for ", ShapeText(spec.shape)));
+      }
+      if (entry->dtype == DType::kI8) {
+        return absl::UnimplementedError(absl::StrCat(tensors_.directory(), ": tensor ", spec.name,
+                                                     " is I8; F32, BF16 and F16 are read"));
+      }
+      expected_.insert(spec.name);
+      out.push_back({spec.name, spec.keep_f32 ? DType::kF32 : dtype_, spec.shape});
+    }
+    return out;
+  }
+
+  const SafetensorsSet& tensors_;
+  const DType dtype_;
+  std::set<std::string> expected_;
+};
+
+// The recipe comes with the model or from the caller; either way it must parse before hours of work.
+absl::StatusOr<std::string> ReadRecipe(FileSystem& files, const std::string& directory,
+                                       const std::string& given) {
+  std::string recipe = given;
+  std::string where = "--recipe";
+  if (recipe.empty()) {
+    where = JoinPath(directory, "longtake.json");
+    auto text = ReadTextFile(files, where, kConfigBytesMax);
+    if (absl::IsNotFound(text.status())) {
+      return absl::NotFoundError(absl::StrCat(
+          where, " is missing; give --recipe self-forcing, longlive, rolling-sink or a file"));
+    }
+    LT_ASSIGN_OR_RETURN(recipe, text);
+  }
+  if (auto parsed = ParseRecipe(recipe); !parsed.ok()) return Annotate(parsed.status(), where);
+  return recipe;
+}
+
+// The fast tokenizer's file is what the published pipeline loads; spiece.model serves without it.
+absl::Status ReadTokenizer(FileSystem& files, const std::string& directory, PackDirectorySpec* spec) {
+  const std::string folder = JoinPath(directory, "tokenizer");
+  for (const char* name : {"tokenizer.json", "spiece.model"}) {
+    auto text = ReadTextFile(files, JoinPath(folder, name), kTokenizerBytesMax);
+    if (absl::IsNotFound(text.status())) continue;
+    LT_ASSIGN_OR_RETURN(spec->tokenizer, text);
+    spec->tokenizer_name = name;
+    return absl::OkStatus();
+  }
+  return absl::NotFoundError(absl::StrCat(folder, ": neither tokenizer.json nor spiece.model"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& model_directory,
+                                      const std::string& pack_directory,
+                                      const PackModelOptions& options) {
+  LT_RETURN_IF_ERROR(CheckModelIndex(files, model_directory));
+  PackDirectorySpec spec;
+  LT_ASSIGN_OR_RETURN(spec.recipe, ReadRecipe(files, model_directory, options.recipe));
+  LT_RETURN_IF_ERROR(ReadTokenizer(files, model_directory, &spec));
+
+  // Everything is checked before the first byte is written.
+  spec.components = {"transformer", "text_encoder", "vae"};
+  std::vector<SafetensorsSet> sets;
+  std::vector<PackSpec> packs;
+  for (const std::string& name : spec.components) {
+    LT_ASSIGN_OR_RETURN(const Component component, ReadComponent(files, model_directory, name));
+    LT_ASSIGN_OR_RETURN(SafetensorsSet tensors,
+                        SafetensorsSet::Open(files, JoinPath(model_directory, name)));
+    sets.push_back(std::move(tensors));
+    LT_ASSIGN_OR_RETURN(PackSpec pack,
+                        ComponentPacker(sets.back(), options.dtype).MakeSpec(component));
+    packs.push_back(std::move(pack));
+  }
+  LT_RETURN_IF_ERROR(BeginPackDirectory(files, pack_directory));
+  for (size_t i = 0; i < packs.size(); ++i) {
+    const std::string& name = spec.components[i];
+    const ComponentPacker packer(sets[i], options.dtype);
+    PackWriteCalls calls;
+    calls.source = [&](const TensorDecl& tensor, const TensorSink& sink) {
+      return packer.Copy(tensor, sink);
+    };
+    if (options.progress) {
+      calls.progress = [&](uint64_t done, uint64_t total) { options.progress(name, done, total); };
+    }
+    LT_RETURN_IF_ERROR(
+        WritePack(files, JoinPath(pack_directory, PackFileName(name)), packs[i], calls));
+  }
+  return FinishPackDirectory(files, pack_directory, spec);
+}
+
+}  // namespace longtake
