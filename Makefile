@@ -1,0 +1,39 @@
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+# The commands of longtake. On a bare Debian 12: make demo, make test.
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+PROMPT ?=
+SECONDS_OF_VIDEO ?= 10
+
+.PHONY: help packages build demo test sanitize fuzz bench format clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+packages: ## install the Debian packages that are missing
+	@deploy/install-packages
+
+build: packages ## build the programs into build/release/bin
+	@mkdir -p build; cmake --preset release > build/release-configure.log 2>&1 || { cat build/release-configure.log; exit 1; }
+	@cmake --build build/release --parallel $(JOBS) --target longtaked longtake longtake-pack
+
+demo: ## install, build, start a server, stream a 10 s video into out/demo.mp4
+	@deploy/demo "$(SECONDS_OF_VIDEO)" "$(PROMPT)"
+
+test: ## install, build and run all tests
+	@deploy/run-tests test
+
+sanitize: ## unit and engine tests under ASan+UBSan and TSan, fuzz corpora replayed
+	@deploy/run-tests sanitize
+
+fuzz: ## fuzz every target for FUZZ_SECONDS (60) each
+	@deploy/run-fuzz
+
+bench: ## print the kernel benchmarks
+	@deploy/run-bench
+
+format: ## format the C++ sources
+	@git ls-files '*.cc' '*.h' | xargs clang-format-19 -i
+
+clean: ## remove what was built
+	@rm -rf build out
