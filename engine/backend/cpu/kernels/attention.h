@@ -8,9 +8,9 @@
 
 namespace longtake {
 
-// One head of a run of keys; rows are stride elements apart.
+// A run of keys of all heads.
 struct AttentionKeys {
-  const void* k = nullptr;
+  const void* k = nullptr;  // [rows, heads * head_dim]
   const void* v = nullptr;
   bool is_bf16 = false;
   int64_t rows = 0;
@@ -18,15 +18,15 @@ struct AttentionKeys {
 };
 
 struct AttentionTask {
-  const float* q = nullptr;  // this head of the first query; rows are stride apart
+  const float* q = nullptr;  // [rows, stride] from this head of the first query
   int64_t rows = 0;          // at most kAttentionQueriesMax
   int64_t stride = 0;        // heads * head_dim
-  int64_t head_dim = 0;      // even, at most kAttentionHeadDimMax
+  int64_t head = 0;
+  int64_t head_dim = 0;  // even, at most kAttentionHeadDimMax
   const AttentionKeys* segments = nullptr;
-  int64_t segment_count = 0;
-  int64_t key_count = 0;  // over all segments
-  float scale = 1.0f;
-  const float* bias = nullptr;  // this head of the first query, rows key_count apart, or null
+  int64_t key_count = 0;        // over all segments, at least 1
+  float scale = 1.0f;           // positive
+  const float* bias = nullptr;  // [rows, key_count] from this head of the first query, or null
   float last_key_bias = 0.0f;
   float* out = nullptr;      // as q
   float* scratch = nullptr;  // kAttentionScratchFloats, 64-byte aligned
@@ -34,14 +34,16 @@ struct AttentionTask {
 
 inline constexpr int64_t kAttentionHeadDimMax = 256;
 inline constexpr int64_t kAttentionQueriesMax = 448;
-inline constexpr int64_t kAttentionKeyBlock = 64;  // changes bits: part of the numerics profile
-inline constexpr int64_t kAttentionRowsMax = 14;   // of a micro-tile
-inline constexpr int64_t kAttentionQueryStride = kAttentionHeadDimMax + 16;
+inline constexpr int64_t kAttentionKeyBlock = 64;  // decides bits: part of the numerics profile
+inline constexpr int64_t kAttentionRowsMax = 16;   // at least those of a register tile
+// Rows are one cache line more apart than a power of two, which would put them into few sets of L1.
+inline constexpr int64_t kAttentionRowStride = kAttentionHeadDimMax + 16;
 inline constexpr int64_t kAttentionScoreStride = kAttentionKeyBlock + 16;
 inline constexpr int64_t kAttentionScratchFloats =
-    2 * kAttentionQueriesMax * kAttentionQueryStride +  // queries, outputs
-    kAttentionQueriesMax * 32 +                         // running maximum, running sums
-    3 * kAttentionKeyBlock * kAttentionQueryStride +    // keys by row, by column, values
-    kAttentionRowsMax * kAttentionScoreStride;
+    2 * kAttentionQueriesMax * kAttentionRowStride +  // queries, outputs
+    kAttentionQueriesMax * (1 + 16) +                 // maxima, sums in lanes
+    2 * kAttentionKeyBlock * kAttentionRowStride +    // keys by row, values
+    kAttentionKeyBlock * kAttentionHeadDimMax +       // keys by column
+    kAttentionRowsMax * kAttentionScoreStride;        // scores of one register tile's rows
 
 }  // namespace longtake

@@ -7,6 +7,7 @@ const KernelTable& Kernels() {
   static constexpr KernelTable kTable = {
       .instruction_set = LONGTAKE_ISA_NAME,
       .linear = LinearKernel,
+      .attention = AttentionKernel,
       .layer_norm = LayerNormKernel,
       .rms_norm = RmsNormKernel,
       .rotary = RotaryKernel,
