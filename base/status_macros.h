@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Propagation of absl::Status and the one assertion. LT_CHECK is for our own mistakes only and stays
-// on in release builds; what a file or a client can cause is a Status, never a check.
+// Propagation of absl::Status and the one assertion. LT_CHECK is for our own mistakes only and
+// stays on in release builds; what a file or a client can cause is a Status, never a check.
 #pragma once
 
 #include <cstdio>
@@ -19,7 +19,8 @@ namespace longtake {
 inline absl::Status Annotate(const absl::Status& status, const std::string& context) {
   if (status.ok()) return status;
   absl::Status out(status.code(), context + ": " + std::string(status.message()));
-  status.ForEachPayload([&out](auto url, const absl::Cord& payload) { out.SetPayload(url, payload); });
+  status.ForEachPayload(
+      [&out](auto url, const absl::Cord& payload) { out.SetPayload(url, payload); });
   return out;
 }
 
@@ -42,10 +43,10 @@ absl::Status ToStatus(const absl::StatusOr<T>& result) {
 #define LT_CONCAT_INNER(a, b) a##b
 #define LT_CONCAT(a, b) LT_CONCAT_INNER(a, b)
 
-#define LT_RETURN_IF_ERROR(expression)                                                   \
-  do {                                                                                   \
-    absl::Status lt_status = ::longtake::status_internal::ToStatus((expression));        \
-    if (!lt_status.ok()) return lt_status;                                               \
+#define LT_RETURN_IF_ERROR(expression)                                            \
+  do {                                                                            \
+    absl::Status lt_status = ::longtake::status_internal::ToStatus((expression)); \
+    if (!lt_status.ok()) return lt_status;                                        \
   } while (false)
 
 #define LT_ASSIGN_OR_RETURN(lhs, expression) \

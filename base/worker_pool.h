@@ -5,8 +5,8 @@
 // peer a factor of six on two cores).
 //
 // ParallelFor blocks its caller, which does no work itself; several callers share the workers tile
-// by tile in turn. A task must not call back into the pool. Any thread may call. The functions given
-// must not throw.
+// by tile in turn. A task must not call back into the pool. Any thread may call. The functions
+// given must not throw.
 #pragma once
 
 #include <cstdint>

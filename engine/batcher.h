@@ -11,7 +11,7 @@
 namespace longtake {
 
 struct SweepCandidate {
-  int64_t tokens = 0;             // rows its items bring (all guidance branches)
+  int64_t tokens = 0;              // rows its items bring (all guidance branches)
   uint64_t last_served_sweep = 0;  // 0: never
 };
 

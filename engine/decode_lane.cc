@@ -81,9 +81,9 @@ void DecodeLane::Decode(DecodeJob& job) {
   chunk->first_frame = job.state->next_frame;
   chunk->width = spec.width;
   chunk->height = spec.height;
-  const absl::Status status = decoder_.Decode(
-      {job.latents, job.latent_frames, spec.height / 8, spec.width / 8}, job.state->cache,
-      &chunk->rgb);
+  const absl::Status status =
+      decoder_.Decode({job.latents, job.latent_frames, spec.height / 8, spec.width / 8},
+                      job.state->cache, &chunk->rgb);
   if (!status.ok()) {
     job.session->PutEnd(Annotate(status, "decoding"));
     return;
@@ -106,8 +106,7 @@ void DecodeLane::Decode(DecodeJob& job) {
     stats_.frames += static_cast<uint64_t>(chunk->frame_count);
     stats_.seconds += seconds;
     if (seconds > 0) {
-      stats_.pixels_per_second =
-          static_cast<double>(chunk->rgb.size()) / 3.0 / seconds;
+      stats_.pixels_per_second = static_cast<double>(chunk->rgb.size()) / 3.0 / seconds;
     }
   }
   job.session->PutChunk(std::move(chunk));

@@ -40,8 +40,8 @@ struct DecodeJob {
 
 class DecodeLane {
  public:
-  // on_done is called without locks after each chunk, so that the engine can plan again. Decoder and
-  // clock must outlive the lane.
+  // on_done is called without locks after each chunk, so that the engine can plan again. Decoder
+  // and clock must outlive the lane.
   DecodeLane(WanVaeDecoder& decoder, Clock& clock, std::function<void()> on_done);
   ~DecodeLane();
 

@@ -35,8 +35,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
 
 Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
     : model_(model), options_(options), clock_(clock) {
-  decode_lane_ =
-      std::make_unique<DecodeLane>(model.decoder(), clock, [this] { stage_->Wake(); });
+  decode_lane_ = std::make_unique<DecodeLane>(model.decoder(), clock, [this] { stage_->Wake(); });
   stage_ = std::make_unique<Stage>(model, *decode_lane_, clock,
                                    [this](const std::string& id) { Forget(id); });
 }
@@ -106,9 +105,10 @@ absl::Status Engine::CheckRoom(uint64_t bytes) const {
         absl::StrCat("all ", options_.sessions_max, " session places are taken"));
   }
   if (bytes > options_.session_bytes_max - std::min(session_bytes_, options_.session_bytes_max)) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the session needs ", bytes, " bytes beside K/V, ",
-        options_.session_bytes_max - session_bytes_, " of ", options_.session_bytes_max, " are free"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the session needs ", bytes, " bytes beside K/V, ",
+                     options_.session_bytes_max - session_bytes_, " of ",
+                     options_.session_bytes_max, " are free"));
   }
   return absl::OkStatus();
 }
@@ -128,13 +128,15 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
       branches * model_.ForwardFlops(rollout.chunk_frames * frame_tokens,
                                      rollout.key_plan.window_frames * frame_tokens);
   const double rate = stage_->flops_per_second();
-  const double pixels = static_cast<double>(resolved.width * resolved.height * 4 * rollout.chunk_frames);
+  const double pixels =
+      static_cast<double>(resolved.width * resolved.height * 4 * rollout.chunk_frames);
   const double pixel_rate = decode_lane_->stats().pixels_per_second;
   if (rate > 0 && pixel_rate > 0) {
     // Decoding runs beside the sweeps but on the same cores.
     out.seconds_per_chunk = passes * flops / rate + pixels / pixel_rate;
     out.seconds_to_first_frame = out.seconds_per_chunk;
-    out.realtime_factor = static_cast<double>(4 * rollout.chunk_frames) / resolved.fps / out.seconds_per_chunk;
+    out.realtime_factor =
+        static_cast<double>(4 * rollout.chunk_frames) / resolved.fps / out.seconds_per_chunk;
   }
   MutexLock lock(mutex_);
   absl::Status room = CheckRoom(session_bytes);

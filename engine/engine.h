@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The public face of the engine: sessions in, chunks out. Owns the table of sessions, the stage that
-// sweeps and the decode lane beside it.
+// The public face of the engine: sessions in, chunks out. Owns the table of sessions, the stage
+// that sweeps and the decode lane beside it.
 //
 // All methods are safe from any thread and never wait for a sweep. A session is shared between this
 // table, the stage and the stream that reads it (the one shared_ptr of the design).
@@ -48,9 +48,10 @@ class Engine {
   // Fills in the recipe's defaults and checks everything against the model. INVALID_ARGUMENT begins
   // with the field: "width: 100 is not a multiple of 16".
   absl::StatusOr<SessionSpec> Resolve(const SessionSpec& spec) const;
-  absl::StatusOr<SessionEstimate> Estimate(const SessionSpec& spec) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // RESOURCE_EXHAUSTED when memory or a place is missing; ALREADY_EXISTS for a taken id. An empty id
-  // is chosen.
+  absl::StatusOr<SessionEstimate> Estimate(const SessionSpec& spec) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // RESOURCE_EXHAUSTED when memory or a place is missing; ALREADY_EXISTS for a taken id. An empty
+  // id is chosen.
   absl::StatusOr<std::shared_ptr<Session>> CreateSession(const SessionSpec& spec, std::string id)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND names it.

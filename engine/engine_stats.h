@@ -16,15 +16,15 @@ struct EngineStats {
   uint64_t sessions_expired = 0;
   uint64_t transformer_sweeps = 0;
   uint64_t text_sweeps = 0;
-  uint64_t sweeps_dropped = 0;   // by cancel or error
-  uint64_t items = 0;            // forwards, over all sweeps
+  uint64_t sweeps_dropped = 0;  // by cancel or error
+  uint64_t items = 0;           // forwards, over all sweeps
   uint64_t item_tokens = 0;
   uint64_t chunks = 0;
   uint64_t frames = 0;
   double transformer_seconds = 0.0;  // in sweeps, waiting for layers included
   double text_seconds = 0.0;
   double decode_seconds = 0.0;
-  uint64_t kv_bytes = 0;             // set aside for sessions, now
+  uint64_t kv_bytes = 0;  // set aside for sessions, now
   uint64_t kv_bytes_max = 0;
   uint64_t decode_backlog_chunks = 0;  // now
   LayerStream::Stats transformer_layers;

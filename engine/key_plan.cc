@@ -25,8 +25,8 @@ absl::StatusOr<KeyPlanKind> ParseKeyPlanKind(std::string_view name) {
   for (KeyPlanKind kind : {KeyPlanKind::kGlobal, KeyPlanKind::kWindow, KeyPlanKind::kRollingSink}) {
     if (name == KeyPlanKindName(kind)) return kind;
   }
-  return absl::InvalidArgumentError(absl::StrCat("key_plan '", std::string(name),
-                                                 "' is not global, window or rolling_sink"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("key_plan '", std::string(name), "' is not global, window or rolling_sink"));
 }
 
 std::string_view KeyPlanKindName(KeyPlanKind kind) {
@@ -43,13 +43,13 @@ std::string_view KeyPlanKindName(KeyPlanKind kind) {
 
 absl::Status ValidateKeyPlan(const KeyPlanSpec& spec, int64_t chunk_frames) {
   if (spec.window_frames < chunk_frames + spec.sink_frames) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("window_frames ", spec.window_frames, " is smaller than a chunk of ",
-                     chunk_frames, " and ", spec.sink_frames, " sink frames"));
+    return absl::InvalidArgumentError(absl::StrCat("window_frames ", spec.window_frames,
+                                                   " is smaller than a chunk of ", chunk_frames,
+                                                   " and ", spec.sink_frames, " sink frames"));
   }
   if (spec.sink_frames != 0 && spec.kind != KeyPlanKind::kWindow) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("sink_frames must be 0 for key_plan ", std::string(KeyPlanKindName(spec.kind))));
+    return absl::InvalidArgumentError(absl::StrCat("sink_frames must be 0 for key_plan ",
+                                                   std::string(KeyPlanKindName(spec.kind))));
   }
   if (spec.kind == KeyPlanKind::kRollingSink &&
       (spec.window_frames % chunk_frames != 0 || spec.window_frames < 3 * chunk_frames)) {

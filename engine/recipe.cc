@@ -16,7 +16,8 @@ absl::Status FieldError(const std::string& field, const std::string& why) {
   return absl::InvalidArgumentError(absl::StrCat("recipe field ", field, ": ", why));
 }
 
-// Reads fields out of one object and remembers which were asked for, so that the rest can be refused.
+// Reads fields out of one object and remembers which were asked for, so that the rest can be
+// refused.
 class Fields {
  public:
   explicit Fields(const json& object) : object_(object) {}
@@ -36,8 +37,7 @@ class Fields {
 
   absl::Status Integer(const std::string& name, int64_t low, int64_t high, int64_t* out) {
     double number = static_cast<double>(*out);
-    LT_RETURN_IF_ERROR(
-        Number(name, static_cast<double>(low), static_cast<double>(high), &number));
+    LT_RETURN_IF_ERROR(Number(name, static_cast<double>(low), static_cast<double>(high), &number));
     if (number != std::floor(number)) return FieldError(name, "is not a whole number");
     *out = static_cast<int64_t>(number);
     return absl::OkStatus();
@@ -65,7 +65,8 @@ class Fields {
     if (!object_.contains(name)) return json::array();
     const json& value = object_[name];
     if (!value.is_array()) return FieldError(name, "is not a list");
-    if (value.size() > count_max) return FieldError(name, absl::StrCat("has over ", count_max, " entries"));
+    if (value.size() > count_max)
+      return FieldError(name, absl::StrCat("has over ", count_max, " entries"));
     return value;
   }
 
@@ -149,9 +150,15 @@ absl::StatusOr<Recipe> ParseRecipe(std::string_view text) {
 }
 
 absl::StatusOr<std::string> NamedRecipeJson(std::string_view name) {
-  json recipe = {{"format", 1},          {"name", std::string(name)}, {"chunk_frames", 3},
-                 {"sampler", "few_step"}, {"warp_steps", true},        {"shift", 5.0},
-                 {"steps", {1000, 750, 500, 250}}, {"fps", 16},        {"width", 832},
+  json recipe = {{"format", 1},
+                 {"name", std::string(name)},
+                 {"chunk_frames", 3},
+                 {"sampler", "few_step"},
+                 {"warp_steps", true},
+                 {"shift", 5.0},
+                 {"steps", {1000, 750, 500, 250}},
+                 {"fps", 16},
+                 {"width", 832},
                  {"height", 480}};
   if (name == "self-forcing") {
     recipe.update({{"key_plan", "window"}, {"window_frames", 21}, {"sink_frames", 0}});

@@ -21,7 +21,8 @@ absl::Status FieldError(const std::string& field, const std::string& why) {
 
 absl::Status CheckPrompt(const std::string& field, const std::string& prompt) {
   if (prompt.size() > kPromptFieldBytesMax) {
-    return FieldError(field, absl::StrCat(prompt.size(), " bytes; the limit is ", kPromptFieldBytesMax));
+    return FieldError(field,
+                      absl::StrCat(prompt.size(), " bytes; the limit is ", kPromptFieldBytesMax));
   }
   return absl::OkStatus();
 }
@@ -53,8 +54,9 @@ absl::Status CheckLength(const SessionSpec& spec, const KeyPlanSpec& plan, int64
   if (limit == 0) return absl::OkStatus();
   const int64_t frames_max = 4 * (limit / chunk_frames * chunk_frames) - 3;
   if (spec.frame_count == 0 || spec.frame_count > frames_max) {
-    return FieldError("frame_count", absl::StrCat("key_plan ", std::string(KeyPlanKindName(plan.kind)),
-                                                  " ends after ", frames_max, " frames"));
+    return FieldError("frame_count",
+                      absl::StrCat("key_plan ", std::string(KeyPlanKindName(plan.kind)),
+                                   " ends after ", frames_max, " frames"));
   }
   return absl::OkStatus();
 }
@@ -92,8 +94,8 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
   const int64_t branches = *out.guidance == 1.0 ? 1 : 2;
   const int64_t tokens = branches * recipe.chunk_frames * layout.rows;
   if (tokens > model_.options().tokens_max) {
-    return FieldError("width", absl::StrCat("a chunk of ", out.width, "x", out.height, " is ", tokens,
-                                            " tokens; this server takes ",
+    return FieldError("width", absl::StrCat("a chunk of ", out.width, "x", out.height, " is ",
+                                            tokens, " tokens; this server takes ",
                                             model_.options().tokens_max, " a sweep"));
   }
   return out;

@@ -145,8 +145,8 @@ absl::Status Rollout::SettleDenoise() {
     }
   }
   if (!std::all_of(flow.begin(), flow.end(), [](float value) { return std::isfinite(value); })) {
-    return absl::InternalError(absl::StrCat("the model produced a value that is not finite in chunk ",
-                                            chunk_, ", step ", step_));
+    return absl::InternalError(absl::StrCat(
+        "the model produced a value that is not finite in chunk ", chunk_, ", step ", step_));
   }
   if (spec_.sampler == SamplerKind::kFewStep) {
     DrawNoise(chunk_, step_ + 1, NoisePurpose::kRenoise, &noise_);

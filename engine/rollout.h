@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The policy of causal video (spec 3.2): which forwards a chunk needs, what they attend to, which
-// noise they draw, and what is kept. Holds the engine's whole state of a session between sweeps: the
-// latents of the chunk in work, K/V per guidance branch, counters.
+// noise they draw, and what is kept. Holds the engine's whole state of a session between sweeps:
+// the latents of the chunk in work, K/V per guidance branch, counters.
 //
 // Nothing visible changes before Settle accepts a sweep, so a dropped sweep needs no undo: the next
 // one builds the same items again. Engine thread only.
@@ -73,9 +73,9 @@ class Rollout {
   // or the next AppendItems.
   void AppendItems(std::vector<VideoItem>* items);
 
-  // The sweep with those items is done. INTERNAL when the model produced a value that is not finite.
-  // When the chunk is finished its latents [channels, chunk_frames, h, w] are in *latents, otherwise
-  // it is empty.
+  // The sweep with those items is done. INTERNAL when the model produced a value that is not
+  // finite. When the chunk is finished its latents [channels, chunk_frames, h, w] are in *latents,
+  // otherwise it is empty.
   absl::Status Settle(std::vector<float>* latents);
 
  private:

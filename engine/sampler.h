@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Flow-matching samplers over a fixed list of noise levels (spec 4.1, 4.2, 4.4): x_t = (1-sigma) x0 +
-// sigma eps, the network predicts v = eps - x0. Pure functions; no state beyond the list.
+// Flow-matching samplers over a fixed list of noise levels (spec 4.1, 4.2, 4.4): x_t = (1-sigma) x0
+// + sigma eps, the network predicts v = eps - x0. Pure functions; no state beyond the list.
 #pragma once
 
 #include <cstdint>

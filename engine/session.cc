@@ -26,8 +26,9 @@ absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void(
     if (next_chunk < 0) next_chunk = next_unsent_;
     const int64_t oldest = chunks_.empty() ? next_chunk_ : chunks_.front()->index;
     if (next_chunk < oldest || next_chunk > next_chunk_) {
-      return absl::OutOfRangeError(absl::StrCat("chunk ", next_chunk, " is not held; chunks ", oldest,
-                                                " to ", next_chunk_, " can be attached at"));
+      return absl::OutOfRangeError(absl::StrCat("chunk ", next_chunk, " is not held; chunks ",
+                                                oldest, " to ", next_chunk_,
+                                                " can be attached at"));
     }
     next_unsent_ = next_chunk;
     unsent_bytes_ = 0;
@@ -88,9 +89,9 @@ absl::StatusOr<uint64_t> Session::Submit(SessionEvent event, std::vector<int32_t
     MutexLock lock(mutex_);
     if (ended_) return absl::FailedPreconditionError(absl::StrCat("session ", id_, " has ended"));
     if (unapplied_events_ >= limits_.inbox_events_max) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "session ", id_, " has ", unapplied_events_, " events waiting; the limit is ",
-          limits_.inbox_events_max));
+      return absl::ResourceExhaustedError(absl::StrCat("session ", id_, " has ", unapplied_events_,
+                                                       " events waiting; the limit is ",
+                                                       limits_.inbox_events_max));
     }
     sequence = next_sequence_++;
     ++unapplied_events_;
@@ -185,7 +186,8 @@ void Session::PutEnd(absl::Status status) {
     MutexLock lock(mutex_);
     if (ended_) return;
     ended_ = true;
-    state_ = status.ok() || absl::IsCancelled(status) ? SessionState::kEnded : SessionState::kFailed;
+    state_ =
+        status.ok() || absl::IsCancelled(status) ? SessionState::kEnded : SessionState::kFailed;
     end_status_ = std::move(status);
     wake = wake_reader_;
   }

@@ -17,8 +17,8 @@
 namespace longtake {
 
 struct SessionLimits {
-  uint64_t outbox_bytes_max = 64 << 20;  // pixels held for one session, sent or not
-  size_t inbox_events_max = 64;          // accepted and not yet applied
+  uint64_t outbox_bytes_max = 64 << 20;         // pixels held for one session, sent or not
+  size_t inbox_events_max = 64;                 // accepted and not yet applied
   int64_t first_attach_nanos = 30'000'000'000;  // least life of a session nobody attached to yet
 };
 
@@ -42,8 +42,8 @@ class Session {
 
   // Makes the caller the session's only reader, from chunk next_chunk on (-1: the oldest not yet
   // sent). An earlier reader's Poll returns ABORTED from now on. OUT_OF_RANGE when the outbox no
-  // longer holds that chunk or it lies in the future. wake is called, without the lock, when Poll may
-  // give more.
+  // longer holds that chunk or it lies in the future. wake is called, without the lock, when Poll
+  // may give more.
   absl::StatusOr<uint64_t> Attach(int64_t next_chunk, std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The reader went away; the ttl starts. Ignored when another reader took over.
@@ -63,8 +63,8 @@ class Session {
   // --- The engine's side -------------------------------------------------------------------------
 
   std::vector<AcceptedEvent> TakeEvents() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come. The
-  // first unsent chunk always fits.
+  // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come.
+  // The first unsent chunk always fits.
   bool HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
   void PutChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   void PutApplied(EventApplied applied) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -93,8 +93,8 @@ class Session {
   std::deque<std::shared_ptr<const MediaChunk>> chunks_ ABSL_GUARDED_BY(mutex_);
   uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t unsent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t next_unsent_ ABSL_GUARDED_BY(mutex_) = 0;   // chunk index of the reader's cursor
-  int64_t next_chunk_ ABSL_GUARDED_BY(mutex_) = 0;    // index the next PutChunk has
+  int64_t next_unsent_ ABSL_GUARDED_BY(mutex_) = 0;  // chunk index of the reader's cursor
+  int64_t next_chunk_ ABSL_GUARDED_BY(mutex_) = 0;   // index the next PutChunk has
   int64_t frame_count_ ABSL_GUARDED_BY(mutex_) = 0;
   std::deque<EventApplied> applied_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;

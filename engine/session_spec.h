@@ -23,17 +23,17 @@ enum class MediaKind { kFmp4, kRgb24 };
 
 struct SessionSpec {
   std::string prompt;
-  std::string negative_prompt;      // used only with guidance other than 1
-  std::optional<double> guidance;   // empty: the recipe's
+  std::string negative_prompt;     // used only with guidance other than 1
+  std::optional<double> guidance;  // empty: the recipe's
   uint64_t seed = 0;
-  int64_t width = 0;                // pixels, multiples of 16; 0: the recipe's
+  int64_t width = 0;  // pixels, multiples of 16; 0: the recipe's
   int64_t height = 0;
-  double fps = 0.0;                 // frames per second of the media clock; 0: the recipe's
-  int64_t frame_count = 0;          // pixel frames; 0: endless
-  std::vector<double> steps;        // empty: the recipe's
+  double fps = 0.0;           // frames per second of the media clock; 0: the recipe's
+  int64_t frame_count = 0;    // pixel frames; 0: endless
+  std::vector<double> steps;  // empty: the recipe's
   std::optional<KeyPlanSpec> key_plan;
   MediaKind media_kind = MediaKind::kFmp4;
-  int64_t ttl_nanos = 0;            // life without a client; 0: ends when the client goes
+  int64_t ttl_nanos = 0;  // life without a client; 0: ends when the client goes
 };
 
 enum class SessionState {
@@ -52,23 +52,23 @@ struct SessionInfo {
   absl::Status failure;
   std::string numerics_profile;
   int64_t create_wall_nanos = 0;
-  int64_t chunk_count = 0;         // decoded so far
-  int64_t frame_count = 0;         // decoded so far
-  int64_t oldest_chunk_held = 0;   // smallest index a client can attach at
-  int64_t expire_wall_nanos = 0;   // 0 while a client is attached
+  int64_t chunk_count = 0;        // decoded so far
+  int64_t frame_count = 0;        // decoded so far
+  int64_t oldest_chunk_held = 0;  // smallest index a client can attach at
+  int64_t expire_wall_nanos = 0;  // 0 while a client is attached
   uint64_t outbox_bytes = 0;
   bool attached = false;
 };
 
 // What a session costs, known before it is made.
 struct SessionEstimate {
-  double seconds_per_chunk = 0.0;    // alone on the machine
+  double seconds_per_chunk = 0.0;  // alone on the machine
   double seconds_to_first_frame = 0.0;
-  double realtime_factor = 0.0;      // seconds of video per second
-  uint64_t memory_bytes = 0;         // K/V and everything else held for the session
+  double realtime_factor = 0.0;  // seconds of video per second
+  uint64_t memory_bytes = 0;     // K/V and everything else held for the session
   uint64_t kv_bytes = 0;
-  bool fits_now = false;             // whether CreateSession would admit it at this moment
-  std::string refusal;               // why not, when not
+  bool fits_now = false;  // whether CreateSession would admit it at this moment
+  std::string refusal;    // why not, when not
 };
 
 // One decoded chunk, ready to be encoded or sent raw. Immutable; held by the outbox and by the

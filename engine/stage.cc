@@ -287,7 +287,8 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
   for (const VideoItem& item : items) {
     const int64_t frame_tokens = item.height / 2 * (item.width / 2);
     const auto context = static_cast<int64_t>(item.context.size());
-    flops += model_.ForwardFlops(item.frames * frame_tokens, (item.frames + context) * frame_tokens);
+    flops +=
+        model_.ForwardFlops(item.frames * frame_tokens, (item.frames + context) * frame_tokens);
     tokens += item.frames * frame_tokens;
   }
   const auto run = [&]() -> absl::Status {
@@ -312,7 +313,8 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
 
 bool Stage::AnyoneLeft(std::span<Live* const> plan) {
   if (stopping_) return false;
-  return std::any_of(plan.begin(), plan.end(), [](Live* live) { return !live->session().cancelled(); });
+  return std::any_of(plan.begin(), plan.end(),
+                     [](Live* live) { return !live->session().cancelled(); });
 }
 
 void Stage::SettleSession(Live& live) {

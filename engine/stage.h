@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// A stage: one device, the layers it runs, its K/V pool and the thread that sweeps. The serving loop
-// is Step: events, texts, plan, sweep, settle.
+// A stage: one device, the layers it runs, its K/V pool and the thread that sweeps. The serving
+// loop is Step: events, texts, plan, sweep, settle.
 //
 // Sessions arrive through Add (any thread); everything else happens on the stage's own thread, or
 // on the test's when Start is never called. Nothing of a session changes before its sweep settled,

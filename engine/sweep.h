@@ -14,6 +14,7 @@ namespace longtake {
 
 // Runs the pass over every layer. keep_going is asked between layers; when it says no, the sweep is
 // dropped with CANCELLED. After any error the stream is back at its first layer.
-absl::Status RunSweep(StackPass& pass, LayerStream& layers, const std::function<bool()>& keep_going);
+absl::Status RunSweep(StackPass& pass, LayerStream& layers,
+                      const std::function<bool()>& keep_going);
 
 }  // namespace longtake

@@ -84,9 +84,9 @@ absl::Status VideoModel::OpenTextEncoder() {
                                                    config_.text_dim));
   }
   if (tokenizer_->vocab_size() > config.vocab_size) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(pack->path(), ": vocab_size ", config.vocab_size, " is less than the tokenizer's ",
-                     tokenizer_->vocab_size()));
+    return absl::InvalidArgumentError(absl::StrCat(pack->path(), ": vocab_size ", config.vocab_size,
+                                                   " is less than the tokenizer's ",
+                                                   tokenizer_->vocab_size()));
   }
   LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident());
   resident_bytes_ += resident.bytes();

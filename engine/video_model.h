@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// A packed model, opened and ready: both stacks with their layer streams, the decoder, tokenizer and
-// recipe. Owns everything large that does not belong to a session; its memory is known at Open.
+// A packed model, opened and ready: both stacks with their layer streams, the decoder, tokenizer
+// and recipe. Owns everything large that does not belong to a session; its memory is known at Open.
 // The engine thread uses the stacks, the decode lane the decoder; the rest is immutable.
 #pragma once
 
@@ -25,12 +25,12 @@
 namespace longtake {
 
 struct VideoModelOptions {
-  int64_t tokens_max = 32768;                 // rows of one sweep, all sessions together
+  int64_t tokens_max = 32768;                     // rows of one sweep, all sessions together
   uint64_t pinned_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
   size_t slot_count = 3;
   LayerStream::Io io = LayerStream::Io::kAuto;
   DType kv_dtype = DType::kBf16;
-  std::string instruction_set_max;            // for tests
+  std::string instruction_set_max;  // for tests
 };
 
 class VideoModel {
@@ -62,8 +62,8 @@ class VideoModel {
   // Decode lane.
   WanVaeDecoder& decoder() { return *decoder_; }
 
-  // Cleans and tokenises; at most 512 ids, the last one </s>. InvalidArgument for bytes that are not
-  // UTF-8. Any thread.
+  // Cleans and tokenises; at most 512 ids, the last one </s>. InvalidArgument for bytes that are
+  // not UTF-8. Any thread.
   absl::StatusOr<std::vector<int32_t>> Tokenize(const std::string& prompt) const;
 
   // A prompt's states [tokens, text_dim] as the transformer keeps them.

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Element type conversion while packing: published files come as F32, BF16 or F16, packs hold F32 or
-// BF16. Pure function.
+// Element type conversion while packing: published files come as F32, BF16 or F16, packs hold F32
+// or BF16. Pure function.
 #pragma once
 
 #include <cstddef>

@@ -71,8 +71,8 @@ int RunPack(const PackArguments& arguments) {
   options.progress = [&](const std::string& component, uint64_t done, uint64_t total) {
     line.Update(component, done, total);
   };
-  auto digest = PackModel(PosixFileSystem(), arguments.model_directory, arguments.pack_directory,
-                          options);
+  auto digest =
+      PackModel(PosixFileSystem(), arguments.model_directory, arguments.pack_directory, options);
   if (!digest.ok()) return Report(digest.status());
   std::printf("%s: model digest %s\n", arguments.pack_directory.c_str(), digest->c_str());
   return 0;
@@ -87,10 +87,9 @@ int RunShow(const std::string& directory) {
 
 int RunVerify(const std::string& directory) {
   ProgressLine line;
-  const absl::Status status =
-      VerifyPackDirectory(PosixFileSystem(), directory, [&](uint64_t done, uint64_t total) {
-        line.Update("verify", done, total);
-      });
+  const absl::Status status = VerifyPackDirectory(
+      PosixFileSystem(), directory,
+      [&](uint64_t done, uint64_t total) { line.Update("verify", done, total); });
   if (status.ok()) std::printf("%s: every byte is as it was written\n", directory.c_str());
   return Report(status);
 }
@@ -100,13 +99,15 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
 
   PackArguments arguments;
-  CLI::App* pack = app.add_subcommand("pack", "Pack a model directory (published Diffusers layout)");
+  CLI::App* pack =
+      app.add_subcommand("pack", "Pack a model directory (published Diffusers layout)");
   pack->add_option("model-dir", arguments.model_directory, "Directory with model_index.json")
       ->required();
   pack->add_option("pack-dir", arguments.pack_directory, "Directory to write; made if missing")
       ->required();
-  pack->add_option("--recipe", arguments.recipe,
-                   "self-forcing, longlive, rolling-sink or a JSON file; default: the model's longtake.json");
+  pack->add_option(
+      "--recipe", arguments.recipe,
+      "self-forcing, longlive, rolling-sink or a JSON file; default: the model's longtake.json");
   pack->add_option("--dtype", arguments.dtype, "Type of the matrices")
       ->check(CLI::IsMember({"bf16", "f32"}))
       ->capture_default_str();

@@ -46,8 +46,8 @@ absl::Status CheckModelIndex(FileSystem& files, const std::string& directory) {
     return absl::InvalidArgumentError(path + ": no _class_name");
   }
   if (*class_name != "WanPipeline") {
-    return absl::UnimplementedError(absl::StrCat(path, ": _class_name ", class_name->dump(),
-                                                 " is not WanPipeline"));
+    return absl::UnimplementedError(
+        absl::StrCat(path, ": _class_name ", class_name->dump(), " is not WanPipeline"));
   }
   for (const char* field : {"boundary_ratio", "transformer_2"}) {
     const auto value = index.find(field);
@@ -103,8 +103,9 @@ class ComponentPacker {
     expected_.insert("encoder.embed_tokens.weight");
     for (const std::string& name : tensors_.Names()) {
       if (!expected_.contains(name)) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            tensors_.directory(), ": tensor ", name, " is not part of the architecture its config.json gives"));
+        return absl::InvalidArgumentError(
+            absl::StrCat(tensors_.directory(), ": tensor ", name,
+                         " is not part of the architecture its config.json gives"));
       }
     }
     return spec;
@@ -119,8 +120,8 @@ class ComponentPacker {
       const uint64_t bytes = std::min<uint64_t>(in.size(), entry->bytes - offset);
       const std::span<std::byte> piece(in.data(), bytes);
       LT_RETURN_IF_ERROR(tensors_.Read(tensor.name, offset, piece));
-      const std::span<std::byte> cast(
-          out.data(), bytes / DTypeBytes(entry->dtype) * DTypeBytes(tensor.dtype));
+      const std::span<std::byte> cast(out.data(),
+                                      bytes / DTypeBytes(entry->dtype) * DTypeBytes(tensor.dtype));
       CastElements(entry->dtype, piece, tensor.dtype, cast);
       LT_RETURN_IF_ERROR(sink(cast));
     }
@@ -133,9 +134,9 @@ class ComponentPacker {
     for (const TensorSpec& spec : specs) {
       LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(spec.name));
       if (entry->shape != spec.shape) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(tensors_.directory(), ": tensor ", spec.name, " has shape ",
-                         ShapeText(entry->shape), "; its config.json asks for ", ShapeText(spec.shape)));
+        return absl::InvalidArgumentError(absl::StrCat(
+            tensors_.directory(), ": tensor ", spec.name, " has shape ", ShapeText(entry->shape),
+            "; its config.json asks for ", ShapeText(spec.shape)));
       }
       if (entry->dtype == DType::kI8) {
         return absl::UnimplementedError(absl::StrCat(tensors_.directory(), ": tensor ", spec.name,
@@ -152,7 +153,8 @@ class ComponentPacker {
   std::set<std::string> expected_;
 };
 
-// The recipe comes with the model or from the caller; either way it must parse before hours of work.
+// The recipe comes with the model or from the caller; either way it must parse before hours of
+// work.
 absl::StatusOr<std::string> ReadRecipe(FileSystem& files, const std::string& directory,
                                        const std::string& given) {
   std::string recipe = given;
@@ -171,7 +173,8 @@ absl::StatusOr<std::string> ReadRecipe(FileSystem& files, const std::string& dir
 }
 
 // The fast tokenizer's file is what the published pipeline loads; spiece.model serves without it.
-absl::Status ReadTokenizer(FileSystem& files, const std::string& directory, PackDirectorySpec* spec) {
+absl::Status ReadTokenizer(FileSystem& files, const std::string& directory,
+                           PackDirectorySpec* spec) {
   const std::string folder = JoinPath(directory, "tokenizer");
   for (const char* name : {"tokenizer.json", "spiece.model"}) {
     auto text = ReadTextFile(files, JoinPath(folder, name), kTokenizerBytesMax);

@@ -35,13 +35,14 @@ std::string ShowComponent(const PackReader& pack) {
 
 absl::StatusOr<std::string> ShowPack(FileSystem& files, const std::string& directory) {
   LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
-  std::string out = absl::StrCat(directory, "\ndigest        ", pack.model_digest(), "\ntokenizer     ",
-                                 pack.tokenizer_name(), "\n");
+  std::string out = absl::StrCat(directory, "\ndigest        ", pack.model_digest(),
+                                 "\ntokenizer     ", pack.tokenizer_name(), "\n");
   for (const std::string& name : pack.Components()) {
     LT_ASSIGN_OR_RETURN(const PackReader* component, pack.Component(name));
     out += ShowComponent(*component);
   }
-  return absl::StrCat(out, "recipe        ", pack.recipe(), pack.recipe().ends_with("\n") ? "" : "\n");
+  return absl::StrCat(out, "recipe        ", pack.recipe(),
+                      pack.recipe().ends_with("\n") ? "" : "\n");
 }
 
 }  // namespace longtake

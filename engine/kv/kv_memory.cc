@@ -35,7 +35,8 @@ absl::StatusOr<std::unique_ptr<KvPool>> KvPool::Create(uint64_t bytes_max, uint6
   auto pool = std::unique_ptr<KvPool>(new KvPool);
   pool->page_bytes_ = page_bytes;
   pool->page_count_ = bytes_max / page_bytes;
-  LT_ASSIGN_OR_RETURN(pool->memory_, AlignedBuffer::Allocate(pool->page_count_ * page_bytes));
+  LT_ASSIGN_OR_RETURN(pool->memory_,
+                      AlignedBuffer::Allocate(pool->page_count_ * page_bytes, kPageBytesDefault));
   MutexLock lock(pool->mutex_);
   for (uint64_t i = pool->page_count_; i > 0; --i) {
     pool->free_.push_back(static_cast<uint32_t>(i - 1));
@@ -59,10 +60,9 @@ absl::StatusOr<uint64_t> KvPool::PagesPerFrame(const KvLayout& layout) const {
 absl::Status KvPool::Reserve(uint64_t count) {
   MutexLock lock(mutex_);
   if (count > page_count_ - reserved_) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the session needs ", count * page_bytes_, " bytes of K/V memory, ",
-                     (page_count_ - reserved_) * page_bytes_, " of ", page_count_ * page_bytes_,
-                     " are free"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the session needs ", count * page_bytes_, " bytes of K/V memory, ",
+        (page_count_ - reserved_) * page_bytes_, " of ", page_count_ * page_bytes_, " are free"));
   }
   reserved_ += count;
   return absl::OkStatus();

@@ -1,8 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// KV memory: the keys (unrotated) and values of a session's latent frames, in fixed pages out of one
-// pool per stage (docs/design.md, engine). A frame's rows of all layers lie one after another, K and
-// V apart, so that a page is shared by layers and little is wasted; a row never straddles a page.
+// KV memory: the keys (unrotated) and values of a session's latent frames, in fixed pages out of
+// one pool per stage (docs/design.md, engine). A frame's rows of all layers lie one after another,
+// K and V apart, so that a page is shared by layers and little is wasted; a row never straddles a
+// page.
 //
 // Rows are rounded once, when the clean pass writes them. The pool's memory is taken at start and
 // never grows: a session is admitted only if its frames fit.
@@ -46,8 +47,8 @@ class KvPool {
   // Pages for one frame, K and V together. InvalidArgument when a row exceeds a page.
   absl::StatusOr<uint64_t> PagesPerFrame(const KvLayout& layout) const;
 
-  // Sets count pages aside for a session, so that its frames can never fail to be allocated halfway.
-  // ResourceExhausted names what is free.
+  // Sets count pages aside for a session, so that its frames can never fail to be allocated
+  // halfway. ResourceExhausted names what is free.
   absl::Status Reserve(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
   void Unreserve(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -1,0 +1,95 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/key_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace longtake {
+namespace {
+
+using ::testing::ElementsAre;
+
+std::vector<int64_t> SourceFrames(const KeyPlan& plan) {
+  std::vector<int64_t> frames;
+  for (const PlannedKey& key : plan.keys) frames.push_back(key.frame);
+  return frames;
+}
+
+TEST(KeyPlanTest, AttendsToEverythingUntilTheWindowIsFull) {
+  for (KeyPlanKind kind : {KeyPlanKind::kGlobal, KeyPlanKind::kWindow, KeyPlanKind::kRollingSink}) {
+    const KeyPlan plan = PlanKeys({kind, 21, 0}, 6, 3);
+    EXPECT_THAT(SourceFrames(plan), ElementsAre(0, 1, 2, 3, 4, 5));
+    EXPECT_THAT(plan.query_index, ElementsAre(6, 7, 8));
+    for (const PlannedKey& key : plan.keys) EXPECT_EQ(key.frame, key.rope_index);
+  }
+}
+
+TEST(KeyPlanTest, WindowKeepsItsSinkAndTheLatest) {
+  EXPECT_THAT(SourceFrames(PlanKeys({KeyPlanKind::kWindow, 9, 0}, 12, 3)),
+              ElementsAre(6, 7, 8, 9, 10, 11));
+  EXPECT_THAT(SourceFrames(PlanKeys({KeyPlanKind::kWindow, 12, 3}, 30, 3)),
+              ElementsAre(0, 1, 2, 24, 25, 26, 27, 28, 29));
+}
+
+// The worked example of spec 3.6.
+TEST(KeyPlanTest, RollingSinkScrollsItsHistoryForthAndBack) {
+  const KeyPlan plan = PlanKeys({KeyPlanKind::kRollingSink, 21, 0}, 24, 3);
+  ASSERT_EQ(plan.keys.size(), 18u);
+  for (int64_t i = 0; i < 12; ++i) EXPECT_EQ(plan.keys[i], (PlannedKey{6 + i, 6 + i}));
+  EXPECT_EQ(plan.keys[12], (PlannedKey{17, 18}));
+  EXPECT_EQ(plan.keys[13], (PlannedKey{16, 19}));
+  EXPECT_EQ(plan.keys[14], (PlannedKey{15, 20}));
+  for (int64_t i = 15; i < 18; ++i) EXPECT_EQ(plan.keys[i], (PlannedKey{6 + i, 6 + i}));
+}
+
+TEST(KeyPlanTest, RollingSinkSeesAWholeWindowOfContiguousIndicesForHours) {
+  const KeyPlanSpec spec{KeyPlanKind::kRollingSink, 21, 0};
+  for (int64_t start = 21; start < 30000; start += 3) {
+    const KeyPlan plan = PlanKeys(spec, start, 3);
+    ASSERT_EQ(plan.keys.size(), 18u);
+    for (int64_t i = 0; i < 18; ++i) ASSERT_EQ(plan.keys[i].rope_index, start - 18 + i);
+  }
+}
+
+// The history repeats after 2 * (W - n) frames, which is 12 chunks here.
+TEST(KeyPlanTest, RollingSinkIsPeriodic) {
+  const KeyPlanSpec spec{KeyPlanKind::kRollingSink, 21, 0};
+  for (int64_t start = 21; start < 200; start += 3) {
+    const KeyPlan a = PlanKeys(spec, start, 3);
+    const KeyPlan b = PlanKeys(spec, start + 36, 3);
+    for (int64_t i = 0; i < 15; ++i) EXPECT_EQ(a.keys[i].frame, b.keys[i].frame);
+  }
+}
+
+// What eviction keeps must cover every later plan, and never exceed what was reserved.
+TEST(KeyPlanTest, EvictionKeepsWhatLaterPlansRead) {
+  const KeyPlanSpec specs[] = {{KeyPlanKind::kWindow, 21, 0},
+                               {KeyPlanKind::kWindow, 12, 3},
+                               {KeyPlanKind::kWindow, 10, 4},
+                               {KeyPlanKind::kRollingSink, 21, 0},
+                               {KeyPlanKind::kRollingSink, 9, 0}};
+  for (const KeyPlanSpec& spec : specs) {
+    std::set<int64_t> held;
+    for (int64_t start = 0; start < 600; start += 3) {
+      for (const PlannedKey& key : PlanKeys(spec, start, 3).keys) {
+        ASSERT_TRUE(held.contains(key.frame)) << "frame " << key.frame << " at " << start;
+      }
+      for (int64_t frame = start; frame < start + 3; ++frame) held.insert(frame);
+      ASSERT_LE(static_cast<int64_t>(held.size()), FramesHeldMax(spec, 3)) << "at " << start;
+      std::erase_if(held, [&](int64_t frame) { return !FrameNeeded(spec, frame, start + 3, 3); });
+    }
+  }
+}
+
+TEST(KeyPlanTest, RefusesWindowsThatCannotWork) {
+  EXPECT_FALSE(ValidateKeyPlan({KeyPlanKind::kWindow, 5, 3}, 3).ok());
+  EXPECT_FALSE(ValidateKeyPlan({KeyPlanKind::kGlobal, 21, 3}, 3).ok());
+  EXPECT_FALSE(ValidateKeyPlan({KeyPlanKind::kRollingSink, 20, 0}, 3).ok());
+  EXPECT_TRUE(ValidateKeyPlan({KeyPlanKind::kWindow, 6, 3}, 3).ok());
+  EXPECT_FALSE(ParseKeyPlanKind("ring").ok());
+}
+
+}  // namespace
+}  // namespace longtake

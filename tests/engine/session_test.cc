@@ -1,0 +1,171 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/session.h"
+
+#include <gtest/gtest.h>
+
+namespace longtake {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+class SessionTest : public ::testing::Test {
+ protected:
+  SessionTest() {
+    spec_.ttl_nanos = 10 * kSecond;
+    limits_.outbox_bytes_max = 300;
+    limits_.inbox_events_max = 2;
+    limits_.first_attach_nanos = 30 * kSecond;
+  }
+
+  Session MakeSession() {
+    return Session("s", spec_, limits_, clock_, [this] { ++engine_wakes_; });
+  }
+
+  static std::shared_ptr<MediaChunk> MakeChunk(int64_t index, size_t bytes = 100) {
+    auto chunk = std::make_shared<MediaChunk>();
+    chunk->index = index;
+    chunk->first_frame = index * 12;
+    chunk->frame_count = 12;
+    chunk->rgb.resize(bytes);
+    return chunk;
+  }
+
+  // The index of the chunk polled, or -1 for anything else.
+  static int64_t PollChunk(Session& session, uint64_t attachment) {
+    auto output = session.Poll(attachment);
+    if (!output.ok() || !output->has_value()) return -1;
+    const auto* chunk = std::get_if<std::shared_ptr<const MediaChunk>>(&**output);
+    return chunk == nullptr ? -1 : (*chunk)->index;
+  }
+
+  SessionSpec spec_;
+  SessionLimits limits_;
+  ManualClock clock_;
+  int engine_wakes_ = 0;
+};
+
+TEST_F(SessionTest, DeliversChunksInOrderThenTheEnd) {
+  Session session = MakeSession();
+  int reader_wakes = 0;
+  const uint64_t reader = *session.Attach(-1, [&] { ++reader_wakes; });
+  session.PutChunk(MakeChunk(0));
+  session.PutChunk(MakeChunk(1));
+  session.PutEnd(absl::OkStatus());
+  EXPECT_EQ(reader_wakes, 3);
+  EXPECT_EQ(PollChunk(session, reader), 0);
+  EXPECT_EQ(PollChunk(session, reader), 1);
+  auto end = session.Poll(reader);
+  ASSERT_TRUE(end.ok() && end->has_value());
+  EXPECT_TRUE(std::get<SessionEnd>(**end).status.ok());
+  EXPECT_FALSE(session.Poll(reader)->has_value());
+  EXPECT_EQ(session.Info().state, SessionState::kEnded);
+}
+
+TEST_F(SessionTest, RoomIsBoundedByUnsentBytesOnly) {
+  Session session = MakeSession();
+  EXPECT_TRUE(session.HasRoom(1000, 0)) << "the first chunk always fits";
+  EXPECT_FALSE(session.HasRoom(200, 200));
+  session.PutChunk(MakeChunk(0));
+  session.PutChunk(MakeChunk(1));
+  EXPECT_TRUE(session.HasRoom(100, 0));
+  EXPECT_FALSE(session.HasRoom(100, 100));
+  session.PutChunk(MakeChunk(2));
+  EXPECT_FALSE(session.HasRoom(100, 0));
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  EXPECT_EQ(PollChunk(session, reader), 0);
+  EXPECT_TRUE(session.HasRoom(100, 0));
+}
+
+TEST_F(SessionTest, SentChunksStayForAReaderThatComesBack) {
+  Session session = MakeSession();
+  const uint64_t first = *session.Attach(-1, nullptr);
+  for (int64_t i = 0; i < 3; ++i) session.PutChunk(MakeChunk(i));
+  for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(PollChunk(session, first), i);
+  session.PutChunk(MakeChunk(3));  // chunk 0 makes room
+  session.Detach(first);
+
+  EXPECT_EQ(session.Attach(0, nullptr).status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_EQ(session.Attach(5, nullptr).status().code(), absl::StatusCode::kOutOfRange);
+  const uint64_t second = *session.Attach(1, nullptr);
+  for (int64_t i = 1; i < 4; ++i) EXPECT_EQ(PollChunk(session, second), i);
+  EXPECT_EQ(session.Info().oldest_chunk_held, 1);
+}
+
+TEST_F(SessionTest, ANewerReaderTakesOver) {
+  Session session = MakeSession();
+  int first_wakes = 0;
+  const uint64_t first = *session.Attach(-1, [&] { ++first_wakes; });
+  const uint64_t second = *session.Attach(-1, nullptr);
+  EXPECT_EQ(first_wakes, 1) << "the old reader must learn of it";
+  EXPECT_EQ(session.Poll(first).status().code(), absl::StatusCode::kAborted);
+  session.Detach(first);
+  EXPECT_TRUE(session.Info().attached) << "an old reader's goodbye does not detach the new one";
+  session.PutChunk(MakeChunk(0));
+  EXPECT_EQ(PollChunk(session, second), 0);
+}
+
+TEST_F(SessionTest, EventsAreNumberedBoundedAndReceiptedBeforeTheirChunk) {
+  Session session = MakeSession();
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  EXPECT_EQ(*session.Submit({EventKind::kPrompt, "a"}, {1}), 1u);
+  EXPECT_EQ(*session.Submit({EventKind::kPause, ""}, {}), 2u);
+  EXPECT_EQ(session.Submit({EventKind::kResume, ""}, {}).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(session.TakeEvents().size(), 2u);
+  EXPECT_TRUE(session.TakeEvents().empty());
+
+  session.PutApplied({1, 1});
+  session.PutChunk(MakeChunk(0));
+  session.PutChunk(MakeChunk(1));
+  EXPECT_EQ(PollChunk(session, reader), 0);
+  auto receipt = session.Poll(reader);
+  ASSERT_TRUE(receipt.ok() && receipt->has_value());
+  EXPECT_EQ(std::get<EventApplied>(**receipt).chunk, 1);
+  EXPECT_EQ(PollChunk(session, reader), 1);
+  EXPECT_TRUE(session.Submit({EventKind::kResume, ""}, {}).ok()) << "a place is free again";
+}
+
+TEST_F(SessionTest, LivesForItsTtlWithoutAReader) {
+  Session session = MakeSession();
+  clock_.Advance(29 * kSecond);
+  EXPECT_FALSE(session.Expired()) << "nobody came yet";
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  clock_.Advance(100 * kSecond);
+  EXPECT_FALSE(session.Expired());
+  session.Detach(reader);
+  clock_.Advance(9 * kSecond);
+  EXPECT_FALSE(session.Expired());
+  clock_.Advance(2 * kSecond);
+  EXPECT_TRUE(session.Expired());
+}
+
+TEST_F(SessionTest, WithoutTtlItEndsWithItsClient) {
+  spec_.ttl_nanos = 0;
+  Session session = MakeSession();
+  EXPECT_FALSE(session.Expired());
+  session.Detach(*session.Attach(-1, nullptr));
+  EXPECT_TRUE(session.Expired());
+}
+
+TEST_F(SessionTest, CancelEndsItAndLaterChunksVanish) {
+  Session session = MakeSession();
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  session.Cancel(absl::CancelledError("deleted"));
+  session.PutChunk(MakeChunk(0));
+  auto end = session.Poll(reader);
+  ASSERT_TRUE(end.ok() && end->has_value());
+  EXPECT_EQ(std::get<SessionEnd>(**end).status.code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(session.Submit({EventKind::kPause, ""}, {}).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(SessionTest, AFailureIsTheEndAndTheFirstWins) {
+  Session session = MakeSession();
+  session.PutEnd(absl::DataLossError("layer 3"));
+  session.PutEnd(absl::OkStatus());
+  EXPECT_EQ(session.Info().state, SessionState::kFailed);
+  EXPECT_EQ(session.Info().failure.code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace longtake
