@@ -136,7 +136,7 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
     out.seconds_per_chunk = passes * flops / rate + pixels / pixel_rate;
     out.seconds_to_first_frame = out.seconds_per_chunk;
     out.realtime_factor =
-        static_cast<double>(4 * rollout.chunk_frames) / resolved.fps / out.seconds_per_chunk;
+        static_cast<double>(4 * rollout.chunk_frames) / static_cast<double>(resolved.fps) / out.seconds_per_chunk;
   }
   MutexLock lock(mutex_);
   absl::Status room = CheckRoom(session_bytes);

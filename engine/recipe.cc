@@ -134,7 +134,7 @@ absl::StatusOr<Recipe> ParseRecipe(std::string_view text) {
   LT_RETURN_IF_ERROR(fields.Integer("chunk_frames", 1, 64, &recipe.chunk_frames));
   LT_RETURN_IF_ERROR(ReadSampler(fields, recipe));
   LT_RETURN_IF_ERROR(ReadKeyPlan(fields, recipe));
-  LT_RETURN_IF_ERROR(fields.Number("fps", 1.0, 240.0, &recipe.fps));
+  LT_RETURN_IF_ERROR(fields.Integer("fps", 1, 240, &recipe.fps));
   LT_RETURN_IF_ERROR(fields.Number("guidance", 0.0, 50.0, &recipe.guidance));
   LT_RETURN_IF_ERROR(fields.Integer("width", 16, 8192, &recipe.width));
   LT_RETURN_IF_ERROR(fields.Integer("height", 16, 8192, &recipe.height));

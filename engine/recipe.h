@@ -29,7 +29,7 @@ struct Recipe {
   double shift = 5.0;
   KeyPlanSpec key_plan;
   double context_noise = 0.0;  // timestep of the clean pass
-  double fps = 16.0;
+  int64_t fps = 16;
   double guidance = 1.0;  // 1 means no guidance and a single branch
   int64_t width = 832;    // pixels, the default of a session
   int64_t height = 480;

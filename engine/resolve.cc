@@ -78,8 +78,8 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
   }
   LT_RETURN_IF_ERROR(CheckSide("width", out.width));
   LT_RETURN_IF_ERROR(CheckSide("height", out.height));
-  if (out.fps == 0.0) out.fps = recipe.fps;
-  if (!(out.fps >= 1.0 && out.fps <= 240.0)) {
+  if (out.fps == 0) out.fps = recipe.fps;
+  if (out.fps < 1 || out.fps > 240) {
     return FieldError("fps", absl::StrCat(out.fps, " is outside [1, 240]"));
   }
   LT_RETURN_IF_ERROR(CheckSteps(out.steps));

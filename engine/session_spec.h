@@ -28,7 +28,7 @@ struct SessionSpec {
   uint64_t seed = 0;
   int64_t width = 0;  // pixels, multiples of 16; 0: the recipe's
   int64_t height = 0;
-  double fps = 0.0;           // frames per second of the media clock; 0: the recipe's
+  int64_t fps = 0;            // frames per second of the media clock; 0: the recipe's
   int64_t frame_count = 0;    // pixel frames; 0: endless
   std::vector<double> steps;  // empty: the recipe's
   std::optional<KeyPlanSpec> key_plan;
