@@ -1,0 +1,116 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/backend/backend_testing.h"
+
+namespace longtake {
+namespace {
+
+TEST(ElementwiseTest, RotaryMatchesDoubles) {
+  Random random(1);
+  for (int64_t head_dim : {2, 4, 16, 24, 64, 128, 130}) {
+    const int64_t rows = random.Int(1, 200), heads = random.Int(1, 5);
+    const std::vector<float> x = random.Floats(rows * heads * head_dim);
+    const std::vector<float> table = random.Floats(rows * head_dim);
+    std::string different;
+    const std::vector<float> out = RunEverywhere(
+        [&](Backend& backend) {
+          std::vector<float> y = x;
+          backend.Rotary({.x = y.data(),
+                          .rows = rows,
+                          .heads = heads,
+                          .head_dim = head_dim,
+                          .table = table.data()});
+          return y;
+        },
+        &different);
+    EXPECT_EQ(different, "");
+    for (int64_t i = 0; i < rows * heads * head_dim; i += 2) {
+      const float* pair = table.data() + i / (heads * head_dim) * head_dim + i % head_dim;
+      const double a = x[i], b = x[i + 1], c = pair[0], s = pair[1];
+      ASSERT_NEAR(out[i], a * c - b * s, 2e-7);
+      ASSERT_NEAR(out[i + 1], a * s + b * c, 2e-7);
+    }
+  }
+}
+
+// Fused: one rounding, so the result is exactly std::fma's.
+TEST(ElementwiseTest, GatedAddIsOneFusedMultiplyAdd) {
+  Random random(2);
+  for (int i = 0; i < 20; ++i) {
+    const int64_t rows = random.Int(1, 200), width = random.Int(1, 300);
+    const int64_t group_rows = random.Int(1, 70), stride = width + 3;
+    const std::vector<float> x = random.Floats(rows * width), y = random.Floats(rows * width);
+    const std::vector<float> gate = random.Floats(rows * stride);
+    const bool gated = i % 4 != 0;
+    std::string different;
+    const std::vector<float> out = RunEverywhere(
+        [&](Backend& backend) {
+          std::vector<float> z = x;
+          backend.GatedAdd({.x = z.data(),
+                            .y = y.data(),
+                            .rows = rows,
+                            .width = width,
+                            .gate = gated ? gate.data() : nullptr,
+                            .group_rows = group_rows,
+                            .group_stride = stride});
+          return z;
+        },
+        &different);
+    EXPECT_EQ(different, "");
+    for (int64_t at = 0; at < rows * width; ++at) {
+      const float factor = gate[at / width / group_rows * stride + at % width];
+      ASSERT_EQ(out[at], gated ? std::fma(y[at], factor, x[at]) : x[at] + y[at]);
+    }
+  }
+}
+
+TEST(ElementwiseTest, MultiplyIsExact) {
+  Random random(3);
+  for (int64_t count : {1, 15, 16, 17, 1000, 100003}) {
+    const std::vector<float> x = random.Floats(count), y = random.Floats(count);
+    std::string different;
+    const std::vector<float> out = RunEverywhere(
+        [&](Backend& backend) {
+          std::vector<float> z = x;
+          backend.Multiply(z.data(), y.data(), count);
+          return z;
+        },
+        &different);
+    EXPECT_EQ(different, "");
+    for (int64_t i = 0; i < count; ++i) ASSERT_EQ(out[i], x[i] * y[i]);
+  }
+}
+
+// Tolerance 4e-7 relative: our own exponential and one division.
+TEST(ElementwiseTest, SiluMatchesDoubles) {
+  std::vector<float> x;
+  for (float value = -80.0f; value <= 100.0f; value += 0.00371f) x.push_back(value);
+  std::string different;
+  const std::vector<float> out = RunEverywhere(
+      [&](Backend& backend) {
+        std::vector<float> y = x;
+        backend.Silu(y.data(), static_cast<int64_t>(y.size()));
+        return y;
+      },
+      &different);
+  EXPECT_EQ(different, "");
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double expected = double{x[i]} / (1.0 + std::exp(-double{x[i]}));
+    ASSERT_NEAR(out[i], expected, 4e-7 * std::abs(expected)) << x[i];
+  }
+}
+
+TEST(ElementwiseTest, SiluKeepsNanAndEnds) {
+  std::vector<float> x = {NAN, 1e30f, -1e4f, 0.0f};
+  Machines().back()->backend->Silu(x.data(), 4);
+  EXPECT_TRUE(std::isnan(x[0]));
+  EXPECT_EQ(x[1], 1e30f);
+  EXPECT_NEAR(x[2], 0.0f, 1e-30f);
+  EXPECT_EQ(x[3], 0.0f);
+}
+
+}  // namespace
+}  // namespace longtake
