@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <memory>
 #include <string>
@@ -11,6 +12,10 @@
 #include "base/worker_pool.h"
 #include "tests/media/decode_video.h"
 #include "tests/media/test_frames.h"
+
+extern "C" {
+#include <libavutil/cpu.h>
+}
 
 namespace longtake {
 namespace {
@@ -180,6 +185,32 @@ TEST(Fmp4EncoderTest, AChunkHasTheSameBytesWheneverItIsEncoded) {
   }
   EXPECT_EQ(Init(*NewEncoder()), init);
   EXPECT_NE(take.fragments[1], take.fragments[2]);
+}
+
+// x264 has settings whose output depends on memory it never wrote. Ours must not.
+TEST(Fmp4EncoderTest, BytesDoNotDependOnWhatTheHeapHeld) {
+  const auto encoder = NewEncoder();
+  const std::vector<uint8_t> rgb = MovingShapes(kSize, 9, 12);
+  const std::string fragment = Chunk(*encoder, {.chunk_index = 1, .first_frame = 9}, rgb);
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);  // fresh maps are always zero
+  for (int fill : {0x55, 0xAA, 0xFF}) {
+    mallopt(M_PERTURB, fill);
+    EXPECT_EQ(Chunk(*encoder, {.chunk_index = 1, .first_frame = 9}, rgb), fragment) << fill;
+  }
+  mallopt(M_PERTURB, 0);
+}
+
+TEST(Fmp4EncoderTest, BytesDoNotDependOnTheInstructionSet) {
+  const auto encoder = NewEncoder();
+  const std::vector<uint8_t> rgb = MovingShapes(kSize, 9, 12);
+  const std::string fragment = Chunk(*encoder, {.chunk_index = 1, .first_frame = 9}, rgb);
+  constexpr int kSse2 = AV_CPU_FLAG_MMX | AV_CPU_FLAG_SSE2;
+  for (int cpu_flags : {0, kSse2, kSse2 | AV_CPU_FLAG_SSSE3}) {
+    av_force_cpu_flags(cpu_flags);
+    EXPECT_EQ(Chunk(*encoder, {.chunk_index = 1, .first_frame = 9}, rgb), fragment) << cpu_flags;
+  }
+  constexpr int kDetect = -1;
+  av_force_cpu_flags(kDetect);
 }
 
 TEST(Fmp4EncoderTest, OneEncoderServesManyThreads) {
