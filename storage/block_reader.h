@@ -44,6 +44,7 @@ class BlockReader {
   size_t capacity() const { return pending_.size(); }
   size_t in_flight() const { return in_flight_; }
   const BlockReaderStats& stats() const { return stats_; }
+  void ClearStats() { stats_ = {}; }
 
   // Queues a read; in_flight() < capacity(). It may start only with the next Flush, Poll or Wait.
   void Submit(const BlockRead& read);
@@ -71,9 +72,11 @@ class BlockReader {
   struct Pending {
     BlockRead read;
     size_t done_bytes = 0;
-    int transient_count = 0;
+    int stall_count = 0;  // attempts in a row that brought nothing
   };
   std::optional<BlockCompletion> Next(bool wait);
+  // Takes in the answer to one attempt.
+  absl::Status Advance(Pending& pending, int64_t result);
   // nullopt: queued again.
   std::optional<BlockCompletion> Settle(const RawCompletion& raw);
 

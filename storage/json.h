@@ -4,6 +4,7 @@
 // twice in one object, nesting beyond any real file) and never throws.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -18,5 +19,13 @@ constexpr int kJsonDepthMax = 32;
 
 // INVALID_ARGUMENT naming what (a path) and, for a duplicate, the key. Pure, any thread.
 absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& what);
+
+// Compact and deterministic. Text that is not UTF-8 is replaced, where the library would throw.
+std::string DumpJson(const Json& json);
+
+// Fields of an object; INVALID_ARGUMENT naming what and field when absent or of another type.
+absl::StatusOr<std::string> JsonString(const Json& object, const char* field,
+                                       const std::string& what);
+absl::StatusOr<uint64_t> JsonU64(const Json& object, const char* field, const std::string& what);
 
 }  // namespace longtake

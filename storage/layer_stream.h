@@ -100,9 +100,15 @@ class LayerStream {
 
  private:
   friend class LayerLease;
-  class Impl;
-  explicit LayerStream(std::unique_ptr<Impl> impl);
+  struct Impl;
+  struct Key {};
+  absl::StatusOr<TensorView> Tensor(size_t index);
+  void EndLease();
+
   std::unique_ptr<Impl> impl_;
+
+ public:
+  LayerStream(Key, std::unique_ptr<Impl> impl);  // use Open
 };
 
 }  // namespace longtake

@@ -26,6 +26,7 @@ constexpr uint64_t kPackBlockBytes = 4096;      // header block; least alignment
 constexpr uint64_t kPackTensorAlignment = 256;  // tensors inside a part
 constexpr uint64_t kPackAlignmentMax = 1ull << 30;
 constexpr uint64_t kPackTableBytesMax = 64ull << 20;
+constexpr uint64_t kPackChunkCountMax = 1ull << 26;  // 64 TiB in chunks of 1 MiB
 
 // One header block. There are two, first and last in the file, each with its own table and crc
 // array.
@@ -77,16 +78,31 @@ struct PackTable {
   std::vector<LayerInfo> layers;
 };
 
+// All places in a file follow from four sizes and the copy's number; hashes stay zero.
+// INVALID_ARGUMENT naming the size that is out of range.
+struct PackSizes {
+  uint64_t alignment = 0;
+  uint64_t chunk_bytes = 0;
+  uint64_t table_bytes = 0;
+  uint64_t payload_bytes = 0;
+};
+absl::StatusOr<PackHeader> PlacePackHeader(const PackSizes& sizes, uint32_t copy);
+
 std::array<std::byte, kPackBlockBytes> EncodePackHeader(const PackHeader& header);
 // INVALID_ARGUMENT naming the field. file_bytes is the file's real size, copy the block that was
 // read.
 absl::StatusOr<PackHeader> DecodePackHeader(std::span<const std::byte> block, uint64_t file_bytes,
                                             uint32_t copy);
 
+// Gives every tensor, part and slab its place from names, types, shapes and the cuts between parts;
+// returns payload_bytes. INVALID_ARGUMENT naming layer and tensor for an empty tensor, part or
+// layer, a name twice in one section, a row table that is not a matrix, or overflow.
+absl::StatusOr<uint64_t> PlacePackTable(PackTable& table, uint64_t alignment, uint64_t chunk_bytes);
+
 // Deterministic: equal tables give equal text, and its length does not depend on the hashes.
 std::string EncodePackTable(const PackTable& table);
-// INVALID_ARGUMENT naming layer and tensor when anything overlaps, is out of order, misaligned, out
-// of the payload or of the wrong size.
+// Accepts only what EncodePackTable gives for a table placed by the rules above, so nothing
+// overlaps, is misaligned, out of the payload or of the wrong size. INVALID_ARGUMENT.
 absl::StatusOr<PackTable> DecodePackTable(std::string_view text, const PackHeader& header);
 
 }  // namespace longtake

@@ -20,6 +20,7 @@
 #include "base/checksum.h"
 #include "base/file_system.h"
 #include "base/status_macros.h"
+#include "storage/pack_copy.h"
 #include "storage/pack_format.h"
 
 namespace longtake {
@@ -39,22 +40,28 @@ class ResidentSection {
 };
 
 class PackReader {
+  struct Key {};
+
  public:
+  PackReader(Key, FileSystem& files, std::unique_ptr<File> file, PackCopy copy);  // use Open
+
   // The file system must outlive the reader.
   static absl::StatusOr<std::unique_ptr<PackReader>> Open(FileSystem& files,
                                                           const std::string& path);
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return file_->path(); }
   FileSystem& file_system() const { return files_; }
-  const PackHeader& header() const { return header_; }  // header().copy: which of the two was valid
-  const std::string& component() const { return table_.component; }
-  const std::string& config() const { return table_.config; }  // JSON text
-  const PartInfo& resident() const { return table_.resident; }
-  const std::vector<RowTableInfo>& row_tables() const { return table_.row_tables; }
-  size_t layer_count() const { return table_.layers.size(); }
-  const LayerInfo& layer(size_t index) const { return table_.layers[index]; }
+  const PackHeader& header() const {
+    return copy_.header;
+  }  // header().copy: which of the two was valid
+  const std::string& component() const { return copy_.table.component; }
+  const std::string& config() const { return copy_.table.config; }  // JSON text
+  const PartInfo& resident() const { return copy_.table.resident; }
+  const std::vector<RowTableInfo>& row_tables() const { return copy_.table.row_tables; }
+  size_t layer_count() const { return copy_.table.layers.size(); }
+  const LayerInfo& layer(size_t index) const { return copy_.table.layers[index]; }
   // The table as it stands in the file; deterministic.
-  const std::string& table_text() const { return table_text_; }
+  const std::string& table_text() const { return copy_.table_text; }
 
   // Bytes that LoadResident will allocate: resident().bytes.
   absl::StatusOr<ResidentSection> LoadResident() const;
@@ -67,7 +74,7 @@ class PackReader {
   absl::StatusOr<const RowTableInfo*> FindRowTable(const std::string& table) const;
 
   // CRC32C of a chunk, counted from the start of the payload.
-  uint32_t chunk_crc(uint64_t chunk) const { return chunk_crcs_[chunk]; }
+  uint32_t chunk_crc(uint64_t chunk) const { return copy_.chunk_crcs[chunk]; }
   // Reads and verifies a run of whole chunks of the payload.
   absl::Status ReadChunks(uint64_t first_chunk, std::span<std::byte> out) const;
 
@@ -75,16 +82,11 @@ class PackReader {
   void AddToDigest(Sha256& digest) const;
 
  private:
-  PackReader(FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
-  absl::Status Load(uint32_t copy, uint64_t file_bytes);
+  std::string ChunkName(uint64_t chunk) const;
 
   FileSystem& files_;
-  std::string path_;
   std::unique_ptr<File> file_;
-  PackHeader header_;
-  PackTable table_;
-  std::string table_text_;
-  std::vector<uint32_t> chunk_crcs_;
+  PackCopy copy_;
 };
 
 }  // namespace longtake

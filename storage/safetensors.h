@@ -18,19 +18,11 @@
 
 #include "base/file_system.h"
 #include "base/status_macros.h"
-#include "storage/tensor.h"
+#include "storage/safetensors_header.h"
 
 namespace longtake {
 
 constexpr uint64_t kSafetensorsHeaderBytesMax = 100'000'000;
-
-struct SafetensorsEntry {
-  std::string name;
-  std::string dtype_name;  // as written: "BF16"; see DTypeFromName
-  std::vector<int64_t> shape;
-  uint64_t offset = 0;  // from the start of the file
-  uint64_t bytes = 0;
-};
 
 class Safetensors {
  public:
@@ -38,9 +30,9 @@ class Safetensors {
 
   const std::string& path() const { return file_->path(); }
   // Sorted by name.
-  const std::vector<SafetensorsEntry>& entries() const { return entries_; }
+  const std::vector<SafetensorsEntry>& entries() const { return header_.entries; }
   // The "__metadata__" object, empty when absent.
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   // nullptr when there is none.
   const SafetensorsEntry* Find(const std::string& name) const;
   // Bytes [offset, offset + out.size()) of the tensor; OUT_OF_RANGE beyond its end.
@@ -48,8 +40,7 @@ class Safetensors {
 
  private:
   std::unique_ptr<File> file_;
-  std::vector<SafetensorsEntry> entries_;
-  std::map<std::string, std::string> metadata_;
+  SafetensorsHeader header_;
 };
 
 }  // namespace longtake

@@ -18,7 +18,11 @@
 namespace longtake {
 
 class SafetensorsWriter {
+  struct Key {};
+
  public:
+  SafetensorsWriter(Key, FileSystem& files, std::string path);  // use Create
+  ~SafetensorsWriter();                                         // an unfinished file is removed
   static absl::StatusOr<std::unique_ptr<SafetensorsWriter>> Create(
       FileSystem& files, const std::string& path, std::span<const TensorDecl> tensors,
       const std::map<std::string, std::string>& metadata = {});
@@ -29,8 +33,6 @@ class SafetensorsWriter {
   absl::Status Finish();
 
  private:
-  SafetensorsWriter(FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
-
   FileSystem& files_;
   std::string path_;
   std::unique_ptr<File> file_;

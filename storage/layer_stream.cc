@@ -1,0 +1,250 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/layer_stream.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "storage/part_fetcher.h"
+#include "storage/pread_reader.h"
+#include "storage/stream_plan.h"
+#include "storage/uring_reader.h"
+
+namespace longtake {
+namespace {
+
+constexpr size_t kDepthMin = 16;
+constexpr size_t kDepthMax = 1024;
+
+// How the bytes come in, and why not by the first choice.
+struct OpenedReader {
+  std::unique_ptr<File> file;
+  std::unique_ptr<BlockReader> reader;
+  std::string name;
+  std::string reason;
+};
+
+struct ReaderNeeds {
+  std::vector<std::span<std::byte>> slots;
+  size_t depth = 0;
+};
+
+absl::StatusOr<OpenedReader> OpenReader(const PackReader& pack, const LayerStream::Options& options,
+                                        const ReaderNeeds& needs) {
+  OpenedReader out;
+  FileSystem& files = pack.file_system();
+  absl::StatusOr<std::unique_ptr<File>> file = files.OpenRead(pack.path(), ReadMode::kDirect);
+  const bool direct = file.ok();
+  if (!direct) {
+    out.reason = "no direct I/O: " + std::string(file.status().message());
+    LT_ASSIGN_OR_RETURN(out.file, files.OpenRead(pack.path(), ReadMode::kBuffered));
+  } else {
+    out.file = *std::move(file);
+  }
+  // Another pack may have been put under this name since its table was read.
+  LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, out.file->Size());
+  if (file_bytes != pack.header().file_bytes) {
+    return absl::DataLossError(pack.path() + ": its size changed since it was opened");
+  }
+  if (options.io != LayerStream::Io::kPread && direct) {
+    absl::StatusOr<UringReaderResult> uring = OpenUringReader(*out.file, needs.slots, needs.depth);
+    if (uring.ok()) {
+      out.reader = std::move(uring->reader);
+      out.name = "io_uring direct";
+      out.reason = uring->note;
+      return out;
+    }
+    out.reason = std::string(uring.status().message());
+  }
+  if (options.io == LayerStream::Io::kUring) return absl::UnavailableError(out.reason);
+  if (options.io == LayerStream::Io::kPread && out.reason.empty()) out.reason = "as configured";
+  out.reader = OpenPreadReader(*out.file, options.pread_thread_count, needs.depth);
+  out.name = direct ? "pread direct" : "pread buffered";
+  return out;
+}
+
+uint64_t RequestBytes(const PackReader& pack, const LayerStream::Options& options) {
+  const uint64_t chunk_bytes = pack.header().chunk_bytes;
+  return std::max<uint64_t>(options.request_bytes / chunk_bytes, 1) * chunk_bytes;
+}
+
+absl::Status CheckOptions(const PackReader& pack, const LayerStream::Options& options) {
+  if (pack.layer_count() == 0) return absl::InvalidArgumentError(pack.path() + ": has no layers");
+  if (options.slot_count == 0 || options.pread_thread_count == 0) {
+    return absl::InvalidArgumentError(
+        "layer stream: slot_count and pread_thread_count are above 0");
+  }
+  if (options.request_bytes == 0 || options.request_bytes > (1u << 30)) {
+    return absl::InvalidArgumentError("layer stream: request_bytes is not in 1 .. 1 GiB");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+struct LayerStream::Impl {
+  Impl(const PackReader& pack_in, StreamPlan plan_in, const Options& options)
+      : pack(pack_in),
+        plan(std::move(plan_in)),
+        fetcher(pack, plan,
+                {.request_bytes = RequestBytes(pack, options),
+                 .verify_every_sweep = options.verify == Verify::kEverySweep},
+                options.clock != nullptr ? *options.clock : system_clock) {}
+
+  const PackReader& pack;
+  const StreamPlan plan;
+  SystemClock system_clock;
+  std::unique_ptr<File> file;  // before the fetcher, whose reader uses it
+  PartFetcher fetcher;
+  std::string io_name;
+  std::string io_reason;
+
+  size_t next_layer = 0;
+  bool leased = false;
+  size_t layer = 0;                   // of the lease
+  size_t part = 0;                    // the earliest not yet given back
+  std::span<const std::byte> memory;  // of that part, once verified
+  absl::Status error;                 // until Rewind
+  uint64_t sweeps_done = 0;
+};
+
+LayerStream::LayerStream(Key, std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LayerStream::~LayerStream() { LT_CHECK(!impl_->leased); }
+
+absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader& pack,
+                                                               const Options& options) {
+  LT_RETURN_IF_ERROR(CheckOptions(pack, options));
+  StreamPlan plan = PlanStream(pack, options.slot_count, options.pinned_bytes_max);
+  auto impl = std::make_unique<Impl>(pack, std::move(plan), options);
+  LT_RETURN_IF_ERROR(Annotate(impl->fetcher.Allocate(), pack.path() + ": layer stream"));
+  ReaderNeeds needs = {.slots = impl->fetcher.slot_memory(), .depth = options.queue_depth};
+  if (needs.depth == 0) {
+    const uint64_t per_slot = CeilDiv(impl->plan.slot_bytes, RequestBytes(pack, options));
+    needs.depth = std::clamp<uint64_t>(impl->plan.slot_count * per_slot, kDepthMin, kDepthMax);
+  }
+  LT_ASSIGN_OR_RETURN(OpenedReader opened, OpenReader(pack, options, needs));
+  impl->file = std::move(opened.file);
+  impl->io_name = std::move(opened.name);
+  impl->io_reason = std::move(opened.reason);
+  // Reading begins with the first Next: the kernel cancels the reads of a thread that ends, and the
+  // thread that opens need not be the one that sweeps.
+  impl->fetcher.Start(std::move(opened.reader));
+  return std::make_unique<LayerStream>(Key(), std::move(impl));
+}
+
+uint64_t LayerStream::MemoryBytes(const PackReader& pack, const Options& options) {
+  return PlanStream(pack, options.slot_count, options.pinned_bytes_max).memory_bytes();
+}
+
+absl::StatusOr<LayerLease> LayerStream::Next() {
+  Impl& s = *impl_;
+  LT_RETURN_IF_ERROR(s.error);
+  if (s.leased) return absl::FailedPreconditionError("layer stream: the lease before still lives");
+  s.layer = s.next_layer;
+  s.next_layer = (s.next_layer + 1) % layer_count();
+  s.part = 0;
+  s.memory = {};
+  s.fetcher.AwaitBegin(s.plan.first_unit[s.layer]);
+  s.leased = true;
+  return LayerLease(this);
+}
+
+absl::StatusOr<TensorView> LayerStream::Tensor(size_t index) {
+  Impl& s = *impl_;
+  LT_RETURN_IF_ERROR(s.error);
+  const LayerInfo& layer = s.pack.layer(s.layer);
+  const std::string what = s.pack.path() + ": layer " + std::to_string(s.layer) + ": tensor ";
+  size_t part = 0;
+  size_t in_part = index;
+  while (part < layer.parts.size() && in_part >= layer.parts[part].tensors.size()) {
+    in_part -= layer.parts[part++].tensors.size();
+  }
+  if (part == layer.parts.size()) {
+    return absl::OutOfRangeError(what + std::to_string(index) + " of " +
+                                 std::to_string(layer.tensor_count()));
+  }
+  if (part < s.part) {
+    return absl::FailedPreconditionError(what + std::to_string(index) + " was given back already");
+  }
+  const size_t first_unit = s.plan.first_unit[s.layer];
+  for (; s.part < part; ++s.part) {
+    s.fetcher.Release(first_unit + s.part);
+    s.memory = {};
+  }
+  if (s.memory.empty()) {
+    absl::StatusOr<std::span<const std::byte>> memory = s.fetcher.Await(first_unit + part);
+    if (!memory.ok()) return s.error = memory.status();
+    s.memory = *memory;
+  } else {
+    s.fetcher.Pump();
+  }
+  const TensorInfo& tensor = layer.parts[part].tensors[in_part];
+  return TensorView{.name = tensor.name,
+                    .dtype = tensor.dtype,
+                    .shape = tensor.shape,
+                    .data = s.memory.data() + tensor.offset,
+                    .bytes = tensor.bytes};
+}
+
+void LayerStream::EndLease() {
+  Impl& s = *impl_;
+  for (; s.part < s.pack.layer(s.layer).parts.size(); ++s.part) {
+    s.fetcher.Release(s.plan.first_unit[s.layer] + s.part);
+  }
+  s.memory = {};
+  s.leased = false;
+  if (s.error.ok() && s.next_layer == 0) ++s.sweeps_done;
+  s.fetcher.Pump();
+}
+
+void LayerStream::Rewind() {
+  Impl& s = *impl_;
+  LT_CHECK(!s.leased);
+  if (s.error.ok() && s.next_layer == 0) return;
+  s.error = absl::OkStatus();
+  s.next_layer = 0;
+  s.fetcher.Restart();
+  s.fetcher.Pump();
+}
+
+size_t LayerStream::layer_count() const { return impl_->pack.layer_count(); }
+uint64_t LayerStream::memory_bytes() const { return impl_->plan.memory_bytes(); }
+const std::vector<bool>& LayerStream::pinned() const { return impl_->plan.pinned; }
+uint64_t LayerStream::bytes_per_sweep() const { return impl_->plan.bytes_per_sweep; }
+std::string LayerStream::io_name() const { return impl_->io_name; }
+std::string LayerStream::io_reason() const { return impl_->io_reason; }
+
+LayerStream::Stats LayerStream::stats() const {
+  const BlockReaderStats& read = impl_->fetcher.reader().stats();
+  const PartFetcherStats& fetched = impl_->fetcher.stats();
+  return {.bytes_read = read.bytes_read,
+          .reads = read.reads,
+          .short_reads = read.short_reads,
+          .retries = read.retries,
+          .checksum_failures = fetched.checksum_failures,
+          .io_errors = fetched.io_errors,
+          .sweeps_done = impl_->sweeps_done,
+          .wait_seconds = NanosToSeconds(fetched.wait_nanos),
+          .verify_seconds = NanosToSeconds(fetched.verify_nanos)};
+}
+
+LayerLease& LayerLease::operator=(LayerLease&& other) noexcept {
+  if (this != &other) {
+    if (stream_ != nullptr) stream_->EndLease();
+    stream_ = std::exchange(other.stream_, nullptr);
+  }
+  return *this;
+}
+
+LayerLease::~LayerLease() {
+  if (stream_ != nullptr) stream_->EndLease();
+}
+
+size_t LayerLease::layer() const { return stream_->impl_->layer; }
+
+size_t LayerLease::tensor_count() const {
+  return stream_->impl_->pack.layer(stream_->impl_->layer).tensor_count();
+}
+
+absl::StatusOr<TensorView> LayerLease::Tensor(size_t index) { return stream_->Tensor(index); }
+
+}  // namespace longtake

@@ -1,0 +1,250 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/part_fetcher.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/checked.h"
+#include "base/checksum.h"
+
+namespace longtake {
+namespace {
+
+// A tag is the fetch's number and the request's index in it; second readings have one of their own.
+constexpr uint64_t kAgainTag = UINT64_MAX;
+constexpr int kRequestBits = 24;
+
+uint64_t MakeTag(uint64_t fetch, size_t request) { return (fetch << kRequestBits) | request; }
+
+}  // namespace
+
+PartFetcher::PartFetcher(const PackReader& pack, const StreamPlan& plan, Options options,
+                         Clock& clock)
+    : pack_(pack),
+      plan_(plan),
+      options_(options),
+      clock_(clock),
+      resident_(plan.units.size(), false),
+      seen_(pack.header().crc_count, false) {}
+
+absl::Status PartFetcher::Allocate() {
+  const uint64_t alignment = pack_.header().chunk_bytes;
+  for (uint64_t i = 0; i < plan_.slot_count; ++i) {
+    LT_ASSIGN_OR_RETURN(AlignedBuffer slot, AlignedBuffer::Allocate(plan_.slot_bytes, alignment));
+    slots_.push_back(std::move(slot));
+    free_slots_.push_back(i);
+  }
+  for (const StreamUnit& unit : plan_.units) {
+    AlignedBuffer memory;
+    if (unit.pinned) {
+      LT_ASSIGN_OR_RETURN(memory, AlignedBuffer::Allocate(unit.bytes, alignment));
+    }
+    pinned_.push_back(std::move(memory));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::span<std::byte>> PartFetcher::slot_memory() {
+  std::vector<std::span<std::byte>> memory;
+  for (AlignedBuffer& slot : slots_) memory.push_back(slot.span());
+  return memory;
+}
+
+void PartFetcher::Pump() {
+  Collect(/*wait=*/false);
+  // One fetch at a time is handed out completely before the next begins, so that the disk sees the
+  // order of use.
+  for (;;) {
+    IssueRequests();
+    if (reader_->in_flight() == reader_->capacity() || !StartNextFetch()) break;
+  }
+  reader_->Flush();
+}
+
+bool PartFetcher::StartNextFetch() {
+  for (size_t tried = 0; tried < plan_.units.size(); ++tried) {
+    if (!resident_[next_unit_]) break;
+    next_unit_ = (next_unit_ + 1) % plan_.units.size();
+  }
+  const StreamUnit& unit = plan_.units[next_unit_];
+  if (resident_[next_unit_]) return false;  // everything is
+  Fetch fetch;
+  fetch.unit = next_unit_;
+  if (unit.pinned) {
+    // Only one memory for it: the sweep before may still be reading into it.
+    for (const Fetch& other : fetches_) {
+      if (other.unit == next_unit_) return false;
+    }
+    fetch.memory = pinned_[next_unit_].span();
+  } else {
+    if (free_slots_.empty()) return false;
+    fetch.slot = free_slots_.back();
+    free_slots_.pop_back();
+    fetch.memory = slots_[fetch.slot].span().first(unit.bytes);
+  }
+  fetch.request_count = CeilDiv(unit.bytes, options_.request_bytes);
+  fetch.arrived.assign(fetch.request_count, false);
+  fetches_.push_back(std::move(fetch));
+  next_unit_ = (next_unit_ + 1) % plan_.units.size();
+  return true;
+}
+
+void PartFetcher::IssueRequests() {
+  for (size_t i = 0; i < fetches_.size(); ++i) {
+    Fetch& fetch = fetches_[i];
+    if (fetch.released || !fetch.status.ok()) continue;
+    while (fetch.issued < fetch.request_count && reader_->in_flight() < reader_->capacity()) {
+      const uint64_t offset = pack_.header().payload_offset + plan_.units[fetch.unit].offset +
+                              fetch.issued * options_.request_bytes;
+      reader_->Submit({.tag = MakeTag(first_fetch_ + i, fetch.issued),
+                       .offset = offset,
+                       .out = RequestSpan(fetch, fetch.issued)});
+      ++fetch.issued;
+      ++fetch.under_way;
+    }
+  }
+}
+
+std::span<std::byte> PartFetcher::RequestSpan(const Fetch& fetch, size_t request) const {
+  const uint64_t begin = request * options_.request_bytes;
+  return fetch.memory.subspan(begin, std::min(options_.request_bytes, fetch.memory.size() - begin));
+}
+
+void PartFetcher::Collect(bool wait) {
+  if (wait) {
+    const int64_t start = clock_.MonotonicNanos();
+    Handle(reader_->Wait());
+    stats_.wait_nanos += clock_.MonotonicNanos() - start;
+  }
+  while (std::optional<BlockCompletion> completion = reader_->Poll()) Handle(*completion);
+  PopFinished();
+}
+
+void PartFetcher::Handle(const BlockCompletion& completion) {
+  if (!completion.status.ok()) ++stats_.io_errors;
+  if (completion.tag == kAgainTag) {
+    again_done_ = true;
+    again_status_ = completion.status;
+    return;
+  }
+  const uint64_t number = completion.tag >> kRequestBits;
+  LT_CHECK(number >= first_fetch_ && number - first_fetch_ < fetches_.size());
+  Fetch& fetch = fetches_[number - first_fetch_];
+  fetch.arrived[completion.tag & ((1u << kRequestBits) - 1)] = true;
+  --fetch.under_way;
+  if (fetch.status.ok()) fetch.status = completion.status;
+}
+
+void PartFetcher::PopFinished() {
+  for (Fetch& fetch : fetches_) {
+    if (!fetch.released || fetch.under_way > 0 || fetch.slot == kNoSlot) continue;
+    free_slots_.push_back(std::exchange(fetch.slot, kNoSlot));
+  }
+  while (!fetches_.empty() && fetches_.front().released && fetches_.front().under_way == 0) {
+    fetches_.pop_front();
+    ++first_fetch_;
+  }
+}
+
+PartFetcher::Fetch* PartFetcher::Find(size_t unit) {
+  for (Fetch& fetch : fetches_) {
+    if (fetch.unit == unit && !fetch.released) return &fetch;
+  }
+  return nullptr;
+}
+
+void PartFetcher::AwaitBegin(size_t unit) {
+  Pump();
+  while (!resident_[unit]) {
+    const Fetch* fetch = Find(unit);
+    if (fetch != nullptr && (fetch->arrived[0] || !fetch->status.ok())) return;
+    Collect(/*wait=*/true);
+    Pump();
+  }
+}
+
+absl::StatusOr<std::span<const std::byte>> PartFetcher::Await(size_t unit) {
+  Pump();
+  if (resident_[unit]) return std::as_const(pinned_[unit]).span();
+  while (Find(unit) == nullptr) {
+    Collect(/*wait=*/true);
+    Pump();
+  }
+  // Stays where it is: fetches only leave the front, and this one is not released.
+  Fetch& fetch = *Find(unit);
+  while (fetch.verified < fetch.request_count) {
+    if (!fetch.status.ok()) return fetch.status;
+    if (!fetch.arrived[fetch.verified]) {
+      Collect(/*wait=*/true);
+      Pump();
+      continue;
+    }
+    fetch.status = VerifyRequest(fetch, fetch.verified);
+    if (fetch.status.ok()) ++fetch.verified;
+  }
+  if (plan_.units[unit].pinned) resident_[unit] = true;
+  return std::span<const std::byte>(fetch.memory);
+}
+
+absl::Status PartFetcher::VerifyRequest(Fetch& fetch, size_t request) {
+  const uint64_t chunk_bytes = pack_.header().chunk_bytes;
+  const StreamUnit& unit = plan_.units[fetch.unit];
+  const std::span<std::byte> bytes = RequestSpan(fetch, request);
+  uint64_t chunk = (unit.offset + request * options_.request_bytes) / chunk_bytes;
+  const int64_t start = clock_.MonotonicNanos();
+  const int64_t waited = stats_.wait_nanos;
+  absl::Status status;
+  for (uint64_t at = 0; at < bytes.size() && status.ok(); at += chunk_bytes, ++chunk) {
+    if (seen_[chunk] && !options_.verify_every_sweep) continue;
+    status = VerifyChunk(chunk, bytes.subspan(at, chunk_bytes), unit);
+    if (status.ok()) seen_[chunk] = true;
+  }
+  stats_.verify_nanos += clock_.MonotonicNanos() - start - (stats_.wait_nanos - waited);
+  return status;
+}
+
+absl::Status PartFetcher::VerifyChunk(uint64_t chunk, std::span<std::byte> bytes,
+                                      const StreamUnit& unit) {
+  if (Crc32c(bytes) == pack_.chunk_crc(chunk)) return absl::OkStatus();
+  ++stats_.checksum_failures;
+  // A fault on the way (bus, controller) may be gone the second time; one on the disk is not.
+  LT_RETURN_IF_ERROR(ReadAgain(chunk, bytes));
+  if (Crc32c(bytes) == pack_.chunk_crc(chunk)) return absl::OkStatus();
+  ++stats_.checksum_failures;
+  return absl::DataLossError(
+      pack_.path() + ": layer " + std::to_string(unit.layer) + ", chunk " + std::to_string(chunk) +
+      " at byte " +
+      std::to_string(pack_.header().payload_offset + chunk * pack_.header().chunk_bytes) +
+      ": CRC32C differs, also when read again");
+}
+
+absl::Status PartFetcher::ReadAgain(uint64_t chunk, std::span<std::byte> bytes) {
+  while (reader_->in_flight() == reader_->capacity()) Collect(/*wait=*/true);
+  again_done_ = false;
+  reader_->Submit({.tag = kAgainTag,
+                   .offset = pack_.header().payload_offset + chunk * pack_.header().chunk_bytes,
+                   .out = bytes});
+  while (!again_done_) Collect(/*wait=*/true);
+  return again_status_;
+}
+
+void PartFetcher::Release(size_t unit) {
+  if (Fetch* fetch = Find(unit)) {
+    fetch->released = true;
+    PopFinished();
+  } else if (!resident_[unit]) {
+    // Passed over before its turn to be read came: reading goes on behind it.
+    next_unit_ = (unit + 1) % plan_.units.size();
+  }
+}
+
+void PartFetcher::Restart() {
+  for (Fetch& fetch : fetches_) fetch.released = true;
+  while (reader_->in_flight() > 0) Collect(/*wait=*/true);
+  PopFinished();
+  LT_CHECK(fetches_.empty());
+  next_unit_ = 0;
+}
+
+}  // namespace longtake

@@ -1,0 +1,116 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Brings the units of a stream plan into memory, in cyclic order and ahead of their use, and lends
+// them once they match their checksums. The layer stream's engine room: it knows units, slots and
+// requests, but nothing of layers or tensors. One thread.
+//
+// Units are awaited and released in order. A unit that is released while reads for it are under way
+// keeps its slot until the last has been answered.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/status_macros.h"
+#include "storage/block_reader.h"
+#include "storage/pack_reader.h"
+#include "storage/stream_plan.h"
+
+namespace longtake {
+
+struct PartFetcherStats {
+  uint64_t checksum_failures = 0;
+  uint64_t io_errors = 0;
+  int64_t wait_nanos = 0;
+  int64_t verify_nanos = 0;
+};
+
+class PartFetcher {
+ public:
+  struct Options {
+    uint64_t request_bytes = 0;  // a multiple of the chunk
+    bool verify_every_sweep = true;
+  };
+
+  // Pack, plan and clock outlive the fetcher.
+  PartFetcher(const PackReader& pack, const StreamPlan& plan, Options options, Clock& clock);
+
+  // Slots and pinned memory; RESOURCE_EXHAUSTED.
+  absl::Status Allocate();
+  // The slots, for registration with the kernel.
+  std::vector<std::span<std::byte>> slot_memory();
+  // Starts reading. The reader's file must outlive the fetcher.
+  void Start(std::unique_ptr<BlockReader> reader) { reader_ = std::move(reader); }
+
+  // Queues what there is room for and takes in what has come. Never blocks.
+  void Pump();
+  // Blocks until something of the unit has come, or has failed.
+  void AwaitBegin(size_t unit);
+  // Blocks until the unit is whole and verified. All units before it must have been released. After
+  // an error only Restart helps.
+  absl::StatusOr<std::span<const std::byte>> Await(size_t unit);
+  // Gives the memory of the unit back; one that was not fetched yet will be
+  // passed over.
+  void Release(size_t unit);
+  // Forgets everything on its way; the next unit expected is number 0.
+  void Restart();
+
+  const BlockReader& reader() const { return *reader_; }
+  const PartFetcherStats& stats() const { return stats_; }
+
+ private:
+  static constexpr size_t kNoSlot = SIZE_MAX;
+
+  // One unit on its way into memory, or there and not yet released.
+  struct Fetch {
+    size_t unit = 0;
+    size_t slot = kNoSlot;  // pinned units have their own memory
+    std::span<std::byte> memory;
+    size_t request_count = 0;
+    size_t issued = 0;
+    size_t under_way = 0;
+    size_t verified = 0;  // requests, from the front
+    std::vector<bool> arrived;
+    absl::Status status;
+    bool released = false;
+  };
+
+  bool StartNextFetch();
+  void IssueRequests();
+  void Collect(bool wait);
+  void Handle(const BlockCompletion& completion);
+  void PopFinished();
+  Fetch* Find(size_t unit);
+  std::span<std::byte> RequestSpan(const Fetch& fetch, size_t request) const;
+  absl::Status VerifyRequest(Fetch& fetch, size_t request);
+  absl::Status VerifyChunk(uint64_t chunk, std::span<std::byte> bytes, const StreamUnit& unit);
+  absl::Status ReadAgain(uint64_t chunk, std::span<std::byte> bytes);
+
+  const PackReader& pack_;
+  const StreamPlan& plan_;
+  const Options options_;
+  Clock& clock_;
+
+  std::vector<AlignedBuffer> slots_;
+  std::vector<size_t> free_slots_;
+  std::vector<AlignedBuffer> pinned_;  // per unit; empty for streamed ones
+  std::vector<bool> resident_;         // per unit: pinned and verified
+  std::vector<bool> seen_;             // per chunk: was right once
+  std::deque<Fetch> fetches_;          // in order of use
+  uint64_t first_fetch_ = 0;           // number of fetches_.front()
+  size_t next_unit_ = 0;               // to fetch
+  absl::Status again_status_;          // of the one second reading under way
+  bool again_done_ = false;
+  PartFetcherStats stats_;
+  std::unique_ptr<BlockReader>
+      reader_;  // last: its destructor waits for reads into the memory above
+};
+
+}  // namespace longtake

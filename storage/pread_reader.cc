@@ -1,0 +1,91 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/pread_reader.h"
+
+#include <deque>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace longtake {
+namespace {
+
+class PreadReader final : public BlockReader {
+ public:
+  PreadReader(File& file, size_t thread_count, size_t capacity)
+      : BlockReader(file.path(), capacity), file_(file) {
+    for (size_t i = 0; i < thread_count; ++i) threads_.emplace_back([this] { Work(); });
+  }
+
+  ~PreadReader() override {
+    Drain();
+    {
+      MutexLock lock(mutex_);
+      stopping_ = true;
+    }
+    work_there_.NotifyAll();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+ private:
+  struct Attempt {
+    size_t slot = 0;
+    uint64_t offset = 0;
+    std::span<std::byte> out;
+  };
+
+  void StartRaw(size_t slot, uint64_t offset, std::span<std::byte> out) override
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      waiting_.push_back({.slot = slot, .offset = offset, .out = out});
+    }
+    work_there_.NotifyOne();
+  }
+
+  std::optional<RawCompletion> NextRaw(bool wait) override ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    while (wait && done_.empty()) done_there_.Wait(mutex_);
+    if (done_.empty()) return std::nullopt;
+    const RawCompletion raw = done_.front();
+    done_.pop_front();
+    return raw;
+  }
+
+  void Work() ABSL_LOCKS_EXCLUDED(mutex_) {
+    for (;;) {
+      Attempt attempt;
+      {
+        MutexLock lock(mutex_);
+        while (waiting_.empty() && !stopping_) work_there_.Wait(mutex_);
+        if (waiting_.empty()) return;
+        attempt = waiting_.front();
+        waiting_.pop_front();
+      }
+      const int64_t result = file_.ReadSome(attempt.offset, attempt.out);
+      {
+        MutexLock lock(mutex_);
+        done_.push_back({.slot = attempt.slot, .result = result});
+      }
+      done_there_.NotifyOne();
+    }
+  }
+
+  File& file_;
+  Mutex mutex_;
+  CondVar work_there_;
+  CondVar done_there_;
+  std::deque<Attempt> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::deque<RawCompletion> done_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+std::unique_ptr<BlockReader> OpenPreadReader(File& file, size_t thread_count, size_t capacity) {
+  LT_CHECK(thread_count > 0);
+  return std::make_unique<PreadReader>(file, thread_count, capacity);
+}
+
+}  // namespace longtake

@@ -1,0 +1,150 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/uring_reader.h"
+
+#include <liburing.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+
+namespace longtake {
+namespace {
+
+constexpr size_t kRingEntriesMax = 4096;
+constexpr size_t kTrialBytes = 4096;
+
+std::string ErrorText(int error) { return std::generic_category().message(error); }
+
+// Owns the ring; the kernel may write to buffers until every read has been answered, so the
+// destructor waits for them.
+class UringReader final : public BlockReader {
+ public:
+  UringReader(File& file, size_t capacity) : BlockReader(file.path(), capacity), fd_(file.fd()) {}
+
+  ~UringReader() override {
+    if (!ring_open_) return;
+    Drain();
+    io_uring_queue_exit(&ring_);
+  }
+
+  // Both return an errno or 0.
+  int OpenRing() {
+    const int error = -io_uring_queue_init(static_cast<unsigned>(capacity()), &ring_, 0);
+    if (error != 0) return error;
+    ring_open_ = true;
+    return -io_uring_register_files(&ring_, &fd_, 1);
+  }
+
+  int RegisterBuffers(std::span<const std::span<std::byte>> buffers) {
+    std::vector<iovec> vectors;
+    for (const std::span<std::byte> buffer : buffers) {
+      vectors.push_back({.iov_base = buffer.data(), .iov_len = buffer.size()});
+    }
+    if (vectors.empty()) return 0;
+    const int error =
+        -io_uring_register_buffers(&ring_, vectors.data(), static_cast<unsigned>(vectors.size()));
+    if (error == 0) registered_.assign(buffers.begin(), buffers.end());
+    return error;
+  }
+
+ private:
+  void StartRaw(size_t slot, uint64_t offset, std::span<std::byte> out) override {
+    io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
+    // The queue holds capacity entries; restarts may meet it full until the kernel has taken some.
+    while (sqe == nullptr) {
+      FlushRaw();
+      sqe = io_uring_get_sqe(&ring_);
+    }
+    const auto bytes = static_cast<unsigned>(out.size());
+    const int buffer = RegisteredBuffer(out);
+    if (buffer >= 0) {
+      io_uring_prep_read_fixed(sqe, 0, out.data(), bytes, offset, buffer);
+    } else {
+      io_uring_prep_read(sqe, 0, out.data(), bytes, offset);
+    }
+    sqe->flags |= IOSQE_FIXED_FILE;
+    io_uring_sqe_set_data64(sqe, slot);
+  }
+
+  void FlushRaw() override {
+    while (io_uring_sq_ready(&ring_) > 0) {
+      const int result = io_uring_submit(&ring_);
+      if (result >= 0) continue;
+      // The kernel is out of request memory for a moment, or a signal came.
+      LT_CHECK(result == -EAGAIN || result == -EBUSY || result == -EINTR);
+      sched_yield();
+    }
+  }
+
+  std::optional<RawCompletion> NextRaw(bool wait) override {
+    io_uring_cqe* cqe = nullptr;
+    int error = io_uring_peek_cqe(&ring_, &cqe);
+    while (wait && cqe == nullptr) {
+      FlushRaw();
+      error = io_uring_wait_cqe(&ring_, &cqe);
+      LT_CHECK(error == 0 || error == -EINTR || error == -EAGAIN);
+    }
+    if (cqe == nullptr) return std::nullopt;
+    const RawCompletion raw = {.slot = static_cast<size_t>(io_uring_cqe_get_data64(cqe)),
+                               .result = cqe->res};
+    io_uring_cqe_seen(&ring_, cqe);
+    return raw;
+  }
+
+  int RegisteredBuffer(std::span<const std::byte> out) const {
+    for (size_t i = 0; i < registered_.size(); ++i) {
+      const std::byte* begin = registered_[i].data();
+      if (out.data() >= begin && out.data() + out.size() <= begin + registered_[i].size()) {
+        return static_cast<int>(i);
+      }
+    }
+    return -1;
+  }
+
+  int fd_;
+  io_uring ring_{};
+  bool ring_open_ = false;
+  std::vector<std::span<std::byte>> registered_;
+};
+
+std::string MemlockText() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
+  return ", RLIMIT_MEMLOCK is " + std::to_string(limit.rlim_cur / 1024) + " KiB";
+}
+
+}  // namespace
+
+absl::StatusOr<UringReaderResult> OpenUringReader(File& file,
+                                                  std::span<const std::span<std::byte>> buffers,
+                                                  size_t capacity) {
+  if (file.fd() < 0) return absl::UnavailableError("io_uring: the file has no descriptor");
+  auto reader = std::make_unique<UringReader>(file, std::min(capacity, kRingEntriesMax));
+  if (const int error = reader->OpenRing(); error != 0) {
+    const char* hint = error == EPERM || error == ENOSYS
+                           ? " (see kernel.io_uring_disabled and the container's seccomp profile)"
+                           : "";
+    return absl::UnavailableError("io_uring: " + ErrorText(error) + hint);
+  }
+  UringReaderResult result;
+  if (const int error = reader->RegisterBuffers(buffers); error != 0) {
+    result.note = "buffers not registered: " + ErrorText(error) + MemlockText();
+  }
+  LT_ASSIGN_OR_RETURN(AlignedBuffer trial, AlignedBuffer::Allocate(kTrialBytes, kTrialBytes));
+  reader->Submit({.tag = 0, .offset = 0, .out = trial.span()});
+  const BlockCompletion done = reader->Wait();
+  if (!done.status.ok()) {
+    return absl::UnavailableError("io_uring: trial read: " + std::string(done.status.message()));
+  }
+  reader->ClearStats();
+  result.reader = std::move(reader);
+  return result;
+}
+
+}  // namespace longtake
