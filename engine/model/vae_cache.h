@@ -1,0 +1,37 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What decoding or encoding one stream keeps between calls: for each causal convolution its last
+// input frames (docs/spec 6.1). A plain value: move it, keep it, write its frames down and read
+// them back; a new one starts a stream. Not shared between threads.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "engine/model/vae_config.h"
+#include "engine/model/vae_stages.h"
+
+namespace longtake {
+
+using VaeFrame = std::vector<float>;  // channels-last [height, width, channels]
+
+struct VaeSlot {
+  std::vector<VaeFrame> frames;  // oldest first; fewer than the slot holds at the stream's start
+};
+
+struct VaeCache {
+  int64_t calls = 0;           // latents so far; the first one is special
+  std::vector<VaeSlot> slots;  // in order of execution; empty before the first call
+
+  uint64_t bytes() const;
+};
+
+// Bytes of a full decoder cache at this latent size; UINT64_MAX when it does not fit 64 bits.
+uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width);
+
+// INVALID_ARGUMENT naming the slot whose frames do not have the shape the stages ask for: a cache
+// of another model or size, or a damaged one.
+absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeSlotShape>& slots);
+
+}  // namespace longtake
