@@ -123,10 +123,19 @@ void PackPanel(const LinearTask& task, int64_t begin, int64_t k, int64_t depth, 
 }
 
 LT_INLINE void CopyRows(const float* in, int64_t stride, int64_t rows, int64_t depth, float* to) {
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t k = 0; k < depth; k += kLanes) {
-      Store(to + r * kLinearInStride + k, LoadMasked(FirstLanes(depth - k), in + r * stride + k));
-    }
+  for (int64_t r = 0; r < rows; ++r, in += stride, to += kLinearInStride) {
+    int64_t k = 0;
+    for (; k + kLanes <= depth; k += kLanes) Store(to + k, Load(in + k));
+    if (k < depth) Store(to + k, LoadMasked(FirstLanes(depth - k), in + k));
+  }
+}
+
+// Asks for part number part of count of the rows' cache lines, to arrive while a tile is computed.
+LT_INLINE void PrefetchRows(const float* in, int64_t stride, int64_t rows, int64_t depth,
+                            int64_t part, int64_t count) {
+  const int64_t end = TileBegin(rows, part + 1, count);
+  for (int64_t r = TileBegin(rows, part, count); r < end; ++r) {
+    for (int64_t k = 0; k < depth; k += kLanes) _mm_prefetch(in + r * stride + k, _MM_HINT_T1);
   }
 }
 
@@ -150,7 +159,11 @@ void ComputeRows(const LinearTask& task, int64_t row, int64_t rows, int64_t k, i
                .out_stride = task.out_features,
                .first = k == 0,
                .last = k + depth == task.in_features};
+  const int64_t tiles = (width + kLinearColumns - 1) / kLinearColumns;
+  const float* next = task.in + (row + rows) * task.in_features + k;
+  const int64_t next_rows = task.rows - row - rows < rows ? task.rows - row - rows : rows;
   for (int64_t column = 0; column < width; column += kLinearColumns) {
+    PrefetchRows(next, task.in_features, next_rows, depth, column / kLinearColumns, tiles);
     tile.panel = panels + column * kLinearDepth;
     tile.out = out + column;
     tile.columns = width - column < kLinearColumns ? width - column : kLinearColumns;
