@@ -1,0 +1,186 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Chunks with a K/V cache against an independent float64 reference: fixture F5. Each chunk runs at
+// t = 1000, 625 and 0 over the same context; the last pass writes the K/V that later chunks see.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "engine/kv/kv_memory.h"
+#include "tests/golden/golden_backend.h"
+#include "tests/golden/tiny_model.h"
+
+namespace longtake {
+namespace {
+
+constexpr double kLimit = 1e-5;
+constexpr size_t kChunkFrames = 3;
+constexpr size_t kPasses = 3;
+constexpr size_t kPlanRows = 18;
+constexpr int64_t kLatentSide = 4;
+constexpr size_t kLatentValues = 16 * kChunkFrames * kLatentSide * kLatentSide;
+constexpr int64_t kRealTextRows = 7;
+
+std::vector<float> ReadKeys(const KvFrame& frame, int64_t layer, bool values) {
+  std::vector<KeySegment> segments;
+  frame.AppendSegments(layer, nullptr, 0, &segments);
+  std::vector<float> out;
+  for (const KeySegment& segment : segments) {
+    const auto* from = static_cast<const float*>(values ? segment.v : segment.k);
+    out.insert(out.end(), from, from + segment.rows * frame.layout().width);
+  }
+  return out;
+}
+
+struct Case {
+  std::string name;
+  size_t chunks;
+  size_t first_stored;  // chunks before it are those of "global"
+};
+
+void PrintTo(const Case& value, std::ostream* out) { *out << value.name; }
+
+class Rollout5 {
+ public:
+  Rollout5(const Case& which, const Fixture& fixture, Backend& backend)
+      : tiny_({.config_json = fixture.Metadata("transformer"),
+               .seed = fixture.Seed("weight_seed"),
+               .stream = {}},
+              backend),
+        inputs_(fixture.Floats("x")),
+        times_(fixture.Floats("t")),
+        plan_(fixture.Ints(which.name + ".plan")) {
+    layout_ = tiny_.model->kv_layout(kLatentSide, kLatentSide);
+    pool_ = Must(KvPool::Create(8 << 20));
+    MustBeOk(pool_->Reserve(pool_->page_count()));
+    const std::vector<float> states = fixture.Floats("text");
+    text_ = Must(tiny_.model->NewTextContext(std::span(states).first(static_cast<size_t>(
+                                                 kRealTextRows * tiny_.model->config().text_dim)),
+                                             kRealTextRows));
+  }
+
+  void RunChunk(size_t chunk) {
+    flows.assign(kPasses * kLatentValues, 0.0f);
+    for (size_t i = 0; i < kChunkFrames; ++i) {
+      frames.push_back(KvFrame::Allocate(*pool_, layout_));
+    }
+    SetPlan(chunk);
+    std::vector<KvFrame*> keep;
+    for (size_t i = 0; i < kChunkFrames; ++i) {
+      keep.push_back(&frames[chunk * kChunkFrames + i]);
+    }
+    for (size_t pass = 0; pass < kPasses; ++pass) {
+      float* flow = flows.data() + pass * kLatentValues;
+      Forward(chunk, pass, pass + 1 == kPasses ? keep : std::vector<KvFrame*>(), flow);
+    }
+    ExpectCleanPassKeepsTheSame(chunk);
+  }
+
+  std::vector<float> flows;     // of the last chunk, [passes, latents]
+  std::vector<KvFrame> frames;  // of all chunks
+
+ private:
+  void SetPlan(size_t chunk) {
+    query_index_.clear();
+    context_.clear();
+    for (size_t i = 0; i < kChunkFrames; ++i) {
+      query_index_.push_back(static_cast<int64_t>(chunk * kChunkFrames + i));
+    }
+    for (size_t row = 0; row < kPlanRows; ++row) {
+      const int32_t* entry = plan_.data() + (chunk * kPlanRows + row) * 2;
+      if (entry[0] < 0) break;
+      context_.push_back({&frames[static_cast<size_t>(entry[0])], entry[1]});
+    }
+  }
+
+  void Forward(size_t chunk, size_t pass, const std::vector<KvFrame*>& keep, float* flow) {
+    const std::vector<float> timesteps(kChunkFrames, times_[pass]);
+    MustBeOk(tiny_.Run({{.latents = inputs_.data() + (chunk * kPasses + pass) * kLatentValues,
+                         .frames = kChunkFrames,
+                         .height = kLatentSide,
+                         .width = kLatentSide,
+                         .timesteps = timesteps,
+                         .query_index = query_index_,
+                         .context = context_,
+                         .text = text_.get(),
+                         .keep = keep,
+                         .flow = flow}}));
+  }
+
+  // Without a flow the last layer stops early; K/V must not notice.
+  void ExpectCleanPassKeepsTheSame(size_t chunk) {
+    std::vector<KvFrame> again;
+    std::vector<KvFrame*> keep;
+    for (size_t i = 0; i < kChunkFrames; ++i) again.push_back(KvFrame::Allocate(*pool_, layout_));
+    for (KvFrame& frame : again) keep.push_back(&frame);
+    Forward(chunk, kPasses - 1, keep, nullptr);
+    for (size_t i = 0; i < kChunkFrames; ++i) {
+      const KvFrame& first = frames[chunk * kChunkFrames + i];
+      for (int64_t layer = 0; layer < layout_.layers; ++layer) {
+        EXPECT_EQ(ReadKeys(again[i], layer, false), ReadKeys(first, layer, false));
+        EXPECT_EQ(ReadKeys(again[i], layer, true), ReadKeys(first, layer, true));
+      }
+    }
+  }
+
+  TinyTransformer tiny_;
+  std::vector<float> inputs_;
+  std::vector<float> times_;
+  std::vector<int32_t> plan_;
+  KvLayout layout_;
+  std::unique_ptr<KvPool> pool_;
+  std::unique_ptr<TextContext> text_;
+  std::vector<int64_t> query_index_;
+  std::vector<ContextFrame> context_;
+};
+
+// [chunks, layers, frames, tokens, width] of a chunk's clean pass.
+std::vector<float> ChunkKeys(const Rollout5& rollout, size_t chunk, bool values) {
+  std::vector<float> all;
+  const int64_t layers = rollout.frames[0].layout().layers;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    for (size_t i = 0; i < kChunkFrames; ++i) {
+      const auto part = ReadKeys(rollout.frames[chunk * kChunkFrames + i], layer, values);
+      all.insert(all.end(), part.begin(), part.end());
+    }
+  }
+  return all;
+}
+
+class CausalGolden : public testing::TestWithParam<std::tuple<Case, std::string>> {};
+
+TEST_P(CausalGolden, FlowsAndKeysOfEveryChunk) {
+  const auto& [which, backend_name] = GetParam();
+  const Fixture fixture("f5");
+  GoldenBackend backend(backend_name);
+  Rollout5 rollout(which, fixture, backend.get());
+  const std::vector<float> flow = fixture.Floats(which.name + ".flow");
+  const std::vector<float> k = fixture.Floats(which.name + ".k");
+  const std::vector<float> v = fixture.Floats(which.name + ".v");
+  const size_t stored = which.chunks - which.first_stored;
+  for (size_t chunk = 0; chunk < which.chunks; ++chunk) {
+    rollout.RunChunk(chunk);
+    if (chunk < which.first_stored) continue;
+    const auto expect = [&, slot = chunk - which.first_stored](const std::vector<float>& actual,
+                                                               const std::vector<float>& all) {
+      const size_t size = all.size() / stored;
+      EXPECT_LT(RelativeError(actual, std::span(all).subspan(slot * size, size)), kLimit)
+          << "chunk " << chunk;
+    };
+    expect(rollout.flows, flow);
+    expect(ChunkKeys(rollout, chunk, false), k);
+    expect(ChunkKeys(rollout, chunk, true), v);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Fixtures, CausalGolden,
+    testing::Combine(testing::Values(Case{"global", 7, 0}, Case{"window9", 8, 0},
+                                     Case{"window9_sink3", 8, 0}, Case{"rolling_sink", 20, 7}),
+                     testing::Values("reference", "")));
+
+}  // namespace
+}  // namespace longtake

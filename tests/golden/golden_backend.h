@@ -1,0 +1,34 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The backends golden tests run on: the product's kernels, and plain double loops, which tell a
+// model's mistake from a kernel's.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/worker_pool.h"
+#include "engine/backend/backend.h"
+#include "tests/golden/fixture.h"
+#include "tests/model/reference_backend.h"
+
+namespace longtake {
+
+class GoldenBackend {
+ public:
+  // "reference", or the most a CPU may use: "x86-64-v3", "x86-64-v4", "" for the best there is.
+  explicit GoldenBackend(const std::string& name) {
+    if (name == "reference") {
+      backend_ = std::make_unique<ReferenceBackend>();
+    } else {
+      backend_ = Must(CreateCpuBackend(workers_, name));
+    }
+  }
+  Backend& get() { return *backend_; }
+
+ private:
+  WorkerPool workers_{2};
+  std::unique_ptr<Backend> backend_;
+};
+
+}  // namespace longtake

@@ -1,0 +1,116 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The VAE against diffusers in float64: fixture F8.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tests/golden/golden_backend.h"
+#include "tests/golden/tiny_vae.h"
+
+namespace longtake {
+namespace {
+
+constexpr double kLimit = 1e-5;
+constexpr int64_t kHeight = 4;
+constexpr int64_t kWidth = 6;
+constexpr int64_t kChannels = 16;
+
+// [channels, frames, height, width] to [frames, height, width, channels].
+std::vector<float> ChannelsLast(const std::vector<float>& in, const std::vector<int64_t>& shape) {
+  const int64_t area = shape[2] * shape[3];
+  std::vector<float> out;
+  for (int64_t i = 0; i < shape[1] * area; ++i) {
+    for (int64_t c = 0; c < shape[0]; ++c) out.push_back(in[c * shape[1] * area + i]);
+  }
+  return out;
+}
+
+// Every step-th row and column of a slot's frames.
+std::vector<float> Sampled(const VaeSlot& slot, const VaeSlotShape& shape, int64_t step) {
+  std::vector<float> out;
+  for (const VaeFrame& frame : slot.frames) {
+    for (int64_t y = 0; y < shape.height; y += step) {
+      for (int64_t x = 0; x < shape.width; x += step) {
+        const auto pixel = frame.begin() + (y * shape.width + x) * shape.channels;
+        out.insert(out.end(), pixel, pixel + shape.channels);
+      }
+    }
+  }
+  return out;
+}
+
+class VaeGolden : public testing::TestWithParam<std::tuple<std::string, std::string>> {
+ protected:
+  VaeGolden()
+      : fixture_(std::get<0>(GetParam())),
+        backend_(std::get<1>(GetParam())),
+        vae_({.config_json = fixture_.Metadata("vae"), .seed = fixture_.Seed("weight_seed")},
+             backend_.get()) {}
+
+  // The latents one call each; `third` gets the cache after three.
+  std::vector<float> DecodeAll(VaeCache* third) {
+    const std::vector<float> z = fixture_.Floats("z");
+    const int64_t frames = fixture_.Shape("z")[1];
+    VaeCache cache;
+    std::vector<float> pixels;
+    for (int64_t frame = 0; frame < frames; ++frame) {
+      const std::vector<float> latent = LatentFrames(z, kChannels, frame, 1, kHeight * kWidth);
+      std::vector<float> out;
+      MustBeOk(vae_.decoder->DecodeToFloat({latent, 1, kHeight, kWidth}, cache, &out));
+      pixels.insert(pixels.end(), out.begin(), out.end());
+      if (frame == 2) *third = cache;
+    }
+    return pixels;
+  }
+
+  Fixture fixture_;
+  GoldenBackend backend_;
+  TinyVae vae_;
+};
+
+TEST_P(VaeGolden, FramesAndCacheAreThePublishedModels) {
+  VaeCache cache;
+  const std::vector<float> pixels = DecodeAll(&cache);
+  const std::vector<float> expected =
+      ChannelsLast(fixture_.Floats("frames"), fixture_.Shape("frames"));
+  ASSERT_EQ(pixels.size(), expected.size());
+  const double error = RelativeError(pixels, expected);
+  RecordProperty("relative_error", std::to_string(error));
+  EXPECT_LT(error, kLimit);
+
+  const std::vector<VaeSlotShape> shapes = VaeSlots(VaeDecoderStages(vae_.config), kHeight, kWidth);
+  ASSERT_EQ(cache.slots.size(), shapes.size());
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const bool whole = 2 * shapes[i].frame_floats() <= 8192;
+    std::string name = "cache." + std::string(i < 10 ? "0" : "") + std::to_string(i);
+    if (!whole) name += ".sub4";
+    const std::vector<float> slot = Sampled(cache.slots[i], shapes[i], whole ? 1 : 4);
+    const std::vector<float> stored = ChannelsLast(fixture_.Floats(name), fixture_.Shape(name));
+    ASSERT_EQ(slot.size(), stored.size()) << name;
+    EXPECT_LT(RelativeError(slot, stored), kLimit) << name;
+  }
+}
+
+TEST_P(VaeGolden, LatentsAreThePublishedModels) {
+  const Fixture pictures("f8_base8");  // both configurations encode the same
+  const std::vector<int64_t> shape = pictures.Shape("pixels");
+  const std::vector<float> pixels = ChannelsLast(pictures.Floats("pixels"), shape);
+  VaeCache cache;
+  std::vector<float> latents;
+  MustBeOk(vae_.encoder->Encode({pixels, shape[1], shape[2], shape[3]}, cache, &latents));
+  const std::vector<float> expected = fixture_.Floats("encoded");
+  ASSERT_EQ(latents.size(), expected.size());
+  const double error = RelativeError(latents, expected);
+  RecordProperty("relative_error", std::to_string(error));
+  EXPECT_LT(error, kLimit);
+}
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, VaeGolden,
+                         testing::Combine(testing::Values("f8_base8", "f8_tiny"),
+                                          testing::Values("x86-64-v3", "")));
+
+}  // namespace
+}  // namespace longtake

@@ -1,0 +1,138 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The transformer against diffusers in float64: fixtures F1, F2, F3.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "tests/golden/golden_backend.h"
+#include "tests/golden/tiny_model.h"
+
+namespace longtake {
+namespace {
+
+constexpr double kLimit = 1e-5;
+constexpr int64_t kRealTextRows = 7;
+
+// One forward of a fixture that has latent, t, text and flow.
+class OneForward {
+ public:
+  explicit OneForward(const std::string& name)
+      : fixture(name),
+        flow(fixture.Floats("flow").size()),
+        shape_(fixture.Shape("latent")),
+        latents_(fixture.Floats("latent")),
+        text_(fixture.Floats("text")),
+        timesteps_(fixture.Floats("t")) {
+    const auto frames = static_cast<size_t>(shape_[1]);
+    if (timesteps_.size() == 1) timesteps_.resize(frames, timesteps_[0]);
+    for (size_t i = 0; i < frames; ++i) query_index_.push_back(static_cast<int64_t>(i));
+  }
+
+  void Run(Backend& backend) {
+    TinyTransformer tiny({.config_json = fixture.Metadata("transformer"),
+                          .seed = fixture.Seed("weight_seed"),
+                          .stream = {}},
+                         backend);
+    const auto states =
+        std::span(text_).first(static_cast<size_t>(kRealTextRows * tiny.model->config().text_dim));
+    const auto text = Must(tiny.model->NewTextContext(states, kRealTextRows));
+    MustBeOk(tiny.Run({{.latents = latents_.data(),
+                        .frames = shape_[1],
+                        .height = shape_[2],
+                        .width = shape_[3],
+                        .timesteps = timesteps_,
+                        .query_index = query_index_,
+                        .context = {},
+                        .text = text.get(),
+                        .keep = {},
+                        .flow = flow.data()}}));
+  }
+
+  Fixture fixture;
+  std::vector<float> flow;
+
+ private:
+  std::vector<int64_t> shape_;
+  std::vector<float> latents_;
+  std::vector<float> text_;
+  std::vector<float> timesteps_;
+  std::vector<int64_t> query_index_;
+};
+
+class WanGolden : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(WanGolden, FlowIsThePublishedModels) {
+  OneForward forward(std::get<0>(GetParam()));
+  GoldenBackend backend(std::get<1>(GetParam()));
+  forward.Run(backend.get());
+  const double error = RelativeError(forward.flow, forward.fixture.Floats("flow"));
+  RecordProperty("relative_error", std::to_string(error));
+  EXPECT_LT(error, kLimit);
+}
+
+INSTANTIATE_TEST_SUITE_P(Fixtures, WanGolden,
+                         testing::Combine(testing::Values("f1", "f2", "f3"),
+                                          testing::Values("reference", "x86-64-v3", "")));
+
+// Every Linear of F1, by the order of the verbs: a mistake is named by the first tensor that is
+// off.
+TEST(WanGolden, EveryStageOfF1) {
+  OneForward forward("f1");
+  ReferenceBackend backend;
+  std::vector<std::vector<float>> outputs;
+  backend.on_linear = [&outputs](const LinearArgs& args) {
+    outputs.emplace_back(args.out, args.out + args.rows * args.weight.out_features);
+  };
+  forward.Run(backend);
+  constexpr size_t kGlobal = 6;     // patches, three of time, two of text
+  constexpr size_t kPerBlock = 10;  // as in WanMatrix
+  ASSERT_EQ(outputs.size(), kGlobal + 2 * kPerBlock + 1);
+  const auto expect = [&](size_t index, const std::string& name) {
+    std::vector<float> stored = forward.fixture.Floats(name);
+    stored.resize(std::min(stored.size(), outputs[index].size()));  // T: one row for all padding
+    EXPECT_LT(RelativeError(outputs[index], stored), kLimit) << name;
+  };
+  expect(0, "patch_embedding");
+  expect(2, "e");
+  expect(3, "E");
+  expect(5, "T");
+  for (size_t block = 0; block < 2; ++block) {
+    const std::string name = "block." + std::to_string(block);
+    const size_t first = kGlobal + block * kPerBlock;
+    expect(first + 5, name + ".attn1");
+    expect(first + 7, name + ".attn2");
+    expect(first + 9, name + ".ffn");
+  }
+}
+
+// Queries and keys of F2 as self-attention sees them: normed and rotated.
+TEST(WanGolden, RotatedQueriesAndKeysOfF2) {
+  OneForward forward("f2");
+  ReferenceBackend backend;
+  std::vector<float> q;
+  std::vector<float> k;
+  backend.on_attention = [&](const AttentionArgs& args) {
+    if (!q.empty()) return;  // self-attention comes first
+    const int64_t width = args.heads * args.head_dim;
+    q.assign(args.q, args.q + args.rows * width);
+    for (const KeySegment& segment : args.keys) {
+      for (int64_t row = 0; row < segment.rows; ++row) {
+        const float* from = static_cast<const float*>(segment.k) + row * width;
+        std::vector<double> rotated(from, from + width);
+        RotateRow(rotated.data(), args.heads, args.head_dim, segment.rotary + row * args.head_dim);
+        k.insert(k.end(), rotated.begin(), rotated.end());
+      }
+    }
+  };
+  forward.Run(backend);
+  EXPECT_LT(RelativeError(q, forward.fixture.Floats("q")), 1e-6);
+  EXPECT_LT(RelativeError(k, forward.fixture.Floats("k")), 1e-6);
+}
+
+}  // namespace
+}  // namespace longtake

@@ -1,0 +1,138 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Items with random contents for property tests of the transformer; each owns what its item
+// borrows.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/philox.h"
+#include "engine/kv/kv_memory.h"
+#include "engine/model/wan_transformer.h"
+#include "tests/golden/fixture.h"
+#include "tests/golden/tiny_model.h"
+
+namespace longtake {
+
+inline constexpr char kTinyTransformerConfig[] = R"({"num_attention_heads": 2,
+  "attention_head_dim": 24, "ffn_dim": 64, "num_layers": 3, "text_dim": 24})";
+
+inline std::vector<float> RandomFloats(uint64_t seed, size_t count) {
+  std::vector<float> values(count);
+  PhiloxNormal(seed, /*stream=*/1, 0, values);
+  return values;
+}
+
+struct SweepCaseOptions {
+  uint64_t seed = 1;
+  int64_t frames = 3;
+  int64_t height = 4;
+  int64_t width = 4;
+  int64_t context_frames = 0;
+  int64_t prompt_tokens = 5;
+  bool clean = false;  // keeps K/V and asks for no flow
+};
+
+// One item for a transformer, with context frames of random K/V.
+class SweepCase {
+ public:
+  SweepCase(const SweepCaseOptions& options, const WanTransformer& model)
+      : options_(options), layout_(model.kv_layout(options.height, options.width)) {
+    const auto frames = static_cast<size_t>(options.frames);
+    latents_ = RandomFloats(options.seed, frames * 16 * Area());
+    if (!options.clean) flow.resize(latents_.size());
+    for (size_t i = 0; i < frames; ++i) {
+      timesteps.push_back(options.clean ? 0.0f : 1000.0f - 100.0f * static_cast<float>(i / 2));
+      query_index.push_back(options.context_frames + static_cast<int64_t>(i));
+    }
+    pool_ = Must(KvPool::Create(8 << 20));
+    MustBeOk(pool_->Reserve(pool_->page_count()));
+    for (int64_t i = 0; i < options.context_frames; ++i) context_.push_back(RandomFrame(i));
+    for (int64_t i = 0; i < options.context_frames; ++i) {
+      plan.push_back({&context_[static_cast<size_t>(i)], i});
+    }
+    for (size_t i = 0; i < frames; ++i) kept.push_back(KvFrame::Allocate(*pool_, layout_));
+    NewText(model);
+  }
+
+  // Forgets the text keys, so that the next pass computes them.
+  void NewText(const WanTransformer& model) {
+    const auto states = RandomFloats(
+        options_.seed + 100, static_cast<size_t>(options_.prompt_tokens * model.config().text_dim));
+    text = Must(model.NewTextContext(states, options_.prompt_tokens));
+  }
+
+  VideoItem Item() {
+    keep_.clear();
+    if (options_.clean) {
+      for (KvFrame& frame : kept) keep_.push_back(&frame);
+    }
+    return {.latents = latents_.data(),
+            .frames = options_.frames,
+            .height = options_.height,
+            .width = options_.width,
+            .timesteps = timesteps,
+            .query_index = query_index,
+            .context = plan,
+            .text = text.get(),
+            .keep = keep_,
+            .flow = options_.clean ? nullptr : flow.data()};
+  }
+
+  // Everything the item's pass produced: its flow, or the K/V it kept, in fp32.
+  std::vector<float> Output() const {
+    if (!options_.clean) return flow;
+    std::vector<float> out;
+    for (const KvFrame& frame : kept) AppendFrame(frame, &out);
+    return out;
+  }
+
+  std::vector<float> timesteps;
+  std::vector<int64_t> query_index;
+  std::vector<ContextFrame> plan;
+  std::unique_ptr<TextContext> text;
+  std::vector<KvFrame> kept;
+  std::vector<float> flow;
+
+ private:
+  size_t Area() const { return static_cast<size_t>(options_.height * options_.width); }
+
+  KvFrame RandomFrame(int64_t index) {
+    KvFrame frame = KvFrame::Allocate(*pool_, layout_);
+    const auto side = static_cast<size_t>(layout_.rows * layout_.width);
+    for (int64_t layer = 0; layer < layout_.layers; ++layer) {
+      const auto values =
+          RandomFloats(options_.seed * 1000 + static_cast<uint64_t>(index * 10 + layer), 2 * side);
+      frame.Write(layer, values.data(), values.data() + side);
+    }
+    return frame;
+  }
+
+  static void AppendFrame(const KvFrame& frame, std::vector<float>* out) {
+    std::vector<KeySegment> segments;
+    for (int64_t layer = 0; layer < frame.layout().layers; ++layer) {
+      frame.AppendSegments(layer, nullptr, 0, &segments);
+    }
+    for (const KeySegment& segment : segments) {
+      for (const void* side : {segment.k, segment.v}) {
+        for (int64_t i = 0; i < segment.rows * frame.layout().width; ++i) {
+          out->push_back(segment.dtype == DType::kF32
+                             ? static_cast<const float*>(side)[i]
+                             : Bf16ToFloat(static_cast<const uint16_t*>(side)[i]));
+        }
+      }
+    }
+  }
+
+  SweepCaseOptions options_;
+  KvLayout layout_;
+  std::vector<float> latents_;
+  std::unique_ptr<KvPool> pool_;
+  std::vector<KvFrame> context_;
+  std::vector<KvFrame*> keep_;
+};
+
+}  // namespace longtake

@@ -1,0 +1,273 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What must hold for any weights (docs/spec 7.4): who shares a sweep, how weights arrive and how a
+// prompt's padding is written down change nothing.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/golden/golden_backend.h"
+#include "tests/model/sweep_case.h"
+
+namespace longtake {
+namespace {
+
+using testing::HasSubstr;
+
+class WanPassTest : public testing::Test {
+ protected:
+  static TinyTransformer::Options Options() {
+    return {.config_json = kTinyTransformerConfig, .seed = 7, .stream = {}};
+  }
+
+  std::vector<float> RunAlone(TinyTransformer& tiny, SweepCase& one) {
+    MustBeOk(tiny.Run({one.Item()}));
+    return one.Output();
+  }
+
+  GoldenBackend backend_{""};
+};
+
+// Different sizes, timesteps, prompts, contexts, and two that only fill K/V.
+std::vector<SweepCaseOptions> Company() {
+  return {{.seed = 1, .clean = true},
+          {.seed = 2, .height = 6, .width = 8, .context_frames = 4, .prompt_tokens = 12},
+          {.seed = 3, .frames = 5, .context_frames = 2},
+          {.seed = 4, .frames = 1, .height = 2, .width = 10, .context_frames = 3, .clean = true},
+          {.seed = 5, .frames = 2, .context_frames = 7, .prompt_tokens = 1}};
+}
+
+TEST_F(WanPassTest, CompanyChangesNoBit) {
+  TinyTransformer tiny(Options(), backend_.get());
+  std::vector<std::unique_ptr<SweepCase>> together;
+  std::vector<VideoItem> items;
+  for (const SweepCaseOptions& options : Company()) {
+    together.push_back(std::make_unique<SweepCase>(options, *tiny.model));
+    items.push_back(together.back()->Item());
+  }
+  MustBeOk(tiny.Run(items));
+  for (size_t i = 0; i < together.size(); ++i) {
+    SweepCase alone(Company()[i], *tiny.model);
+    EXPECT_EQ(RunAlone(tiny, alone), together[i]->Output()) << "item " << i;
+  }
+}
+
+TEST_F(WanPassTest, StreamedIsResident) {
+  for (const DType dtype : {DType::kF32, DType::kBf16}) {
+    TinyTransformer::Options options = Options();
+    options.dtype = dtype;
+    options.stream = {.slot_count = 1, .pinned_bytes_max = 0, .io = LayerStream::Io::kPread};
+    TinyTransformer streamed(options, backend_.get());
+    options.stream = {.pinned_bytes_max = 1 << 30};
+    TinyTransformer resident(options, backend_.get());
+    EXPECT_GT(streamed.layers->bytes_per_sweep(), 0u);
+    EXPECT_EQ(resident.layers->bytes_per_sweep(), 0u);
+    SweepCase first({.seed = 3, .context_frames = 4}, *streamed.model);
+    SweepCase second({.seed = 3, .context_frames = 4}, *resident.model);
+    EXPECT_EQ(RunAlone(streamed, first), RunAlone(resident, second));
+    // And again, when text keys are there and the resident layers are only lent.
+    EXPECT_EQ(RunAlone(streamed, first), RunAlone(resident, second));
+  }
+}
+
+TEST_F(WanPassTest, TextKeysAreComputedOnce) {
+  TinyTransformer tiny(Options(), backend_.get());
+  SweepCase one({.seed = 3}, *tiny.model);
+  EXPECT_FALSE(one.text->ready());
+  const std::vector<float> first = RunAlone(tiny, one);
+  EXPECT_TRUE(one.text->ready());
+  EXPECT_EQ(RunAlone(tiny, one), first);
+}
+
+// The first pass of a prompt may be a clean one, whose last block is cut short.
+TEST_F(WanPassTest, CleanPassFillsTextKeysOfAllLayers) {
+  TinyTransformer tiny(Options(), backend_.get());
+  SweepCase noisy({.seed = 3}, *tiny.model);
+  const std::vector<float> expected = RunAlone(tiny, noisy);
+  SweepCase clean({.seed = 3, .clean = true}, *tiny.model);
+  RunAlone(tiny, clean);
+  noisy.text = std::move(clean.text);
+  EXPECT_EQ(RunAlone(tiny, noisy), expected);
+}
+
+TEST_F(WanPassTest, DroppedSweepLeavesNoTrace) {
+  TinyTransformer tiny(Options(), backend_.get());
+  SweepCase one({.seed = 3, .context_frames = 2}, *tiny.model);
+  const std::vector<float> expected = RunAlone(tiny, one);
+  one.NewText(*tiny.model);
+  const std::vector<VideoItem> items = {one.Item()};
+  {
+    const auto pass = Must(tiny.model->NewPass(items));
+    MustBeOk(pass->Embed());
+    LayerLease lease = Must(tiny.layers->Next());
+    MustBeOk(pass->RunLayer(0, lease));
+  }
+  tiny.layers->Rewind();
+  EXPECT_FALSE(one.text->ready());
+  EXPECT_EQ(RunAlone(tiny, one), expected);
+}
+
+TEST_F(WanPassTest, ItemsMayShareAPrompt) {
+  TinyTransformer tiny(Options(), backend_.get());
+  SweepCase a({.seed = 3}, *tiny.model);
+  SweepCase b({.seed = 3}, *tiny.model);
+  b.text = std::move(a.text);
+  a.text = nullptr;
+  VideoItem item_a = a.Item();
+  item_a.text = b.text.get();
+  MustBeOk(tiny.Run({item_a, b.Item()}));
+  EXPECT_EQ(a.flow, b.flow);
+}
+
+TEST_F(WanPassTest, OnePaddingKeyStandsForAll) {
+  TinyTransformer::Options options = Options();
+  options.model.text_rows = 40;
+  TinyTransformer tiny(options, backend_.get());
+  SweepCase collapsed({.seed = 3, .context_frames = 2, .prompt_tokens = 5}, *tiny.model);
+  const std::vector<float> flow = RunAlone(tiny, collapsed);
+  EXPECT_EQ(collapsed.text->rows(), 6);
+
+  std::vector<float> states = RandomFloats(103, 5 * 24);
+  states.resize(40 * 24);  // explicit zero rows
+  collapsed.text = Must(tiny.model->NewTextContext(states, 40));
+  EXPECT_LT(RelativeError(RunAlone(tiny, collapsed), flow), 1e-6);
+
+  // The weight of the padding matters: a wrong count is far off.
+  options.model.text_rows = 12;
+  TinyTransformer other(options, backend_.get());
+  SweepCase fewer({.seed = 3, .context_frames = 2, .prompt_tokens = 5}, *other.model);
+  EXPECT_GT(RelativeError(RunAlone(other, fewer), flow), 1e-4);
+}
+
+TEST_F(WanPassTest, OrderOfThePlanIsFree) {
+  TinyTransformer tiny(Options(), backend_.get());
+  SweepCase one({.seed = 3, .context_frames = 6}, *tiny.model);
+  const std::vector<float> flow = RunAlone(tiny, one);
+  std::reverse(one.plan.begin(), one.plan.end());
+  EXPECT_LT(RelativeError(RunAlone(tiny, one), flow), 1e-6);
+  std::swap(one.plan[0].frame, one.plan[3].frame);  // but not which index a frame has
+  EXPECT_GT(RelativeError(RunAlone(tiny, one), flow), 1e-4);
+}
+
+TEST_F(WanPassTest, OnlyIndexDifferencesMatter) {
+  TinyTransformer tiny(Options(), backend_.get());
+  SweepCase one({.seed = 3, .context_frames = 6}, *tiny.model);
+  const std::vector<float> flow = RunAlone(tiny, one);
+  constexpr int64_t kFar = 100'000;  // beyond any published table
+  for (ContextFrame& frame : one.plan) frame.rope_index += kFar;
+  for (int64_t& index : one.query_index) index += kFar;
+  EXPECT_LT(RelativeError(RunAlone(tiny, one), flow), 1e-5);
+}
+
+TEST_F(WanPassTest, Bf16KeysRoundWhatIsKeptAndNothingElse) {
+  TinyTransformer exact(Options(), backend_.get());
+  TinyTransformer::Options options = Options();
+  options.model.kv_dtype = DType::kBf16;
+  TinyTransformer rounded(options, backend_.get());
+
+  // Without context only the text keys differ.
+  SweepCase kept({.seed = 3, .clean = true}, *exact.model);
+  SweepCase kept16({.seed = 3, .clean = true}, *rounded.model);
+  const double error = RelativeError(RunAlone(rounded, kept16), RunAlone(exact, kept));
+  EXPECT_GT(error, 1e-4);
+  EXPECT_LT(error, 1e-2);
+
+  SweepCase flow({.seed = 4, .context_frames = 6}, *exact.model);
+  SweepCase flow16({.seed = 4, .context_frames = 6}, *rounded.model);
+  EXPECT_LT(RelativeError(RunAlone(rounded, flow16), RunAlone(exact, flow)), 1e-2);
+}
+
+TEST_F(WanPassTest, RefusesWhatDoesNotFit) {
+  TinyTransformer tiny(Options(), backend_.get());
+  const auto refusal = [&](const VideoItem& item) {
+    const std::vector<VideoItem> items = {item};
+    const auto pass = tiny.model->NewPass(items);
+    return pass.ok() ? std::string("accepted") : std::string(pass.status().message());
+  };
+  SweepCase one({.seed = 3, .context_frames = 1, .clean = true}, *tiny.model);
+  SweepCase wide({.seed = 3, .width = 8, .context_frames = 1}, *tiny.model);
+  const VideoItem good = one.Item();
+  VideoItem item = good;
+  item.height = 3;
+  EXPECT_THAT(refusal(item), HasSubstr("even"));
+  item = good;
+  item.frames = INT64_MAX;
+  EXPECT_THAT(refusal(item), HasSubstr("tokens"));
+  item = good;
+  item.timesteps = item.timesteps.first(1);
+  EXPECT_THAT(refusal(item), HasSubstr("timesteps"));
+  item = good;
+  item.query_index = {};
+  EXPECT_THAT(refusal(item), HasSubstr("query_index"));
+  item = good;
+  item.keep = item.keep.first(1);
+  EXPECT_THAT(refusal(item), HasSubstr("keep"));
+  item = good;
+  item.context = wide.Item().context;
+  EXPECT_THAT(refusal(item), HasSubstr("context"));
+  item = good;
+  item.text = nullptr;
+  EXPECT_THAT(refusal(item), HasSubstr("text"));
+  item = good;
+  item.latents = nullptr;
+  EXPECT_THAT(refusal(item), HasSubstr("latents"));
+  one.timesteps[1] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(refusal(good), HasSubstr("not finite"));
+  one.timesteps[1] = 0;
+  EXPECT_EQ(refusal(good), "accepted");
+  EXPECT_THAT(std::string(tiny.model->NewPass({}).status().message()), HasSubstr("without items"));
+}
+
+TEST_F(WanPassTest, BoundsTokensPromptsAndPasses) {
+  TinyTransformer::Options options = Options();
+  options.model.tokens_max = 24;
+  options.model.prompt_rows_max = 10;
+  TinyTransformer tiny(options, backend_.get());
+  SweepCase a({.seed = 1}, *tiny.model);  // 12 tokens, 6 rows of text
+  SweepCase b({.seed = 2}, *tiny.model);
+  SweepCase c({.seed = 3}, *tiny.model);
+  using absl::StatusCode;
+  EXPECT_EQ(tiny.Run({a.Item(), b.Item(), c.Item()}).code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(tiny.Run({a.Item(), b.Item()}).code(), StatusCode::kResourceExhausted);
+  MustBeOk(tiny.Run({a.Item()}));
+  MustBeOk(tiny.Run({a.Item(), b.Item()}));  // one new prompt at a time fits
+
+  const std::vector<VideoItem> items = {a.Item()};
+  const auto pass = Must(tiny.model->NewPass(items));
+  EXPECT_EQ(tiny.Run(items).code(), StatusCode::kFailedPrecondition);
+  LayerLease lease = Must(tiny.layers->Next());
+  EXPECT_EQ(pass->RunLayer(1, lease).code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(pass->Head().code(), StatusCode::kFailedPrecondition);
+}
+
+TEST_F(WanPassTest, RefusesAPackOfAnotherShape) {
+  const TinyTransformer tiny(Options(), backend_.get());
+  WanConfig config = tiny.model->config();
+  config.layers = 4;
+  const WanTransformerOptions options{.tokens_max = 10};
+  const auto missing =
+      WanTransformer::Create(config, Must(tiny.pack->LoadResident()), backend_.get(), options);
+  EXPECT_THAT(std::string(missing.status().message()), HasSubstr("blocks.3."));
+  config = tiny.model->config();
+  config.ffn_dim = 65;
+  const auto wrong =
+      WanTransformer::Create(config, Must(tiny.pack->LoadResident()), backend_.get(), options);
+  EXPECT_THAT(std::string(wrong.status().message()),
+              HasSubstr("blocks.0.ffn.net.0.proj.bias: expected 65"));
+}
+
+TEST(TextContext, BytesAreKnownBefore) {
+  const TextContextShape shape{.layers = 30, .width = 1536, .text_dim = 4096, .tokens = 511};
+  // 94.4 MB of keys and values for 512 rows (docs/spec 3.2), and the states.
+  EXPECT_EQ(Must(TextContextBytes(shape)), 94'371'840u + 512 * 4096 * 4);
+  TextContextShape long_prompt = shape;
+  long_prompt.tokens = 513;
+  EXPECT_EQ(TextContextBytes(long_prompt).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace longtake
