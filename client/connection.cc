@@ -1,0 +1,49 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "client/connection.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace longtake {
+namespace {
+
+// A chunk part is at most 1 MiB; Opened carries an init segment of a few KiB.
+constexpr int kMessageBytesMax = 4 << 20;
+
+std::string DetailText(const google::rpc::Status& details) {
+  std::string out;
+  for (const auto& any : details.details()) {
+    google::rpc::BadRequest bad_request;
+    google::rpc::RetryInfo retry;
+    if (any.UnpackTo(&bad_request)) {
+      for (const auto& violation : bad_request.field_violations()) {
+        absl::StrAppend(&out, "\n  ", violation.field(), ": ", violation.description());
+      }
+    } else if (any.UnpackTo(&retry)) {
+      absl::StrAppend(&out, "\n  try again in ", retry.retry_delay().seconds(), " s");
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<v1::LongtakeService::Stub> Connect(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  return v1::LongtakeService::NewStub(
+      grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments));
+}
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  std::string message = status.error_message();
+  google::rpc::Status details;
+  if (details.ParseFromString(status.error_details())) message += DetailText(details);
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), message);
+}
+
+}  // namespace longtake

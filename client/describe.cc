@@ -1,0 +1,110 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "client/describe.h"
+
+#include <google/protobuf/util/time_util.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace longtake {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+std::string StateName(v1::Session::State state) {
+  // STATE_RUNNING -> running
+  std::string name = v1::Session::State_Name(state).substr(6);
+  for (char& c : name) c = static_cast<char>(std::tolower(c));
+  return name;
+}
+
+double Megabytes(int64_t bytes) { return static_cast<double>(bytes) / 1e6; }
+
+std::string KeyPlanText(const v1::KeyPlan& plan) {
+  std::string name = v1::KeyPlan::Kind_Name(plan.kind()).substr(5);
+  for (char& c : name) c = static_cast<char>(std::tolower(c));
+  return absl::StrCat(name, ":", plan.window_frames(), ":", plan.sink_frames());
+}
+
+}  // namespace
+
+std::string SessionLineHeader() {
+  return absl::StrFormat("%-26s %-9s %8s %9s  %s\n", "SESSION", "STATE", "CHUNKS", "FRAMES",
+                         "PROMPT");
+}
+
+std::string DescribeSessionLine(const v1::Session& session) {
+  return absl::StrFormat("%-26s %-9s %8d %9d  %s\n", session.name(), StateName(session.state()),
+                         session.chunk_count(), session.frame_count(), session.spec().prompt());
+}
+
+std::string DescribeSession(const v1::Session& session) {
+  const v1::SessionSpec& spec = session.spec();
+  std::string out = absl::StrCat(session.name(), "\n");
+  const auto row = [&out](const char* label, const std::string& value) {
+    absl::StrAppend(&out, absl::StrFormat("%-17s %s\n", label, value));
+  };
+  row("state", StateName(session.state()));
+  if (!session.failure_message().empty()) row("failure", session.failure_message());
+  row("prompt", spec.prompt());
+  row("size", absl::StrFormat("%dx%d at %d frames/s", spec.width(), spec.height(), spec.fps()));
+  row("length", spec.frame_count() == 0 ? "endless" : absl::StrCat(spec.frame_count(), " frames"));
+  row("steps", absl::StrJoin(spec.steps(), ","));
+  row("key plan", KeyPlanText(spec.key_plan()));
+  row("seed", absl::StrCat(spec.seed()));
+  row("made",
+      absl::StrFormat("%d frames in %d chunks", session.frame_count(), session.chunk_count()));
+  row("oldest chunk", absl::StrCat(session.oldest_chunk()));
+  row("outbox", absl::StrFormat("%.1f MB", Megabytes(session.outbox_bytes())));
+  row("created", TimeUtil::ToString(session.create_time()));
+  row("expires",
+      session.attached() ? "while attached, never" : TimeUtil::ToString(session.expire_time()));
+  row("model digest", session.model_digest());
+  row("numerics profile", session.numerics_profile());
+  return out;
+}
+
+std::string DescribeModel(const v1::Model& model) {
+  const v1::ModelCost& cost = model.cost();
+  std::string out = absl::StrFormat(
+      "%s\ndigest            %s\nnumerics profile  %s\ndefault           %dx%d at %d frames/s, "
+      "steps %s, "
+      "key plan %s\n",
+      model.name(), model.digest(), model.numerics_profile(), model.width(), model.height(),
+      model.fps(), absl::StrJoin(model.steps(), ","), KeyPlanText(model.key_plan()));
+  absl::StrAppend(
+      &out,
+      absl::StrFormat("layers            %d, %.2f MB, of which %.2f MB are read in every sweep\n",
+                      cost.layer_count(), Megabytes(cost.layer_bytes()),
+                      Megabytes(cost.streamed_bytes_per_sweep())));
+  absl::StrAppend(
+      &out,
+      absl::StrFormat("memory            %.2f MB resident, %.2f MB K/V per latent frame\n",
+                      Megabytes(cost.resident_bytes()), Megabytes(cost.kv_bytes_per_frame())));
+  absl::StrAppend(&out, absl::StrFormat("sweeps per chunk  %d\n", cost.sweeps_per_chunk()));
+  for (const std::string& prompt : model.example_prompts())
+    absl::StrAppend(&out, "example           ", prompt, "\n");
+  return out;
+}
+
+std::string DescribeEstimate(const v1::SessionEstimate& estimate) {
+  std::string out;
+  if (estimate.seconds_per_chunk() > 0) {
+    out = absl::StrFormat(
+        "%.2f s per chunk, first frame after %.2f s, %.2f s of video per second\n",
+        estimate.seconds_per_chunk(), estimate.first_frame_seconds(), estimate.realtime_factor());
+  } else {
+    out = "nothing was generated yet, so there is no measured speed\n";
+  }
+  absl::StrAppend(
+      &out, absl::StrFormat("%.1f MB of memory, of which K/V %.1f MB\n",
+                            Megabytes(estimate.memory_bytes()), Megabytes(estimate.kv_bytes())));
+  absl::StrAppend(&out,
+                  estimate.admissible()
+                      ? "would be admitted now\n"
+                      : absl::StrCat("would be refused now: ", estimate.refusal_message(), "\n"));
+  return out;
+}
+
+}  // namespace longtake

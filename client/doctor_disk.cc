@@ -1,0 +1,138 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/aligned_buffer.h"
+#include "base/clock.h"
+#include "client/doctor_checks.h"
+#include "storage/uring_reader.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kBlockBytes = 1 << 20;
+constexpr uint64_t kScratchBlocks = 256;
+constexpr size_t kDepth = 8;
+
+// A file of pseudo-random blocks that is gone when this ends.
+class ScratchFile {
+ public:
+  ScratchFile(FileSystem& files, const std::string& directory)
+      : files_(files), path_(JoinPath(directory, "longtake-doctor.tmp")) {}
+  ~ScratchFile() { (void)files_.Remove(path_); }
+
+  absl::Status Fill(uint64_t block_count) {
+    LT_ASSIGN_OR_RETURN(AlignedBuffer block, AlignedBuffer::Allocate(kBlockBytes, 4096));
+    uint32_t state = 1;
+    for (uint64_t i = 0; i < kBlockBytes; ++i) {
+      state = state * 1664525u + 1013904223u;
+      block.data()[i] = static_cast<std::byte>(state >> 24);
+    }
+    LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.Create(path_));
+    for (uint64_t i = 0; i < block_count; ++i) {
+      LT_RETURN_IF_ERROR(file->WriteAt(i * kBlockBytes, {block.data(), kBlockBytes}));
+    }
+    return file->Sync();
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  FileSystem& files_;
+  const std::string path_;
+};
+
+// Reads the whole file through the ring; seconds.
+absl::StatusOr<double> ReadAll(BlockReader& reader, std::byte* memory, uint64_t block_count) {
+  SystemClock clock;
+  const int64_t start_nanos = clock.MonotonicNanos();
+  uint64_t next = 0;
+  uint64_t done = 0;
+  while (done < block_count) {
+    while (next < block_count && next < done + kDepth) {
+      reader.Submit(
+          {next, next * kBlockBytes, {memory + next % kDepth * kBlockBytes, kBlockBytes}});
+      ++next;
+    }
+    const BlockCompletion completion = reader.Wait();
+    LT_RETURN_IF_ERROR(completion.status);
+    ++done;
+  }
+  return NanosToSeconds(clock.MonotonicNanos() - start_nanos);
+}
+
+struct RingTrial {
+  std::string note;
+  double bytes_per_second = 0.0;
+};
+
+absl::StatusOr<RingTrial> TryRing(FileSystem& files, const std::string& directory,
+                                  uint64_t block_count) {
+  ScratchFile scratch(files, directory);
+  LT_RETURN_IF_ERROR(scratch.Fill(block_count));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                      files.OpenRead(scratch.path(), ReadMode::kDirect));
+  LT_ASSIGN_OR_RETURN(AlignedBuffer memory, AlignedBuffer::Allocate(kDepth * kBlockBytes, 4096));
+  const std::span<std::byte> buffers[] = {{memory.data(), kDepth * kBlockBytes}};
+  LT_ASSIGN_OR_RETURN(UringReaderResult ring, OpenUringReader(*file, buffers, kDepth));
+  LT_ASSIGN_OR_RETURN(const double seconds, ReadAll(*ring.reader, memory.data(), block_count));
+  return RingTrial{ring.note,
+                   static_cast<double>(block_count * kBlockBytes) / std::max(seconds, 1e-9)};
+}
+
+}  // namespace
+
+Finding CheckIoUring(FileSystem& files, const std::string& directory) {
+  const auto trial = TryRing(files, directory, kDepth);
+  if (!trial.ok()) {
+    return {
+        Finding::Level::kNote, "io_uring", std::string(trial.status().message()),
+        "layers are read by threads instead, a little slower; allow io_uring in the container's "
+        "seccomp profile or kernel.io_uring_disabled, and use a file system with direct reads"};
+  }
+  if (!trial->note.empty()) {
+    return {Finding::Level::kNote, "io_uring", "works; " + trial->note,
+            "raise the locked memory limit (ulimit -l, LimitMEMLOCK=)"};
+  }
+  return {Finding::Level::kGood, "io_uring", "works, direct reads into registered buffers", ""};
+}
+
+Finding CheckDiskRate(FileSystem& files, const std::string& directory) {
+  const auto space = files.FreeSpace(directory);
+  if (!space.ok() || *space < 2 * kScratchBlocks * kBlockBytes) {
+    return {Finding::Level::kNote, "disk rate", "not measured: less than 512 MiB free",
+            "name a folder with more space: longtake doctor --dir"};
+  }
+  const auto trial = TryRing(files, directory, kScratchBlocks);
+  if (!trial.ok()) {
+    return {Finding::Level::kNote, "disk rate", "not measured without io_uring", "see io_uring"};
+  }
+  const double gigabytes = trial->bytes_per_second / 1e9;
+  Finding finding{Finding::Level::kGood, "disk rate",
+                  absl::StrFormat("%.2f GB/s (256 MiB, 8 requests of 1 MiB in flight) in %s",
+                                  gigabytes, directory),
+                  ""};
+  if (gigabytes < 1.0) {
+    finding.level = Finding::Level::kNote;
+    finding.advice = "layers that are not kept in memory arrive at this rate; keep packs on NVMe";
+  }
+  return finding;
+}
+
+Finding CheckFreeSpace(FileSystem& files, const std::string& directory) {
+  const auto space = files.FreeSpace(directory);
+  if (!space.ok()) {
+    return {Finding::Level::kProblem, "free space", std::string(space.status().message()),
+            "name the folder of your packs: longtake doctor --dir"};
+  }
+  const double gigabytes = static_cast<double>(*space) / 1e9;
+  Finding finding{Finding::Level::kGood, "free space",
+                  absl::StrFormat("%.1f GB in %s", gigabytes, directory), ""};
+  if (gigabytes < 20.0) {
+    finding.level = Finding::Level::kNote;
+    finding.advice = "a 1.3B model packs to 15 GB with its text encoder, a 14B model to 40 GB";
+  }
+  return finding;
+}
+
+}  // namespace longtake

@@ -1,0 +1,130 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "client/spec_options.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/duration.h"
+
+namespace longtake {
+namespace {
+
+absl::Status SetDuration(const std::string& option, const std::string& text,
+                         google::protobuf::Duration* out) {
+  auto seconds = ParseDuration(text);
+  if (!seconds.ok()) return Annotate(seconds.status(), option);
+  out->set_seconds(static_cast<int64_t>(*seconds));
+  out->set_nanos(static_cast<int32_t>((*seconds - std::floor(*seconds)) * 1e9));
+  return absl::OkStatus();
+}
+
+// "160x96".
+absl::Status SetSize(const std::string& text, v1::SessionSpec* spec) {
+  const std::vector<std::string> sides = absl::StrSplit(text, 'x');
+  int width = 0;
+  int height = 0;
+  if (sides.size() != 2 || !absl::SimpleAtoi(sides[0], &width) ||
+      !absl::SimpleAtoi(sides[1], &height)) {
+    return absl::InvalidArgumentError(absl::StrCat("--size: '", text, "' is not WIDTHxHEIGHT"));
+  }
+  spec->set_width(width);
+  spec->set_height(height);
+  return absl::OkStatus();
+}
+
+// "window:21:3", "rolling_sink:21", "global:21".
+absl::Status SetKeyPlan(const std::string& text, v1::KeyPlan* plan) {
+  const std::vector<std::string> fields = absl::StrSplit(text, ':');
+  int window = 0;
+  int sink = 0;
+  const bool numbers = fields.size() >= 2 && fields.size() <= 3 &&
+                       absl::SimpleAtoi(fields[1], &window) &&
+                       (fields.size() == 2 || absl::SimpleAtoi(fields[2], &sink));
+  if (numbers && fields[0] == "global") {
+    plan->set_kind(v1::KeyPlan::KIND_GLOBAL);
+  } else if (numbers && fields[0] == "window") {
+    plan->set_kind(v1::KeyPlan::KIND_WINDOW);
+  } else if (numbers && fields[0] == "rolling_sink") {
+    plan->set_kind(v1::KeyPlan::KIND_ROLLING_SINK);
+  } else {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--key-plan: '", text,
+                     "' is not window:FRAMES[:SINK], rolling_sink:FRAMES or global:FRAMES"));
+  }
+  plan->set_window_frames(window);
+  plan->set_sink_frames(sink);
+  return absl::OkStatus();
+}
+
+absl::Status SetSteps(const std::string& text, v1::SessionSpec* spec) {
+  for (const auto piece : absl::StrSplit(text, ',')) {
+    double step = 0;
+    if (!absl::SimpleAtod(piece, &step)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--steps: '", text, "' is not a list of numbers"));
+    }
+    spec->add_steps(step);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> ExamplePrompt(v1::LongtakeService::Stub& stub) {
+  grpc::ClientContext context;
+  v1::ListModelsResponse response;
+  LT_RETURN_IF_ERROR(FromGrpc(stub.ListModels(&context, {}, &response)));
+  for (const v1::Model& model : response.models()) {
+    if (model.example_prompts_size() > 0) return model.example_prompts(0);
+  }
+  return absl::InvalidArgumentError("--prompt is missing, and the model brings no example");
+}
+
+}  // namespace
+
+void AddSpecOptions(CLI::App& command, SpecOptions& options) {
+  command.add_option("--prompt", options.prompt,
+                     "What to show; default: the model's first example");
+  command.add_option("--negative-prompt", options.negative_prompt,
+                     "What to avoid; needs --guidance other than 1");
+  command.add_option("--guidance", options.guidance, "Guidance scale; 1 is none")
+      ->each([&options](const std::string&) { options.has_guidance = true; });
+  command.add_option("--seed", options.seed, "Everything random follows from it")
+      ->capture_default_str();
+  command.add_option("--size", options.size, "WIDTHxHEIGHT in pixels, multiples of 16");
+  command.add_option("--fps", options.fps, "Frames per second of the media clock");
+  command.add_option("--duration", options.duration, "10s, 1.5m, 2h; default: endless");
+  command.add_option("--key-plan", options.key_plan,
+                     "window:FRAMES[:SINK], rolling_sink:FRAMES or global:FRAMES, latent frames");
+  command.add_option("--steps", options.steps, "Timesteps of the sampler, as 1000,750,500,250");
+  command.add_option("--ttl", options.ttl, "How long the session lives without a client");
+}
+
+absl::StatusOr<v1::SessionSpec> MakeSpec(v1::LongtakeService::Stub& stub,
+                                         const SpecOptions& options) {
+  v1::SessionSpec spec;
+  spec.set_prompt(options.prompt);
+  if (options.prompt.empty()) {
+    LT_ASSIGN_OR_RETURN(const std::string example, ExamplePrompt(stub));
+    spec.set_prompt(example);
+  }
+  spec.set_negative_prompt(options.negative_prompt);
+  if (options.has_guidance) spec.set_guidance(options.guidance);
+  spec.set_seed(options.seed);
+  spec.set_fps(options.fps);
+  if (!options.size.empty()) LT_RETURN_IF_ERROR(SetSize(options.size, &spec));
+  if (!options.duration.empty()) {
+    LT_RETURN_IF_ERROR(SetDuration("--duration", options.duration, spec.mutable_duration()));
+  }
+  if (!options.key_plan.empty()) {
+    LT_RETURN_IF_ERROR(SetKeyPlan(options.key_plan, spec.mutable_key_plan()));
+  }
+  if (!options.steps.empty()) LT_RETURN_IF_ERROR(SetSteps(options.steps, &spec));
+  if (!options.ttl.empty())
+    LT_RETURN_IF_ERROR(SetDuration("--ttl", options.ttl, spec.mutable_ttl()));
+  return spec;
+}
+
+}  // namespace longtake
