@@ -12,9 +12,9 @@
 #include "engine/model/umt5_config.h"
 #include "engine/model/umt5_layout.h"
 #include "engine/model/vae_config.h"
+#include "engine/model/vae_stages.h"
 #include "engine/model/wan_config.h"
 #include "engine/model/wan_layout.h"
-#include "engine/model/wan_vae_layout.h"
 #include "engine/recipe.h"
 #include "nlohmann/json.hpp"
 #include "pack/cast.h"
@@ -113,16 +113,17 @@ class ComponentPacker {
 
   absl::Status Copy(const TensorDecl& tensor, const TensorSink& sink) const {
     LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(tensor.name));
-    const uint64_t step = kCopyBytes / DTypeBytes(entry->dtype) * DTypeBytes(entry->dtype);
+    LT_ASSIGN_OR_RETURN(const DType from, DTypeFromName(entry->dtype_name));
+    const uint64_t step = kCopyBytes / DTypeBytes(from) * DTypeBytes(from);
     std::vector<std::byte> in(std::min(step, entry->bytes));
-    std::vector<std::byte> out(in.size() / DTypeBytes(entry->dtype) * DTypeBytes(tensor.dtype));
+    std::vector<std::byte> out(in.size() / DTypeBytes(from) * DTypeBytes(tensor.dtype));
     for (uint64_t offset = 0; offset < entry->bytes; offset += in.size()) {
       const uint64_t bytes = std::min<uint64_t>(in.size(), entry->bytes - offset);
       const std::span<std::byte> piece(in.data(), bytes);
       LT_RETURN_IF_ERROR(tensors_.Read(tensor.name, offset, piece));
       const std::span<std::byte> cast(out.data(),
-                                      bytes / DTypeBytes(entry->dtype) * DTypeBytes(tensor.dtype));
-      CastElements(entry->dtype, piece, tensor.dtype, cast);
+                                      bytes / DTypeBytes(from) * DTypeBytes(tensor.dtype));
+      CastElements(from, piece, tensor.dtype, cast);
       LT_RETURN_IF_ERROR(sink(cast));
     }
     return absl::OkStatus();
@@ -138,9 +139,11 @@ class ComponentPacker {
             tensors_.directory(), ": tensor ", spec.name, " has shape ", ShapeText(entry->shape),
             "; its config.json asks for ", ShapeText(spec.shape)));
       }
-      if (entry->dtype == DType::kI8) {
+      const auto dtype = DTypeFromName(entry->dtype_name);
+      if (!dtype.ok() || *dtype == DType::kI8) {
         return absl::UnimplementedError(absl::StrCat(tensors_.directory(), ": tensor ", spec.name,
-                                                     " is I8; F32, BF16 and F16 are read"));
+                                                     " is ", entry->dtype_name,
+                                                     "; F32, BF16 and F16 are read"));
       }
       expected_.insert(spec.name);
       out.push_back({spec.name, spec.keep_f32 ? DType::kF32 : dtype_, spec.shape});
