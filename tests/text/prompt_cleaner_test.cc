@@ -80,6 +80,7 @@ TEST(HtmlUnescape, FollowsTheStandard) {
   EXPECT_EQ(all("&NotEqualTilde;"), "\u2242\u0338");
   EXPECT_EQ(all("&CounterClockwiseContourIntegral;"), "\u2233");  // the longest name there is
   EXPECT_EQ(all("&amp&amp"), "&&");
+  EXPECT_EQ(all("&apos &apos;"), "&apos '");  // known with its semicolon only
 }
 
 TEST(HtmlUnescape, ClosedTakesWholeReferencesOnly) {

@@ -103,6 +103,8 @@ TEST(SpieceModel, NamesWhatIsWrong) {
   EXPECT_THAT(ErrorOf(Small().Add("", -1).Build()), HasSubstr("piece 6 is empty"));
   EXPECT_THAT(ErrorOf(Small().Add("x", 0, kUnknown).Build()), HasSubstr("second unknown piece"));
   EXPECT_THAT(ErrorOf(Small().Add("<0xG1>", 0, kByte).Build()), HasSubstr("no byte piece"));
+  EXPECT_THAT(ErrorOf(Small().Add("x", 0, static_cast<SpieceType>(0)).Build()),
+              HasSubstr("piece 6: unknown piece type"));
   EXPECT_THAT(ErrorOf(Small().Add("x", 0, static_cast<SpieceType>(7)).Build()),
               HasSubstr("piece 6: unknown piece type"));
   EXPECT_THAT(ErrorOf(Small().Add("x", std::numeric_limits<float>::infinity()).Build()),

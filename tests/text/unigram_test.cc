@@ -57,6 +57,9 @@ TEST(Unigram, SumsAreDoublePrecision) {
   // In fp32 both sums are equal and the first found, "ab", would win.
   const UnigramSpec spec = Spec({{"a", -16777216}, {"b", -0.25}, {"ab", -16777216.5}});
   EXPECT_THAT(Encode(spec, "ab"), ElementsAre(1, 2));
+  // The sum on the way would lose a quarter, and with it "a", "b" would win.
+  EXPECT_THAT(Encode(Spec({{"a", -16777216.25}, {"b", -0.25}, {"ab", -16777216.375}}), "ab"),
+              ElementsAre(3));
 }
 
 TEST(Unigram, UnknownNeighboursBecomeOne) {
