@@ -49,7 +49,10 @@ class Watcher {
 
 }  // namespace
 
+bool IsJsonText(std::string_view text) { return text.find('\0') == std::string_view::npos; }
+
 absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& what) {
+  if (!IsJsonText(text)) return absl::InvalidArgumentError(what + ": not valid JSON");
   Watcher watcher;
   const auto watch = [&watcher](int depth, Json::parse_event_t event, Json& value) {
     return watcher(depth, event, value);

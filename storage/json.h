@@ -17,6 +17,10 @@ using Json = nlohmann::json;  // keys sorted, so that dump() is deterministic
 
 constexpr int kJsonDepthMax = 32;
 
+// False for text with a NUL, which no JSON holds but the library takes for the end, whatever
+// follows.
+bool IsJsonText(std::string_view text);
+
 // INVALID_ARGUMENT naming what (a path) and, for a duplicate, the key. Pure, any thread.
 absl::StatusOr<Json> ParseJson(std::string_view text, const std::string& what);
 

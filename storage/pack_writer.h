@@ -52,7 +52,7 @@ absl::StatusOr<PackLayout> PlanPack(const PackSpec& spec);
 
 struct PackWriteCalls {
   TensorSource source;
-  PackProgress progress;  // may be empty
+  PackProgress progress = {};  // may be empty
 };
 
 // RESOURCE_EXHAUSTED, before anything is written, when the disk lacks the space. On any error the

@@ -198,6 +198,7 @@ absl::Status CheckCover(const std::vector<SafetensorsEntry>& entries, uint64_t d
 absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(std::string_view text,
                                                          uint64_t data_offset,
                                                          uint64_t data_bytes) {
+  if (!IsJsonText(text)) return absl::InvalidArgumentError("header: not valid JSON");
   HeaderSax sax;
   if (!Json::sax_parse(text, &sax) || !sax.fault.empty()) {
     return absl::InvalidArgumentError(sax.fault.empty() ? "header: not valid JSON" : sax.fault);

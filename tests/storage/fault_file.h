@@ -1,0 +1,119 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// A file system whose reads go wrong on request. The test gives one function that looks at every
+// attempt to read and says what happens to it; it runs on whichever thread reads, one at a time.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/mutex.h"
+
+namespace longtake {
+
+struct ReadFault {
+  int error = 0;                            // errno to fail with
+  size_t bytes_max = SIZE_MAX;              // answer at most this much
+  std::optional<uint64_t> flip_bit = {};    // of the file, where the read covers it
+  std::optional<uint64_t> file_bytes = {};  // as if the file ended here
+};
+
+class FaultFileSystem final : public FileSystem {
+ public:
+  // Attempts are numbered from 0.
+  struct Attempt {
+    uint64_t number = 0;
+    uint64_t offset = 0;
+    size_t bytes = 0;
+  };
+  using Decide = std::function<ReadFault(const Attempt&)>;
+
+  explicit FaultFileSystem(FileSystem& files) : files_(files) {}
+
+  void set_decide(Decide decide) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    decide_ = std::move(decide);
+    next_number_ = 0;
+  }
+  void set_refuse_direct(bool refuse) { refuse_direct_ = refuse; }
+
+  absl::StatusOr<std::unique_ptr<File>> OpenRead(const std::string& path, ReadMode mode) override {
+    if (mode == ReadMode::kDirect && refuse_direct_) {
+      return absl::FailedPreconditionError("open " + path + ": Invalid argument");
+    }
+    LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.OpenRead(path, mode));
+    return std::make_unique<FaultFile>(*this, std::move(file));
+  }
+  absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
+    return files_.Create(path);
+  }
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    return files_.Rename(from, to);
+  }
+  absl::Status Remove(const std::string& path) override { return files_.Remove(path); }
+  absl::Status SyncDir(const std::string& directory) override { return files_.SyncDir(directory); }
+  absl::Status MakeDir(const std::string& directory) override { return files_.MakeDir(directory); }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
+    return files_.List(directory);
+  }
+  absl::StatusOr<uint64_t> Size(const std::string& path) override { return files_.Size(path); }
+  absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override {
+    return files_.FreeSpace(path);
+  }
+
+ private:
+  class FaultFile final : public File {
+   public:
+    FaultFile(FaultFileSystem& owner, std::unique_ptr<File> file)
+        : owner_(owner), file_(std::move(file)) {}
+    const std::string& path() const override { return file_->path(); }
+    int64_t ReadSome(uint64_t offset, std::span<std::byte> out) override {
+      const ReadFault fault = owner_.DecideFor(offset, out.size());
+      if (fault.error != 0) return -fault.error;
+      uint64_t bytes = std::min(out.size(), fault.bytes_max);
+      if (fault.file_bytes) {
+        if (offset >= *fault.file_bytes) return 0;
+        bytes = std::min(bytes, *fault.file_bytes - offset);
+      }
+      const int64_t done = file_->ReadSome(offset, out.first(bytes));
+      if (fault.flip_bit && done > 0) {
+        const uint64_t byte = *fault.flip_bit / 8;
+        if (byte >= offset && byte - offset < static_cast<uint64_t>(done)) {
+          out[byte - offset] ^= static_cast<std::byte>(1u << (*fault.flip_bit % 8));
+        }
+      }
+      return done;
+    }
+    int64_t WriteSome(uint64_t offset, std::span<const std::byte> bytes) override {
+      return file_->WriteSome(offset, bytes);
+    }
+    absl::Status Sync() override { return file_->Sync(); }
+    absl::StatusOr<uint64_t> Size() override { return file_->Size(); }
+
+   private:
+    FaultFileSystem& owner_;
+    std::unique_ptr<File> file_;
+  };
+
+  ReadFault DecideFor(uint64_t offset, size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    if (!decide_) return {};
+    return decide_({.number = next_number_++, .offset = offset, .bytes = bytes});
+  }
+
+  FileSystem& files_;
+  bool refuse_direct_ = false;
+  Mutex mutex_;
+  Decide decide_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace longtake

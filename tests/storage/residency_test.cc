@@ -1,0 +1,58 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/residency.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace longtake {
+namespace {
+
+TEST(PlanPinnedLayersTest, NothingOrEverything) {
+  const std::vector<uint64_t> layers(4, 10);
+  EXPECT_EQ(PlanPinnedLayers(layers, 9), std::vector<bool>({false, false, false, false}));
+  EXPECT_EQ(PlanPinnedLayers(layers, 40), std::vector<bool>({true, true, true, true}));
+  EXPECT_TRUE(PlanPinnedLayers({}, 40).empty());
+}
+
+TEST(PlanPinnedLayersTest, SpreadsEvenly) {
+  const std::vector<uint64_t> layers(6, 10);
+  EXPECT_EQ(PlanPinnedLayers(layers, 35),
+            std::vector<bool>({false, true, false, true, false, true}));
+  EXPECT_EQ(PlanPinnedLayers(layers, 29),
+            std::vector<bool>({false, false, true, false, false, true}));
+}
+
+// Between two pinned layers there are never two more streamed ones than anywhere else, and the
+// bytes stay within what is allowed.
+TEST(PlanPinnedLayersTest, RunsDifferByAtMostOne) {
+  for (size_t n = 1; n <= 41; ++n) {
+    const std::vector<uint64_t> layers(n, 7);
+    for (size_t k = 1; k <= n; ++k) {
+      const std::vector<bool> pinned = PlanPinnedLayers(layers, 7 * k);
+      EXPECT_EQ(std::count(pinned.begin(), pinned.end(), true), static_cast<ptrdiff_t>(k));
+      size_t run = 0, run_min = n, run_max = 0;
+      const size_t first =
+          static_cast<size_t>(std::find(pinned.begin(), pinned.end(), true) - pinned.begin());
+      for (size_t i = 1; i <= n; ++i) {  // around the wrap, from the first pinned layer
+        if (!pinned[(first + i) % n]) {
+          ++run;
+          continue;
+        }
+        run_min = std::min(run_min, run);
+        run_max = std::max(run_max, run);
+        run = 0;
+      }
+      EXPECT_LE(run_max - run_min, 1u) << n << " layers, " << k << " pinned";
+    }
+  }
+}
+
+TEST(PlanPinnedLayersTest, CountsRealSizes) {
+  const std::vector<uint64_t> layers = {100, 1, 100, 1};
+  const std::vector<bool> pinned = PlanPinnedLayers(layers, 2);
+  EXPECT_EQ(pinned, std::vector<bool>({false, true, false, true}));
+}
+
+}  // namespace
+}  // namespace longtake
