@@ -54,8 +54,8 @@ class Rollout5 {
         times_(fixture.Floats("t")),
         plan_(fixture.Ints(which.name + ".plan")) {
     layout_ = tiny_.model->kv_layout(kLatentSide, kLatentSide);
-    pool_ = Must(KvPool::Create(8 << 20));
-    MustBeOk(pool_->Reserve(pool_->page_count()));
+    pool = Must(KvPool::Create(8 << 20));
+    MustBeOk(pool->Reserve(pool->page_count()));
     const std::vector<float> states = fixture.Floats("text");
     text_ = Must(tiny_.model->NewTextContext(std::span(states).first(static_cast<size_t>(
                                                  kRealTextRows * tiny_.model->config().text_dim)),
@@ -65,7 +65,7 @@ class Rollout5 {
   void RunChunk(size_t chunk) {
     flows.assign(kPasses * kLatentValues, 0.0f);
     for (size_t i = 0; i < kChunkFrames; ++i) {
-      frames.push_back(KvFrame::Allocate(*pool_, layout_));
+      frames.push_back(KvFrame::Allocate(*pool, layout_));
     }
     SetPlan(chunk);
     std::vector<KvFrame*> keep;
@@ -79,8 +79,9 @@ class Rollout5 {
     ExpectCleanPassKeepsTheSame(chunk);
   }
 
-  std::vector<float> flows;     // of the last chunk, [passes, latents]
-  std::vector<KvFrame> frames;  // of all chunks
+  std::unique_ptr<KvPool> pool;  // outlives the frames
+  std::vector<float> flows;      // of the last chunk, [passes, latents]
+  std::vector<KvFrame> frames;   // of all chunks
 
  private:
   void SetPlan(size_t chunk) {
@@ -114,7 +115,7 @@ class Rollout5 {
   void ExpectCleanPassKeepsTheSame(size_t chunk) {
     std::vector<KvFrame> again;
     std::vector<KvFrame*> keep;
-    for (size_t i = 0; i < kChunkFrames; ++i) again.push_back(KvFrame::Allocate(*pool_, layout_));
+    for (size_t i = 0; i < kChunkFrames; ++i) again.push_back(KvFrame::Allocate(*pool, layout_));
     for (KvFrame& frame : again) keep.push_back(&frame);
     Forward(chunk, kPasses - 1, keep, nullptr);
     for (size_t i = 0; i < kChunkFrames; ++i) {
@@ -131,7 +132,6 @@ class Rollout5 {
   std::vector<float> times_;
   std::vector<int32_t> plan_;
   KvLayout layout_;
-  std::unique_ptr<KvPool> pool_;
   std::unique_ptr<TextContext> text_;
   std::vector<int64_t> query_index_;
   std::vector<ContextFrame> context_;

@@ -48,13 +48,13 @@ class SweepCase {
       timesteps.push_back(options.clean ? 0.0f : 1000.0f - 100.0f * static_cast<float>(i / 2));
       query_index.push_back(options.context_frames + static_cast<int64_t>(i));
     }
-    pool_ = Must(KvPool::Create(8 << 20));
-    MustBeOk(pool_->Reserve(pool_->page_count()));
+    pool = Must(KvPool::Create(8 << 20));
+    MustBeOk(pool->Reserve(pool->page_count()));
     for (int64_t i = 0; i < options.context_frames; ++i) context_.push_back(RandomFrame(i));
     for (int64_t i = 0; i < options.context_frames; ++i) {
       plan.push_back({&context_[static_cast<size_t>(i)], i});
     }
-    for (size_t i = 0; i < frames; ++i) kept.push_back(KvFrame::Allocate(*pool_, layout_));
+    for (size_t i = 0; i < frames; ++i) kept.push_back(KvFrame::Allocate(*pool, layout_));
     NewText(model);
   }
 
@@ -90,6 +90,7 @@ class SweepCase {
     return out;
   }
 
+  std::unique_ptr<KvPool> pool;  // outlives the frames
   std::vector<float> timesteps;
   std::vector<int64_t> query_index;
   std::vector<ContextFrame> plan;
@@ -101,7 +102,7 @@ class SweepCase {
   size_t Area() const { return static_cast<size_t>(options_.height * options_.width); }
 
   KvFrame RandomFrame(int64_t index) {
-    KvFrame frame = KvFrame::Allocate(*pool_, layout_);
+    KvFrame frame = KvFrame::Allocate(*pool, layout_);
     const auto side = static_cast<size_t>(layout_.rows * layout_.width);
     for (int64_t layer = 0; layer < layout_.layers; ++layer) {
       const auto values =
@@ -130,7 +131,6 @@ class SweepCase {
   SweepCaseOptions options_;
   KvLayout layout_;
   std::vector<float> latents_;
-  std::unique_ptr<KvPool> pool_;
   std::vector<KvFrame> context_;
   std::vector<KvFrame*> keep_;
 };
