@@ -122,13 +122,24 @@ def setup_process(rank, world_size, port=29511):
         dist.init_process_group("gloo", rank=rank, world_size=world_size)
 
 
-def average_gradients(params, world_size):
+@torch.no_grad()
+def average_parameters(params, steps, done, meeting, world_size):
+    """Averages over processes, weighted by steps done since the last time.
+
+    -> (share of the budget done and time of the next meeting as process 0 sees them, steps of all
+    processes).
+    """
     if world_size == 1:
-        return
-    flat = torch.cat([p.grad.reshape(-1) for p in params])
+        return done, meeting, steps
+    first = dist.get_rank() == 0
+    head = torch.tensor([float(steps), done * first, meeting * first], dtype=torch.float64)
+    dist.all_reduce(head)
+    total, done, meeting = head.tolist()
+    flat = torch.cat([p.reshape(-1) for p in params])
+    flat *= steps / total if total else 1 / world_size
     dist.all_reduce(flat)
-    flat /= world_size
     at = 0
     for p in params:
-        p.grad.copy_(flat[at:at + p.numel()].view_as(p))
+        p.copy_(flat[at:at + p.numel()].view_as(p))
         at += p.numel()
+    return done, meeting, int(total)

@@ -77,6 +77,71 @@ class Block(nn.Module):
         self.ffn = FeedForward()
 
 
+@torch.no_grad()
+def place_block(block):
+    """Initial weights by which block 0 tells every token of pure noise where it is.
+
+    Rotary embedding alone cannot: attention over tokens that differ only by noise gives each of
+    them the same expectation. But noise can be recognised. Head 0 fetches the noise of the bottom
+    right token, head 1 that of the token 4 columns to the right on the bottom row (or the last
+    one), head 2 that of the token 2 rows below in the last column. Head 1 - head 0 is exactly zero
+    for the right half of the grid, head 2 - head 0 for the lower half; the FFN turns the norms of
+    these differences into two marks. Later blocks learn finer places from them.
+    """
+    attn = block.attn1
+    q, k = torch.zeros(HEADS, HEAD // 2, 2), torch.zeros(HEADS, HEAD // 2, 2)
+
+    def kernel(head, pair, omega, peak, strength):
+        """Adds strength * cos(omega * (delta - peak)) to a head's score."""
+        q[head, pair, 0] = math.sqrt(8 * strength)
+        angle = torch.tensor(-omega * peak)
+        k[head, pair] = math.sqrt(8 * strength) * torch.stack([angle.cos(), angle.sin()])
+
+    dh = 2 * (HEAD // 6)
+    dt = HEAD - 2 * dh
+    ft, fs = (lambda j: 10000.0 ** (-2 * j / dt)), (lambda j: 10000.0 ** (-2 * j / dh))
+    rows, columns = dt // 2, dt // 2 + dh // 2  # first pair of the y and of the x section
+    for head in range(HEADS):
+        for j, strength in ((0, 5.0), (1, 10.0), (2, 5.0)):
+            kernel(head, j, ft(j), 3.0, strength)  # the latest frame
+        if head == 2:
+            for j, strength in ((0, 6.0), (1, 14.0)):
+                kernel(head, rows + j, fs(j), 2.0, strength)
+        else:
+            kernel(head, rows + 2, fs(2), 9.0, 30.0)
+        if head == 1:
+            for j, strength in ((0, 4.0), (1, 14.0), (2, 16.0)):
+                kernel(head, columns + j, fs(j), 4.0, strength)
+        else:
+            kernel(head, columns + 2, fs(2), 14.0, 30.0)
+    for linear, norm, want in ((attn.to_q, attn.norm_q, q), (attn.to_k, attn.norm_k, k)):
+        linear.weight.zero_()
+        linear.bias.fill_(1.0)
+        norm.weight.copy_(want.flatten())
+    eye = torch.eye(64)
+    attn.to_v.weight.zero_()
+    attn.to_v.weight[:, :64] = eye.repeat(HEADS, 1)
+    out = attn.to_out[0].weight
+    out.zero_()
+    for part in (1, 2):
+        out[64 * part:64 * part + 64, :64] = -0.4 * eye
+        out[64 * part:64 * part + 64, 64 * part:64 * part + 64] = 0.4 * eye
+    constant = torch.tensor([1.0, -1.0]).repeat(32) / 8
+    units = 0
+    for part in (1, 2):
+        mark = torch.zeros(WIDTH)
+        mark[64:] = torch.randn(128)
+        for _ in range(32):
+            u = torch.randn(64)
+            u -= (u @ constant) * constant
+            u *= 6.0 / u.norm()
+            for sign in (1.0, -1.0):
+                block.ffn.net[0].proj.weight[units].zero_()
+                block.ffn.net[0].proj.weight[units, 64 * part:64 * part + 64] = sign * u
+                block.ffn.net[2].weight[:, units] = 0.6 / 32 * mark
+                units += 1
+
+
 class TwoLinear(nn.Module):
     def __init__(self, ci):
         super().__init__()
@@ -137,7 +202,10 @@ class WanDit(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=0.6 / math.sqrt(module.in_features))
                 nn.init.zeros_(module.bias)
-        nn.init.normal_(self.condition_embedder.time_proj.weight, std=0.01)
+        embed = self.condition_embedder
+        nn.init.normal_(embed.time_proj.weight, std=0.01)
+        for linear in (embed.text_embedder.linear_1, embed.text_embedder.linear_2):
+            linear.weight *= 2.5
         for block in self.blocks:
             block.scale_shift_table[:, 2::3] = 1.0  # gates open, but what they let in starts small
             for out in (block.attn1.to_out[0], block.attn2.to_out[0], block.ffn.net[2]):
@@ -150,13 +218,22 @@ class WanDit(nn.Module):
         # dimensions, the others hold a constant that keeps the last LayerNorm nearly linear.
         self.patch_embedding.weight.zero_()
         self.proj_out.weight.zero_()
-        self.patch_embedding.bias[64:] = (torch.randint(0, 2, (WIDTH - 64,)) * 2.0 - 1) * 1.17
+        self.patch_embedding.bias.zero_()
+        self.patch_embedding.bias[64:] = torch.tensor([1.17, -1.17]).repeat(64)
         for c in range(16):
             for dy in range(2):
                 for dx in range(2):
                     row = c * 4 + dy * 2 + dx
                     self.patch_embedding.weight[row, c, 0, dy, dx] = 0.5
                     self.proj_out.weight[(dy * 2 + dx) * 16 + c, row] = 2.0
+        place_block(self.blocks[0])
+
+    def fixed(self):
+        """Names of parameters that keep their initial values: they give tokens their places."""
+        names = ["patch_embedding.weight", "patch_embedding.bias"]
+        return names + ["blocks.0.attn1." + n for n in (
+            "to_q.weight", "to_q.bias", "to_k.weight", "to_k.bias", "norm_q.weight",
+            "norm_k.weight")]
 
     # -- pieces -------------------------------------------------------------------------------
     def patchify(self, z):

@@ -5,15 +5,19 @@ The world is almost determined by the caption, so predicting x0 at each of the f
 squared error is nearly unimodal and no teacher has to be distilled. Context chunks are the true
 ones plus a little noise (teacher forcing); towards the end a share of the batches takes chunks
 which the network itself made as context (self forcing) while the target stays the true chunk.
+
+The processes run on their own and average their weights every SYNC_SECONDS, weighted by the steps
+each has done, so neither waits for the other on a busy machine. The text encoder stays as it is.
 """
 
 import argparse
 import os
+import signal
+import sys
 import time
 
 import numpy as np
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as mp
 
 import captions
@@ -27,7 +31,8 @@ import world
 LEVELS = (1000.0, 937.5, 2500.0 / 3, 625.0)
 LEVEL_SHARE = (0.4, 0.2, 0.2, 0.2)
 WINDOW = 7  # chunks
-MUON_RATE, ADAM_RATE, TEXT_RATE = 0.012, 1e-3, 2e-4
+MUON_RATE, ADAM_RATE = 0.016, 1.5e-3
+SYNC_SECONDS, REPORT_SECONDS = 20, 240
 
 
 def plan_batch(rng, done):
@@ -104,7 +109,7 @@ def validate(model, encoder, tok, pca, weight):
     state = torch.get_rng_state()
     torch.manual_seed(1)
     row = {}
-    for name, clips, m in (("start", 8, 0), ("next", 8, 1)):
+    for name, clips, m in (("start", 8, 0), ("next", 6, 1)):
         texts, z, _ = draw_batch(rng, pca, clips, m)
         ids, length = text.batch_ids(tok, texts)
         kv = model.text_kv(text.encode(encoder, ids, length))
@@ -124,13 +129,15 @@ def run(rank, args):
     model, encoder = dit.WanDit(), text.build(tok.get_vocab_size())
     encoder.load_state_dict(torch.load(os.path.join(args.work, "text.pt"))["encoder"])
     weight = torch.from_numpy(pca["std"] / pca["std"].mean()).view(16, 1, 1)
-    hidden = [p for n, p in model.named_parameters() if n.startswith("blocks.") and p.ndim == 2]
-    others = [p for p in model.parameters() if not any(p is h for h in hidden)]
-    params = hidden + others + list(encoder.parameters())
+    fixed = model.fixed()
+    named = [(n, p) for n, p in model.named_parameters() if n not in fixed]
+    hidden = [p for n, p in named if n.startswith("blocks.") and p.ndim == 2]
+    others = [p for n, p in named if not any(p is h for h in hidden)]
+    params = hidden + others
     muon = common.Muon(hidden, MUON_RATE)
-    adam = torch.optim.AdamW(
-        [dict(params=others, rate=ADAM_RATE), dict(params=list(encoder.parameters()), rate=TEXT_RATE)],
-        lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+    adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+    for n, p in model.named_parameters():
+        p.requires_grad_(n not in fixed)
     ema = common.Ema([model, encoder], 0.998)
     path = os.path.join(args.work, "dit.pt")
     step, spent, chunks = 0, 0.0, 0
@@ -146,19 +153,29 @@ def run(rank, args):
     torch.manual_seed(100 + 7 * step + rank)
     rng = np.random.default_rng((step, rank))
     started, saved, cpu, losses = time.time(), time.time(), time.process_time(), []
+    meeting, local_steps, local_chunks = time.time() + SYNC_SECONDS, 0, 0
     base = spent
     while True:
         spent = base + time.time() - started
-        clock = torch.tensor([spent / (args.minutes * 60)])
-        if args.processes > 1:
-            dist.broadcast(clock, 0)
-        done = float(clock)
-        if done >= 1:
-            break
-        clips, m, own = plan_batch(np.random.default_rng(900000 + step), done)
+        done = spent / (args.minutes * 60)
+        if time.time() >= meeting or done >= 1:
+            done, meeting, total = common.average_parameters(
+                params, local_steps, done, time.time() + SYNC_SECONDS, args.processes)
+            step, chunks, local_steps = step + total, chunks + local_chunks * args.processes, 0
+            local_chunks = 0
+            if rank == 0 and (time.time() - saved > REPORT_SECONDS or done >= 1):
+                _report(args, log, path, model, encoder, muon, adam, ema, tok, pca, weight, dict(
+                    step=step, spent=spent, core_s=time.process_time() - cpu, chunks=chunks,
+                    loss=float(np.mean(losses or [0]))))
+                saved, losses = time.time(), []
+            if done >= 1:
+                break
+        clips, m, own = plan_batch(rng, done)
         texts, z, first = draw_batch(rng, pca, clips, m)
         ids, length = text.batch_ids(tok, texts)
-        kv = model.text_kv(text.encode(encoder, ids, length))
+        with torch.no_grad():
+            states = text.encode(encoder, ids, length)
+        kv = model.text_kv(states)
         bias = text.padding_bias(length, ids.shape[1])
         if own:
             detached = [(k.detach(), v.detach()) for k, v in kv]
@@ -178,25 +195,15 @@ def run(rank, args):
         loss.backward()
         for p in params:
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad
-        common.average_gradients(params, args.processes)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         factor = common.rate_at(done, hold=0.45, floor=0.03)
         for group in adam.param_groups:
-            group["lr"] = group["rate"] * factor
+            group["lr"] = ADAM_RATE * factor
         muon.step(factor)
         adam.step()
         ema.update()
-        step, chunks = step + 1, chunks + clips * k * args.processes
+        local_steps, local_chunks = local_steps + 1, local_chunks + clips * k
         losses.append(float(loss.detach()))
-        if rank == 0 and time.time() - saved > 120:
-            _report(args, log, path, model, encoder, muon, adam, ema, tok, pca, weight, dict(
-                step=step, spent=spent, core_s=(time.process_time() - cpu), chunks=chunks,
-                loss=float(np.mean(losses))))
-            saved, losses = time.time(), []
-    if rank == 0:
-        _report(args, log, path, model, encoder, muon, adam, ema, tok, pca, weight, dict(
-            step=step, spent=spent, core_s=(time.process_time() - cpu), chunks=chunks,
-            loss=float(np.mean(losses or [0]))))
 
 
 def _report(args, log, path, model, encoder, muon, adam, ema, tok, pca, weight, row):
@@ -223,7 +230,8 @@ def main():
     if args.processes == 1:
         run(0, args)
     else:
-        mp.spawn(run, (args,), nprocs=args.processes)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # takes the children along
+        mp.spawn(run, (args,), nprocs=args.processes, daemon=True)
 
 
 if __name__ == "__main__":
