@@ -22,7 +22,25 @@ struct Tile {
   bool first = false;   // sums start from zero
   bool last = false;    // sums end here
   const float* bias = nullptr;
+  // Rows of the next tile's input, asked for while this one is computed.
+  const float* prefetch = nullptr;
+  int64_t prefetch_rows = 0;
+  int64_t prefetch_stride = 0;
 };
+
+// The chains of a whole depth block. Cache lines are asked for a few at a time: a burst would
+// stall.
+template <int kRows>
+LT_INLINE void ComputeSums(const Tile& tile, int64_t column, F32x16 (&sums)[kRows][kTileVectors]) {
+  for (int64_t k = 0; k < tile.depth; k += kLanes) {
+    for (int64_t r = 0; r < tile.prefetch_rows; ++r) {
+      _mm_prefetch(tile.prefetch + r * tile.prefetch_stride + k, _MM_HINT_T1);
+    }
+    const int64_t steps = tile.depth - k < kLanes ? tile.depth - k : kLanes;
+    FmaChains<kRows, kTileVectors, kLinearInStride, kLinearColumns>(
+        sums, tile.in + k, tile.panel + column + k * kLinearColumns, steps);
+  }
+}
 
 template <int kRows>
 void ComputeTile(const Tile& tile) {
@@ -42,8 +60,7 @@ void ComputeTile(const Tile& tile) {
         sums[r][v] = tile.first ? Zero() : LoadMasked(masks[v], from);
       }
     }
-    FmaChains<kRows, kTileVectors, kLinearInStride, kLinearColumns>(
-        sums, tile.in, tile.panel + column, tile.depth);
+    ComputeSums<kRows>(tile, column, sums);
     const bool add_bias = tile.last && tile.bias != nullptr;
     LT_UNROLL
     for (int v = 0; v < kTileVectors; ++v) {
@@ -130,15 +147,6 @@ LT_INLINE void CopyRows(const float* in, int64_t stride, int64_t rows, int64_t d
   }
 }
 
-// Asks for part number part of count of the rows' cache lines, to arrive while a tile is computed.
-LT_INLINE void PrefetchRows(const float* in, int64_t stride, int64_t rows, int64_t depth,
-                            int64_t part, int64_t count) {
-  const int64_t end = TileBegin(rows, part + 1, count);
-  for (int64_t r = TileBegin(rows, part, count); r < end; ++r) {
-    for (int64_t k = 0; k < depth; k += kLanes) _mm_prefetch(in + r * stride + k, _MM_HINT_T1);
-  }
-}
-
 void Activate(float* out, int64_t count, LinearActivation activation) {
   for (int64_t i = 0; i < count; i += kLanes) {
     const Mask16 mask = FirstLanes(count - i);
@@ -158,12 +166,16 @@ void ComputeRows(const LinearTask& task, int64_t row, int64_t rows, int64_t k, i
                .depth = depth,
                .out_stride = task.out_features,
                .first = k == 0,
-               .last = k + depth == task.in_features};
+               .last = k + depth == task.in_features,
+               .prefetch_stride = task.in_features};
   const int64_t tiles = (width + kLinearColumns - 1) / kLinearColumns;
   const float* next = task.in + (row + rows) * task.in_features + k;
   const int64_t next_rows = task.rows - row - rows < rows ? task.rows - row - rows : rows;
   for (int64_t column = 0; column < width; column += kLinearColumns) {
-    PrefetchRows(next, task.in_features, next_rows, depth, column / kLinearColumns, tiles);
+    const int64_t part = column / kLinearColumns;
+    const int64_t prefetch_row = TileBegin(next_rows, part, tiles);
+    tile.prefetch = next + prefetch_row * task.in_features;
+    tile.prefetch_rows = TileBegin(next_rows, part + 1, tiles) - prefetch_row;
     tile.panel = panels + column * kLinearDepth;
     tile.out = out + column;
     tile.columns = width - column < kLinearColumns ? width - column : kLinearColumns;
