@@ -1,14 +1,19 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/decode_lane.h"
 
-#include <cstring>
+#include <array>
 #include <utility>
 
 namespace longtake {
 namespace {
 
+// Big-endian, as digests are sent, so that a client needs no knowledge but the bytes it got.
 Hash128 NextLink(const Hash128& chain, const Hash128& digest) {
-  const std::string link = chain.ToHex() + digest.ToHex();
+  std::array<uint8_t, 32> link;
+  size_t at = 0;
+  for (const uint64_t half : {chain.high, chain.low, digest.high, digest.low}) {
+    for (int shift = 56; shift >= 0; shift -= 8) link[at++] = static_cast<uint8_t>(half >> shift);
+  }
   return Xxh3Hash128(std::as_bytes(std::span(link)));
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/checked.h"
+#include "base/error_reason.h"
 
 namespace longtake {
 namespace {
@@ -17,6 +18,10 @@ namespace {
 int64_t ChunkCount(int64_t frame_count, int64_t chunk_frames) {
   if (frame_count == 0) return 0;
   return (frame_count + 3 + 4 * chunk_frames - 1) / (4 * chunk_frames);
+}
+
+absl::Status ShuttingDown() {
+  return WithReason(absl::UnavailableError("the server is shutting down"), "SHUTTING_DOWN");
 }
 
 std::string RandomId() {
@@ -54,7 +59,7 @@ void Engine::Stop() {
     stopped_ = true;
   }
   for (const auto& session : Sessions()) {
-    session->Cancel(absl::UnavailableError("the server is shutting down"));
+    session->Cancel(ShuttingDown());
   }
   stage_->Stop();
   decode_lane_->Stop();
@@ -99,10 +104,17 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
 }
 
 absl::Status Engine::CheckRoom(uint64_t bytes) const {
-  if (stopped_) return absl::UnavailableError("the server is shutting down");
+  if (stopped_) return ShuttingDown();
   if (sessions_.size() >= options_.sessions_max) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("all ", options_.sessions_max, " session places are taken"));
+    return WithReason(absl::ResourceExhaustedError(
+                          absl::StrCat("all ", options_.sessions_max, " session places are taken")),
+                      "SESSION_PLACES_EXHAUSTED");
+  }
+  if (bytes > options_.session_bytes_max) {
+    return WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                          "the session needs ", bytes, " bytes beside K/V, this server has ",
+                          options_.session_bytes_max)),
+                      "SESSION_TOO_LARGE");
   }
   if (bytes > options_.session_bytes_max - std::min(session_bytes_, options_.session_bytes_max)) {
     return absl::ResourceExhaustedError(
@@ -135,8 +147,8 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
     // Decoding runs beside the sweeps but on the same cores.
     out.seconds_per_chunk = passes * flops / rate + pixels / pixel_rate;
     out.seconds_to_first_frame = out.seconds_per_chunk;
-    out.realtime_factor =
-        static_cast<double>(4 * rollout.chunk_frames) / static_cast<double>(resolved.fps) / out.seconds_per_chunk;
+    out.realtime_factor = static_cast<double>(4 * rollout.chunk_frames) /
+                          static_cast<double>(resolved.fps) / out.seconds_per_chunk;
   }
   MutexLock lock(mutex_);
   absl::Status room = CheckRoom(session_bytes);
@@ -166,7 +178,8 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec
     LT_RETURN_IF_ERROR(CheckRoom(bytes));
     if (id.empty()) id = RandomId();
     if (sessions_.contains(id)) {
-      return absl::AlreadyExistsError(absl::StrCat("session ", id, " exists"));
+      return WithReason(absl::AlreadyExistsError(absl::StrCat("session ", id, " exists")),
+                        {"SESSION_EXISTS", {{"session", id}}});
     }
     LT_ASSIGN_OR_RETURN(arrival.rollout, Rollout::Create(MakeRolloutSpec(resolved), *kv_pool_));
     arrival.session = std::make_shared<Session>(id, std::move(resolved), options_.session, clock_,
@@ -183,7 +196,10 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec
 absl::StatusOr<std::shared_ptr<Session>> Engine::FindSession(const std::string& id) const {
   MutexLock lock(mutex_);
   const auto found = sessions_.find(id);
-  if (found == sessions_.end()) return absl::NotFoundError(absl::StrCat("no session ", id));
+  if (found == sessions_.end()) {
+    return WithReason(absl::NotFoundError(absl::StrCat("no session ", id)),
+                      {"SESSION_NOT_FOUND", {{"session", id}}});
+  }
   return found->second.session;
 }
 
@@ -200,7 +216,8 @@ std::vector<std::shared_ptr<Session>> Engine::Sessions() const {
 
 absl::Status Engine::DeleteSession(const std::string& id) {
   LT_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, FindSession(id));
-  session->Cancel(absl::CancelledError(absl::StrCat("session ", id, " was deleted")));
+  session->Cancel(WithReason(absl::CancelledError(absl::StrCat("session ", id, " was deleted")),
+                             {"SESSION_DELETED", {{"session", id}}}));
   // The stage forgets the rest between two layers; for clients it is gone now.
   Forget(id);
   return absl::OkStatus();

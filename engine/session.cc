@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
 
 namespace longtake {
 
@@ -26,9 +27,13 @@ absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void(
     if (next_chunk < 0) next_chunk = next_unsent_;
     const int64_t oldest = chunks_.empty() ? next_chunk_ : chunks_.front()->index;
     if (next_chunk < oldest || next_chunk > next_chunk_) {
-      return absl::OutOfRangeError(absl::StrCat("chunk ", next_chunk, " is not held; chunks ",
-                                                oldest, " to ", next_chunk_,
-                                                " can be attached at"));
+      return WithReason(
+          absl::OutOfRangeError(absl::StrCat("chunk ", next_chunk, " is not held; chunks ", oldest,
+                                             " to ", next_chunk_, " can be attached at")),
+          {"CHUNK_NOT_HELD",
+           {{"session", id_},
+            {"oldest_chunk", std::to_string(oldest)},
+            {"next_chunk", std::to_string(next_chunk_)}}});
     }
     next_unsent_ = next_chunk;
     unsent_bytes_ = 0;
@@ -62,10 +67,12 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t attachment) 
   {
     MutexLock lock(mutex_);
     if (attachment != attachment_) {
-      return absl::AbortedError(absl::StrCat("session ", id_, " was attached by another client"));
+      return WithReason(
+          absl::AbortedError(absl::StrCat("session ", id_, " was attached by another client")),
+          {"TAKEN_OVER", {{"session", id_}}});
     }
-    // A receipt goes before the chunk it holds for.
-    const bool chunk_ready = next_unsent_ < next_chunk_;
+    // A receipt goes before the chunk it holds for. Who cancelled wants no more chunks.
+    const bool chunk_ready = next_unsent_ < next_chunk_ && !cancelled_;
     if (!applied_.empty() && (!chunk_ready || applied_.front().chunk <= next_unsent_)) {
       output = applied_.front();
       applied_.pop_front();
@@ -87,11 +94,15 @@ absl::StatusOr<uint64_t> Session::Submit(SessionEvent event, std::vector<int32_t
   uint64_t sequence = 0;
   {
     MutexLock lock(mutex_);
-    if (ended_) return absl::FailedPreconditionError(absl::StrCat("session ", id_, " has ended"));
+    if (ended_) {
+      return WithReason(absl::FailedPreconditionError(absl::StrCat("session ", id_, " has ended")),
+                        {"SESSION_OVER", {{"session", id_}}});
+    }
     if (unapplied_events_ >= limits_.inbox_events_max) {
-      return absl::ResourceExhaustedError(absl::StrCat("session ", id_, " has ", unapplied_events_,
-                                                       " events waiting; the limit is ",
-                                                       limits_.inbox_events_max));
+      return WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                            "session ", id_, " has ", unapplied_events_,
+                            " events waiting; the limit is ", limits_.inbox_events_max)),
+                        {"EVENTS_WAITING", {{"session", id_}}});
     }
     sequence = next_sequence_++;
     ++unapplied_events_;
@@ -121,11 +132,12 @@ SessionInfo Session::Info() const {
   info.chunk_count = next_chunk_;
   info.frame_count = frame_count_;
   info.oldest_chunk_held = chunks_.empty() ? next_chunk_ : chunks_.front()->index;
+  info.next_chunk = next_unsent_;
   info.outbox_bytes = held_bytes_;
   info.attached = attached_;
   if (!attached_) {
     const int64_t age_nanos = clock_.MonotonicNanos() - detached_nanos_;
-    info.expire_wall_nanos = clock_.WallNanos() + spec_.ttl_nanos - age_nanos;
+    info.expire_wall_nanos = clock_.WallNanos() + LifeNanos() - age_nanos;
   }
   return info;
 }
@@ -145,8 +157,9 @@ void Session::PutChunk(std::shared_ptr<const MediaChunk> chunk) {
   std::function<void()> wake;
   {
     MutexLock lock(mutex_);
+    // A chunk that was already in the decode lane when its session failed or was deleted.
+    if (ended_) return;
     LT_CHECK(chunk->index == next_chunk_);
-    if (ended_ && cancelled_) return;
     held_bytes_ += chunk->rgb.size();
     unsent_bytes_ += chunk->rgb.size();
     frame_count_ = chunk->first_frame + chunk->frame_count;
@@ -206,10 +219,11 @@ bool Session::cancelled() const {
 
 bool Session::Expired() const {
   MutexLock lock(mutex_);
-  if (attached_) return false;
-  const int64_t life_nanos =
-      attachment_ == 0 ? std::max(spec_.ttl_nanos, limits_.first_attach_nanos) : spec_.ttl_nanos;
-  return clock_.MonotonicNanos() - detached_nanos_ >= life_nanos;
+  return !attached_ && clock_.MonotonicNanos() - detached_nanos_ >= LifeNanos();
+}
+
+int64_t Session::LifeNanos() const {
+  return attachment_ == 0 ? std::max(spec_.ttl_nanos, limits_.first_attach_nanos) : spec_.ttl_nanos;
 }
 
 }  // namespace longtake

@@ -77,6 +77,8 @@ class Session {
 
  private:
   void Evict() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Without a client, from the last one on.
+  int64_t LifeNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string id_;
   const SessionSpec spec_;

@@ -55,6 +55,7 @@ struct SessionInfo {
   int64_t chunk_count = 0;        // decoded so far
   int64_t frame_count = 0;        // decoded so far
   int64_t oldest_chunk_held = 0;  // smallest index a client can attach at
+  int64_t next_chunk = 0;         // the first not yet sent
   int64_t expire_wall_nanos = 0;  // 0 while a client is attached
   uint64_t outbox_bytes = 0;
   bool attached = false;
@@ -81,7 +82,9 @@ struct MediaChunk {
   int64_t height = 0;
   std::vector<uint8_t> rgb;  // [frame_count, height, width, 3]
   Hash128 digest;            // XXH3-128 of rgb
-  Hash128 chain;             // XXH3-128 of the previous chunk's chain (zeros at first) and digest
+  // XXH3-128 of 32 bytes: the previous chunk's chain (zeros at first), then digest, both
+  // big-endian.
+  Hash128 chain;
 };
 
 enum class EventKind { kPrompt, kPause, kResume, kEnd };

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/error_reason.h"
 #include "engine/batcher.h"
 #include "engine/sweep.h"
 
@@ -108,7 +109,10 @@ void Stage::DropFinished() {
 
 bool Stage::Gone(Session& session) {
   const bool expired = session.Expired();
-  if (expired) session.Cancel(absl::CancelledError("nobody attached within the session's ttl"));
+  if (expired) {
+    session.Cancel(WithReason(absl::CancelledError("nobody attached within the session's ttl"),
+                              {"SESSION_EXPIRED", {{"session", session.id()}}}));
+  }
   if (!session.cancelled()) return false;
   on_gone_(session.id());
   MutexLock lock(mutex_);
@@ -129,7 +133,7 @@ std::vector<Stage::TextJob> Stage::CollectTextJobs() {
   int64_t tokens = 0;
   const auto add = [&](TextJob job) {
     const auto rows = static_cast<int64_t>(job.ids.size());
-    if (!jobs.empty() && tokens + rows > model_.options().tokens_max) return;
+    if (!jobs.empty() && tokens + rows > VideoModel::kPromptRowsMax) return;
     tokens += rows;
     jobs.push_back(std::move(job));
   };

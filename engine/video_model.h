@@ -59,6 +59,9 @@ class VideoModel {
   LayerStream& transformer_layers() { return *transformer_layers_; }
   Umt5Encoder& text_encoder() { return *text_encoder_; }
   LayerStream& text_layers() { return *text_layers_; }
+  // What was decided at Open, and memory: any thread.
+  const LayerStream& transformer_layers() const { return *transformer_layers_; }
+  const LayerStream& text_layers() const { return *text_layers_; }
   // Decode lane.
   WanVaeDecoder& decoder() { return *decoder_; }
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
+#include "base/error_reason.h"
 
 namespace longtake {
 namespace {
@@ -58,6 +59,12 @@ absl::StatusOr<uint64_t> KvPool::PagesPerFrame(const KvLayout& layout) const {
 }
 
 absl::Status KvPool::Reserve(uint64_t count) {
+  if (count > page_count_) {
+    return WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                          "the session needs ", count * page_bytes_,
+                          " bytes of K/V memory, this server has ", page_count_ * page_bytes_)),
+                      "SESSION_TOO_LARGE");
+  }
   MutexLock lock(mutex_);
   if (count > page_count_ - reserved_) {
     return absl::ResourceExhaustedError(absl::StrCat(
