@@ -27,8 +27,14 @@ uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
   return bytes.ok() ? *bytes : UINT64_MAX;
 }
 
-absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeSlotShape>& slots) {
+absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,
+                           int64_t height, int64_t width) {
   if (cache.calls == 0 && cache.slots.empty()) return absl::OkStatus();
+  if (cache.height != height || cache.width != width) {
+    return absl::InvalidArgumentError(absl::StrCat("VAE cache: of latents ", cache.height, " x ",
+                                                   cache.width, ", given ", height, " x ", width));
+  }
+  const std::vector<VaeSlotShape> slots = VaeSlots(stages, height, width);
   if (cache.calls <= 0 || cache.slots.size() != slots.size()) {
     return absl::InvalidArgumentError(absl::StrCat("VAE cache: ", cache.slots.size(),
                                                    " slots after ", cache.calls,

@@ -21,7 +21,9 @@ struct VaeSlot {
 };
 
 struct VaeCache {
-  int64_t calls = 0;           // latents so far; the first one is special
+  int64_t calls = 0;   // latents so far; the first one is special
+  int64_t height = 0;  // of the latents; 0 before the first call
+  int64_t width = 0;
   std::vector<VaeSlot> slots;  // in order of execution; empty before the first call
 
   uint64_t bytes() const;
@@ -30,8 +32,9 @@ struct VaeCache {
 // Bytes of a full decoder cache at this latent size; UINT64_MAX when it does not fit 64 bits.
 uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width);
 
-// INVALID_ARGUMENT naming the slot whose frames do not have the shape the stages ask for: a cache
-// of another model or size, or a damaged one.
-absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeSlotShape>& slots);
+// INVALID_ARGUMENT naming the slot whose frames do not have the shape the stages ask for at this
+// latent size: a cache of another model or stream, or a damaged one.
+absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,
+                           int64_t height, int64_t width);
 
 }  // namespace longtake

@@ -42,7 +42,7 @@ absl::StatusOr<VaeNetwork> VaeNetwork::Create(const std::vector<VaeStage>& stage
 }
 
 absl::Status VaeNetwork::Prepare(const VaeCache& cache, int64_t height, int64_t width) {
-  LT_RETURN_IF_ERROR(CheckVaeCache(cache, VaeSlots(stages_, height, width)));
+  LT_RETURN_IF_ERROR(CheckVaeCache(cache, stages_, height, width));
   if (height != height_ || width != width_) pool_.Clear();
   height_ = height;
   width_ = width;
@@ -50,7 +50,11 @@ absl::Status VaeNetwork::Prepare(const VaeCache& cache, int64_t height, int64_t 
 }
 
 void VaeNetwork::Run(VaeCache& cache, VaeFrames& x) {
-  if (cache.slots.empty()) cache.slots.resize(VaeSlots(stages_, height_, width_).size());
+  if (cache.slots.empty()) {
+    cache.height = height_;
+    cache.width = width_;
+    cache.slots.resize(VaeSlots(stages_, height_, width_).size());
+  }
   VaeCall call = {*backend_, pool_, cache, cache.calls == 0};
   for (const std::unique_ptr<VaeBlock>& block : blocks_) block->Run(call, x);
   ++cache.calls;

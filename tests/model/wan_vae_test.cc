@@ -30,8 +30,8 @@ std::vector<float> Normal(uint64_t stream, int64_t count) {
   return out;
 }
 
-struct Setup {
-  explicit Setup(int threads = 2, const std::string& instruction_set = "")
+struct TestBed {
+  explicit TestBed(int threads = 2, const std::string& instruction_set = "")
       : workers(threads),
         backend(Must(CreateCpuBackend(workers, instruction_set))),
         vae({.config_json = kConfig, .seed = 5}, *backend) {}
@@ -64,22 +64,22 @@ bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
 }
 
 TEST(WanVaeDecoder, FramesDoNotDependOnCalls) {
-  Setup setup;
-  const std::vector<float> whole = setup.Decode({kLatents});
+  TestBed bed;
+  const std::vector<float> whole = bed.Decode({kLatents});
   ASSERT_EQ(whole.size(), static_cast<size_t>((1 + 4 * (kLatents - 1)) * 64 * kArea * 3));
-  EXPECT_TRUE(SameBits(whole, setup.Decode({1, 1, 1, 1, 1, 1, 1})));
-  EXPECT_TRUE(SameBits(whole, setup.Decode({3, 3, 1})));
+  EXPECT_TRUE(SameBits(whole, bed.Decode({1, 1, 1, 1, 1, 1, 1})));
+  EXPECT_TRUE(SameBits(whole, bed.Decode({3, 3, 1})));
 }
 
 TEST(WanVaeDecoder, FramesDoNotDependOnThreadsOrInstructionSet) {
-  const std::vector<float> frames = Setup(1).Decode({3, 4});
-  EXPECT_TRUE(SameBits(frames, Setup(3).Decode({3, 4})));
-  EXPECT_TRUE(SameBits(frames, Setup(2, "x86-64-v3").Decode({3, 4})));
+  const std::vector<float> frames = TestBed(1).Decode({3, 4});
+  EXPECT_TRUE(SameBits(frames, TestBed(3).Decode({3, 4})));
+  EXPECT_TRUE(SameBits(frames, TestBed(2, "x86-64-v3").Decode({3, 4})));
 }
 
 TEST(WanVaeDecoder, StreamsAndSizesMayAlternate) {
-  Setup setup;
-  const std::vector<float> expected = setup.Decode({1, 1, 1});
+  TestBed bed;
+  const std::vector<float> expected = bed.Decode({1, 1, 1});
   const std::vector<float> z = Normal(1, 3 * kLatents * kArea);
   const std::vector<float> other = Normal(2, 3 * 4);
   VaeCache cache;
@@ -88,34 +88,34 @@ TEST(WanVaeDecoder, StreamsAndSizesMayAlternate) {
   for (int64_t i = 0; i < 3; ++i) {
     std::vector<float> out;
     const std::vector<float> latent = LatentFrames(z, 3, i, 1, kArea);
-    MustBeOk(setup.vae.decoder->DecodeToFloat({latent, 1, kHeight, kWidth}, cache, &out));
+    MustBeOk(bed.vae.decoder->DecodeToFloat({latent, 1, kHeight, kWidth}, cache, &out));
     pixels.insert(pixels.end(), out.begin(), out.end());
-    MustBeOk(setup.vae.decoder->DecodeToFloat({other, 1, 2, 2}, other_cache, &out));
+    MustBeOk(bed.vae.decoder->DecodeToFloat({other, 1, 2, 2}, other_cache, &out));
   }
   EXPECT_TRUE(SameBits(pixels, expected));
 }
 
 TEST(WanVaeDecoder, AFullCacheHasTheBytesPromised) {
-  Setup setup;
+  TestBed bed;
   const std::vector<float> z = Normal(1, 3 * kLatents * kArea);
   VaeCache cache;
   std::vector<uint8_t> rgb;
   for (int calls = 0; calls < 2; ++calls) {
-    MustBeOk(setup.vae.decoder->Decode({z, kLatents, kHeight, kWidth}, cache, &rgb));
-    EXPECT_EQ(cache.bytes(), VaeCacheBytes(setup.vae.config, kHeight, kWidth));
+    MustBeOk(bed.vae.decoder->Decode({z, kLatents, kHeight, kWidth}, cache, &rgb));
+    EXPECT_EQ(cache.bytes(), VaeCacheBytes(bed.vae.config, kHeight, kWidth));
   }
-  EXPECT_EQ(VaeCacheBytes(setup.vae.config, int64_t{1} << 40, int64_t{1} << 40), UINT64_MAX);
+  EXPECT_EQ(VaeCacheBytes(bed.vae.config, int64_t{1} << 40, int64_t{1} << 40), UINT64_MAX);
 }
 
 TEST(WanVaeDecoder, BytesAreThePixelsRounded) {
-  Setup setup;
+  TestBed bed;
   const std::vector<float> z = Normal(1, 3 * kArea);
   VaeCache a;
   VaeCache b;
   std::vector<uint8_t> rgb;
   std::vector<float> pixels;
-  MustBeOk(setup.vae.decoder->Decode({z, 1, kHeight, kWidth}, a, &rgb));
-  MustBeOk(setup.vae.decoder->DecodeToFloat({z, 1, kHeight, kWidth}, b, &pixels));
+  MustBeOk(bed.vae.decoder->Decode({z, 1, kHeight, kWidth}, a, &rgb));
+  MustBeOk(bed.vae.decoder->DecodeToFloat({z, 1, kHeight, kWidth}, b, &pixels));
   ASSERT_EQ(rgb.size(), pixels.size());
   for (size_t i = 0; i < rgb.size(); ++i) {
     const double exact = (std::min(1.0, std::max(-1.0, double{pixels[i]})) + 1.0) * 127.5;
@@ -124,12 +124,12 @@ TEST(WanVaeDecoder, BytesAreThePixelsRounded) {
 }
 
 TEST(WanVaeDecoder, WrongSizesAreRefusedAndTheCacheStays) {
-  Setup setup;
+  TestBed bed;
   const std::vector<float> z = Normal(1, 3 * kArea);
   std::vector<uint8_t> rgb;
   VaeCache cache;
   const auto decode = [&](VaeLatents latents) {
-    return setup.vae.decoder->Decode(latents, cache, &rgb).code();
+    return bed.vae.decoder->Decode(latents, cache, &rgb).code();
   };
   EXPECT_EQ(decode({z, 2, kHeight, kWidth}), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(decode({z, -1, kHeight, kWidth}), absl::StatusCode::kInvalidArgument);
@@ -137,7 +137,7 @@ TEST(WanVaeDecoder, WrongSizesAreRefusedAndTheCacheStays) {
   EXPECT_EQ(decode({z, 1, INT64_MAX, INT64_MAX}), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(cache.calls, 0);
   EXPECT_EQ(decode({z, 1, kHeight, kWidth}), absl::StatusCode::kOk);
-  EXPECT_EQ(decode({z, 1, kWidth, kHeight}), absl::StatusCode::kInvalidArgument) << "other size";
+  EXPECT_EQ(decode({z, 1, kWidth, kHeight}), absl::StatusCode::kInvalidArgument) << "same area";
   EXPECT_EQ(cache.calls, 1);
   cache.slots.back().frames.front().pop_back();
   EXPECT_EQ(decode({z, 1, kHeight, kWidth}), absl::StatusCode::kInvalidArgument) << "damaged";
@@ -145,7 +145,7 @@ TEST(WanVaeDecoder, WrongSizesAreRefusedAndTheCacheStays) {
   EXPECT_EQ(decode({z, 1, kHeight, kWidth}), absl::StatusCode::kInvalidArgument) << "slot missing";
 }
 
-std::vector<float> Encode(Setup& setup, const std::vector<int64_t>& calls) {
+std::vector<float> Encode(TestBed& bed, const std::vector<int64_t>& calls) {
   constexpr int64_t kFrameFloats = 64 * kArea * 3;
   const std::vector<float> pixels = Normal(4, 13 * kFrameFloats);
   VaeCache cache;
@@ -155,7 +155,7 @@ std::vector<float> Encode(Setup& setup, const std::vector<int64_t>& calls) {
     std::vector<float> out;
     const std::span<const float> part =
         std::span(pixels).subspan(first * kFrameFloats, count * kFrameFloats);
-    MustBeOk(setup.vae.encoder->Encode({part, count, 8 * kHeight, 8 * kWidth}, cache, &out));
+    MustBeOk(bed.vae.encoder->Encode({part, count, 8 * kHeight, 8 * kWidth}, cache, &out));
     const auto frames = static_cast<int64_t>(out.size()) / 3 / kArea;
     for (int64_t i = 0; i < frames; ++i) {
       const std::vector<float> frame = LatentFrames(out, 3, i, 1, kArea);
@@ -167,20 +167,20 @@ std::vector<float> Encode(Setup& setup, const std::vector<int64_t>& calls) {
 }
 
 TEST(WanVaeEncoder, LatentsDoNotDependOnCalls) {
-  Setup setup;
-  const std::vector<float> whole = Encode(setup, {13});
+  TestBed bed;
+  const std::vector<float> whole = Encode(bed, {13});
   ASSERT_EQ(whole.size(), static_cast<size_t>(4 * 3 * kArea));
-  EXPECT_TRUE(SameBits(whole, Encode(setup, {1, 4, 4, 4})));
-  EXPECT_TRUE(SameBits(whole, Encode(setup, {5, 8})));
+  EXPECT_TRUE(SameBits(whole, Encode(bed, {1, 4, 4, 4})));
+  EXPECT_TRUE(SameBits(whole, Encode(bed, {5, 8})));
 }
 
 TEST(WanVaeEncoder, WrongSizesAreRefused) {
-  Setup setup;
+  TestBed bed;
   const std::vector<float> pixels(4 * 16 * 24 * 3);
   VaeCache cache;
   std::vector<float> out;
   const auto encode = [&](VaePixels given) {
-    return setup.vae.encoder->Encode(given, cache, &out).code();
+    return bed.vae.encoder->Encode(given, cache, &out).code();
   };
   EXPECT_EQ(encode({pixels, 4, 16, 24}), absl::StatusCode::kInvalidArgument) << "4 frames first";
   EXPECT_EQ(encode({pixels, 1, 16, 24}), absl::StatusCode::kInvalidArgument) << "too many values";
