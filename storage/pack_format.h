@@ -40,8 +40,8 @@ struct PackHeader {
   uint64_t payload_offset = 0;
   uint64_t payload_bytes = 0;  // a multiple of chunk_bytes
   uint64_t file_bytes = 0;
-  Hash128 table_hash;
-  Hash128 crc_hash;
+  Hash128 table_hash = {};
+  Hash128 crc_hash = {};
   uint32_t copy = 0;  // 0: first block of the file, 1: last
 };
 

@@ -1,0 +1,149 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "base/file_system.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <deque>
+#include <filesystem>
+
+#include "base/aligned_buffer.h"
+
+namespace longtake {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+class FileSystemTest : public ::testing::Test {
+ protected:
+  FileSystemTest() {
+    std::string pattern = ::testing::TempDir() + "longtake_XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+  }
+  ~FileSystemTest() override { std::filesystem::remove_all(directory_); }
+  std::string Path(const std::string& name) const { return JoinPath(directory_, name); }
+
+  FileSystem& files_ = PosixFileSystem();
+  std::string directory_;
+};
+
+TEST_F(FileSystemTest, WritesReadsAndLists) {
+  ASSERT_TRUE(WriteFileAtomically(files_, Path("b"), Bytes("hello")).ok());
+  ASSERT_TRUE(WriteFileAtomically(files_, Path("a"), Bytes("old")).ok());
+  ASSERT_TRUE(WriteFileAtomically(files_, Path("a"), Bytes("newer")).ok());
+  EXPECT_THAT(files_.List(directory_).value(), ElementsAre("a", "b"));  // no temporary file left
+  EXPECT_EQ(ReadTextFile(files_, Path("a"), 5).value(), "newer");
+  EXPECT_EQ(files_.Size(Path("a")).value(), 5u);
+  EXPECT_GT(files_.FreeSpace(directory_).value(), 0u);
+  ASSERT_TRUE(files_.Remove(Path("a")).ok());
+  EXPECT_EQ(files_.Size(Path("a")).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(FileSystemTest, ErrorsNameThePath) {
+  const absl::Status missing = files_.OpenRead(Path("none"), ReadMode::kBuffered).status();
+  EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(missing.message()), HasSubstr(Path("none")));
+  EXPECT_EQ(files_.OpenRead(directory_, ReadMode::kBuffered).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_FALSE(files_.List(Path("none")).ok());
+  EXPECT_FALSE(files_.SyncDir(Path("none")).ok());
+  EXPECT_FALSE(files_.Rename(Path("none"), Path("other")).ok());
+  ASSERT_TRUE(WriteFileAtomically(files_, Path("f"), Bytes("12345")).ok());
+  EXPECT_FALSE(files_.MakeDir(Path("f")).ok());
+  EXPECT_THAT(std::string(ReadTextFile(files_, Path("f"), 4).status().message()),
+              HasSubstr("5 bytes, at most 4"));
+  auto file = files_.OpenRead(Path("f"), ReadMode::kBuffered).value();
+  std::string out(4, '?');
+  const absl::Status beyond = file->ReadAt(3, std::as_writable_bytes(std::span(out)));
+  EXPECT_EQ(beyond.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(beyond.message()), HasSubstr("ends at byte 5"));
+}
+
+TEST_F(FileSystemTest, MakesDirectoriesWithParents) {
+  ASSERT_TRUE(files_.MakeDir(Path("x/y/z")).ok());
+  ASSERT_TRUE(files_.MakeDir(Path("x/y/z")).ok());
+  EXPECT_TRUE(WriteFileAtomically(files_, Path("x/y/z/f"), Bytes("1")).ok());
+}
+
+TEST_F(FileSystemTest, DirectReadsWholeBlocks) {
+  const std::string text(8192, 'd');
+  ASSERT_TRUE(WriteFileAtomically(files_, Path("f"), Bytes(text)).ok());
+  auto file = files_.OpenRead(Path("f"), ReadMode::kDirect);
+  if (!file.ok()) GTEST_SKIP() << file.status();  // no such mode on this file system
+  AlignedBuffer out = AlignedBuffer::Allocate(4096, 4096).value();
+  ASSERT_TRUE((*file)->ReadAt(4096, out.span()).ok());
+  EXPECT_EQ(out.data()[4095], std::byte{'d'});
+}
+
+TEST(PathTest, Parts) {
+  EXPECT_EQ(JoinPath("a", "b"), "a/b");
+  EXPECT_EQ(JoinPath("a/", "b"), "a/b");
+  EXPECT_EQ(JoinPath("", "b"), "b");
+  EXPECT_EQ(DirName("a/b/c"), "a/b");
+  EXPECT_EQ(DirName("/c"), "/");
+  EXPECT_EQ(DirName("c"), ".");
+}
+
+// Answers each attempt with the next of a list of results.
+class ScriptedFile final : public File {
+ public:
+  explicit ScriptedFile(std::deque<int64_t> results) : results_(std::move(results)) {}
+  const std::string& path() const override { return path_; }
+  int64_t ReadSome(uint64_t, std::span<std::byte>) override { return Next(); }
+  int64_t WriteSome(uint64_t, std::span<const std::byte>) override { return Next(); }
+  absl::Status Sync() override { return absl::OkStatus(); }
+  absl::StatusOr<uint64_t> Size() override { return 0; }
+  size_t left() const { return results_.size(); }
+
+ private:
+  int64_t Next() {
+    const int64_t result = results_.front();
+    if (results_.size() > 1) results_.pop_front();
+    return result;
+  }
+  std::string path_ = "scripted";
+  std::deque<int64_t> results_;
+};
+
+TEST(FileTest, ContinuesShortAndInterruptedTransfers) {
+  std::vector<std::byte> bytes(10);
+  const std::deque<int64_t> results = {3, -EINTR, 1, -EAGAIN, -EAGAIN, 6, -EIO};
+  ScriptedFile read(results), write(results);
+  EXPECT_TRUE(read.ReadAt(0, bytes).ok());
+  EXPECT_TRUE(write.WriteAt(0, bytes).ok());
+  EXPECT_EQ(read.left(), 1u);
+  EXPECT_EQ(write.left(), 1u);
+}
+
+TEST(FileTest, GivesUpInTheEnd) {
+  std::vector<std::byte> bytes(10);
+  const std::pair<int64_t, absl::StatusCode> cases[] = {
+      {-EIO, absl::StatusCode::kUnavailable},
+      {-EAGAIN, absl::StatusCode::kUnavailable},
+      {-ENOSPC, absl::StatusCode::kResourceExhausted},
+      {-EBADF, absl::StatusCode::kFailedPrecondition}};
+  for (const auto& [result, code] : cases) {
+    EXPECT_EQ(ScriptedFile({4, result}).ReadAt(0, bytes).code(), code) << result;
+    EXPECT_EQ(ScriptedFile({4, result}).WriteAt(0, bytes).code(), code) << result;
+  }
+  EXPECT_EQ(ScriptedFile({4, 0}).ReadAt(0, bytes).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(ScriptedFile({4, 0}).WriteAt(0, bytes).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(AlignedBufferTest, IsAlignedAndZero) {
+  const auto buffer = AlignedBuffer::Allocate(5000, 4096);
+  ASSERT_TRUE(buffer.ok());
+  EXPECT_EQ(buffer->size(), 5000u);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer->data()) % 4096, 0u);
+  for (std::byte b : buffer->span()) ASSERT_EQ(b, std::byte{0});
+  EXPECT_EQ(AlignedBuffer::Allocate(UINT64_MAX, 4096).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(AlignedBuffer::Allocate(0, 4096)->size(), 0u);
+}
+
+}  // namespace
+}  // namespace longtake
