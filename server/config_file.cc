@@ -1,0 +1,72 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/config_file.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "server/config_options.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kConfigFileBytesMax = 1 << 20;
+
+bool IsOption(const std::string& name) {
+  const auto options = ConfigOptions();
+  return std::any_of(options.begin(), options.end(),
+                     [&name](const ConfigOption& option) { return name == option.name; });
+}
+
+absl::Status LineError(const YAML::Mark& mark, const std::string& why) {
+  return absl::InvalidArgumentError(absl::StrCat("line ", mark.line + 1, ": ", why));
+}
+
+absl::StatusOr<std::map<std::string, std::string>> ReadMapping(const YAML::Node& root) {
+  std::map<std::string, std::string> out;
+  if (root.IsNull()) return out;
+  if (!root.IsMap()) return LineError(root.Mark(), "expected lines of \"option: value\"");
+  for (const auto& entry : root) {
+    const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
+    if (!IsOption(key)) {
+      return LineError(entry.first.Mark(), absl::StrCat("\"", key, "\" is no option"));
+    }
+    if (!entry.second.IsScalar() && !entry.second.IsNull()) {
+      return LineError(entry.second.Mark(), absl::StrCat(key, " needs a plain value"));
+    }
+    const std::string value = entry.second.IsNull() ? "" : entry.second.Scalar();
+    if (!out.emplace(key, value).second) {
+      return LineError(entry.first.Mark(), absl::StrCat(key, " appears twice"));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(FileSystem& files,
+                                                                  const std::string& path) {
+  LT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(files, path, kConfigFileBytesMax));
+  absl::StatusOr<std::map<std::string, std::string>> out;
+  // yaml-cpp speaks in exceptions; they end here.
+  try {
+    out = ReadMapping(YAML::Load(text));
+  } catch (const YAML::Exception& error) {
+    out = LineError(error.mark, error.msg);
+  }
+  if (!out.ok()) return Annotate(out.status(), path);
+  return out;
+}
+
+std::string YamlScalar(const std::string& text) {
+  const bool plain =
+      !text.empty() && text.find_first_of("#{}[],&*!|>'\"%@`\\\n") == std::string::npos &&
+      text.find(": ") == std::string::npos && text.front() != ' ' && text.back() != ' ';
+  if (plain) return text;
+  return absl::StrCat(
+      "\"", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}}), "\"");
+}
+
+}  // namespace longtake

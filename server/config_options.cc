@@ -1,0 +1,189 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/config_options.h"
+
+#include <limits>
+#include <thread>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "server/units.h"
+
+namespace longtake {
+namespace {
+
+using Type = ConfigOption::Type;
+
+constexpr uint64_t kAllBytes = std::numeric_limits<int64_t>::max();
+
+constexpr ConfigOption kOptions[] = {
+    {"pack", Type::kText, &Config::pack, "", "", "Pack directory made by longtake-pack. Required"},
+    {"listen", Type::kAddress, &Config::listen, "127.0.0.1:7767", "",
+     "Address of the gRPC port; port 0 takes a free one"},
+    {"port-file", Type::kText, &Config::port_file, "", "",
+     "File that gets the gRPC port once the server is ready"},
+    {"metrics-listen", Type::kAddress, &Config::metrics_listen, "127.0.0.1:9767", "",
+     "Address of /metrics over HTTP; empty switches it off"},
+    {"metrics-port-file", Type::kText, &Config::metrics_port_file, "", "",
+     "File that gets the port of /metrics"},
+    {"threads", Type::kCount, &Config::threads, "cores", "cores",
+     "Threads that compute: layers, decoding, encoding"},
+    {"tokens-per-sweep", Type::kCount, &Config::tokens_per_sweep, "32768", "",
+     "Rows of one sweep, of all sessions; bounds the largest picture"},
+    {"pinned-bytes", Type::kBytes, &Config::pinned_bytes, "all", "all",
+     "Memory for layers that are kept instead of read each sweep"},
+    {"slots", Type::kCount, &Config::slots, "3", "",
+     "Layer parts in memory at once while streaming"},
+    {"io", Type::kChoice, &Config::io, "auto", "auto|io_uring|pread",
+     "How layers are read; auto is io_uring where the kernel allows it"},
+    {"kv-bytes", Type::kBytes, &Config::kv_bytes, "1GiB", "",
+     "Memory for keys and values of all sessions"},
+    {"session-bytes", Type::kBytes, &Config::session_bytes, "4GiB", "",
+     "Memory for all else of all sessions: outboxes, decoder caches"},
+    {"sessions-max", Type::kCount, &Config::sessions_max, "64", "", "Sessions at once"},
+    {"outbox-bytes", Type::kBytes, &Config::outbox_bytes, "64MiB", "",
+     "Frames held for one session; when full, it waits for its reader"},
+    {"default-ttl", Type::kDuration, &Config::default_ttl_nanos, "1m", "",
+     "Life of a session without a client, unless it says"},
+    {"ttl-max", Type::kDuration, &Config::ttl_max_nanos, "24h", "",
+     "The longest ttl a session may ask for"},
+    {"reflection", Type::kFlag, &Config::reflection, "false", "",
+     "Serve gRPC reflection (v1alpha) for tools such as buf curl"},
+    {"log-level", Type::kChoice, &Config::log_level, "info", "debug|info|warning|error",
+     "Least severity that is logged"},
+    {"log-format", Type::kChoice, &Config::log_format, "text", "text|json",
+     "Lines for people or one JSON object per line"},
+    {"drain-timeout", Type::kDuration, &Config::drain_timeout_nanos, "10s", "",
+     "How long open streams may go on after SIGTERM"},
+};
+
+absl::Status CheckAddress(const std::string& text) {
+  if (text.empty()) return absl::OkStatus();
+  const size_t colon = text.rfind(':');
+  if (colon != std::string::npos && colon > 0) {
+    const absl::StatusOr<uint64_t> port = ParseCount(text.substr(colon + 1));
+    if (port.ok() && *port <= 65535) return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is not an address such as 127.0.0.1:7767"));
+}
+
+absl::Status CheckChoice(const ConfigOption& option, const std::string& text) {
+  for (const absl::string_view choice : absl::StrSplit(option.choices, '|')) {
+    if (text == choice) return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is none of ", option.choices));
+}
+
+// "all" and "cores".
+absl::StatusOr<uint64_t> ParseNumber(const ConfigOption& option, const std::string& text) {
+  if (!text.empty() && text == option.choices) {
+    if (option.type == Type::kBytes) return kAllBytes;
+    return std::max(1u, std::thread::hardware_concurrency());
+  }
+  return option.type == Type::kBytes ? ParseBytes(text) : ParseCount(text);
+}
+
+absl::StatusOr<bool> ParseFlag(const std::string& text) {
+  if (text == "true" || text == "1") return true;
+  if (text == "false" || text == "0") return false;
+  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is neither true nor false"));
+}
+
+const char* Expected(Type type) {
+  switch (type) {
+    case Type::kText:
+      return "text";
+    case Type::kAddress:
+      return "host:port";
+    case Type::kChoice:
+      return "one of";
+    case Type::kCount:
+      return "number";
+    case Type::kBytes:
+      return "size";
+    case Type::kDuration:
+      return "duration";
+    case Type::kFlag:
+      return "true, false";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::span<const ConfigOption> ConfigOptions() { return kOptions; }
+
+std::string EnvironmentName(const ConfigOption& option) {
+  return absl::StrCat("LONGTAKE_",
+                      absl::AsciiStrToUpper(absl::StrReplaceAll(option.name, {{"-", "_"}})));
+}
+
+absl::Status SetOption(const ConfigOption& option, const std::string& text, Config* config) {
+  switch (option.type) {
+    case Type::kChoice:
+      LT_RETURN_IF_ERROR(CheckChoice(option, text));
+      break;
+    case Type::kAddress:
+      LT_RETURN_IF_ERROR(CheckAddress(text));
+      break;
+    case Type::kText:
+      break;
+    case Type::kCount:
+    case Type::kBytes: {
+      LT_ASSIGN_OR_RETURN(config->*std::get<uint64_t Config::*>(option.field),
+                          ParseNumber(option, text));
+      return absl::OkStatus();
+    }
+    case Type::kDuration: {
+      LT_ASSIGN_OR_RETURN(config->*std::get<int64_t Config::*>(option.field),
+                          ParseDurationNanos(text));
+      return absl::OkStatus();
+    }
+    case Type::kFlag: {
+      LT_ASSIGN_OR_RETURN(config->*std::get<bool Config::*>(option.field), ParseFlag(text));
+      return absl::OkStatus();
+    }
+  }
+  config->*std::get<std::string Config::*>(option.field) = text;
+  return absl::OkStatus();
+}
+
+std::string OptionText(const ConfigOption& option, const Config& config) {
+  switch (option.type) {
+    case Type::kText:
+    case Type::kAddress:
+    case Type::kChoice:
+      return config.*std::get<std::string Config::*>(option.field);
+    case Type::kCount:
+      return absl::StrCat(config.*std::get<uint64_t Config::*>(option.field));
+    case Type::kBytes: {
+      const uint64_t bytes = config.*std::get<uint64_t Config::*>(option.field);
+      return bytes == kAllBytes ? "all" : FormatBytes(bytes);
+    }
+    case Type::kDuration:
+      return FormatDuration(config.*std::get<int64_t Config::*>(option.field));
+    case Type::kFlag:
+      return config.*std::get<bool Config::*>(option.field) ? "true" : "false";
+  }
+  return "";
+}
+
+std::string ConfigOptionsMarkdown() {
+  std::string out = "| option | value | default | what it does |\n|---|---|---|---|\n";
+  for (const ConfigOption& option : kOptions) {
+    std::string value = Expected(option.type);
+    if (option.choices[0] != '\0') {
+      const std::string choices = absl::StrReplaceAll(option.choices, {{"|", "`, `"}});
+      absl::StrAppend(&value, option.type == Type::kChoice ? " `" : " or `", choices, "`");
+    }
+    const std::string fallback =
+        option.default_text[0] == '\0' ? "" : absl::StrCat("`", option.default_text, "`");
+    absl::StrAppend(&out, "| `", option.name, "` | ", value, " | ", fallback, " | ", option.help,
+                    ". |\n");
+  }
+  return out;
+}
+
+}  // namespace longtake

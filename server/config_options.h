@@ -1,0 +1,67 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The options of longtaked: one table that the flags, the environment, the file, --help,
+// --print-config and docs/configuration.md all come from.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+
+#include "base/status_macros.h"
+
+namespace longtake {
+
+// Effective values, checked. Bytes and nanoseconds.
+struct Config {
+  std::string pack;
+  std::string listen;
+  std::string port_file;
+  std::string metrics_listen;
+  std::string metrics_port_file;
+  uint64_t threads = 0;
+  uint64_t tokens_per_sweep = 0;
+  uint64_t pinned_bytes = 0;
+  uint64_t slots = 0;
+  std::string io;
+  uint64_t kv_bytes = 0;
+  uint64_t session_bytes = 0;
+  uint64_t sessions_max = 0;
+  uint64_t outbox_bytes = 0;
+  int64_t default_ttl_nanos = 0;
+  int64_t ttl_max_nanos = 0;
+  bool reflection = false;
+  std::string log_level;
+  std::string log_format;
+  int64_t drain_timeout_nanos = 0;
+};
+
+struct ConfigOption {
+  enum class Type { kText, kAddress, kChoice, kCount, kBytes, kDuration, kFlag };
+  using Field =
+      std::variant<std::string Config::*, uint64_t Config::*, int64_t Config::*, bool Config::*>;
+
+  const char* name;  // "kv-bytes": --kv-bytes, LONGTAKE_KV_BYTES, kv-bytes: in the file
+  Type type;
+  Field field;
+  const char* default_text;
+  const char* choices;  // "a|b" for kChoice; a word that stands for a number: "all", "cores"
+  const char* help;
+};
+
+std::span<const ConfigOption> ConfigOptions();
+
+// "LONGTAKE_KV_BYTES".
+std::string EnvironmentName(const ConfigOption& option);
+
+// Checks and stores one value. INVALID_ARGUMENT says what is expected, without the option's name.
+absl::Status SetOption(const ConfigOption& option, const std::string& text, Config* config);
+
+// The stored value as it could be written in the file.
+std::string OptionText(const ConfigOption& option, const Config& config);
+
+// The table as docs/configuration.md has it.
+std::string ConfigOptionsMarkdown();
+
+}  // namespace longtake

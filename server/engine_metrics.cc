@@ -1,0 +1,154 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/engine_metrics.h"
+
+#include <prometheus/metric_family.h>
+
+#include <array>
+#include <utility>
+
+namespace longtake {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+// Collects families in order; a value belongs to the family begun last.
+class Page {
+ public:
+  void Begin(MetricType type, const std::string& name, const std::string& help) {
+    families_.push_back({name, help, type, {}});
+  }
+  template <typename Number>
+  void Add(Number number, const std::string& label = "", const std::string& label_value = "") {
+    ClientMetric metric;
+    if (!label.empty()) metric.label.push_back({label, label_value});
+    Put(std::move(metric), static_cast<double>(number));
+  }
+  void Put(ClientMetric metric, double value) {
+    if (families_.back().type == MetricType::Counter) {
+      metric.counter.value = value;
+    } else {
+      metric.gauge.value = value;
+    }
+    families_.back().metric.push_back(std::move(metric));
+  }
+  template <typename Number>
+  void Counter(const std::string& name, const std::string& help, Number value) {
+    Begin(MetricType::Counter, name, help);
+    Add(value);
+  }
+  std::vector<MetricFamily> Take() { return std::move(families_); }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+void AddFacts(const EngineFacts& facts, Page& page) {
+  page.Begin(MetricType::Gauge, "longtake_build_info", "Always 1; the labels say what runs");
+  ClientMetric metric;
+  metric.label = {{"version", facts.version},
+                  {"model", facts.model},
+                  {"numerics_profile", facts.numerics_profile},
+                  {"instruction_set", facts.instruction_set}};
+  page.Put(std::move(metric), 1.0);
+}
+
+void AddSessions(const EngineSnapshot& snapshot, Page& page) {
+  constexpr std::array kStates = {"starting", "running", "paused", "blocked", "ended", "failed"};
+  std::array<int, kStates.size()> counts{};
+  uint64_t outbox_bytes = 0;
+  int attached = 0;
+  for (const SessionInfo& info : snapshot.sessions) {
+    ++counts.at(static_cast<size_t>(info.state));
+    outbox_bytes += info.outbox_bytes;
+    attached += info.attached ? 1 : 0;
+  }
+  page.Begin(MetricType::Gauge, "longtake_sessions", "Sessions now, by state");
+  for (size_t i = 0; i < kStates.size(); ++i) page.Add(counts[i], "state", kStates[i]);
+  page.Begin(MetricType::Gauge, "longtake_sessions_attached", "Sessions with a client now");
+  page.Add(attached);
+  page.Begin(MetricType::Gauge, "longtake_outbox_bytes", "Frames held for all sessions");
+  page.Add(outbox_bytes);
+}
+
+void AddWork(const EngineStats& stats, Page& page) {
+  page.Counter("longtake_sessions_failed_total", "Sessions ended by an error",
+               stats.sessions_failed);
+  page.Counter("longtake_sessions_expired_total", "Sessions whose ttl ran out",
+               stats.sessions_expired);
+  page.Begin(MetricType::Counter, "longtake_weight_sweeps_total", "Passes over all layers");
+  page.Add(stats.text_sweeps, "stack", "text");
+  page.Add(stats.transformer_sweeps, "stack", "transformer");
+  page.Counter("longtake_sweeps_dropped_total", "Sweeps given up by cancel or error",
+               stats.sweeps_dropped);
+  page.Counter("longtake_sweep_items_total", "Forwards in all transformer sweeps", stats.items);
+  page.Counter("longtake_sweep_tokens_total", "Rows in all transformer sweeps", stats.item_tokens);
+  page.Counter("longtake_chunks_decoded_total", "Chunks decoded", stats.chunks);
+  page.Counter("longtake_frames_decoded_total", "Frames decoded", stats.frames);
+  page.Begin(MetricType::Counter, "longtake_stage_seconds_total",
+             "Time in each stage; divided by chunks, what a chunk takes");
+  page.Add(stats.text_seconds, "stage", "text");
+  page.Add(stats.transformer_seconds, "stage", "transformer");
+  page.Add(stats.decode_seconds, "stage", "decode");
+  page.Begin(MetricType::Gauge, "longtake_decode_backlog_chunks", "Chunks waiting for the decoder");
+  page.Add(stats.decode_backlog_chunks);
+}
+
+struct Stack {
+  const char* name;
+  const LayerStream::Stats& layers;
+};
+
+void AddStorage(const EngineStats& stats, Page& page) {
+  const Stack stacks[] = {{"text", stats.text_layers}, {"transformer", stats.transformer_layers}};
+  page.Begin(MetricType::Counter, "longtake_storage_read_bytes_total", "Layer bytes read");
+  for (const Stack& stack : stacks) page.Add(stack.layers.bytes_read, "stack", stack.name);
+  page.Begin(MetricType::Counter, "longtake_storage_reads_total", "Layer reads done");
+  for (const Stack& stack : stacks) page.Add(stack.layers.reads, "stack", stack.name);
+  page.Begin(MetricType::Counter, "longtake_layer_stall_seconds_total",
+             "Time the sweeps waited for a read");
+  for (const Stack& stack : stacks) page.Add(stack.layers.wait_seconds, "stack", stack.name);
+  page.Begin(MetricType::Counter, "longtake_layer_verify_seconds_total", "Time in checksums");
+  for (const Stack& stack : stacks) page.Add(stack.layers.verify_seconds, "stack", stack.name);
+  page.Begin(MetricType::Counter, "longtake_storage_errors_total",
+             "Reads that did not go as asked, by kind; all stacks");
+  const LayerStream::Stats& text = stats.text_layers;
+  const LayerStream::Stats& video = stats.transformer_layers;
+  page.Add(text.short_reads + video.short_reads, "kind", "short_read");
+  page.Add(text.retries + video.retries, "kind", "retry");
+  page.Add(text.checksum_failures + video.checksum_failures, "kind", "checksum");
+  page.Add(text.io_errors + video.io_errors, "kind", "io");
+}
+
+void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
+  page.Begin(MetricType::Gauge, "longtake_memory_used_bytes", "Memory taken, by pool");
+  page.Add(facts.transformer_layer_bytes, "pool", "transformer_layers");
+  page.Add(facts.text_layer_bytes, "pool", "text_layers");
+  page.Add(facts.resident_bytes, "pool", "resident");
+  page.Add(stats.kv_bytes, "pool", "kv");
+  page.Begin(MetricType::Gauge, "longtake_memory_limit_bytes", "The most a pool can take");
+  page.Add(facts.transformer_layer_bytes, "pool", "transformer_layers");
+  page.Add(facts.text_layer_bytes, "pool", "text_layers");
+  page.Add(facts.resident_bytes, "pool", "resident");
+  page.Add(stats.kv_bytes_max, "pool", "kv");
+  page.Add(facts.session_bytes_max, "pool", "sessions");
+}
+
+}  // namespace
+
+EngineMetrics::EngineMetrics(EngineFacts facts, std::function<EngineSnapshot()> read)
+    : facts_(std::move(facts)), read_(std::move(read)) {}
+
+std::vector<MetricFamily> EngineMetrics::Collect() const {
+  const EngineSnapshot snapshot = read_();
+  Page page;
+  AddFacts(facts_, page);
+  AddSessions(snapshot, page);
+  AddWork(snapshot.stats, page);
+  AddStorage(snapshot.stats, page);
+  AddMemory(facts_, snapshot.stats, page);
+  return page.Take();
+}
+
+}  // namespace longtake

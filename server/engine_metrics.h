@@ -1,0 +1,46 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The engine's own figures as Prometheus families, read when somebody asks.
+#pragma once
+
+#include <prometheus/collectable.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/engine_stats.h"
+#include "engine/session_spec.h"
+
+namespace longtake {
+
+// What is read at one scrape.
+struct EngineSnapshot {
+  EngineStats stats;
+  std::vector<SessionInfo> sessions;
+};
+
+// Does not change while the server runs. Bytes.
+struct EngineFacts {
+  std::string version;
+  std::string model;
+  std::string numerics_profile;
+  std::string instruction_set;
+  uint64_t transformer_layer_bytes = 0;
+  uint64_t text_layer_bytes = 0;
+  uint64_t resident_bytes = 0;
+  uint64_t session_bytes_max = 0;
+};
+
+class EngineMetrics final : public prometheus::Collectable {
+ public:
+  // read is called on the thread of the scrape.
+  EngineMetrics(EngineFacts facts, std::function<EngineSnapshot()> read);
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  const EngineFacts facts_;
+  const std::function<EngineSnapshot()> read_;
+};
+
+}  // namespace longtake

@@ -1,0 +1,61 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Every limit that a client can meet, in one place; docs/limits.md explains them and a test holds
+// the two against each other. Limits of the machine's memory are options, not here
+// (docs/configuration.md).
+#pragma once
+
+#include <cstdint>
+
+namespace longtake {
+
+inline constexpr int64_t kRequestBytesMax = 1 << 20;
+inline constexpr int64_t kResponseBytesMax = 4 << 20;
+inline constexpr int64_t kPartBytesMax = 1 << 20;
+inline constexpr int64_t kMetadataBytesMax = 16 << 10;
+inline constexpr int64_t kErrorMessageBytesMax = 1 << 10;
+inline constexpr int64_t kPromptBytesMax = 16 << 10;
+inline constexpr int64_t kSessionIdBytesMax = 64;
+inline constexpr int64_t kStepsCountMax = 1000;
+inline constexpr int64_t kFrameCountMax = int64_t{1} << 40;
+inline constexpr int64_t kPageSizeDefault = 100;
+inline constexpr int64_t kPageSizeMax = 1000;
+inline constexpr int64_t kPageTokenBytesMax = 128;
+inline constexpr int64_t kWaitingEventsMax = 64;
+inline constexpr int64_t kUnsentReceiptsMax = 64;
+inline constexpr int64_t kFirstAttachSeconds = 30;
+inline constexpr int64_t kConnectionStreamsMax = 256;
+inline constexpr int64_t kKeepaliveSeconds = 60;
+inline constexpr int64_t kKeepaliveTimeoutSeconds = 20;
+inline constexpr int64_t kClientPingSecondsMin = 10;
+inline constexpr int64_t kFmp4SidePixelsMax = 4096;
+
+struct Limit {
+  const char* name;
+  int64_t value;
+};
+
+inline constexpr Limit kLimits[] = {
+    {"request_bytes_max", kRequestBytesMax},
+    {"response_bytes_max", kResponseBytesMax},
+    {"part_bytes_max", kPartBytesMax},
+    {"metadata_bytes_max", kMetadataBytesMax},
+    {"error_message_bytes_max", kErrorMessageBytesMax},
+    {"prompt_bytes_max", kPromptBytesMax},
+    {"session_id_bytes_max", kSessionIdBytesMax},
+    {"steps_count_max", kStepsCountMax},
+    {"frame_count_max", kFrameCountMax},
+    {"page_size_default", kPageSizeDefault},
+    {"page_size_max", kPageSizeMax},
+    {"page_token_bytes_max", kPageTokenBytesMax},
+    {"waiting_events_max", kWaitingEventsMax},
+    {"unsent_receipts_max", kUnsentReceiptsMax},
+    {"first_attach_seconds", kFirstAttachSeconds},
+    {"connection_streams_max", kConnectionStreamsMax},
+    {"keepalive_seconds", kKeepaliveSeconds},
+    {"keepalive_timeout_seconds", kKeepaliveTimeoutSeconds},
+    {"client_ping_seconds_min", kClientPingSecondsMin},
+    {"fmp4_side_pixels_max", kFmp4SidePixelsMax},
+};
+
+}  // namespace longtake

@@ -1,0 +1,95 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// longtaked: options, server, signals. SIGTERM or SIGINT drains and ends with status 0; a second
+// one ends at once.
+#include <signal.h>
+#include <time.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "server/config.h"
+#include "server/log.h"
+#include "server/server.h"
+
+namespace longtake {
+namespace {
+
+constexpr int64_t kDrainLookNanos = 50'000'000;
+
+sigset_t EndSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// Waits until open streams are gone, the time is up or a second signal comes.
+void Drain(Server& server, int64_t timeout_nanos, Clock& clock) {
+  const sigset_t signals = EndSignals();
+  const timespec look = {0, kDrainLookNanos};
+  server.BeginDrain();
+  const int64_t end_nanos = clock.MonotonicNanos() + timeout_nanos;
+  Log(LogLevel::kInfo, "draining",
+      {{"streams", int64_t{server.open_streams()}}, {"seconds", NanosToSeconds(timeout_nanos)}});
+  while (server.open_streams() > 0 && clock.MonotonicNanos() < end_nanos) {
+    if (sigtimedwait(&signals, nullptr, &look) > 0) return;
+  }
+}
+
+absl::Status WritePortFile(const std::string& path, int port) {
+  if (path.empty()) return absl::OkStatus();
+  const std::string text = absl::StrCat(port, "\n");
+  return WriteFileAtomically(PosixFileSystem(), path, std::as_bytes(std::span(text)));
+}
+
+absl::Status Run(int argc, char** argv) {
+  ConfigSources sources;
+  sources.arguments.assign(argv + 1, argv + argc);
+  sources.environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  sources.files = &PosixFileSystem();
+  LT_ASSIGN_OR_RETURN(const ConfigResult loaded, LoadConfig(sources));
+  if (loaded.print.has_value()) {
+    std::fputs(loaded.print->c_str(), stdout);
+    return absl::OkStatus();
+  }
+  const Config& config = loaded.config;
+  StartLog(config.log_level, config.log_format);
+
+  SystemClock clock;
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(config, clock));
+  LT_RETURN_IF_ERROR(WritePortFile(config.port_file, server->port()));
+  LT_RETURN_IF_ERROR(WritePortFile(config.metrics_port_file, server->metrics_port()));
+
+  const sigset_t signals = EndSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  Drain(*server, config.drain_timeout_nanos, clock);
+  server->Stop();
+  Log(LogLevel::kInfo, "ended");
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace longtake
+
+int main(int argc, char** argv) {
+  // Before any thread starts, so that all threads leave these to sigwait.
+  const sigset_t signals = longtake::EndSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const absl::Status status = longtake::Run(argc, argv);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "longtaked: %s\n", std::string(status.message()).c_str());
+  return 1;
+}

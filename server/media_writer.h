@@ -1,0 +1,51 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// One chunk on its way to a client: frames become media bytes, media bytes become messages of at
+// most kPartBytesMax. Encode computes and belongs on the worker pool; everything else is cheap.
+// One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "engine/session_spec.h"
+#include "longtake/v1/longtake.pb.h"
+#include "media/fmp4_encoder.h"
+
+namespace longtake {
+
+// INVALID_ARGUMENT, beginning with the field, for what the session's container cannot hold. The
+// spec is resolved.
+absl::Status CheckMedia(const SessionSpec& spec);
+
+class MediaWriter {
+ public:
+  // The spec is resolved and passed CheckMedia. Opens the encoder, which computes a little.
+  static absl::StatusOr<MediaWriter> Create(const SessionSpec& spec);
+
+  // For the Opened message; empty for raw frames.
+  const std::string& init_segment() const { return init_segment_; }
+
+  // Takes a chunk; the one before must have been sent in full.
+  absl::Status Encode(std::shared_ptr<const MediaChunk> chunk);
+  // Whether parts of the chunk are left.
+  bool HasPart() const { return chunk_ != nullptr; }
+  // The next part; after the last, the chunk's memory is given back.
+  void NextPart(v1::Chunk* out);
+
+ private:
+  MediaWriter(std::unique_ptr<Fmp4Encoder> encoder, int64_t fps);
+  std::pair<const char*, size_t> bytes() const;
+
+  std::unique_ptr<Fmp4Encoder> encoder_;  // null: raw frames
+  int64_t fps_;
+  std::string init_segment_;
+  std::shared_ptr<const MediaChunk> chunk_;
+  std::string fragment_;
+  size_t sent_bytes_ = 0;
+};
+
+}  // namespace longtake

@@ -1,0 +1,51 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What the server counts itself, as Prometheus families; docs/metrics.md lists all names. Counting
+// is wait-free or a short lock, from any thread. No session, prompt or user is ever a label.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+
+namespace longtake {
+
+class ServerMetrics {
+ public:
+  ServerMetrics();
+
+  void CountRpc(const std::string& method, const std::string& code);
+  void CountAdmitted() { admitted_.Increment(); }
+  void CountRejected(const std::string& reason);
+  void StreamOpened() { streams_.Increment(); }
+  void StreamClosed() { streams_.Decrement(); }
+  // From Open to the first chunk on its way.
+  void FirstFrame(double seconds) { first_frame_.Observe(seconds); }
+  // Between two chunks of one stream.
+  void ChunkInterval(double seconds) { chunk_interval_.Observe(seconds); }
+  void ChunkEncoded(double seconds) { encode_seconds_.Observe(seconds); }
+  void ChunkDelivered(int64_t frames, uint64_t bytes);
+  void SetDraining() { draining_.Set(1.0); }
+
+  const std::shared_ptr<prometheus::Registry>& registry() const { return registry_; }
+
+ private:
+  std::shared_ptr<prometheus::Registry> registry_;
+  prometheus::Family<prometheus::Counter>& rpcs_;
+  prometheus::Counter& admitted_;
+  prometheus::Family<prometheus::Counter>& rejected_;
+  prometheus::Gauge& streams_;
+  prometheus::Histogram& first_frame_;
+  prometheus::Histogram& chunk_interval_;
+  prometheus::Histogram& encode_seconds_;
+  prometheus::Counter& chunks_;
+  prometheus::Counter& frames_;
+  prometheus::Counter& bytes_;
+  prometheus::Gauge& draining_;
+};
+
+}  // namespace longtake

@@ -1,0 +1,113 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/render.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace longtake {
+namespace {
+
+constexpr int64_t kBillion = 1'000'000'000;
+
+v1::Session::State RenderState(SessionState state) {
+  switch (state) {
+    case SessionState::kStarting:
+      return v1::Session::STATE_STARTING;
+    case SessionState::kRunning:
+      return v1::Session::STATE_RUNNING;
+    case SessionState::kPaused:
+      return v1::Session::STATE_PAUSED;
+    case SessionState::kBlocked:
+      return v1::Session::STATE_BLOCKED;
+    case SessionState::kEnded:
+      return v1::Session::STATE_ENDED;
+    case SessionState::kFailed:
+      return v1::Session::STATE_FAILED;
+  }
+  return v1::Session::STATE_UNSPECIFIED;
+}
+
+v1::KeyPlan::Kind RenderKind(KeyPlanKind kind) {
+  switch (kind) {
+    case KeyPlanKind::kGlobal:
+      return v1::KeyPlan::KIND_GLOBAL;
+    case KeyPlanKind::kWindow:
+      return v1::KeyPlan::KIND_WINDOW;
+    case KeyPlanKind::kRollingSink:
+      return v1::KeyPlan::KIND_ROLLING_SINK;
+  }
+  return v1::KeyPlan::KIND_UNSPECIFIED;
+}
+
+void RenderTime(int64_t wall_nanos, google::protobuf::Timestamp* out) {
+  out->set_seconds(wall_nanos / kBillion);
+  out->set_nanos(static_cast<int32_t>(wall_nanos % kBillion));
+}
+
+void RenderSpec(const SessionSpec& spec, v1::SessionSpec* out) {
+  out->set_prompt(spec.prompt);
+  out->set_negative_prompt(spec.negative_prompt);
+  if (spec.guidance.has_value()) out->set_guidance(*spec.guidance);
+  out->set_seed(spec.seed);
+  out->set_width(static_cast<int32_t>(spec.width));
+  out->set_height(static_cast<int32_t>(spec.height));
+  out->set_fps(static_cast<int32_t>(spec.fps));
+  if (spec.frame_count != 0) out->set_frame_count(spec.frame_count);
+  out->mutable_steps()->Assign(spec.steps.begin(), spec.steps.end());
+  if (spec.key_plan.has_value()) RenderKeyPlan(*spec.key_plan, out->mutable_key_plan());
+  out->set_media_kind(spec.media_kind == MediaKind::kFmp4 ? v1::MEDIA_KIND_FMP4
+                                                          : v1::MEDIA_KIND_RGB24);
+  out->mutable_ttl()->set_seconds(spec.ttl_nanos / kBillion);
+  out->mutable_ttl()->set_nanos(static_cast<int32_t>(spec.ttl_nanos % kBillion));
+}
+
+}  // namespace
+
+void RenderKeyPlan(const KeyPlanSpec& plan, v1::KeyPlan* out) {
+  out->set_kind(RenderKind(plan.kind));
+  out->set_window_frames(static_cast<int32_t>(plan.window_frames));
+  out->set_sink_frames(static_cast<int32_t>(plan.sink_frames));
+}
+
+void RenderSession(const SessionInfo& info, const ModelIdentity& model, v1::Session* out) {
+  out->set_name(absl::StrCat("sessions/", info.id));
+  RenderSpec(info.spec, out->mutable_spec());
+  out->mutable_spec()->set_model(absl::StrCat("models/", model.name));
+  out->set_state(RenderState(info.state));
+  if (info.state == SessionState::kFailed) {
+    out->set_failure_message(std::string(info.failure.message()));
+  }
+  RenderTime(info.create_wall_nanos, out->mutable_create_time());
+  if (!info.attached) RenderTime(info.expire_wall_nanos, out->mutable_expire_time());
+  out->set_chunk_count(info.chunk_count);
+  out->set_frame_count(info.frame_count);
+  out->set_oldest_chunk(info.oldest_chunk_held);
+  out->set_outbox_bytes(static_cast<int64_t>(info.outbox_bytes));
+  out->set_attached(info.attached);
+  out->set_model_digest(model.digest);
+  out->set_numerics_profile(model.numerics_profile);
+}
+
+void RenderEstimate(const SessionEstimate& estimate, v1::SessionEstimate* out) {
+  out->set_seconds_per_chunk(estimate.seconds_per_chunk);
+  out->set_first_frame_seconds(estimate.seconds_to_first_frame);
+  out->set_realtime_factor(estimate.realtime_factor);
+  out->set_kv_bytes(static_cast<int64_t>(estimate.kv_bytes));
+  out->set_memory_bytes(static_cast<int64_t>(estimate.memory_bytes));
+  out->set_admissible(estimate.fits_now);
+  out->set_refusal_message(estimate.refusal);
+}
+
+std::string DigestBytes(const Hash128& digest) {
+  std::string out;
+  for (const uint64_t half : {digest.high, digest.low}) {
+    for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(half >> shift));
+  }
+  return out;
+}
+
+void RenderFrameTime(int64_t frame, int64_t fps, google::protobuf::Duration* out) {
+  out->set_seconds(frame / fps);
+  out->set_nanos(static_cast<int32_t>(frame % fps * kBillion / fps));
+}
+
+}  // namespace longtake

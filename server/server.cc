@@ -1,0 +1,238 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/file_system.h"
+#include "server/engine_metrics.h"
+#include "server/limits.h"
+#include "server/log.h"
+#include "server/metrics_page.h"
+#include "server/service.h"
+
+namespace longtake {
+namespace {
+
+// The calls that are still there after every session was ended get this long to say goodbye.
+constexpr std::chrono::seconds kShutdownTimeout{2};
+
+constexpr const char* kHealthNames[] = {"longtake.v1.LongtakeService", "readiness", "liveness"};
+
+VideoModelOptions ModelOptions(const Config& config) {
+  const std::map<std::string, LayerStream::Io> io = {{"auto", LayerStream::Io::kAuto},
+                                                     {"io_uring", LayerStream::Io::kUring},
+                                                     {"pread", LayerStream::Io::kPread}};
+  VideoModelOptions options;
+  options.tokens_max = static_cast<int64_t>(config.tokens_per_sweep);
+  options.pinned_bytes_max = config.pinned_bytes;
+  options.slot_count = config.slots;
+  options.io = io.at(config.io);
+  return options;
+}
+
+EngineOptions SessionOptions(const Config& config) {
+  EngineOptions options;
+  options.kv_bytes_max = config.kv_bytes;
+  options.session_bytes_max = config.session_bytes;
+  options.sessions_max = config.sessions_max;
+  options.session.outbox_bytes_max = config.outbox_bytes;
+  options.session.inbox_events_max = kWaitingEventsMax;
+  options.session.first_attach_nanos = kFirstAttachSeconds * 1'000'000'000;
+  return options;
+}
+
+SpecDefaults MakeDefaults(const Config& config, const VideoModel& model) {
+  return {.model = model.name(),
+          .fps = model.recipe().fps,
+          .ttl_nanos = config.default_ttl_nanos,
+          .ttl_nanos_max = config.ttl_max_nanos};
+}
+
+EngineFacts MakeFacts(const Config& config, const VideoModel& model) {
+  return {.version = LONGTAKE_VERSION,
+          .model = model.name(),
+          .numerics_profile = std::string(model.numerics_profile()),
+          .instruction_set = std::string(model.instruction_set()),
+          .transformer_layer_bytes = model.transformer_layers().memory_bytes(),
+          .text_layer_bytes = model.text_layers().memory_bytes(),
+          .resident_bytes = model.resident_bytes(),
+          .session_bytes_max = config.session_bytes};
+}
+
+void AddLimits(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kRequestBytesMax);
+  builder.SetMaxSendMessageSize(kResponseBytesMax);
+  const std::pair<const char*, int64_t> arguments[] = {
+      // A second server on the same port must fail to start, not share it.
+      {GRPC_ARG_ALLOW_REUSEPORT, 0},
+      {GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytesMax},
+      {GRPC_ARG_MAX_CONCURRENT_STREAMS, kConnectionStreamsMax},
+      {GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveSeconds * 1000},
+      {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutSeconds * 1000},
+      {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
+      // A stream may be quiet for long: pings must not run out between two chunks.
+      {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0},
+      {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kClientPingSecondsMin * 1000},
+  };
+  for (const auto& [name, value] : arguments) {
+    builder.AddChannelArgument(name, static_cast<int>(value));
+  }
+}
+
+std::string PinnedText(const LayerStream& layers) {
+  const std::vector<bool>& pinned = layers.pinned();
+  return absl::StrCat(std::count(pinned.begin(), pinned.end(), true), "/", pinned.size());
+}
+
+void LogStart(const Config& config, const VideoModel& model, int port, int metrics_port) {
+  const LayerStream& layers = model.transformer_layers();
+  Log(LogLevel::kInfo, "serving",
+      {{"version", std::string(LONGTAKE_VERSION)},
+       {"listen", config.listen.substr(0, config.listen.rfind(':') + 1) + std::to_string(port)},
+       {"metrics_port", int64_t{metrics_port}},
+       {"model", model.name()},
+       {"digest", model.digest().substr(0, 12)},
+       {"numerics_profile", std::string(model.numerics_profile())},
+       {"instruction_set", std::string(model.instruction_set())},
+       {"threads", static_cast<int64_t>(config.threads)},
+       {"io", layers.io_name()},
+       {"io_reason", layers.io_reason()},
+       {"layers_pinned", PinnedText(layers)},
+       {"read_bytes_per_sweep", static_cast<int64_t>(layers.bytes_per_sweep())},
+       {"transformer_layer_bytes", static_cast<int64_t>(layers.memory_bytes())},
+       {"text_layer_bytes", static_cast<int64_t>(model.text_layers().memory_bytes())},
+       {"resident_bytes", static_cast<int64_t>(model.resident_bytes())},
+       {"kv_bytes", static_cast<int64_t>(config.kv_bytes)},
+       {"session_bytes_max", static_cast<int64_t>(config.session_bytes)}});
+  if (!config.listen.starts_with("127.") && !config.listen.starts_with("localhost:") &&
+      !config.listen.starts_with("[::1]:")) {
+    Log(LogLevel::kWarning, "listening beyond this machine without TLS",
+        {{"listen", config.listen}});
+  }
+}
+
+}  // namespace
+
+// In the order of construction. The workers come before the model, whose backends use them, and
+// after the metrics, which a late encoding task still counts in.
+struct Server::Parts {
+  ServerMetrics metrics;
+  std::unique_ptr<WorkerPool> workers;
+  std::unique_ptr<VideoModel> model;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<ServiceContext> context;
+  std::unique_ptr<LongtakeService> service;
+  std::unique_ptr<grpc::Server> grpc_server;
+  std::unique_ptr<MetricsPage> metrics_page;
+  int port = 0;
+  bool stopped = false;
+
+  absl::Status OpenModel(const Config& config, Clock& clock);
+  absl::Status OpenPort(const Config& config);
+  absl::Status OpenMetricsPage(const Config& config);
+  void SetServing(bool serving);
+};
+
+absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
+  workers = std::make_unique<WorkerPool>(static_cast<int>(config.threads));
+  absl::StatusOr<std::unique_ptr<VideoModel>> opened =
+      VideoModel::Open(PosixFileSystem(), config.pack, ModelOptions(config), *workers);
+  if (!opened.ok()) return Annotate(opened.status(), "pack");
+  model = *std::move(opened);
+  LT_ASSIGN_OR_RETURN(engine, Engine::Create(*model, SessionOptions(config), clock));
+  context = std::unique_ptr<ServiceContext>(new ServiceContext{
+      .engine = *engine,
+      .workers = *workers,
+      .metrics = metrics,
+      .clock = clock,
+      .defaults = MakeDefaults(config, *model),
+      .model = {model->name(), model->digest(), std::string(model->numerics_profile())}});
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::OpenPort(const Config& config) {
+  grpc::EnableDefaultHealthCheckService(true);
+  if (config.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  service = std::make_unique<LongtakeService>(*context);
+  grpc::ServerBuilder builder;
+  AddLimits(builder);
+  builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(service.get());
+  grpc_server = builder.BuildAndStart();
+  if (grpc_server == nullptr || port == 0) {
+    return absl::UnavailableError(
+        absl::StrCat("listen: cannot listen on ", config.listen, "; is the port taken?"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::OpenMetricsPage(const Config& config) {
+  if (config.metrics_listen.empty()) return absl::OkStatus();
+  auto engine_metrics = std::make_shared<EngineMetrics>(MakeFacts(config, *model), [this] {
+    EngineSnapshot snapshot{engine->stats(), {}};
+    for (const auto& session : engine->Sessions()) snapshot.sessions.push_back(session->Info());
+    return snapshot;
+  });
+  LT_ASSIGN_OR_RETURN(
+      metrics_page, MetricsPage::Open(config.metrics_listen, {metrics.registry(), engine_metrics}));
+  return absl::OkStatus();
+}
+
+void Server::Parts::SetServing(bool serving) {
+  grpc::HealthCheckServiceInterface* health = grpc_server->GetHealthCheckService();
+  health->SetServingStatus(serving);
+  for (const char* name : kHealthNames) health->SetServingStatus(name, serving);
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Clock& clock) {
+  auto parts = std::make_unique<Parts>();
+  LT_RETURN_IF_ERROR(parts->OpenModel(config, clock));
+  LT_RETURN_IF_ERROR(parts->OpenMetricsPage(config));
+  // From here on the destructor has threads to join.
+  auto server = std::unique_ptr<Server>(new Server(std::move(parts)));
+  server->parts_->engine->Start();
+  LT_RETURN_IF_ERROR(server->parts_->OpenPort(config));
+  server->parts_->SetServing(true);
+  LogStart(config, *server->parts_->model, server->port(), server->metrics_port());
+  return server;
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Server::~Server() { Stop(); }
+
+int Server::port() const { return parts_->port; }
+
+int Server::metrics_port() const {
+  return parts_->metrics_page == nullptr ? 0 : parts_->metrics_page->port();
+}
+
+int Server::open_streams() const { return parts_->context->streams; }
+
+void Server::BeginDrain() {
+  parts_->context->draining = true;
+  parts_->metrics.SetDraining();
+  parts_->SetServing(false);
+}
+
+void Server::Stop() {
+  if (std::exchange(parts_->stopped, true)) return;
+  parts_->context->draining = true;
+  // Ends every session, which lets every stream end with a reason.
+  parts_->engine->Stop();
+  if (parts_->grpc_server != nullptr) {
+    parts_->grpc_server->Shutdown(std::chrono::system_clock::now() + kShutdownTimeout);
+    parts_->grpc_server->Wait();
+  }
+  parts_->metrics_page.reset();
+}
+
+}  // namespace longtake

@@ -1,0 +1,51 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/service_context.h"
+
+#include "base/error_reason.h"
+#include "server/errors.h"
+#include "server/log.h"
+#include "server/media_writer.h"
+
+namespace longtake {
+
+absl::StatusOr<SessionSpec> ServiceContext::ResolveSpec(const v1::SessionSpec& spec) const {
+  const auto resolve = [&]() -> absl::StatusOr<SessionSpec> {
+    LT_ASSIGN_OR_RETURN(const SessionSpec asked, ParseSessionSpec(spec, defaults));
+    LT_ASSIGN_OR_RETURN(SessionSpec resolved, engine.Resolve(asked));
+    LT_RETURN_IF_ERROR(CheckMedia(resolved));
+    return resolved;
+  };
+  absl::StatusOr<SessionSpec> resolved = resolve();
+  if (!resolved.ok()) return WithFieldPrefix(resolved.status(), "spec.");
+  return resolved;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> ServiceContext::CreateSession(
+    const v1::CreateSessionRequest& request) {
+  if (draining) {
+    return WithReason(absl::UnavailableError("the server is shutting down"), "SHUTTING_DOWN");
+  }
+  LT_ASSIGN_OR_RETURN(const std::string id, ParseNewSessionId(request.session_id()));
+  LT_ASSIGN_OR_RETURN(const SessionSpec spec, ResolveSpec(request.spec()));
+  absl::StatusOr<std::shared_ptr<Session>> session = engine.CreateSession(spec, id);
+  if (!session.ok()) {
+    metrics.CountRejected(ReasonName(session.status()));
+    return WithFieldPrefix(session.status(), "spec.");
+  }
+  metrics.CountAdmitted();
+  Log(LogLevel::kInfo, "session created",
+      {{"session", (*session)->id()},
+       {"width", spec.width},
+       {"height", spec.height},
+       {"frames", spec.frame_count},
+       {"seed", std::to_string(spec.seed)}});
+  return session;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> ServiceContext::FindSession(
+    const std::string& name) const {
+  LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
+  return engine.FindSession(id);
+}
+
+}  // namespace longtake

@@ -1,0 +1,38 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What all calls of a server share, and the one way a session is created, whichever call asks. Any
+// thread. Owned by Server, which outlives every call.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/worker_pool.h"
+#include "engine/engine.h"
+#include "server/convert.h"
+#include "server/metrics.h"
+#include "server/render.h"
+
+namespace longtake {
+
+struct ServiceContext {
+  Engine& engine;
+  WorkerPool& workers;
+  ServerMetrics& metrics;
+  Clock& clock;
+  SpecDefaults defaults;
+  ModelIdentity model;
+  std::atomic<bool> draining{false};
+  std::atomic<int> streams{0};  // Stream calls open now
+
+  // A specification completed and checked against limits, model and media. Errors begin "spec.".
+  absl::StatusOr<SessionSpec> ResolveSpec(const v1::SessionSpec& spec) const;
+  // Creates and counts. UNAVAILABLE while draining.
+  absl::StatusOr<std::shared_ptr<Session>> CreateSession(const v1::CreateSessionRequest& request);
+  // By "sessions/ID".
+  absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& name) const;
+};
+
+}  // namespace longtake

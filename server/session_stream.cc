@@ -1,0 +1,287 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/session_stream.h"
+
+#include <utility>
+#include <variant>
+
+#include "server/errors.h"
+#include "server/grpc_status.h"
+#include "server/limits.h"
+#include "server/log.h"
+
+namespace longtake {
+namespace {
+
+absl::Status ProtocolError(const std::string& why) {
+  return WithReason(absl::InvalidArgumentError(why), "STREAM_PROTOCOL");
+}
+
+}  // namespace
+
+SessionStream* SessionStream::Start(ServiceContext& context) {
+  auto stream = std::make_shared<SessionStream>(context);
+  stream->self_ = stream;
+  ++context.streams;
+  context.metrics.StreamOpened();
+  stream->StartRead(&stream->request_);
+  return stream.get();
+}
+
+SessionStream::SessionStream(ServiceContext& context)
+    : context_(context), start_nanos_(context.clock.MonotonicNanos()) {}
+
+void SessionStream::OnReadDone(bool ok) {
+  MutexLock lock(mutex_);
+  if (phase_ == Phase::kFinished) return;
+  if (!ok) {
+    // The client says no more; it may well go on listening.
+    if (phase_ == Phase::kWaiting)
+      FinishCall(ProtocolError("the stream ended before its first message"));
+    return;
+  }
+  if (phase_ == Phase::kWaiting) {
+    phase_ = Phase::kOpening;
+    context_.workers.Schedule([self = shared_from_this()] { self->Open(); });
+    return;
+  }
+  HandleControl();
+  ReadMore();
+  Pump();
+}
+
+void SessionStream::OnWriteDone(bool ok) {
+  MutexLock lock(mutex_);
+  write_in_flight_ = false;
+  if (phase_ == Phase::kFinished) return;
+  if (!ok) {
+    FinishCall(absl::CancelledError("the client went away"));
+    return;
+  }
+  if (message_.has_chunk()) {
+    chunk_bytes_ += message_.chunk().data().size();
+    if (message_.chunk().last_part()) {
+      context_.metrics.ChunkDelivered(message_.chunk().frame_count(), chunk_bytes_);
+      chunk_bytes_ = 0;
+    }
+  }
+  if (read_paused_ && queued_.size() < kUnsentReceiptsMax) {
+    read_paused_ = false;
+    ReadMore();
+  }
+  Pump();
+}
+
+void SessionStream::OnCancel() {
+  MutexLock lock(mutex_);
+  FinishCall(absl::CancelledError("the client went away"));
+}
+
+void SessionStream::OnDone() {
+  --context_.streams;
+  context_.metrics.StreamClosed();
+  // Maybe the last owner: nothing may follow.
+  const std::shared_ptr<SessionStream> last = std::move(self_);
+}
+
+void SessionStream::Wake() {
+  if (wake_scheduled_.exchange(true)) return;
+  context_.workers.Schedule([self = shared_from_this()] {
+    self->wake_scheduled_ = false;
+    MutexLock lock(self->mutex_);
+    self->Pump();
+  });
+}
+
+void SessionStream::Open() {
+  absl::StatusOr<Opening> opening = TryOpen();
+  MutexLock lock(mutex_);
+  if (phase_ == Phase::kFinished) {
+    // The client left meanwhile; the session's ttl runs from now.
+    if (opening.ok()) opening->session->Detach(opening->attachment);
+    return;
+  }
+  if (!opening.ok()) {
+    FinishCall(opening.status());
+    return;
+  }
+  GoLive(*std::move(opening));
+}
+
+absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen() {
+  std::shared_ptr<Session> session;
+  int64_t next_chunk = -1;
+  std::string prefix = "attach.";
+  if (request_.has_open()) {
+    opened_session_ = true;
+    auto created = context_.CreateSession(request_.open());
+    if (!created.ok()) return WithFieldPrefix(created.status(), "open.");
+    session = *std::move(created);
+  } else if (request_.has_attach()) {
+    auto found = context_.FindSession(request_.attach().name());
+    if (!found.ok()) return WithFieldPrefix(found.status(), "attach.");
+    session = *std::move(found);
+    const absl::StatusOr<int64_t> wanted = ParseNextChunk(request_.attach());
+    if (!wanted.ok()) return WithFieldPrefix(wanted.status(), "attach.");
+    next_chunk = *wanted;
+  } else {
+    return ProtocolError("the first message must be open or attach");
+  }
+  LT_ASSIGN_OR_RETURN(MediaWriter media, MediaWriter::Create(session->spec()));
+  LT_ASSIGN_OR_RETURN(const uint64_t attachment,
+                      session->Attach(next_chunk, [weak = weak_from_this()] {
+                        if (const auto stream = weak.lock()) stream->Wake();
+                      }));
+  return Opening{std::move(session), attachment, std::move(media)};
+}
+
+void SessionStream::GoLive(Opening opening) {
+  session_ = std::move(opening.session);
+  attachment_ = opening.attachment;
+  media_ = std::move(opening.media);
+  phase_ = Phase::kLive;
+  const SessionInfo info = session_->Info();
+  v1::Opened& opened = *queued_.emplace_back().mutable_opened();
+  RenderSession(info, context_.model, opened.mutable_session());
+  opened.set_next_chunk(info.next_chunk);
+  opened.set_init_segment(media_->init_segment());
+  Log(LogLevel::kInfo, "stream opened",
+      {{"session", session_->id()}, {"next_chunk", info.next_chunk}});
+  ReadMore();
+  Pump();
+}
+
+void SessionStream::ReadMore() {
+  if (phase_ != Phase::kLive) return;
+  if (queued_.size() >= kUnsentReceiptsMax) {
+    read_paused_ = true;
+    return;
+  }
+  StartRead(&request_);
+}
+
+void SessionStream::HandleControl() {
+  if (!request_.has_control()) {
+    FinishCall(ProtocolError("after the first message only control is expected"));
+    return;
+  }
+  const v1::Control& control = request_.control();
+  const auto submit = [&]() -> absl::StatusOr<uint64_t> {
+    LT_ASSIGN_OR_RETURN(SessionEvent event, ParseControl(control));
+    return context_.engine.Submit(*session_, std::move(event));
+  };
+  const absl::StatusOr<uint64_t> sequence = submit();
+  v1::Receipt& receipt = *queued_.emplace_back().mutable_receipt();
+  receipt.set_control_id(control.id());
+  if (!sequence.ok()) {
+    *receipt.mutable_error() = RenderError(WithFieldPrefix(sequence.status(), "control."));
+    return;
+  }
+  receipt.set_sequence(*sequence);
+  // Before the session can be polled again, so that no applied receipt misses its entry.
+  control_ids_[*sequence] = control.id();
+}
+
+void SessionStream::Pump() {
+  while (phase_ == Phase::kLive && !write_in_flight_ && !encoding_) {
+    if (!queued_.empty()) {
+      WriteQueued();
+    } else if (media_->HasPart()) {
+      WritePart();
+    } else if (ending_) {
+      FinishCall(absl::OkStatus());
+    } else if (!PollSession()) {
+      return;
+    }
+  }
+}
+
+// False when there is nothing for now.
+bool SessionStream::PollSession() {
+  absl::StatusOr<std::optional<SessionOutput>> polled = session_->Poll(attachment_);
+  if (!polled.ok()) {
+    FinishCall(polled.status());
+    return false;
+  }
+  if (!polled->has_value()) return false;
+  const SessionOutput& output = **polled;
+  if (const auto* chunk = std::get_if<std::shared_ptr<const MediaChunk>>(&output)) Take(*chunk);
+  if (const auto* applied = std::get_if<EventApplied>(&output)) Take(*applied);
+  if (const auto* end = std::get_if<SessionEnd>(&output)) Take(*end);
+  return true;
+}
+
+void SessionStream::Take(std::shared_ptr<const MediaChunk> chunk) {
+  encoding_ = true;
+  context_.workers.Schedule(
+      [self = shared_from_this(), chunk = std::move(chunk)] { self->EncodeChunk(chunk); });
+}
+
+void SessionStream::EncodeChunk(std::shared_ptr<const MediaChunk> chunk) {
+  const int64_t start_nanos = context_.clock.MonotonicNanos();
+  const absl::Status status = media_->Encode(std::move(chunk));
+  const int64_t end_nanos = context_.clock.MonotonicNanos();
+  context_.metrics.ChunkEncoded(NanosToSeconds(end_nanos - start_nanos));
+  MutexLock lock(mutex_);
+  encoding_ = false;
+  if (phase_ == Phase::kFinished) return;
+  if (!status.ok()) {
+    FinishCall(Annotate(status, "encoding"));
+    return;
+  }
+  if (last_chunk_nanos_ != 0) {
+    context_.metrics.ChunkInterval(NanosToSeconds(end_nanos - last_chunk_nanos_));
+  } else if (opened_session_) {
+    context_.metrics.FirstFrame(NanosToSeconds(end_nanos - start_nanos_));
+  }
+  last_chunk_nanos_ = end_nanos;
+  Pump();
+}
+
+void SessionStream::Take(const EventApplied& applied) {
+  v1::Receipt& receipt = *queued_.emplace_back().mutable_receipt();
+  receipt.set_sequence(applied.sequence);
+  receipt.set_applied_chunk(applied.chunk);
+  const auto found = control_ids_.find(applied.sequence);
+  if (found != control_ids_.end()) receipt.set_control_id(found->second);
+  // Events are applied in order, so earlier ones whose receipts were dropped never come.
+  control_ids_.erase(control_ids_.begin(), control_ids_.upper_bound(applied.sequence));
+}
+
+void SessionStream::Take(const SessionEnd& end) {
+  if (!end.status.ok()) {
+    FinishCall(end.status);
+    return;
+  }
+  RenderSession(session_->Info(), context_.model,
+                queued_.emplace_back().mutable_ended()->mutable_session());
+  ending_ = true;
+}
+
+void SessionStream::WriteQueued() {
+  message_ = std::move(queued_.front());
+  queued_.pop_front();
+  write_in_flight_ = true;
+  StartWrite(&message_);
+}
+
+void SessionStream::WritePart() {
+  message_.Clear();
+  media_->NextPart(message_.mutable_chunk());
+  write_in_flight_ = true;
+  StartWrite(&message_);
+}
+
+void SessionStream::FinishCall(const absl::Status& status) {
+  if (phase_ == Phase::kFinished) return;
+  phase_ = Phase::kFinished;
+  const std::string reason = status.ok() ? "" : ReasonName(status);
+  context_.metrics.CountRpc("Stream", std::string(absl::StatusCodeToString(status.code())));
+  Log(LogLevel::kInfo, "stream closed",
+      {{"session", session_ == nullptr ? std::string() : session_->id()},
+       {"reason", reason},
+       {"message", std::string(status.message())}});
+  if (session_ != nullptr) session_->Detach(attachment_);
+  Finish(ToGrpcStatus(status));
+}
+
+}  // namespace longtake

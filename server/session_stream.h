@@ -1,0 +1,102 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// One Stream call: a reader of one session. Reads controls, writes receipts and chunks, at most one
+// write in flight. While a write is in flight or a chunk is being encoded the session is not
+// polled; that is the whole back-pressure.
+//
+//   waiting --first message--> opening --attached--> live --end, error, cancel--> finished
+//
+// Ownership: gRPC knows the reactor until OnDone, the session's wake call and pool tasks may still
+// come later; so the object owns itself until OnDone and everybody else holds it shared or weak.
+// Nothing is started on the call once finished_ is set, which makes a late task harmless.
+//
+// Threads: gRPC's for the four reactions, the worker pool for opening, encoding and wake-ups. All
+// state is under one mutex. Starting an operation under it is safe: gRPC never runs a reaction
+// inside StartRead, StartWrite or Finish of another thread's call stack. Lock order: stream, then
+// session, then stage.
+#pragma once
+
+#include <grpcpp/support/server_callback.h>
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/mutex.h"
+#include "engine/session.h"
+#include "longtake/v1/longtake.pb.h"
+#include "server/media_writer.h"
+#include "server/service_context.h"
+
+namespace longtake {
+
+class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1::StreamResponse>,
+                            public std::enable_shared_from_this<SessionStream> {
+ public:
+  // The reactor for gRPC; it frees itself.
+  static SessionStream* Start(ServiceContext& context);
+  explicit SessionStream(ServiceContext& context);
+
+  void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnDone() override ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  enum class Phase { kWaiting, kOpening, kLive, kFinished };
+  // What opening gives.
+  struct Opening {
+    std::shared_ptr<Session> session;
+    uint64_t attachment = 0;
+    MediaWriter media;
+  };
+
+  // Pool thread.
+  void Open() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Opening> TryOpen();
+  void EncodeChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Any thread: schedules a Pump, at most one at a time.
+  void Wake();
+
+  void GoLive(Opening opening) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Starts the next write, as long as there is one and none is in flight.
+  void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool PollSession() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Take(std::shared_ptr<const MediaChunk> chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Take(const EventApplied& applied) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Take(const SessionEnd& end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WriteQueued() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WritePart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void HandleControl() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FinishCall(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  ServiceContext& context_;
+  const int64_t start_nanos_;
+  std::shared_ptr<SessionStream> self_;  // until OnDone
+  std::atomic<bool> wake_scheduled_{false};
+
+  Mutex mutex_;
+  Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
+  bool write_in_flight_ ABSL_GUARDED_BY(mutex_) = false;
+  bool read_paused_ ABSL_GUARDED_BY(mutex_) = false;  // too many receipts wait for the reader
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;       // Ended is queued; finish after it
+  // While encoding_ is set the pool task alone touches media_.
+  bool encoding_ ABSL_GUARDED_BY(mutex_) = false;
+  std::shared_ptr<Session> session_ ABSL_GUARDED_BY(mutex_);
+  uint64_t attachment_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<MediaWriter> media_;
+  std::deque<v1::StreamResponse> queued_ ABSL_GUARDED_BY(mutex_);  // go before the next part
+  // Session's number -> client's, of events accepted here and not yet applied.
+  std::map<uint64_t, uint64_t> control_ids_ ABSL_GUARDED_BY(mutex_);
+  int64_t last_chunk_nanos_ ABSL_GUARDED_BY(mutex_) = 0;  // 0 before the first
+  bool opened_session_ = false;                           // by an open, not an attach
+  uint64_t chunk_bytes_ ABSL_GUARDED_BY(mutex_) = 0;      // of the chunk being written
+  v1::StreamRequest request_;                             // gRPC's between StartRead and OnReadDone
+  v1::StreamResponse message_;  // gRPC's between StartWrite and OnWriteDone
+};
+
+}  // namespace longtake
