@@ -6,7 +6,8 @@ namespace {
 
 absl::Status RunLayers(StackPass& pass, LayerStream& layers,
                        const std::function<bool()>& keep_going) {
-  for (int64_t layer = 0; layer < layers.layer_count(); ++layer) {
+  const auto count = static_cast<int64_t>(layers.layer_count());
+  for (int64_t layer = 0; layer < count; ++layer) {
     if (!keep_going()) return absl::CancelledError("nobody is left in the sweep");
     LT_ASSIGN_OR_RETURN(LayerLease lease, layers.Next());
     LT_RETURN_IF_ERROR(pass.RunLayer(layer, lease));

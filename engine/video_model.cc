@@ -88,10 +88,9 @@ absl::Status VideoModel::OpenTextEncoder() {
                                                    " is less than the tokenizer's ",
                                                    tokenizer_->vocab_size()));
   }
-  LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident());
-  resident_bytes_ += resident.bytes();
-  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(config, std::move(resident), *pack,
-                                                         *sweep_backend_, {kPromptRowsMax}));
+  resident_bytes_ += pack->resident().bytes;
+  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(config, *pack, *sweep_backend_,
+                                                         {kPromptRowsMax, kPromptTokensMax}));
   // What the transformer's pinned layers leave.
   LayerStream::Options stream;
   stream.slot_count = options_.slot_count;

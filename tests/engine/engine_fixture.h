@@ -1,0 +1,128 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// An engine over the embedded model, driven step by step on the test's thread. Small frames keep it
+// quick: the model does not care.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "pack/pack_model.h"
+
+namespace longtake {
+
+// The embedded model packed once per test program, in a folder that goes with it.
+inline const std::string& EmbeddedPack() {
+  struct Pack {
+    Pack() {
+      std::string name =
+          (std::filesystem::temp_directory_path() / "longtake-engine-XXXXXX").string();
+      LT_CHECK(mkdtemp(name.data()) != nullptr);
+      directory = name;
+      const char* source = std::getenv("LONGTAKE_SOURCE_DIR");
+      LT_CHECK(source != nullptr);
+      const auto digest =
+          PackModel(PosixFileSystem(), std::string(source) + "/models/shapes-small", directory, {});
+      if (!digest.ok()) std::fprintf(stderr, "%s\n", digest.status().ToString().c_str());
+      LT_CHECK(digest.ok());
+    }
+    ~Pack() { std::filesystem::remove_all(directory); }
+    std::string directory;
+  };
+  static const Pack pack;
+  return pack.directory;
+}
+
+struct EngineSetup {
+  int threads = 2;
+  VideoModelOptions model;
+  EngineOptions engine;
+};
+
+class TestEngine {
+ public:
+  explicit TestEngine(const EngineSetup& setup = {}) : workers_(setup.threads) {
+    VideoModelOptions options = setup.model;
+    options.tokens_max = std::min<int64_t>(options.tokens_max, 2048);
+    auto model = VideoModel::Open(PosixFileSystem(), EmbeddedPack(), options, workers_);
+    if (!model.ok()) std::fprintf(stderr, "%s\n", model.status().ToString().c_str());
+    LT_CHECK(model.ok());
+    model_ = *std::move(model);
+    auto engine = Engine::Create(*model_, setup.engine, clock_);
+    LT_CHECK(engine.ok());
+    engine_ = *std::move(engine);
+  }
+
+  Engine& operator*() { return *engine_; }
+  Engine* operator->() { return engine_.get(); }
+  ManualClock& clock() { return clock_; }
+  VideoModel& model() { return *model_; }
+
+  // Turns until nobody has anything to do.
+  void RunUntilIdle() {
+    while (engine_->Step()) {
+    }
+  }
+
+ private:
+  WorkerPool workers_;
+  ManualClock clock_;
+  std::unique_ptr<VideoModel> model_;
+  std::unique_ptr<Engine> engine_;
+};
+
+// A small session: 48x32 pixels.
+inline SessionSpec SmallSpec(const std::string& prompt, uint64_t seed, int64_t frame_count) {
+  SessionSpec spec;
+  spec.prompt = prompt;
+  spec.seed = seed;
+  spec.width = 48;
+  spec.height = 32;
+  spec.frame_count = frame_count;
+  spec.ttl_nanos = int64_t{3600} * 1'000'000'000;
+  return spec;
+}
+
+// Everything a session gave its reader.
+struct Received {
+  std::vector<std::shared_ptr<const MediaChunk>> chunks;
+  std::vector<EventApplied> applied;
+  std::optional<absl::Status> end;
+
+  std::vector<std::string> Digests() const {
+    std::vector<std::string> out;
+    for (const auto& chunk : chunks) out.push_back(chunk->digest.ToHex());
+    return out;
+  }
+};
+
+inline void PollAll(Session& session, uint64_t reader, Received* received) {
+  for (;;) {
+    auto output = session.Poll(reader);
+    if (!output.ok() || !output->has_value()) return;
+    if (auto* chunk = std::get_if<std::shared_ptr<const MediaChunk>>(&**output)) {
+      received->chunks.push_back(*chunk);
+    } else if (auto* applied = std::get_if<EventApplied>(&**output)) {
+      received->applied.push_back(*applied);
+    } else {
+      received->end = std::get<SessionEnd>(**output).status;
+    }
+  }
+}
+
+// Reads a session to its end.
+inline Received ReadToEnd(TestEngine& engine, Session& session) {
+  Received received;
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  while (!received.end.has_value() && engine->Step()) PollAll(session, reader, &received);
+  PollAll(session, reader, &received);
+  session.Detach(reader);
+  return received;
+}
+
+}  // namespace longtake

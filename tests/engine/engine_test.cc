@@ -1,0 +1,245 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The whole engine over the real embedded model: what a session gives, when it waits, how it ends.
+#include "engine/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/engine/engine_fixture.h"
+
+namespace longtake {
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+TEST(EngineTest, GivesTheFramesAskedForWithPtsAndAChain) {
+  TestEngine engine;
+  auto session = *engine->CreateSession(SmallSpec("a red circle", 1, 40), "");
+  const Received received = ReadToEnd(engine, *session);
+  ASSERT_TRUE(received.end.has_value());
+  EXPECT_TRUE(received.end->ok()) << *received.end;
+  ASSERT_EQ(received.chunks.size(), 4u);  // 9, 12, 12, and 7 of the last 12
+  int64_t frames = 0;
+  Hash128 chain;
+  for (const auto& chunk : received.chunks) {
+    EXPECT_EQ(chunk->first_frame, frames);
+    EXPECT_EQ(chunk->rgb.size(), static_cast<size_t>(chunk->frame_count * 48 * 32 * 3));
+    EXPECT_EQ(chunk->digest, Xxh3Hash128(std::as_bytes(std::span(chunk->rgb))));
+    EXPECT_NE(chunk->chain, chain);
+    chain = chunk->chain;
+    frames += chunk->frame_count;
+  }
+  EXPECT_EQ(received.chunks[0]->frame_count, 9);
+  EXPECT_EQ(frames, 40);
+  EXPECT_EQ(engine->stats().transformer_sweeps, 4u * 5 - 1) << "the last clean pass is not needed";
+}
+
+TEST(EngineTest, PromptSeedAndStepsMatter) {
+  TestEngine engine;
+  SessionSpec base = SmallSpec("a red circle on a white background", 1, 9);
+  SessionSpec other_prompt = base;
+  other_prompt.prompt = "a blue square on a black background";
+  SessionSpec other_seed = base;
+  other_seed.seed = 2;
+  SessionSpec other_steps = base;
+  other_steps.steps = {1000, 500};
+  std::set<std::string> digests;
+  for (const SessionSpec& spec : {base, other_prompt, other_seed, other_steps}) {
+    digests.insert(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests().at(0));
+  }
+  EXPECT_EQ(digests.size(), 4u);
+}
+
+TEST(EngineTest, GuidanceOfOneIsNoGuidanceAndOthersDiffer) {
+  TestEngine engine;
+  SessionSpec spec = SmallSpec("a red circle", 1, 9);
+  spec.guidance = 1.0;
+  const auto plain = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  spec.guidance = 3.0;
+  spec.negative_prompt = "a blue square";
+  const auto guided = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  EXPECT_NE(plain, guided);
+}
+
+TEST(EngineTest, AnUnreadOutboxPausesItsSessionOnly) {
+  EngineSetup setup;
+  setup.engine.session.outbox_bytes_max = 4 * 12 * 48 * 32 * 3;
+  TestEngine engine(setup);
+  auto unread = *engine->CreateSession(SmallSpec("a red circle", 1, 0), "unread");
+  auto read = *engine->CreateSession(SmallSpec("a blue square", 2, 160), "read");
+  const Received received = ReadToEnd(engine, *read);
+  EXPECT_EQ(received.chunks.size(), 14u);
+  engine.RunUntilIdle();
+  EXPECT_EQ(unread->Info().state, SessionState::kBlocked);
+  EXPECT_EQ(unread->Info().chunk_count, 4);
+  EXPECT_LE(unread->Info().outbox_bytes, setup.engine.session.outbox_bytes_max);
+
+  Received late;
+  const uint64_t reader = *unread->Attach(-1, nullptr);
+  PollAll(*unread, reader, &late);
+  engine.RunUntilIdle();
+  PollAll(*unread, reader, &late);
+  EXPECT_GT(late.chunks.size(), 4u) << "reading lets it go on";
+}
+
+TEST(EngineTest, PromptChangesApplyAtAChunkAndChangeWhatFollows) {
+  TestEngine engine;
+  const SessionSpec spec = SmallSpec("a red circle on a white background", 7, 60);
+  const auto before = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+
+  auto session = *engine->CreateSession(spec, "changed");
+  Received received;
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  while (received.chunks.size() < 2 && engine->Step()) PollAll(*session, reader, &received);
+  const uint64_t sequence =
+      *engine->Submit(*session, {EventKind::kPrompt, "a blue square on a black background"});
+  while (!received.end && engine->Step()) PollAll(*session, reader, &received);
+  PollAll(*session, reader, &received);
+
+  ASSERT_EQ(received.applied.size(), 1u);
+  EXPECT_EQ(received.applied[0].sequence, sequence);
+  const auto applied = static_cast<size_t>(received.applied[0].chunk);
+  ASSERT_GE(applied, 2u);
+  const auto after = received.Digests();
+  ASSERT_EQ(after.size(), before.size());
+  for (size_t i = 0; i < after.size(); ++i) {
+    EXPECT_EQ(after[i] == before[i], i < applied) << "chunk " << i;
+  }
+}
+
+TEST(EngineTest, PauseResumeAndEndHoldAtChunks) {
+  TestEngine engine;
+  const SessionSpec spec = SmallSpec("a red circle", 3, 0);
+  auto session = *engine->CreateSession(spec, "");
+  Received received;
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  while (received.chunks.empty() && engine->Step()) PollAll(*session, reader, &received);
+  ASSERT_TRUE(engine->Submit(*session, {EventKind::kPause, ""}).ok());
+  engine.RunUntilIdle();
+  PollAll(*session, reader, &received);
+  EXPECT_EQ(session->Info().state, SessionState::kPaused);
+  const size_t paused_at = received.chunks.size();
+
+  ASSERT_TRUE(engine->Submit(*session, {EventKind::kResume, ""}).ok());
+  while (received.chunks.size() < paused_at + 2 && engine->Step()) {
+    PollAll(*session, reader, &received);
+  }
+  ASSERT_TRUE(engine->Submit(*session, {EventKind::kEnd, ""}).ok());
+  while (!received.end && engine->Step()) PollAll(*session, reader, &received);
+  PollAll(*session, reader, &received);
+  ASSERT_TRUE(received.end.has_value());
+  EXPECT_TRUE(received.end->ok());
+  EXPECT_EQ(received.applied.size(), 3u);
+  for (size_t i = 0; i < received.chunks.size(); ++i) {
+    EXPECT_EQ(received.chunks[i]->index, static_cast<int64_t>(i));
+  }
+
+  // A pause leaves no trace in the bytes.
+  SessionSpec whole = spec;
+  whole.frame_count = received.chunks.back()->first_frame + received.chunks.back()->frame_count;
+  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(whole, "")).Digests(), received.Digests());
+}
+
+TEST(EngineTest, AGlobalPlanEndsWithItsWindow) {
+  TestEngine engine;
+  SessionSpec spec = SmallSpec("a red circle", 1, 81);
+  spec.key_plan = KeyPlanSpec{KeyPlanKind::kGlobal, 21, 0};
+  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).chunks.size(), 7u);
+  spec.frame_count = 82;
+  EXPECT_EQ(engine->CreateSession(spec, "").status().code(), absl::StatusCode::kInvalidArgument);
+  spec.frame_count = 0;
+  EXPECT_EQ(engine->CreateSession(spec, "").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(EngineTest, MemoryIsPromisedBeforeItIsUsedAndComesBack) {
+  EngineSetup setup;
+  setup.engine.kv_bytes_max = 8 << 20;
+  TestEngine engine(setup);
+  const SessionSpec spec = SmallSpec("a red circle", 1, 9);
+  SessionSpec endless = SmallSpec("a red circle", 1, 0);
+  std::vector<std::shared_ptr<Session>> sessions;
+  absl::Status refusal;
+  while (refusal.ok() && sessions.size() < 100) {
+    auto session = engine->CreateSession(endless, "");
+    refusal = session.status();
+    if (session.ok()) sessions.push_back(*session);
+  }
+  EXPECT_EQ(refusal.code(), absl::StatusCode::kResourceExhausted);
+  ASSERT_FALSE(sessions.empty());
+  EXPECT_FALSE(engine->Estimate(endless)->fits_now);
+  EXPECT_EQ(engine->Estimate(endless)->refusal, refusal.message());
+  for (const auto& session : sessions) EXPECT_TRUE(engine->DeleteSession(session->id()).ok());
+  engine.RunUntilIdle();
+  EXPECT_EQ(engine->stats().kv_bytes, 0u);
+  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).chunks.size(), 1u);
+}
+
+TEST(EngineTest, SessionsExpireWithoutTheirClient) {
+  TestEngine engine;
+  SessionSpec spec = SmallSpec("a red circle", 1, 0);
+  spec.ttl_nanos = 60 * kSecond;
+  auto session = *engine->CreateSession(spec, "gone");
+  engine.RunUntilIdle();
+  EXPECT_TRUE(engine->FindSession("gone").ok());
+  engine.clock().Advance(61 * kSecond);
+  engine.RunUntilIdle();
+  EXPECT_EQ(engine->FindSession("gone").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(engine->stats().kv_bytes, 0u);
+  EXPECT_EQ(engine->stats().sessions_expired, 1u);
+}
+
+TEST(EngineTest, DeletingInTheMiddleLeavesTheOthersAlone) {
+  TestEngine engine;
+  const SessionSpec spec = SmallSpec("a red circle", 5, 60);
+  const auto alone = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  auto kept = *engine->CreateSession(spec, "kept");
+  auto deleted = *engine->CreateSession(SmallSpec("a blue square", 6, 0), "deleted");
+  for (int i = 0; i < 7; ++i) engine->Step();
+  EXPECT_TRUE(engine->DeleteSession("deleted").ok());
+  EXPECT_EQ(engine->DeleteSession("deleted").code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReadToEnd(engine, *kept).Digests(), alone);
+}
+
+TEST(EngineTest, RefusalsNameTheField) {
+  TestEngine engine;
+  const auto refused = [&](auto change, const std::string& field) {
+    SessionSpec spec = SmallSpec("a", 1, 9);
+    change(spec);
+    const absl::Status status = engine->CreateSession(spec, "").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << field;
+    EXPECT_EQ(std::string(status.message()).rfind(field, 0), 0u) << status;
+  };
+  refused([](SessionSpec& s) { s.width = 50; }, "width");
+  refused([](SessionSpec& s) { s.height = 16384; }, "height");
+  refused([](SessionSpec& s) { s.width = s.height = 1024; }, "width");
+  refused([](SessionSpec& s) { s.fps = 241; }, "fps");
+  refused([](SessionSpec& s) { s.frame_count = -1; }, "frame_count");
+  refused([](SessionSpec& s) { s.guidance = -1; }, "guidance");
+  refused([](SessionSpec& s) { s.steps = {500, 1000}; }, "steps");
+  refused([](SessionSpec& s) { s.prompt = std::string(100 << 10, 'x'); }, "prompt");
+  refused([](SessionSpec& s) { s.prompt = "\xff"; }, "prompt");
+  refused([](SessionSpec& s) { s.ttl_nanos = -1; }, "ttl");
+  refused([](SessionSpec& s) { s.key_plan = KeyPlanSpec{KeyPlanKind::kWindow, 4, 3}; }, "key_plan");
+  EXPECT_EQ(engine->stats().sessions_created, 0u);
+  EXPECT_EQ(engine->stats().kv_bytes, 0u);
+}
+
+TEST(EngineTest, RunsOnItsOwnThreadsAndStops) {
+  TestEngine engine;
+  engine->Start();
+  auto session = *engine->CreateSession(SmallSpec("a red circle", 1, 60), "");
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  Received received;
+  while (!received.end) PollAll(*session, reader, &received);
+  EXPECT_EQ(received.chunks.size(), 6u);
+
+  auto endless = *engine->CreateSession(SmallSpec("a red circle", 1, 0), "");
+  engine->Stop();
+  EXPECT_EQ(endless->Info().failure.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(engine->CreateSession(SmallSpec("a", 1, 9), "").status().code(),
+            absl::StatusCode::kUnavailable);
+}
+
+}  // namespace
+}  // namespace longtake
