@@ -51,18 +51,19 @@ void FillRotaryTable(const TokenGrid& grid, int64_t head_dim, int64_t frame_inde
   }
 }
 
-const float* RotaryTables::Get(const TokenGrid& grid, int64_t frame_index) {
-  const auto [place, added] =
-      tables_.try_emplace(std::make_tuple(grid.height, grid.width, frame_index));
-  if (added) {
-    place->second.resize(static_cast<size_t>(grid.tokens() * head_dim_));
-    FillRotaryTable(grid, head_dim_, frame_index, place->second);
-  }
-  return place->second.data();
+void RotaryTables::BeginPass() {
+  std::erase_if(tables_, [this](const auto& entry) { return entry.second.pass != pass_; });
+  ++pass_;
 }
 
-void RotaryTables::Trim() {
-  if (tables_.size() > tables_max_) tables_.clear();
+const float* RotaryTables::Get(const TokenGrid& grid, int64_t frame_index) {
+  Table& table = tables_[std::make_tuple(grid.height, grid.width, frame_index)];
+  table.pass = pass_;
+  if (table.values.empty()) {
+    table.values.resize(static_cast<size_t>(grid.tokens() * head_dim_));
+    FillRotaryTable(grid, head_dim_, frame_index, table.values);
+  }
+  return table.values.data();
 }
 
 }  // namespace longtake

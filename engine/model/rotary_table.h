@@ -24,22 +24,28 @@ struct TokenGrid {
 void FillRotaryTable(const TokenGrid& grid, int64_t head_dim, int64_t frame_index,
                      std::span<float> out);
 
-// Tables by grid and frame index: a window moves by one chunk at a time, so nearly all are met
-// again. Each is tokens * head_dim floats, well under a hundredth of the frame's K/V. One thread.
+// The tables of a pass, by grid and frame index. A window moves by one chunk at a time, so those of
+// the pass before are kept: at most twice what a pass needs, tokens * head_dim floats for each
+// frame it attends to, well under a hundredth of a large model's K/V. One thread.
 class RotaryTables {
  public:
-  RotaryTables(int64_t head_dim, size_t tables_max)
-      : head_dim_(head_dim), tables_max_(tables_max) {}
+  explicit RotaryTables(int64_t head_dim) : head_dim_(head_dim) {}
 
-  // [grid.tokens(), head_dim]; valid until the next Trim.
+  // Forgets what the pass before did not ask for. Between passes.
+  void BeginPass();
+  // [grid.tokens(), head_dim]; valid until the next BeginPass but one.
   const float* Get(const TokenGrid& grid, int64_t frame_index);
-  // Forgets everything when more than tables_max are held. Call between passes.
-  void Trim();
+
+  size_t size() const { return tables_.size(); }
 
  private:
+  struct Table {
+    std::vector<float> values;
+    uint64_t pass = 0;  // the last that asked
+  };
   int64_t head_dim_;
-  size_t tables_max_;
-  std::map<std::tuple<int64_t, int64_t, int64_t>, std::vector<float>> tables_;
+  uint64_t pass_ = 0;
+  std::map<std::tuple<int64_t, int64_t, int64_t>, Table> tables_;
 };
 
 }  // namespace longtake

@@ -119,7 +119,7 @@ absl::StatusOr<WanStack> PlaceItems(WanCore& core, std::span<const VideoItem> it
           absl::StrCat("a pass of more than ", core.options.tokens_max, " tokens"));
     }
   }
-  core.rotary.Trim();
+  core.rotary.BeginPass();
   WanStack stack;
   for (const VideoItem& video : items) {
     if (video.flow != nullptr) Place(core, video, stack);

@@ -75,7 +75,7 @@ absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
       .resident = std::move(resident),
       .weights = std::move(weights),
       .time = time,
-      .rotary = RotaryTables(config.head_dim, options.rotary_tables_max),
+      .rotary = RotaryTables(config.head_dim),
       .backend = &backend,
       .residual = {},
       .normed = {},
@@ -100,6 +100,10 @@ KvLayout WanTransformer::kv_layout(int64_t height, int64_t width) const {
           .rows = (height / 2) * (width / 2),
           .width = core_->config.width(),
           .dtype = core_->options.kv_dtype};
+}
+
+uint64_t WanTransformer::RotaryFrameBytes(int64_t height, int64_t width) const {
+  return static_cast<uint64_t>((height / 2) * (width / 2) * core_->config.head_dim) * sizeof(float);
 }
 
 TextContextShape WanTransformer::text_shape(int64_t tokens) const {

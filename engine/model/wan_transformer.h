@@ -49,7 +49,6 @@ struct WanTransformerOptions {
   int64_t prompt_rows_max = 513;  // of all prompts that are new in a pass: TextContext::rows()
   int64_t text_rows = 512;        // rows of text the model was trained to see
   DType kv_dtype = DType::kBf16;
-  size_t rotary_tables_max = 256;
 };
 
 struct WanCore;
@@ -61,7 +60,8 @@ class WanTransformer {
   static absl::StatusOr<std::unique_ptr<WanTransformer>> Create(
       const WanConfig& config, ResidentSection resident, Backend& backend,
       const WanTransformerOptions& options);
-  // What Create takes beyond the resident section.
+  // What Create takes beyond the resident section. A pass adds its rotary tables, see
+  // RotaryFrameBytes; the rest it allocates is small.
   static absl::StatusOr<uint64_t> BufferBytes(const WanConfig& config,
                                               const WanTransformerOptions& options);
   ~WanTransformer();
@@ -69,6 +69,9 @@ class WanTransformer {
   const WanConfig& config() const;
   // K/V of one latent frame of this height and width.
   KvLayout kv_layout(int64_t height, int64_t width) const;
+  // Rotary table of one latent frame, for each distinct index that a pass and the pass before it
+  // attend to; under a hundredth of the frame's K/V in the published models.
+  uint64_t RotaryFrameBytes(int64_t height, int64_t width) const;
 
   TextContextShape text_shape(int64_t tokens) const;
   // states [tokens, text_dim] of a prompt.
