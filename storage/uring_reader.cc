@@ -18,6 +18,10 @@ namespace {
 
 constexpr size_t kRingEntriesMax = 4096;
 constexpr size_t kTrialBytes = 4096;
+// A submission waits in the kernel when the device's own queue is full (256 entries are common, and
+// a request of 1 MiB takes two). Beyond this many the kernel's worker threads do that waiting, so
+// that the caller can compute.
+constexpr size_t kInlineMax = 32;
 
 std::string ErrorText(int error) { return std::generic_category().message(error); }
 
@@ -69,6 +73,7 @@ class UringReader final : public BlockReader {
       io_uring_prep_read(sqe, 0, out.data(), bytes, offset);
     }
     sqe->flags |= IOSQE_FIXED_FILE;
+    if (in_flight() > kInlineMax) sqe->flags |= IOSQE_ASYNC;
     io_uring_sqe_set_data64(sqe, slot);
   }
 
