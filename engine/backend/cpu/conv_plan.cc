@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/checked.h"
+#include "engine/backend/cpu/kernels/conv.h"
 
 namespace longtake {
 namespace {
@@ -41,7 +42,8 @@ void Complete(const ConvArgs& args, const ConvShape& shape, ConvPlan& plan) {
   // A power of two apart, the channels of a tile would compete for a few cache sets.
   plan.plane_stride = plan.plane_columns % 64 == 0 ? plan.plane_columns + 8 : plan.plane_columns;
   plan.frame_floats = plan.plane_rows * plan.phases * shape.in_channels * plan.plane_stride;
-  plan.scratch_floats = RoundUp(shape.in_channels, 16) + plan.slots * plan.frame_floats;
+  plan.scratch_floats =
+      RoundUp(shape.in_channels, 16) + plan.slots * plan.frame_floats + kConvOverread;
 }
 
 // The most rows whose planes fit, at least one, in equal blocks, few enough to keep threads busy.

@@ -93,53 +93,14 @@ void Row(const ConvRowTask& task) {
   if (first < task.pixels) LastTile<Panel, kMax>(task, first, task.pixels - first);
 }
 
-void TransposePixels(const float* const rows[8], int64_t offset, __m256i mask, __m256 out[8]) {
-  __m256 in[8];
-  for (int i = 0; i < 8; ++i) in[i] = _mm256_maskload_ps(rows[i] + offset, mask);
-  __m256 pair[8];
-  for (int i = 0; i < 4; ++i) {
-    pair[2 * i] = _mm256_unpacklo_ps(in[2 * i], in[2 * i + 1]);
-    pair[2 * i + 1] = _mm256_unpackhi_ps(in[2 * i], in[2 * i + 1]);
-  }
-  __m256 quad[8];
-  for (int i = 0; i < 2; ++i) {
-    const __m256* p = pair + 4 * i;
-    quad[4 * i] = _mm256_shuffle_ps(p[0], p[2], 0x44);
-    quad[4 * i + 1] = _mm256_shuffle_ps(p[0], p[2], 0xee);
-    quad[4 * i + 2] = _mm256_shuffle_ps(p[1], p[3], 0x44);
-    quad[4 * i + 3] = _mm256_shuffle_ps(p[1], p[3], 0xee);
-  }
-  for (int i = 0; i < 4; ++i) {
-    out[i] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x20);
-    out[i + 4] = _mm256_permute2f128_ps(quad[i], quad[i + 4], 0x31);
-  }
-}
-
 }  // namespace
 
 void ConvRowKernel(const ConvRowTask& task) {
-  if (task.lanes == 8) return Row<Panel8>(task);
-  Row<Panel16>(task);
-}
-
-void PackPlaneRowKernel(const PlaneRowTask& task) {
-  alignas(32) static constexpr int32_t kMasks[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-  for (int64_t x = 0; x < task.columns; x += 8) {
-    const float* pixels[8];
-    for (int i = 0; i < 8; ++i) {
-      const int64_t column = task.first_column + (x + i) * task.column_step;
-      const bool inside = column >= 0 && column < task.in_columns;
-      const int64_t pixel = task.upsample ? column / 2 : column;
-      pixels[i] = inside ? task.in + pixel * task.channels : task.zeros;
-    }
-    for (int64_t c = 0; c < task.channels; c += 8) {
-      const int64_t count = task.channels - c < 8 ? task.channels - c : 8;
-      const __m256i mask = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMasks + 8 - count));
-      __m256 planes[8];
-      TransposePixels(pixels, c, mask, planes);
-      float* out = task.out + c * task.plane_stride + x;
-      for (int64_t i = 0; i < count; ++i) _mm256_store_ps(out + i * task.plane_stride, planes[i]);
-    }
+  if (task.lanes == 16) return Row<Panel16>(task);
+  if constexpr (kIsAvx512) {
+    ConvNarrowRow(task);
+  } else {
+    Row<Panel8>(task);
   }
 }
 

@@ -27,6 +27,8 @@ struct PlaneRowTask {
   int64_t plane_stride = 0;      // a multiple of 8
 };
 
+inline constexpr int64_t kConvOverread = 16;
+
 // Where a tap finds its first channel and its weights.
 struct ConvTap {
   const float* planes = nullptr;   // column 0 of the row
@@ -35,13 +37,14 @@ struct ConvTap {
 
 // One run of output pixels of one row, for one panel of output channels:
 // out = ((fma chain over taps in order, channels in order, from 0) + bias) + previous out.
+// Planes are readable, with any contents, for kConvOverread floats after the last pixel.
 struct ConvRowTask {
   const ConvTap* taps = nullptr;
   int64_t tap_count = 0;
   int64_t in_channels = 0;
   int64_t plane_stride = 0;
-  int64_t pixels = 0;  // planes are readable up to the next multiple of 4
-  int64_t lanes = 0;   // 8 or 16: output channels of the panel
+  int64_t pixels = 0;
+  int64_t lanes = 0;  // 8 or 16: output channels of the panel
   int64_t lanes_used = 0;
   const float* bias = nullptr;  // [lanes]
   bool accumulate = false;      // without it nothing is added

@@ -19,6 +19,7 @@ void MultiplyKernel(float* x, const float* y, int64_t count);
 void SiluKernel(float* x, int64_t count);
 void PackPlaneRowKernel(const PlaneRowTask& task);
 void ConvRowKernel(const ConvRowTask& task);
+void ConvNarrowRow(const ConvRowTask& task);  // ConvRowKernel for panels of 8 lanes
 void ChannelNormKernel(const ChannelNormTask& task);
 
 }  // namespace longtake::LONGTAKE_ISA
