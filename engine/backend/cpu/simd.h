@@ -100,6 +100,9 @@ LT_INLINE F32x16 WidenHigh(F32x16 a) {
 
 LT_INLINE __m256 LowHalf(F32x16 a) { return _mm512_castps512_ps256(a.v); }
 LT_INLINE __m256 HighHalf(F32x16 a) { return _mm512_extractf32x8_ps(a.v, 1); }
+LT_INLINE F32x16 FromHalves(__m256 low, __m256 high) {
+  return {_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1)};
+}
 
 // Rows become columns.
 LT_INLINE void Transpose16(F32x16 (&r)[16]) {
@@ -231,6 +234,7 @@ LT_INLINE F32x16 WidenHigh(F32x16 a) {
 
 LT_INLINE __m256 LowHalf(F32x16 a) { return a.lo; }
 LT_INLINE __m256 HighHalf(F32x16 a) { return a.hi; }
+LT_INLINE F32x16 FromHalves(__m256 low, __m256 high) { return {low, high}; }
 
 LT_INLINE void Transpose8(__m256 (&r)[8]) {
   __m256 t[8];

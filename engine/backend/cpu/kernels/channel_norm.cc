@@ -48,17 +48,10 @@ void ScaleRow(const ChannelNormTask& task, int64_t row, float factor) {
 }
 
 // Width 8 fills only half a register: two rows share one.
-LT_INLINE F32x16 Twice(__m256 low, __m256 high) {
-  alignas(64) float lanes[kLanes];
-  _mm256_store_ps(lanes, low);
-  _mm256_store_ps(lanes + 8, high);
-  return Load(lanes);
-}
-
 void ScaleTwoRowsOf8(const ChannelNormTask& task, int64_t row, const float* factors) {
   const __m256 gamma = _mm256_loadu_ps(task.gamma);
-  const F32x16 factor = Twice(_mm256_set1_ps(factors[0]), _mm256_set1_ps(factors[1]));
-  F32x16 y = Mul(Mul(Load(task.in + row * 8), factor), Twice(gamma, gamma));
+  const F32x16 factor = FromHalves(_mm256_set1_ps(factors[0]), _mm256_set1_ps(factors[1]));
+  F32x16 y = Mul(Mul(Load(task.in + row * 8), factor), FromHalves(gamma, gamma));
   if (task.silu) y = Silu(y);
   Store(task.out + row * 8, y);
 }

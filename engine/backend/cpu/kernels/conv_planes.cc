@@ -6,6 +6,16 @@ namespace longtake {
 namespace LONGTAKE_ISA {
 namespace {
 
+// Input comes from the last cache or from memory, in runs shorter than the processor's own prefetch
+// needs to get going.
+constexpr int64_t kPrefetchFloats = 512;
+
+LT_INLINE void Prefetch(const float* begin, int64_t floats) {
+  for (int64_t i = 0; i < floats; i += 16) {
+    _mm_prefetch(reinterpret_cast<const char*>(begin + kPrefetchFloats + i), _MM_HINT_T0);
+  }
+}
+
 // Eight columns, all channels.
 LT_INLINE void PackColumns(const PlaneRowTask& task, const float* const (&pixels)[8], float* out) {
   alignas(32) static constexpr int32_t kFirstEight[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
@@ -31,6 +41,7 @@ void PackPlaneRowKernel(const PlaneRowTask& task) {
       const int64_t pixel = task.upsample ? column / 2 : column;
       pixels[i] = inside ? task.in + pixel * task.channels : task.zeros;
     }
+    Prefetch(pixels[7], 8 * task.channels);
     PackColumns(task, pixels, task.out + x);
   }
 }
