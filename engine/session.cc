@@ -113,11 +113,16 @@ absl::StatusOr<uint64_t> Session::Submit(SessionEvent event, std::vector<int32_t
 }
 
 void Session::Cancel(absl::Status why) {
+  std::function<void()> wake;
   {
     MutexLock lock(mutex_);
     cancelled_ = true;
+    // A reader of a session that had ended well must not take what it has for everything.
+    if (ended_ && end_status_.ok()) end_status_ = why;
+    wake = wake_reader_;
   }
   PutEnd(std::move(why));
+  if (wake) wake();
   wake_engine_();
 }
 

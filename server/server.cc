@@ -1,7 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "server/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -13,9 +12,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_system.h"
 #include "server/engine_metrics.h"
+#include "server/grpc_log.h"
 #include "server/limits.h"
 #include "server/log.h"
 #include "server/metrics_page.h"
+#include "server/reflection.h"
 #include "server/service.h"
 
 namespace longtake {
@@ -121,14 +122,14 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
 
 }  // namespace
 
-// In the order of construction. The workers come before the model, whose backends use them, and
-// after the metrics, which a late encoding task still counts in.
+// Destroyed from below. The workers go after the model, whose backends use them, and before metrics
+// and context, which a late encoding task still looks at.
 struct Server::Parts {
   ServerMetrics metrics;
+  std::unique_ptr<ServiceContext> context;
   std::unique_ptr<WorkerPool> workers;
   std::unique_ptr<VideoModel> model;
   std::unique_ptr<Engine> engine;
-  std::unique_ptr<ServiceContext> context;
   std::unique_ptr<LongtakeService> service;
   std::unique_ptr<grpc::Server> grpc_server;
   std::unique_ptr<MetricsPage> metrics_page;
@@ -160,7 +161,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
 
 absl::Status Server::Parts::OpenPort(const Config& config) {
   grpc::EnableDefaultHealthCheckService(true);
-  if (config.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  if (config.reflection) LT_RETURN_IF_ERROR(LoadReflection());
   service = std::make_unique<LongtakeService>(*context);
   grpc::ServerBuilder builder;
   AddLimits(builder);
@@ -193,6 +194,7 @@ void Server::Parts::SetServing(bool serving) {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Clock& clock) {
+  QuietGrpcLog();
   auto parts = std::make_unique<Parts>();
   LT_RETURN_IF_ERROR(parts->OpenModel(config, clock));
   LT_RETURN_IF_ERROR(parts->OpenMetricsPage(config));
@@ -201,6 +203,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Cloc
   server->parts_->engine->Start();
   LT_RETURN_IF_ERROR(server->parts_->OpenPort(config));
   server->parts_->SetServing(true);
+  TellGrpcErrors();
   LogStart(config, *server->parts_->model, server->port(), server->metrics_port());
   return server;
 }

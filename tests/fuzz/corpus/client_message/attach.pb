@@ -1,0 +1,2 @@
+
+sessions/take-1

@@ -1,0 +1,136 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+
+#include "tests/server/docs_table.h"
+
+namespace longtake {
+namespace {
+
+using testing::HasSubstr;
+
+// What LoadConfig makes of these three sources.
+struct Given {
+  std::vector<std::string> arguments;
+  std::map<std::string, std::string> environment = {};
+  std::string file = {};
+
+  absl::StatusOr<ConfigResult> Load() const {
+    ConfigSources sources;
+    sources.arguments = arguments;
+    sources.environment = [this](const std::string& name) -> std::optional<std::string> {
+      const auto found = environment.find(name);
+      return found == environment.end() ? std::nullopt : std::optional(found->second);
+    };
+    sources.files = &PosixFileSystem();
+    if (!file.empty()) {
+      const std::string path = testing::TempDir() + "longtake-config-test.yaml";
+      std::ofstream(path) << file;
+      sources.arguments.insert(sources.arguments.end(), {"--config", path});
+    }
+    return LoadConfig(sources);
+  }
+  std::string Error() const { return std::string(Load().status().message()); }
+};
+
+TEST(Config, DefaultsAreComplete) {
+  const auto loaded = Given{{"--pack", "p"}}.Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->config.listen, "127.0.0.1:7767");
+  EXPECT_EQ(loaded->config.kv_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(loaded->config.default_ttl_nanos, int64_t{60} * 1'000'000'000);
+  EXPECT_GE(loaded->config.threads, 1u);
+  EXPECT_GT(loaded->config.pinned_bytes, uint64_t{1} << 50);
+  EXPECT_FALSE(loaded->config.reflection);
+}
+
+TEST(Config, FlagBeatsEnvironmentBeatsFile) {
+  Given given{{"--pack", "p", "--slots", "5"},
+              {{"LONGTAKE_SLOTS", "6"}, {"LONGTAKE_KV_BYTES", "2GiB"}},
+              "slots: 7\nkv-bytes: 3GiB\nsessions-max: 8\n"};
+  const auto loaded = given.Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->config.slots, 5u);
+  EXPECT_EQ(loaded->config.kv_bytes, uint64_t{2} << 30);
+  EXPECT_EQ(loaded->config.sessions_max, 8u);
+  std::map<std::string, std::string> origins;
+  for (size_t i = 0; i < ConfigOptions().size(); ++i) {
+    origins[ConfigOptions()[i].name] = loaded->origins[i];
+  }
+  EXPECT_EQ(origins["slots"], "flag");
+  EXPECT_EQ(origins["kv-bytes"], "environment");
+  EXPECT_EQ(origins["sessions-max"], "file");
+  EXPECT_EQ(origins["listen"], "default");
+}
+
+TEST(Config, EveryOptionWorksInAllThreePlaces) {
+  for (const ConfigOption& option : ConfigOptions()) {
+    std::string value = option.default_text;
+    if (value.empty()) value = option.type == ConfigOption::Type::kAddress ? "h:1" : "x";
+    const std::string name = option.name;
+    const bool flag = option.type == ConfigOption::Type::kFlag;
+    const std::vector<std::string> pack =
+        name == "pack" ? std::vector<std::string>{} : std::vector<std::string>{"--pack", "p"};
+    std::vector<std::string> arguments = pack;
+    arguments.push_back("--" + name);
+    if (!flag) arguments.push_back(value);
+    EXPECT_TRUE((Given{arguments, {}, ""}.Load().ok())) << name;
+    EXPECT_TRUE((Given{pack, {{EnvironmentName(option), value}}, ""}.Load().ok())) << name;
+    EXPECT_TRUE((Given{pack, {}, name + ": " + value + "\n"}.Load().ok())) << name;
+  }
+}
+
+TEST(Config, ErrorsNameOptionAndPlace) {
+  EXPECT_THAT(Given{}.Error(), HasSubstr("--pack DIR"));
+  EXPECT_THAT((Given{{"--nonsense"}}.Error()), HasSubstr("--nonsense"));
+  EXPECT_THAT((Given{{"--kv-bytes", "lots"}}.Error()), HasSubstr("flag: kv-bytes: \"lots\""));
+  EXPECT_THAT((Given{{"--pack", "p"}, {{"LONGTAKE_IO", "fast"}}, ""}.Error()),
+              HasSubstr("LONGTAKE_IO: io: \"fast\" is none of auto|io_uring|pread"));
+  EXPECT_THAT((Given{{"--pack", "p"}, {}, "slots: 1\nkv_bytes: 1GiB\n"}.Error()),
+              HasSubstr("line 2: \"kv_bytes\" is no option"));
+  EXPECT_THAT((Given{{"--pack", "p"}, {}, "slots: 1\nslots: 2\n"}.Error()), HasSubstr("twice"));
+  EXPECT_THAT((Given{{"--pack", "p"}, {}, "slots: [1]\n"}.Error()), HasSubstr("plain value"));
+  EXPECT_THAT((Given{{"--pack", "p"}, {}, "{{{"}.Error()), HasSubstr("line "));
+  EXPECT_THAT((Given{{"--pack", "p", "--listen", "here"}}.Error()), HasSubstr("not an address"));
+  EXPECT_THAT((Given{{"--pack", "p", "--threads", "0"}}.Error()), HasSubstr("threads"));
+  EXPECT_THAT((Given{{"--pack", "p", "--default-ttl", "2h", "--ttl-max", "1h"}}.Error()),
+              HasSubstr("ttl-max"));
+  EXPECT_THAT((Given{{"--pack", "p", "--config", "/nonexistent.yaml"}}.Error()),
+              HasSubstr("/nonexistent.yaml"));
+}
+
+TEST(Config, UnknownVariablesOfTheEnvironmentAreFine) {
+  EXPECT_TRUE((Given{{"--pack", "p"}, {{"LONGTAKE_SERVICE_HOST", "10.0.0.1"}}, ""}.Load().ok()));
+}
+
+TEST(Config, PrintedValuesCanBeReadBack) {
+  const auto printed =
+      Given{{"--print-config", "--pack", "a # b", "--kv-bytes", "1536MiB"}, {}, ""}.Load();
+  ASSERT_TRUE(printed.ok()) << printed.status();
+  EXPECT_THAT(*printed->print, HasSubstr("kv-bytes: 1536MiB"));
+  EXPECT_THAT(*printed->print, HasSubstr("# flag"));
+  const auto again = Given{{}, {}, *printed->print}.Load();
+  ASSERT_TRUE(again.ok()) << again.status() << *printed->print;
+  EXPECT_EQ(again->config.pack, "a # b");
+  EXPECT_EQ(again->config.kv_bytes, uint64_t{1536} << 20);
+}
+
+TEST(Config, HelpNamesEveryOption) {
+  const auto help = Given{{"--help"}}.Load();
+  ASSERT_TRUE(help.ok());
+  for (const ConfigOption& option : ConfigOptions()) {
+    EXPECT_THAT(*help->print, HasSubstr(std::string("--") + option.name));
+  }
+}
+
+TEST(Config, PageHasTheTable) {
+  EXPECT_THAT(ReadDocsPage("configuration.md"), HasSubstr(ConfigOptionsMarkdown()));
+}
+
+}  // namespace
+}  // namespace longtake

@@ -1,0 +1,96 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/errors.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "google/rpc/error_details.pb.h"
+#include "server/limits.h"
+#include "tests/server/docs_table.h"
+
+namespace longtake {
+namespace {
+
+template <typename Detail>
+std::vector<Detail> DetailsOf(const google::rpc::Status& status) {
+  std::vector<Detail> out;
+  for (const auto& any : status.details()) {
+    Detail detail;
+    if (any.UnpackTo(&detail)) out.push_back(detail);
+  }
+  return out;
+}
+
+std::string UpperSnake(absl::StatusCode code) {
+  return std::string(absl::StatusCodeToString(code));
+}
+
+TEST(Errors, PageAndCodeAgree) {
+  const auto rows = DocsRows("errors.md");
+  ASSERT_EQ(rows.size(), KnownReasons().size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const KnownReason& known = KnownReasons()[i];
+    EXPECT_EQ(rows[i][0], known.name);
+    EXPECT_EQ(rows[i][1], UpperSnake(known.code)) << known.name;
+    const std::string retry =
+        known.retry_millis == 0 ? "" : std::to_string(known.retry_millis / 1000) + " s";
+    EXPECT_EQ(rows[i][2], retry) << known.name;
+  }
+}
+
+TEST(Errors, EveryReasonHasOneErrorInfoAndEachDetailOnce) {
+  for (const KnownReason& known : KnownReasons()) {
+    const absl::Status status =
+        WithReason(absl::Status(known.code, "width: too wide"), {known.name, {{"session", "abc"}}});
+    const google::rpc::Status rendered = RenderError(status);
+    EXPECT_EQ(rendered.code(), static_cast<int>(known.code));
+    const auto infos = DetailsOf<google::rpc::ErrorInfo>(rendered);
+    ASSERT_EQ(infos.size(), 1u);
+    EXPECT_EQ(infos[0].reason(), known.name);
+    EXPECT_EQ(infos[0].domain(), "longtake");
+    EXPECT_EQ(infos[0].metadata().at("session"), "abc");
+    EXPECT_EQ(DetailsOf<google::rpc::RetryInfo>(rendered).size(), known.retry_millis > 0 ? 1u : 0u);
+    std::set<std::string> types;
+    for (const auto& any : rendered.details()) types.insert(any.type_url());
+    EXPECT_EQ(types.size(), static_cast<size_t>(rendered.details_size()));
+  }
+}
+
+TEST(Errors, CodesWithoutReasonGetTheUsualOne) {
+  EXPECT_EQ(ReasonName(absl::InvalidArgumentError("x")), "INVALID_FIELD");
+  EXPECT_EQ(ReasonName(absl::ResourceExhaustedError("x")), "SESSION_MEMORY_EXHAUSTED");
+  EXPECT_EQ(ReasonName(absl::DataLossError("x")), "PACK_CORRUPT");
+  EXPECT_EQ(ReasonName(absl::UnknownError("x")), "INTERNAL");
+}
+
+TEST(Errors, FieldViolationNamesTheField) {
+  const auto bad = DetailsOf<google::rpc::BadRequest>(
+      RenderError(absl::InvalidArgumentError("spec.width: 100 is not a multiple of 16")));
+  ASSERT_EQ(bad.size(), 1u);
+  EXPECT_EQ(bad[0].field_violations(0).field(), "spec.width");
+  EXPECT_EQ(bad[0].field_violations(0).description(), "100 is not a multiple of 16");
+  EXPECT_TRUE(DetailsOf<google::rpc::BadRequest>(
+                  RenderError(absl::InvalidArgumentError("no field here: none")))
+                  .empty());
+}
+
+TEST(Errors, LongMessagesAreCutBetweenCharacters) {
+  std::string message(kErrorMessageBytesMax - 1, 'a');
+  message += "\xc3\xa4\xc3\xa4";
+  const google::rpc::Status rendered = RenderError(absl::InternalError(message));
+  EXPECT_EQ(rendered.message(), std::string(kErrorMessageBytesMax - 1, 'a'));
+}
+
+TEST(Errors, ReasonSurvivesAnnotation) {
+  const absl::Status status = Annotate(
+      WithReason(absl::AbortedError("x"), {"TAKEN_OVER", {{"a", "1"}, {"b", "2"}}}), "here");
+  EXPECT_EQ(status.message(), "here: x");
+  EXPECT_EQ(ReasonOf(status)->name, "TAKEN_OVER");
+  EXPECT_EQ(ReasonOf(status)->metadata,
+            (std::map<std::string, std::string>{{"a", "1"}, {"b", "2"}}));
+}
+
+}  // namespace
+}  // namespace longtake

@@ -1,0 +1,227 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Every way a call is refused or ends badly, as a client sees it.
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "tests/engine/engine_fixture.h"
+#include "tests/server/test_server.h"
+
+namespace longtake {
+namespace {
+
+// The BadRequest's only field.
+std::string FieldOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  details.ParseFromString(status.error_details());
+  for (const auto& any : details.details()) {
+    google::rpc::BadRequest bad;
+    if (any.UnpackTo(&bad)) return bad.field_violations(0).field();
+  }
+  return "";
+}
+
+bool HasRetry(const grpc::Status& status) {
+  google::rpc::Status details;
+  details.ParseFromString(status.error_details());
+  for (const auto& any : details.details()) {
+    if (any.Is<google::rpc::RetryInfo>()) return true;
+  }
+  return false;
+}
+
+grpc::Status StreamStatus(TestServer& server, const v1::StreamRequest& first) {
+  TestStream stream(server);
+  stream.Send(first);
+  return stream.Finish();
+}
+
+TEST(ServerErrors, RequestsThatWillNeverDo) {
+  TestServer server;
+  v1::CreateSessionRequest request = SmallSession(9);
+  request.mutable_spec()->set_width(100);
+  grpc::Status status = server.Create(request);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ReasonOf(status), "INVALID_FIELD");
+  EXPECT_EQ(FieldOf(status), "spec.width");
+
+  v1::StreamRequest open;
+  *open.mutable_open() = request;
+  EXPECT_EQ(FieldOf(StreamStatus(server, open)), "open.spec.width");
+
+  request = SmallSession(9);
+  request.set_session_id("Not Good");
+  EXPECT_EQ(FieldOf(server.Create(request)), "session_id");
+
+  request = SmallSession(9);
+  request.mutable_spec()->set_model("models/other");
+  EXPECT_EQ(ReasonOf(server.Create(request)), "MODEL_NOT_FOUND");
+
+  EXPECT_EQ(ReasonOf(server.Get("sessions/nobody")), "SESSION_NOT_FOUND");
+  EXPECT_EQ(FieldOf(server.Get("nobody")), "name");
+  EXPECT_EQ(ReasonOf(server.Delete("sessions/nobody")), "SESSION_NOT_FOUND");
+
+  v1::StreamRequest attach;
+  attach.mutable_attach()->set_name("sessions/nobody");
+  EXPECT_EQ(ReasonOf(StreamStatus(server, attach)), "SESSION_NOT_FOUND");
+  attach.mutable_attach()->set_name("nobody");
+  EXPECT_EQ(FieldOf(StreamStatus(server, attach)), "attach.name");
+
+  v1::StreamRequest control;
+  control.mutable_control()->mutable_pause();
+  EXPECT_EQ(ReasonOf(StreamStatus(server, control)), "STREAM_PROTOCOL");
+  EXPECT_EQ(ReasonOf(StreamStatus(server, {})), "STREAM_PROTOCOL");
+}
+
+TEST(ServerErrors, OpenTwiceIsAProtocolError) {
+  TestServer server;
+  TestStream stream(server);
+  stream.Open(SmallSession(0));
+  stream.ReadOpened();
+  stream.Open(SmallSession(0));
+  EXPECT_EQ(ReasonOf(stream.Finish()), "STREAM_PROTOCOL");
+}
+
+TEST(ServerErrors, NoPlaceNoMemory) {
+  TestServer places({"--sessions-max", "1"});
+  v1::CreateSessionRequest request = SmallSession(0);
+  request.set_session_id("only");
+  ASSERT_TRUE(places.Create(request).ok());
+  grpc::Status status = places.Create(request);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ReasonOf(status), "SESSION_PLACES_EXHAUSTED");
+  EXPECT_TRUE(HasRetry(status));
+
+  v1::EstimateSessionRequest ask;
+  *ask.mutable_spec() = request.spec();
+  TestServer sized;
+  grpc::ClientContext context;
+  v1::EstimateSessionResponse answer;
+  ASSERT_TRUE(sized.stub().EstimateSession(&context, ask, &answer).ok());
+  const int64_t kv_bytes = answer.estimate().kv_bytes();
+
+  TestServer memory({"--kv-bytes", std::to_string(kv_bytes * 3 / 2)});
+  ASSERT_TRUE(memory.Create(request).ok());
+  EXPECT_EQ(ReasonOf(memory.Create(request)), "SESSION_EXISTS");
+  status = memory.Create(SmallSession(0));
+  EXPECT_EQ(ReasonOf(status), "SESSION_MEMORY_EXHAUSTED");
+  EXPECT_TRUE(HasRetry(status));
+  // The one before goes, and there is room again.
+  ASSERT_TRUE(memory.Delete("sessions/only").ok());
+  for (int i = 0; i < 1000 && !status.ok(); ++i) status = memory.Create(SmallSession(0));
+  EXPECT_TRUE(status.ok()) << status.error_message();
+
+  TestServer tiny({"--kv-bytes", std::to_string(kv_bytes / 2)});
+  status = tiny.Create(request);
+  EXPECT_EQ(ReasonOf(status), "SESSION_TOO_LARGE");
+  EXPECT_FALSE(HasRetry(status));
+}
+
+TEST(ServerErrors, ADeletedSessionTellsItsReader) {
+  TestServer server;
+  TestStream stream(server);
+  stream.Open(SmallSession(0));
+  const std::string name = stream.ReadOpened().session().name();
+  ASSERT_TRUE(server.Delete(name).ok());
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_EQ(ReasonOf(status), "SESSION_DELETED");
+}
+
+TEST(ServerErrors, AnEndedSessionTakesNoControls) {
+  TestServer server;
+  v1::Session session;
+  // Long enough that its chunks do not fit what the connection buffers while nobody reads.
+  ASSERT_TRUE(server.Create(SmallSession(153), &session).ok());
+  ASSERT_TRUE(server.WaitForState(session.name(), v1::Session::STATE_ENDED));
+  TestStream stream(server);
+  stream.Attach(session.name());
+  v1::Control control;
+  control.set_id(4);
+  control.mutable_pause();
+  stream.Control(control);
+  ASSERT_TRUE(stream.ReadReceipts(4, 1));
+  EXPECT_EQ(ReasonOf(stream.receipts(4)[0].error()), "SESSION_OVER");
+  EXPECT_TRUE(stream.Finish().ok());
+}
+
+TEST(ServerErrors, DrainRefusesNewSessionsAndStopEndsStreams) {
+  TestServer server;
+  TestStream stream(server);
+  stream.Open(SmallSession(0));
+  stream.ReadOpened();
+  server->BeginDrain();
+  grpc::Status status = server.Create(SmallSession(9));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(status), "SHUTTING_DOWN");
+  EXPECT_TRUE(HasRetry(status));
+  EXPECT_TRUE(stream.ReadChunk().has_value());
+  std::thread reader([&] { status = stream.Finish(); });
+  server->Stop();
+  reader.join();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(ReasonOf(status), "SHUTTING_DOWN");
+  EXPECT_EQ(server->open_streams(), 0);
+}
+
+// Spoils a byte in every page of the transformer's pack, beyond its headers.
+void SpoilPack(const std::filesystem::path& pack) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(pack)) {
+    const std::string name = entry.path().filename().string();
+    if (!entry.is_regular_file() || name.find("transformer") == std::string::npos) continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const auto size = static_cast<int64_t>(entry.file_size());
+    for (int64_t at = size / 4; at < size; at += 4096) {
+      file.seekg(at);
+      const char byte = static_cast<char>(file.get() ^ 1);
+      file.seekp(at);
+      file.put(byte);
+    }
+  }
+}
+
+TEST(ServerErrors, ACorruptPackIsNeverComputedOn) {
+  const std::filesystem::path pack = EmbeddedPack() + "-spoiled";
+  std::filesystem::copy(EmbeddedPack(), pack, std::filesystem::copy_options::recursive);
+  {
+    TestServer server({"--pack", pack.string(), "--pinned-bytes", "0", "--io", "pread"});
+    TestStream stream(server);
+    stream.Open(SmallSession(0));
+    stream.ReadOpened();
+    ASSERT_TRUE(stream.ReadChunk().has_value());
+    SpoilPack(pack);
+    const grpc::Status status = stream.Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
+    EXPECT_EQ(ReasonOf(status), "PACK_CORRUPT");
+  }
+  std::filesystem::remove_all(pack);
+}
+
+TEST(ServerErrors, ATakenPortAndAMissingPackAreOneClearLine) {
+  TestServer server;
+  SystemClock clock;
+  ConfigSources sources;
+  sources.arguments = {"--pack",
+                       EmbeddedPack(),
+                       "--metrics-listen",
+                       "",
+                       "--tokens-per-sweep",
+                       "512",
+                       "--kv-bytes",
+                       "1MiB",
+                       "--listen",
+                       "127.0.0.1:" + std::to_string(server->port())};
+  sources.environment = [](const std::string&) { return std::nullopt; };
+  Config config = LoadConfig(sources)->config;
+  absl::Status status = Server::Start(config, clock).status();
+  EXPECT_EQ(status.message(), "listen: cannot listen on " + config.listen + "; is the port taken?");
+  config.pack = "/nonexistent";
+  status = Server::Start(config, clock).status();
+  EXPECT_TRUE(std::string(status.message()).starts_with("pack: ")) << status;
+  EXPECT_NE(std::string(status.message()).find("/nonexistent"), std::string::npos) << status;
+}
+
+}  // namespace
+}  // namespace longtake
