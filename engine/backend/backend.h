@@ -4,10 +4,10 @@
 // engine/backend/cpu implements it, a CUDA twin can.
 //
 // All activations are fp32, row-major. Weights are fp32 or bf16, [out, in]. Every output element is
-// one chain of fused multiply-adds in index order of the summed dimension, so its bits do not depend
-// on how many rows are computed together, on the number of threads or on the instruction set.
-// Rows of several sessions are therefore simply stacked: one Linear call serves a whole sweep, each
-// weight panel is widened once and used by all rows.
+// one chain of fused multiply-adds in index order of the summed dimension, so its bits do not
+// depend on how many rows are computed together, on the number of threads or on the instruction
+// set. Rows of several sessions are therefore simply stacked: one Linear call serves a whole sweep,
+// each weight panel is widened once and used by all rows.
 //
 // Pointers are borrowed for the call. Shapes are the caller's promise (LT_CHECK, not Status): they
 // were validated when the model or the session was created. One thread calls at a time.
@@ -46,8 +46,8 @@ struct LinearArgs {
 
 // Consecutive keys with their values. A key plan becomes a list of these.
 struct KeySegment {
-  const void* k = nullptr;  // [rows, heads * head_dim], unrotated when rotary is given
-  const void* v = nullptr;  // [rows, heads * head_dim]
+  const void* k = nullptr;    // [rows, heads * head_dim], unrotated when rotary is given
+  const void* v = nullptr;    // [rows, heads * head_dim]
   DType dtype = DType::kF32;  // kF32 or kBf16
   int64_t rows = 0;
   const float* rotary = nullptr;  // [rows, head_dim] as cos,sin per pair; null leaves k as it is
@@ -150,8 +150,8 @@ struct ConvArgs {
   std::span<const ConvFrame> frames;
   int64_t in_h = 0;
   int64_t in_w = 0;
-  int64_t stride = 1;    // in space
-  int64_t pad_top = 0;   // zeros; out_h = (in_h + pad_top + pad_bottom - taps_h) / stride + 1
+  int64_t stride = 1;   // in space
+  int64_t pad_top = 0;  // zeros; out_h = (in_h + pad_top + pad_bottom - taps_h) / stride + 1
   int64_t pad_left = 0;
   int64_t pad_bottom = 0;
   int64_t pad_right = 0;
@@ -198,9 +198,10 @@ class Backend {
   virtual void ChannelNorm(const ChannelNormArgs& args) = 0;
 };
 
-// The CPU backend on the given workers, which must outlive it. FailedPrecondition when the processor
-// lacks AVX2 and FMA (x86-64-v3). instruction_set_max caps the choice for tests: "x86-64-v3", "" = best.
-absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(WorkerPool& workers,
-                                                          std::string_view instruction_set_max = "");
+// The CPU backend on the given workers, which must outlive it. FailedPrecondition when the
+// processor lacks AVX2 and FMA (x86-64-v3). instruction_set_max caps the choice for tests:
+// "x86-64-v3", "" = best.
+absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(
+    WorkerPool& workers, std::string_view instruction_set_max = "");
 
 }  // namespace longtake

@@ -47,6 +47,10 @@ std::vector<int32_t> Fixture::Ints(const std::string& tensor) const {
   return Values<int32_t>(tensor, "I32");
 }
 
+std::vector<uint8_t> Fixture::Bytes(const std::string& tensor) const {
+  return Values<uint8_t>(tensor, "U8");
+}
+
 std::vector<int64_t> Fixture::Shape(const std::string& tensor) const {
   const SafetensorsEntry* entry = file_->Find(tensor);
   LT_CHECK(entry != nullptr);

@@ -53,6 +53,7 @@ class Fixture {
 
   std::vector<float> Floats(const std::string& tensor) const;
   std::vector<int32_t> Ints(const std::string& tensor) const;
+  std::vector<uint8_t> Bytes(const std::string& tensor) const;
   std::vector<int64_t> Shape(const std::string& tensor) const;
   // The text of a metadata value: a config.json, or a seed.
   std::string Metadata(const std::string& key) const;

@@ -1,0 +1,128 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Prompt ids to frames over five chunks against an independent float64 reference: fixture F13. The
+// engine's own rollout decides the passes, draws the noise and keeps the K/V.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "engine/rollout.h"
+#include "tests/golden/golden_backend.h"
+#include "tests/golden/tiny_model.h"
+#include "tests/golden/tiny_vae.h"
+
+namespace longtake {
+namespace {
+
+constexpr double kLimit = 1e-5;
+constexpr int64_t kLatentSide = 4;
+constexpr int64_t kChunkFrames = 3;
+constexpr int64_t kChunks = 5;
+constexpr uint64_t kKvBytes = 8 << 20;
+
+RolloutSpec MakeSpec(const Fixture& fixture, const TinyTransformer& tiny, KeyPlanSpec plan) {
+  Recipe recipe;
+  recipe.steps = {1000, 750, 500, 250};
+  recipe.warp_steps = true;
+  recipe.shift = 5.0;
+  RolloutSpec spec;
+  spec.levels = NoiseLevels(recipe);
+  spec.key_plan = plan;
+  spec.chunk_frames = kChunkFrames;
+  spec.seed = fixture.Seed("session_seed");
+  spec.latent_height = spec.latent_width = kLatentSide;
+  spec.chunk_count = kChunks;
+  spec.kv_layout = tiny.model->kv_layout(kLatentSide, kLatentSide);
+  return spec;
+}
+
+// Latents [chunk][channel, frame, row, column] of a whole rollout.
+std::vector<std::vector<float>> Roll(const Fixture& fixture, Backend& backend, KeyPlanSpec plan) {
+  TinyTextEncoder encoder(
+      {.config_json = fixture.Metadata("text_encoder"), .seed = fixture.Seed("text_encoder_seed")},
+      backend);
+  const std::vector<float> states = encoder.Encode({fixture.Ints("ids")})[0];
+  EXPECT_LT(RelativeError(states, fixture.Floats("states")), kLimit);
+
+  TinyTransformer tiny({.config_json = fixture.Metadata("transformer"),
+                        .seed = fixture.Seed("transformer_seed"),
+                        .stream = {},
+                        .model = {.tokens_max = 512, .kv_dtype = DType::kF32}},
+                       backend);
+  const auto pool = Must(KvPool::Create(kKvBytes));
+  const auto rollout = Must(Rollout::Create(MakeSpec(fixture, tiny, plan), *pool));
+  rollout->SetText(0, Must(tiny.model->NewTextContext(
+                          states, static_cast<int64_t>(fixture.Ints("ids").size()))));
+  std::vector<std::vector<float>> chunks;
+  while (!rollout->done()) {
+    std::vector<VideoItem> items;
+    rollout->AppendItems(&items);
+    MustBeOk(tiny.Run(items));
+    std::vector<float> latents;
+    MustBeOk(rollout->Settle(&latents));
+    if (!latents.empty()) chunks.push_back(std::move(latents));
+  }
+  return chunks;
+}
+
+double LatentError(const Fixture& fixture, const std::string& tensor,
+                   const std::vector<std::vector<float>>& chunks) {
+  std::vector<float> all;
+  for (const auto& chunk : chunks) all.insert(all.end(), chunk.begin(), chunk.end());
+  const double error = RelativeError(all, fixture.Floats(tensor));
+  std::printf("%s: relative error %.2e\n", tensor.c_str(), error);
+  return error;
+}
+
+class PipelineGolden : public testing::TestWithParam<std::string> {};
+
+TEST_P(PipelineGolden, LatentsAndFramesOfAWindowWithSink) {
+  const Fixture fixture("f13");
+  GoldenBackend backend(GetParam());
+  const auto chunks = Roll(fixture, backend.get(), {KeyPlanKind::kWindow, 9, 3});
+  ASSERT_EQ(chunks.size(), static_cast<size_t>(kChunks));
+  EXPECT_LT(LatentError(fixture, "window.latents", chunks), kLimit);
+
+  TinyVae vae({.config_json = fixture.Metadata("vae"), .seed = fixture.Seed("vae_seed")},
+              backend.get());
+  VaeCache cache;
+  std::vector<uint8_t> pixels;
+  for (const auto& chunk : chunks) {
+    std::vector<uint8_t> rgb;
+    MustBeOk(vae.decoder->Decode({chunk, kChunkFrames, kLatentSide, kLatentSide}, cache, &rgb));
+    pixels.insert(pixels.end(), rgb.begin(), rgb.end());
+  }
+  const std::vector<uint8_t> expected = fixture.Bytes("pixels");
+  ASSERT_EQ(pixels.size(), expected.size());
+  size_t differing = 0;
+  for (size_t i = 0; i < pixels.size(); ++i) {
+    const int difference = std::abs(int{pixels[i]} - int{expected[i]});
+    ASSERT_LE(difference, 1) << "at byte " << i;
+    differing += difference != 0;
+  }
+  // Only values on the edge between two bytes may fall to the other side.
+  EXPECT_LT(differing, pixels.size() / 1000);
+}
+
+TEST_P(PipelineGolden, LatentsOfARollingSink) {
+  const Fixture fixture("f13");
+  GoldenBackend backend(GetParam());
+  const auto chunks = Roll(fixture, backend.get(), {KeyPlanKind::kRollingSink, 9, 0});
+  EXPECT_LT(LatentError(fixture, "rolling_sink.latents", chunks), kLimit);
+}
+
+// The comparison can tell: another plan is far off.
+TEST(PipelineGoldenMutation, ADroppedSinkIsSeen) {
+  const Fixture fixture("f13");
+  GoldenBackend backend("");
+  const auto chunks = Roll(fixture, backend.get(), {KeyPlanKind::kWindow, 9, 0});
+  EXPECT_GT(LatentError(fixture, "window.latents", chunks), 1e-3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, PipelineGolden, testing::Values("reference", ""));
+
+}  // namespace
+}  // namespace longtake

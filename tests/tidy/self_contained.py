@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""Every header compiles alone. Flags come from the compile database, from a source of its folder.
+
+usage: self_contained.py SOURCE_DIR BUILD_DIR
+"""
+import concurrent.futures
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+
+def flags_by_folder(source_dir, build_dir):
+    with open(os.path.join(build_dir, "compile_commands.json"), encoding="utf-8") as file:
+        database = json.load(file)
+    flags = {}
+    for entry in database:
+        folder = os.path.dirname(os.path.relpath(entry["file"], source_dir))
+        words = shlex.split(entry["command"])
+        if os.path.basename(words[0]) == "ccache":
+            words = words[1:]
+        keep = [words[0]]
+        skip = False
+        for word in words[1:]:
+            if skip:
+                skip = False
+            elif word in ("-o", "-c", "-MF", "-MT", "-include"):
+                skip = word != "-c"
+            elif word != entry["file"] and word not in ("-MD", "-Winvalid-pch"):
+                keep.append(word)
+        flags.setdefault(folder, keep)
+    return flags
+
+
+def main():
+    source_dir, build_dir = (os.path.realpath(path) for path in sys.argv[1:3])
+    flags = flags_by_folder(source_dir, build_dir)
+    jobs = []
+    for folder, command in sorted(flags.items()):
+        if folder.startswith((".", "build")) or "kernels" in folder:
+            continue
+        directory = os.path.join(source_dir, folder)
+        for name in sorted(os.listdir(directory)):
+            if name.endswith(".h"):
+                header = os.path.join(directory, name)
+                jobs.append((os.path.join(folder, name),
+                             command + ["-fsyntax-only", "-Wno-pragma-once-outside-header",
+                                        "-x", "c++", header]))
+
+    def compile_alone(job):
+        return job[0], subprocess.run(job[1], capture_output=True, text=True, check=False)
+
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, result in pool.map(compile_alone, jobs):
+            errors = [line for line in result.stderr.split("\n")
+                      if "error" in line and "pragma once in main file" not in line]
+            if errors:
+                print(f"{name} does not compile alone:\n  {errors[0]}")
+                failed += 1
+    print(f"{len(jobs)} headers, {failed} do not compile alone")
+    sys.exit(1 if failed or not jobs else 0)
+
+
+if __name__ == "__main__":
+    main()

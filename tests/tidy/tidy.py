@@ -1,0 +1,264 @@
+#!/usr/bin/env python3
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""The rules by the numbers that a program can hold (CONTRIBUTING.md lists them).
+
+usage: tidy.py SOURCE_DIR [--self-test]
+
+Each rule is a function from the tree to complaints, one line each. --self-test plants one violation
+of every rule in memory and fails unless each is found.
+"""
+import os
+import re
+import subprocess
+import sys
+
+LINES_MAX = 600
+TEST_LINES_MAX = 900
+LINES_MEDIAN_MAX = 150
+FUNCTION_LINES_MAX = 70
+COLUMNS_MAX = 100
+
+# Who may include whom; a folder may always include itself.
+ALLOWED = {
+    "base": set(),
+    "storage": {"base"},
+    "engine/backend": {"base"},
+    "engine/kv": {"base", "engine/backend"},
+    "engine/text": {"base"},
+    "engine/model": {"base", "storage", "engine/backend", "engine/kv"},
+    "engine": {"base", "storage", "engine/backend", "engine/kv", "engine/text", "engine/model"},
+    "media": {"base"},
+    "pack": {"base", "storage", "engine", "engine/model"},
+    "server": {"base", "storage", "engine", "engine/backend", "engine/model", "media"},
+    "client": {"base", "storage", "engine/backend", "media"},
+    "loadtest": {"base", "storage", "engine", "engine/backend", "engine/model", "engine/kv"},
+}
+PROTOBUF_FOLDERS = ("server", "client", "loadtest", "tests")
+THREAD_FILES = {
+    "base/worker_pool.h", "base/worker_pool.cc", "engine/stage.h", "engine/stage.cc",
+    "engine/decode_lane.h", "engine/decode_lane.cc", "storage/pread_reader.h",
+    "storage/pread_reader.cc",
+}
+BANS = [
+    # pattern, where it is allowed, what to say
+    (r"\bthrow\b", (), "exceptions are not thrown; return absl::Status"),
+    (r"\b(malloc|calloc|free)\s*\(", ("base/",), "memory is owned by types in base"),
+    (r"(?<![\w:])delete\s+(?!=)\w", ("base/", "server/"), "no naked delete"),
+    (r"\bstd::j?thread\s*(\(|\w|>|\{)", tuple(THREAD_FILES) + ("tests/",),
+     "threads start in base/worker_pool, engine/stage, engine/decode_lane and the pread twin only"),
+    (r"\bstd::chrono::(system|steady|high_resolution)_clock\b", ("base/clock.h", "tests/"),
+     "time comes from base/clock.h"),
+    (r"\b(TODO|FIXME|XXX|HACK)\b", ("tests/tidy/",), "finish it or file it"),
+    (r"#\s*if(def|ndef)?\b.*LONGTAKE_(CUDA|SERVER)", ("base/", "engine/backend/"),
+     "features are chosen by the linker, not by #ifdef"),
+]
+
+
+def tracked_files(root):
+    out = subprocess.run(["git", "-C", root, "ls-files", "-z", "--cached", "--others",
+                          "--exclude-standard"], check=False, capture_output=True)
+    if out.returncode == 0:
+        names = [name for name in out.stdout.decode().split("\0") if name]
+    else:  # an exported tree without git
+        names = [os.path.relpath(os.path.join(folder, name), root)
+                 for folder, _, files in os.walk(root) for name in files]
+    return sorted(name for name in names if os.path.isfile(os.path.join(root, name)))
+
+
+def load(root):
+    tree = {}
+    for name in tracked_files(root):
+        if name.endswith((".h", ".cc", ".py", ".txt", ".cmake", ".proto")) or "." not in name:
+            try:
+                with open(os.path.join(root, name), encoding="utf-8") as file:
+                    tree[name] = file.read()
+            except UnicodeDecodeError:
+                continue
+    return tree
+
+
+def cpp(tree):
+    return {name: text for name, text in tree.items() if name.endswith((".h", ".cc"))}
+
+
+def folder_of(name):
+    for folder in sorted(ALLOWED, key=len, reverse=True):
+        if name.startswith(folder + "/"):
+            return folder
+    return name.split("/")[0]
+
+
+def strip_comments(text):
+    text = re.sub(r'"(\\.|[^"\\\n])*"', '""', text)
+    text = re.sub(r"//[^\n]*", "", text)
+    return re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group(0).count("\n"), text, flags=re.S)
+
+
+def check_lengths(tree):
+    counts = []
+    for name, text in cpp(tree).items():
+        lines = text.count("\n")
+        limit = TEST_LINES_MAX if name.startswith("tests/") else LINES_MAX
+        if lines > limit:
+            yield f"{name}: {lines} lines; the limit is {limit}"
+        if not name.startswith("tests/"):
+            counts.append(lines)
+        for number, line in enumerate(text.split("\n"), 1):
+            if len(line) > COLUMNS_MAX and "http" not in line and "R\"" not in line:
+                yield f"{name}:{number}: {len(line)} columns; the limit is {COLUMNS_MAX}"
+    counts.sort()
+    if counts and counts[len(counts) // 2] > LINES_MEDIAN_MAX:
+        yield f"median file has {counts[len(counts) // 2]} lines; the limit is {LINES_MEDIAN_MAX}"
+
+
+def functions(text):
+    """(first line, lines) of what looks like a function body: a line that ends with { after ), and
+    is no control statement, up to the line that closes it at the same indent."""
+    lines = strip_comments(text).split("\n")
+    for start, line in enumerate(lines):
+        if not re.search(r"\)[\w\s:,&*<>()\->{}]*\{\s*$", line):
+            continue
+        if re.match(r"\s*(\}?\s*(if|for|while|switch|else|catch|do)\b|return\b|namespace\b)", line):
+            continue
+        indent = len(line) - len(line.lstrip())
+        for end in range(start + 1, len(lines)):
+            body = lines[end]
+            if body.strip().startswith("}") and len(body) - len(body.lstrip()) <= indent:
+                yield start + 1, end - start + 1
+                break
+
+
+def check_functions(tree):
+    for name, text in cpp(tree).items():
+        if name.startswith("tests/"):
+            continue
+        for line, count in functions(text):
+            if count > FUNCTION_LINES_MAX:
+                yield f"{name}:{line}: function of {count} lines; the limit is {FUNCTION_LINES_MAX}"
+
+
+def check_headers(tree):
+    for name, text in cpp(tree).items():
+        if name.endswith(".h") and "#pragma once" not in text:
+            yield f"{name}: no #pragma once"
+    for name, text in tree.items():
+        if name.endswith((".h", ".cc", ".py", ".cmake", "CMakeLists.txt", ".proto")):
+            if "Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0" not in text[:300]:
+                yield f"{name}: no copyright line"
+
+
+def check_includes(tree):
+    known = set(ALLOWED)
+    for name, text in cpp(tree).items():
+        here = folder_of(name)
+        for include in re.findall(r'^#include "([^"]+)"', text, flags=re.M):
+            if ".pb.h" in include:
+                if not name.startswith(PROTOBUF_FOLDERS):
+                    yield f"{name}: generated protobuf headers belong to {', '.join(PROTOBUF_FOLDERS)}"
+                continue
+            there = folder_of(include)
+            if here not in known or there not in known or here == there:
+                continue
+            if there not in ALLOWED[here]:
+                yield f"{name}: {here} may not include {there} ({include})"
+
+
+def check_bans(tree):
+    for name, text in cpp(tree).items():
+        code = strip_comments(text)
+        for pattern, allowed, message in BANS:
+            source = text if "TODO" in pattern else code
+            if name.startswith(allowed) if allowed else False:
+                continue
+            for match in re.finditer(pattern, source):
+                line = source.count("\n", 0, match.start()) + 1
+                yield f"{name}:{line}: {message}"
+
+
+def check_shared_ptr(tree):
+    for name, text in cpp(tree).items():
+        if name.startswith(("base/", "storage/", "media/", "engine/backend/", "engine/model/")):
+            if "shared_ptr" in strip_comments(text):
+                yield f"{name}: shared_ptr only for sessions and what streams share with them"
+
+
+def check_targets(tree):
+    """No source outside a target, and no test that is never built."""
+    for name in cpp(tree):
+        if not name.endswith(".cc"):
+            continue
+        folder, base = os.path.split(name)
+        listed = False
+        while True:
+            lists = tree.get(os.path.join(folder, "CMakeLists.txt"), "")
+            relative = os.path.relpath(name, folder) if folder else name
+            if re.search(rf"(^|[\s/]){re.escape(relative)}(\s|\)|$)", lists) or \
+                    re.search(rf"(^|[\s/]){re.escape(base)}(\s|\)|$)", lists):
+                listed = True
+                break
+            if not folder:
+                break
+            folder = os.path.dirname(folder)
+        if not listed and name != "tests/fuzz/replay_main.cc":
+            yield f"{name}: in no CMakeLists.txt"
+
+
+def check_foreign(tree):
+    """Nothing of the machine it was written on."""
+    for name, text in tree.items():
+        if name.startswith("tests/tidy/"):
+            continue
+        for pattern in (r"(^|[\s\"'=(])/(work|home|root)/", r"/tmp/(lt|build-)"):
+            for match in re.finditer(pattern, text):
+                line = text.count("\n", 0, match.start()) + 1
+                yield f"{name}:{line}: path of a machine"
+
+
+RULES = [check_lengths, check_functions, check_headers, check_includes, check_bans,
+         check_shared_ptr, check_targets, check_foreign]
+
+
+def complaints(tree):
+    return [(rule.__name__, text) for rule in RULES for text in rule(tree)]
+
+
+def self_test():
+    good = ("// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0\n"
+            "#pragma once\n")
+    lists = {"base/CMakeLists.txt": "# " + good.split("\n")[0][3:] + "\nx.cc\n"}
+    planted = {
+        "check_lengths": {"base/x.cc": good + "int a;\n" * 700},
+        "check_functions": {"base/x.cc": good + "int F(int a) {\n" + "  ++a;\n" * 80 + "}\n"},
+        "check_headers": {"base/x.h": good.split("\n")[0] + "\n"},
+        "check_includes": {"base/x.cc": good + '#include "storage/tensor.h"\n'},
+        "check_bans": {"storage/x.cc": good + "std::thread worker(Run);\n"},
+        "check_shared_ptr": {"storage/x.h": good + "std::shared_ptr<int> p;\n"},
+        "check_targets": {"base/y.cc": good},
+        "check_foreign": {"base/x.cc": good + 'const char* p = "/work/x";\n'},
+    }
+    failed = 0
+    for rule in RULES:
+        found = [name for name, _ in complaints({**lists, **planted[rule.__name__]})]
+        if rule.__name__ not in found:
+            print(f"self-test: {rule.__name__} does not see its planted violation")
+            failed += 1
+    if complaints({**lists, "base/x.cc": good + "int F(int a) {\n  return a;\n}\n"}):
+        print("self-test: a clean file is complained about")
+        failed += 1
+    return failed
+
+
+def main():
+    if "--self-test" in sys.argv:
+        failed = self_test()
+    else:
+        found = complaints(load(sys.argv[1]))
+        for rule, text in found:
+            print(f"{text}  [{rule[6:]}]")
+        failed = len(found)
+    print(f"{failed} complaints" if failed else "tidy")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
