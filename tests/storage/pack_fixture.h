@@ -17,15 +17,13 @@
 
 namespace longtake {
 
-inline std::byte FixtureByte(std::string_view name, uint64_t i) {
-  uint64_t state = 0x9e3779b97f4a7c15u * (i + 1);
-  for (char c : name) state = (state ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return static_cast<std::byte>(state >> 37);
-}
-
 inline std::vector<std::byte> FixtureBytes(std::string_view name, uint64_t bytes) {
+  uint64_t seed = 0xcbf29ce484222325u;
+  for (char c : name) seed = (seed ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   std::vector<std::byte> out(bytes);
-  for (uint64_t i = 0; i < bytes; ++i) out[i] = FixtureByte(name, i);
+  for (uint64_t i = 0; i < bytes; ++i) {
+    out[i] = static_cast<std::byte>(((seed ^ i) * 0x9e3779b97f4a7c15u) >> 37);
+  }
   return out;
 }
 
