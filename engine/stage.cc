@@ -108,7 +108,7 @@ void Stage::DropFinished() {
 }
 
 bool Stage::Gone(Session& session) {
-  const bool expired = session.Expired();
+  const bool expired = !session.cancelled() && session.Expired();
   if (expired) {
     session.Cancel(WithReason(absl::CancelledError("nobody attached within the session's ttl"),
                               {"SESSION_EXPIRED", {{"session", session.id()}}}));
