@@ -40,16 +40,46 @@ class ConvTask {
   void Run(float* scratch) {
     const int64_t channels = weights_.shape().in_channels;
     std::fill_n(scratch, channels, 0.0f);
-    planes_ = scratch + (channels + 15) / 16 * 16;
+    sums_ = scratch + (channels + 15) / 16 * 16;
+    planes_ = sums_ + plan_.sums_floats;
+    if (plan_.split_time) return RunByTime(scratch);
     LayOutPlanes(scratch);
+    SumTaps({.end = weights_.shape().taps_t});
+  }
+
+ private:
+  // A run of temporal taps, and whether chains begin and end in it.
+  struct Taps {
+    int64_t begin = 0;
+    int64_t end = 0;
+    bool begins = true;
+    bool ends = true;
+  };
+
+  void RunByTime(const float* zeros) {
+    const std::span<const float* const> in = frames_.front().in;
+    const auto frames_left = [&](int64_t t) {
+      return std::any_of(in.begin() + t, in.end(), [](const float* f) { return f != nullptr; });
+    };
+    if (!frames_left(0)) return SumTaps({});
+    bool begins = true;
+    for (int64_t t = 0; t < static_cast<int64_t>(in.size()); ++t) {
+      if (in[t] == nullptr) continue;
+      inputs_.assign(1, in[t]);
+      LayOutPlanes(zeros);
+      SumTaps({.begin = t, .end = t + 1, .begins = begins, .ends = !frames_left(t + 1)});
+      begins = false;
+    }
+  }
+
+  void SumTaps(const Taps& range) {
     for (const ConvPanel& panel : weights_.panels()) {
       for (const ConvFrame& frame : frames_) {
-        for (int64_t row = 0; row < rows_; ++row) SumRow(panel, frame, row);
+        for (int64_t row = 0; row < rows_; ++row) SumRow(panel, frame, row, range);
       }
     }
   }
 
- private:
   void LayOutPlanes(const float* zeros) {
     const int64_t channels = weights_.shape().in_channels;
     const int64_t rows = (rows_ - 1) * args_.stride + weights_.shape().taps_h;
@@ -80,31 +110,36 @@ class ConvTask {
     }
   }
 
-  void SumRow(const ConvPanel& panel, const ConvFrame& frame, int64_t row) {
+  void SumRow(const ConvPanel& panel, const ConvFrame& frame, int64_t row, const Taps& range) {
     std::array<ConvTap, kTapsMax> taps;
-    const int64_t tap_count = FindTaps(panel, frame, row, taps.data());
+    ConvTap* const end = FindTaps(panel, frame, row, range, taps.data());
     const int64_t out_channels = weights_.shape().out_channels;
     const int64_t pixel = (first_row_ + row) * plan_.out_w + first_column_;
-    kernels_.conv_row({.taps = taps.data(),
-                       .tap_count = tap_count,
-                       .in_channels = weights_.shape().in_channels,
-                       .plane_stride = plan_.plane_stride,
-                       .pixels = columns_,
-                       .lanes = panel.lanes,
-                       .lanes_used = panel.lanes_used,
-                       .bias = panel.bias,
-                       .accumulate = args_.accumulate,
-                       .out = frame.out + pixel * out_channels + panel.first_channel,
-                       .out_stride = out_channels});
+    kernels_.conv_row(
+        {.taps = taps.data(),
+         .tap_count = end - taps.data(),
+         .in_channels = weights_.shape().in_channels,
+         .plane_stride = plan_.plane_stride,
+         .pixels = columns_,
+         .lanes = panel.lanes,
+         .lanes_used = panel.lanes_used,
+         .bias = panel.bias,
+         .accumulate = args_.accumulate,
+         .out = frame.out + pixel * out_channels + panel.first_channel,
+         .out_stride = out_channels,
+         .sums = sums_ +
+                 (panel.first_channel * plan_.row_block + row * kConvSumLanes) * plan_.column_block,
+         .begins = range.begins,
+         .ends = range.ends});
   }
 
-  int64_t FindTaps(const ConvPanel& panel, const ConvFrame& frame, int64_t row,
-                   ConvTap* taps) const {
+  // Returns the end of what it filled.
+  ConvTap* FindTaps(const ConvPanel& panel, const ConvFrame& frame, int64_t row, const Taps& range,
+                    ConvTap* taps) const {
     const ConvShape& shape = weights_.shape();
     const int64_t phase_floats = shape.in_channels * plan_.plane_stride;
     const int64_t weight_floats = shape.in_channels * panel.lanes;
-    int64_t count = 0;
-    for (int64_t t = 0; t < shape.taps_t; ++t) {
+    for (int64_t t = range.begin; t < range.end; ++t) {
       if (frame.in[t] == nullptr) continue;
       const int64_t slot = std::find(inputs_.begin(), inputs_.end(), frame.in[t]) - inputs_.begin();
       for (int64_t y = 0; y < shape.taps_h; ++y) {
@@ -112,12 +147,12 @@ class ConvTask {
                               (row * args_.stride + y) * plan_.phases * phase_floats;
         for (int64_t x = 0; x < shape.taps_w; ++x) {
           const int64_t tap = (t * shape.taps_h + y) * shape.taps_w + x;
-          taps[count++] = {.planes = planes + x % args_.stride * phase_floats + x / args_.stride,
-                           .weights = panel.weights + tap * weight_floats};
+          *taps++ = {.planes = planes + x % args_.stride * phase_floats + x / args_.stride,
+                     .weights = panel.weights + tap * weight_floats};
         }
       }
     }
-    return count;
+    return taps;
   }
 
   const ConvArgs& args_;
@@ -130,6 +165,7 @@ class ConvTask {
   int64_t rows_ = 0;
   std::span<const ConvFrame> frames_;
   std::vector<const float*> inputs_;
+  float* sums_ = nullptr;
   float* planes_ = nullptr;
 };
 

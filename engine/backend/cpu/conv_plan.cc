@@ -16,7 +16,7 @@ constexpr int64_t kTasksPerThread = 4;
 // Rough cycles to lay out one value, and bytes of weights read per cycle: the two costs a larger
 // block spreads over more pixels.
 constexpr double kPackCycles = 0.6;
-constexpr double kWeightBytesPerCycle = 16.0;
+constexpr double kWeightBytesPerCycle = 8.0;
 
 int64_t RoundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 int64_t Blocks(int64_t extent, int64_t block) { return (extent + block - 1) / block; }
@@ -31,7 +31,8 @@ int64_t SlotsPerGroup(std::span<const ConvFrame> frames, int64_t group_frames) {
 }
 
 // Fills what follows from the block sizes.
-void Complete(const ConvArgs& args, const ConvShape& shape, ConvPlan& plan) {
+void Complete(const ConvArgs& args, const PackedConv& weights, ConvPlan& plan) {
+  const ConvShape& shape = weights.shape();
   plan.groups = Blocks(static_cast<int64_t>(args.frames.size()), plan.group_frames);
   plan.row_blocks = Blocks(plan.out_h, plan.row_block);
   plan.column_blocks = Blocks(plan.out_w, plan.column_block);
@@ -42,16 +43,18 @@ void Complete(const ConvArgs& args, const ConvShape& shape, ConvPlan& plan) {
   // A power of two apart, the channels of a tile would compete for a few cache sets.
   plan.plane_stride = plan.plane_columns % 64 == 0 ? plan.plane_columns + 8 : plan.plane_columns;
   plan.frame_floats = plan.plane_rows * plan.phases * shape.in_channels * plan.plane_stride;
-  plan.scratch_floats =
-      RoundUp(shape.in_channels, 16) + plan.slots * plan.frame_floats + kConvOverread;
+  plan.sums_floats = plan.split_time ? weights.lanes() * plan.row_block * plan.column_block : 0;
+  plan.scratch_floats = RoundUp(shape.in_channels, 16) + plan.sums_floats +
+                        plan.slots * plan.frame_floats + kConvOverread;
 }
 
 // The most rows whose planes fit, at least one, in equal blocks, few enough to keep threads busy.
-int64_t RowBlock(const ConvArgs& args, const ConvShape& shape, ConvPlan plan, int thread_count) {
+int64_t RowBlock(const ConvArgs& args, const PackedConv& weights, ConvPlan plan, int thread_count) {
   plan.row_block = 1;
-  Complete(args, shape, plan);
-  const int64_t row_floats =
-      plan.slots * plan.phases * shape.in_channels * plan.plane_stride * args.stride;
+  Complete(args, weights, plan);
+  const int64_t row_floats = plan.sums_floats + plan.slots * plan.phases *
+                                                    weights.shape().in_channels *
+                                                    plan.plane_stride * args.stride;
   int64_t rows = plan.out_h;
   if (row_floats > 0) {
     rows = 1 + std::max<int64_t>(0, kPlaneFloatsMax - plan.scratch_floats) / row_floats;
@@ -64,7 +67,9 @@ int64_t RowBlock(const ConvArgs& args, const ConvShape& shape, ConvPlan plan, in
 
 double CyclesPerPixel(const ConvPlan& plan, const PackedConv& weights) {
   const double pixels = static_cast<double>(plan.group_frames * plan.row_block * plan.column_block);
-  const double packed = static_cast<double>(plan.slots * plan.frame_floats);
+  const int64_t passes = plan.split_time ? weights.shape().taps_t : 1;
+  const double packed = static_cast<double>(passes * plan.slots * plan.frame_floats +
+                                            (passes - 1) * plan.sums_floats);
   const double weight_bytes =
       4.0 * static_cast<double>(weights.taps() * weights.shape().in_channels * weights.lanes());
   return (packed * kPackCycles + weight_bytes / kWeightBytesPerCycle) / pixels;
@@ -102,16 +107,26 @@ ConvPlan PlanConv(const ConvArgs& args, const PackedConv& weights, int thread_co
 
   ConvPlan best;
   const int64_t tiles = Blocks(base.out_w, kTileColumns);
-  for (int64_t group = static_cast<int64_t>(args.frames.size()); group > 0; group /= 2) {
-    base.group_frames = group;
-    base.slots = SlotsPerGroup(args.frames, group);
+  const auto consider = [&] {
     for (int64_t parts = 1; parts <= tiles; ++parts) {
       ConvPlan plan = base;
       plan.column_block = std::min(base.out_w, kTileColumns * Blocks(tiles, parts));
-      plan.row_block = RowBlock(args, shape, plan, thread_count);
-      Complete(args, shape, plan);
+      plan.row_block = RowBlock(args, weights, plan, thread_count);
+      Complete(args, weights, plan);
       if (best.out_h == 0 || Better(plan, best, weights)) best = plan;
     }
+  };
+  for (int64_t group = static_cast<int64_t>(args.frames.size()); group > 0; group /= 2) {
+    base.group_frames = group;
+    base.slots = SlotsPerGroup(args.frames, group);
+    consider();
+  }
+  const bool whole_panels = weights.panels().back().lanes == kConvSumLanes;
+  if (shape.taps_t > 1 && whole_panels) {
+    base.split_time = true;
+    base.group_frames = 1;
+    base.slots = 1;
+    consider();
   }
   return best;
 }

@@ -20,6 +20,9 @@ struct ConvPlan {
   int64_t out_h = 0;
   int64_t out_w = 0;
 
+  // Input frames are laid out one at a time, and sums wait in scratch in between: a larger block
+  // for the same memory, so that many channels' weights are read less often. One frame per group.
+  bool split_time = false;
   int64_t group_frames = 1;
   int64_t groups = 1;
   int64_t row_block = 1;
@@ -34,7 +37,8 @@ struct ConvPlan {
   int64_t plane_columns = 0;
   int64_t plane_stride = 0;
   int64_t frame_floats = 0;
-  int64_t slots = 0;  // input frames of a group, at most
+  int64_t slots = 0;        // input frames laid out at once, at most
+  int64_t sums_floats = 0;  // with split_time: [panels, row_block, column_block, 16]
   int64_t scratch_floats = 0;
 
   int64_t tasks() const { return groups * row_blocks * column_blocks; }

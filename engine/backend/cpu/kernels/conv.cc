@@ -57,6 +57,12 @@ void Tile(const ConvRowTask& task, int64_t first, int64_t count) {
   Panel sums[kPixels];
 #pragma GCC unroll 24
   for (int r = 0; r < kPixels; ++r) sums[r].SetZero();
+  if (!task.begins) {
+#pragma GCC unroll 24
+    for (int r = 0; r < kPixels; ++r) {
+      if (r < count) sums[r] = Panel::Load(task.sums + (first + r) * Panel::kWidth);
+    }
+  }
   for (int64_t t = 0; t < task.tap_count; ++t) {
     const float* pixels = task.taps[t].planes + first;
     const float* weights = task.taps[t].weights;
@@ -67,6 +73,13 @@ void Tile(const ConvRowTask& task, int64_t first, int64_t count) {
       pixels += task.plane_stride;
       weights += Panel::kWidth;
     }
+  }
+  if (!task.ends) {
+#pragma GCC unroll 24
+    for (int r = 0; r < kPixels; ++r) {
+      if (r < count) sums[r].Store(task.sums + (first + r) * Panel::kWidth);
+    }
+    return;
   }
   float* out = task.out + first * task.out_stride;
 #pragma GCC unroll 24

@@ -28,6 +28,7 @@ struct PlaneRowTask {
 };
 
 inline constexpr int64_t kConvOverread = 16;
+inline constexpr int64_t kConvSumLanes = 16;
 
 // Where a tap finds its first channel and its weights.
 struct ConvTap {
@@ -50,6 +51,11 @@ struct ConvRowTask {
   bool accumulate = false;      // without it nothing is added
   float* out = nullptr;         // first pixel, first channel of the panel
   int64_t out_stride = 0;
+  // A chain may be computed in several tasks, a run of its taps each: sums [pixels, 16] wait in
+  // between. Only for 16 lanes.
+  float* sums = nullptr;
+  bool begins = true;  // else the chain goes on from sums
+  bool ends = true;    // else it goes to sums, not to out
 };
 
 }  // namespace longtake
