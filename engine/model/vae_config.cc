@@ -11,6 +11,7 @@ namespace {
 constexpr int64_t kBaseDimMax = 1024;
 constexpr int64_t kMultMax = 64;
 constexpr int64_t kWidthMax = 8192;
+constexpr int64_t kMiddleWidthMax = 384;  // one head of the backend's attention; Wan's
 constexpr int64_t kLatentChannelsMax = 256;
 constexpr int64_t kResBlocksMax = 16;
 constexpr size_t kLevels = 4;
@@ -97,6 +98,9 @@ absl::StatusOr<VaeConfig> ParseVaeConfig(std::string_view text, const std::strin
     if (config.width(level) > kWidthMax) {
       reader.Refuse("dim_mult", "times base_dim must be at most 8192");
     }
+  }
+  if (config.width(kLevels - 1) > kMiddleWidthMax) {
+    reader.Refuse("dim_mult", "its last entry times base_dim must be at most 384");
   }
   if (reader.Int({"decoder_base_dim", config.base_dim, 1, kBaseDimMax}) != config.base_dim) {
     reader.Refuse("decoder_base_dim", "must equal base_dim");

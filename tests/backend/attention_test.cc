@@ -131,10 +131,10 @@ struct Problem {
 
 TEST(AttentionTest, RandomShapesMatchDoubles) {
   Random random(1);
-  const int64_t dims[] = {4, 6, 8, 16, 24, 40, 64, 100, 128, 256};
+  const int64_t dims[] = {4, 6, 8, 16, 24, 40, 64, 100, 128, 256, 384};
   for (int i = 0; i < 40; ++i) {
     Problem problem(random, random.Int(1, i % 8 == 0 ? 200 : 30), random.Int(1, i % 4 ? 80 : 300),
-                    random.Int(1, 3), dims[i % 10], i % 3 == 0 ? DType::kF32 : DType::kBf16);
+                    random.Int(1, 3), dims[i % 11], i % 3 == 0 ? DType::kF32 : DType::kBf16);
     if (i % 2 == 0) problem.AddRotary(random);
     if (i % 5 == 0) problem.bias = random.Floats(problem.heads * problem.rows * problem.keys, 3.0f);
     if (i % 7 == 0) problem.last_key_bias = 4.5f;

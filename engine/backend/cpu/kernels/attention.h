@@ -32,7 +32,7 @@ struct AttentionTask {
   float* scratch = nullptr;  // kAttentionScratchFloats, 64-byte aligned
 };
 
-inline constexpr int64_t kAttentionHeadDimMax = 256;
+inline constexpr int64_t kAttentionHeadDimMax = 384;  // the middle of the Wan VAE
 inline constexpr int64_t kAttentionQueriesMax = 448;
 inline constexpr int64_t kAttentionKeyBlock = 64;  // decides bits: part of the numerics profile
 inline constexpr int64_t kAttentionRowsMax = 16;   // at least those of a register tile
