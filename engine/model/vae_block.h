@@ -60,6 +60,7 @@ class VaeNetwork {
   absl::Status Prepare(const VaeCache& cache, int64_t height, int64_t width);
   void Recycle(VaeFrames& x) { pool_.GiveAll(x.frames); }
   VaeFrame TakeFrame(int64_t floats) { return pool_.Take(floats); }
+  uint64_t scratch_bytes() const { return pool_.bytes(); }  // between calls
 
  private:
   explicit VaeNetwork(Backend& backend) : backend_(&backend) {}

@@ -1,6 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/model/vae_cache.h"
 
+#include <algorithm>
+#include <map>
+
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 
@@ -14,17 +17,73 @@ uint64_t VaeCache::bytes() const {
   return sum;
 }
 
-uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
+namespace {
+
+// Of floats at a latent of 1 x 1, scaled to a real one.
+uint64_t BytesAt(uint64_t floats, int64_t height, int64_t width) {
   if (height < 0 || width < 0) return UINT64_MAX;
-  // Shapes at 1 x 1 are small numbers; the latent's area multiplies them all.
-  uint64_t floats = 0;
-  for (const VaeSlotShape& slot : VaeSlots(VaeDecoderStages(config), 1, 1)) {
-    floats += static_cast<uint64_t>(slot.frame_floats() * slot.frames_max);
-  }
   const auto bytes = CheckedProduct(
-      {floats, static_cast<uint64_t>(height), static_cast<uint64_t>(width), sizeof(float)},
-      "VAE cache");
+      {floats, static_cast<uint64_t>(height), static_cast<uint64_t>(width), sizeof(float)}, "VAE");
   return bytes.ok() ? *bytes : UINT64_MAX;
+}
+
+// How many frames of each size, in floats, a stage holds at once.
+using FrameCounts = std::map<int64_t, int64_t>;
+
+FrameCounts FramesOf(const VaeStage& stage, int64_t frames) {
+  const int64_t area = int64_t{1} << (2 * stage.level);
+  const int64_t in = stage.in_channels * area;
+  const int64_t out = stage.out_channels * area;
+  FrameCounts counts;
+  counts[in] += frames;
+  switch (stage.kind) {
+    case VaeStageKind::kRes:
+      counts[in] += frames;
+      counts[out] += in == out ? frames : 2 * frames;
+      break;
+    case VaeStageKind::kAttention:
+      counts[in] += frames;
+      counts[in + stage.in_channels % 2 * area] += 4;  // q, k, v and what they give
+      break;
+    case VaeStageKind::kUp3d:
+      counts[in] += 2 * frames;
+      counts[4 * out] += 2 * frames;
+      break;
+    case VaeStageKind::kUp2d:
+      counts[4 * out] += frames;
+      break;
+    case VaeStageKind::kHead:
+      counts[in] += frames;
+      counts[out] += frames;
+      break;
+    default:
+      counts[out] += frames;
+  }
+  return counts;
+}
+
+}  // namespace
+
+uint64_t VaeScratchBytes(const VaeConfig& config, int64_t height, int64_t width) {
+  FrameCounts most;  // the pool keeps what any stage needed
+  int64_t frames = 1;
+  for (const VaeStage& stage : VaeDecoderStages(config)) {
+    for (const auto& [floats, count] : FramesOf(stage, frames)) {
+      most[floats] = std::max(most[floats], count);
+    }
+    if (stage.kind == VaeStageKind::kUp3d) frames *= 2;
+  }
+  uint64_t sum = 0;
+  for (const auto& [floats, count] : most) sum += static_cast<uint64_t>(floats * count);
+  return BytesAt(sum, height, width);
+}
+
+uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
+  uint64_t sum = 0;
+  for (const VaeSlotShape& slot : VaeSlots(VaeDecoderStages(config), 1, 1)) {
+    sum += static_cast<uint64_t>(slot.frame_floats() * slot.frames_max);
+  }
+  return BytesAt(sum, height, width);
 }
 
 absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,

@@ -32,6 +32,10 @@ struct VaeCache {
 // Bytes of a full decoder cache at this latent size; UINT64_MAX when it does not fit 64 bits.
 uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width);
 
+// Bytes a decoder needs for activations at this latent size, whatever the number of streams;
+// UINT64_MAX as above.
+uint64_t VaeScratchBytes(const VaeConfig& config, int64_t height, int64_t width);
+
 // INVALID_ARGUMENT naming the slot whose frames do not have the shape the stages ask for at this
 // latent size: a cache of another model or stream, or a damaged one.
 absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,

@@ -37,7 +37,7 @@ absl::StatusOr<std::unique_ptr<WanVaeDecoder>> WanVaeDecoder::Create(const VaeCo
                                                                      Backend& backend) {
   LT_ASSIGN_OR_RETURN(VaeNetwork network,
                       VaeNetwork::Create(VaeDecoderStages(config), section, backend));
-  return std::unique_ptr<WanVaeDecoder>(new WanVaeDecoder(config, std::move(network)));
+  return std::make_unique<WanVaeDecoder>(Key(), config, std::move(network));
 }
 
 absl::Status WanVaeDecoder::Check(const VaeLatents& latents) const {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -32,7 +33,11 @@ struct VaeLatents {
 };
 
 class WanVaeDecoder {
+  struct Key {};
+
  public:
+  WanVaeDecoder(Key, const VaeConfig& config, VaeNetwork network)  // use Create
+      : config_(config), network_(std::move(network)) {}
   // NOT_FOUND or FAILED_PRECONDITION naming a tensor that is missing or has another shape or type.
   static absl::StatusOr<std::unique_ptr<WanVaeDecoder>> Create(const VaeConfig& config,
                                                                const ResidentSection& section,
@@ -48,11 +53,10 @@ class WanVaeDecoder {
                              std::vector<float>* pixels);
 
   const VaeConfig& config() const { return config_; }
+  // Held for activations between calls: at most VaeScratchBytes of the latest latent size.
+  uint64_t scratch_bytes() const { return network_.scratch_bytes(); }
 
  private:
-  WanVaeDecoder(const VaeConfig& config, VaeNetwork network)
-      : config_(config), network_(std::move(network)) {}
-
   absl::Status Check(const VaeLatents& latents) const;
   // Latent frame of the call, scaled to the VAE's space.
   VaeFrames Load(const VaeLatents& latents, int64_t frame);

@@ -20,7 +20,7 @@ absl::StatusOr<std::unique_ptr<WanVaeEncoder>> WanVaeEncoder::Create(const VaeCo
                                                                      Backend& backend) {
   LT_ASSIGN_OR_RETURN(VaeNetwork network,
                       VaeNetwork::Create(VaeEncoderStages(config), section, backend));
-  return std::unique_ptr<WanVaeEncoder>(new WanVaeEncoder(config, std::move(network)));
+  return std::make_unique<WanVaeEncoder>(Key(), config, std::move(network));
 }
 
 absl::Status WanVaeEncoder::Check(const VaePixels& pixels, const VaeCache& cache) {

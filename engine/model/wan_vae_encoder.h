@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -29,7 +30,11 @@ struct VaePixels {
 };
 
 class WanVaeEncoder {
+  struct Key {};
+
  public:
+  WanVaeEncoder(Key, const VaeConfig& config, VaeNetwork network)  // use Create
+      : config_(config), network_(std::move(network)) {}
   static absl::StatusOr<std::unique_ptr<WanVaeEncoder>> Create(const VaeConfig& config,
                                                                const ResidentSection& section,
                                                                Backend& backend);
@@ -40,9 +45,6 @@ class WanVaeEncoder {
   absl::Status Encode(const VaePixels& pixels, VaeCache& cache, std::vector<float>* out);
 
  private:
-  WanVaeEncoder(const VaeConfig& config, VaeNetwork network)
-      : config_(config), network_(std::move(network)) {}
-
   static absl::Status Check(const VaePixels& pixels, const VaeCache& cache);
   VaeFrames Load(const VaePixels& pixels, int64_t first, int64_t count);
 

@@ -103,6 +103,7 @@ TEST(WanVaeDecoder, AFullCacheHasTheBytesPromised) {
   for (int calls = 0; calls < 2; ++calls) {
     MustBeOk(bed.vae.decoder->Decode({z, kLatents, kHeight, kWidth}, cache, &rgb));
     EXPECT_EQ(cache.bytes(), VaeCacheBytes(bed.vae.config, kHeight, kWidth));
+    EXPECT_EQ(bed.vae.decoder->scratch_bytes(), VaeScratchBytes(bed.vae.config, kHeight, kWidth));
   }
   EXPECT_EQ(VaeCacheBytes(bed.vae.config, int64_t{1} << 40, int64_t{1} << 40), UINT64_MAX);
 }
