@@ -8,6 +8,12 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release)
 endif()
+# Kernels ask for -O3 themselves; elsewhere it would only cost build time. Sanitized code is slow
+# anyway, so there the compiler's time counts more.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+if(LONGTAKE_SANITIZE)
+  set(CMAKE_CXX_FLAGS_RELEASE "-O1")
+endif()
 
 # A compiler may fuse a*b+c or not, so a result could depend on who compiled it. Kernels ask for
 # fused operations by name; everywhere else the written order is the computed order.
