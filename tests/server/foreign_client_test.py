@@ -22,9 +22,8 @@ from google.rpc import error_details_pb2
 from google.rpc import status_pb2
 from longtake.v1 import longtake_pb2
 from longtake.v1 import longtake_pb2_grpc
+from longtaked_program import Program
 
-BIN = os.environ["LONGTAKE_BIN_DIR"]
-MODEL = os.path.join(os.environ["LONGTAKE_SOURCE_DIR"], "models", "shapes-small")
 FRAMES = 45
 FPS = 16
 SERVING = 1
@@ -71,43 +70,11 @@ def ffprobe(path):
     return json.loads(out.stdout)
 
 
-class Program:
-    """longtaked, started and ended."""
-
-    def __init__(self, folder, *flags):
-        self.port_file = os.path.join(folder, "port")
-        metrics_port_file = os.path.join(folder, "metrics-port")
-        self.log = open(os.path.join(folder, "log"), "w+")
-        self.process = subprocess.Popen(
-            [os.path.join(BIN, "longtaked"), "--pack", os.path.join(folder, "pack"),
-             "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
-             "--port-file", self.port_file, "--metrics-port-file", metrics_port_file,
-             "--kv-bytes", "64MiB", "--tokens-per-sweep", "2048", "--log-format", "json", *flags],
-            stderr=self.log)
-        self.port = self.read_port(self.port_file)
-        self.metrics_port = self.read_port(metrics_port_file)
-
-    def read_port(self, path):
-        for _ in range(600):
-            if os.path.exists(path):
-                with open(path) as file:
-                    return int(file.read())
-            assert self.process.poll() is None, self.read_log()
-            time.sleep(0.05)
-        raise AssertionError("longtaked wrote no port file")
-
-    def read_log(self):
-        self.log.seek(0)
-        return self.log.read()
-
-
 class ForeignClientTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="longtake-foreign-")
-        subprocess.run([os.path.join(BIN, "longtake-pack"), "pack", MODEL,
-                        os.path.join(cls.folder.name, "pack")], check=True, capture_output=True)
         cls.program = Program(cls.folder.name, "--drain-timeout", "500ms")
         cls.channel = grpc.insecure_channel(f"127.0.0.1:{cls.program.port}")
         cls.stub = longtake_pb2_grpc.LongtakeServiceStub(cls.channel)
@@ -115,10 +82,7 @@ class ForeignClientTest(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.channel.close()
-        if cls.program.process.poll() is None:
-            cls.program.process.kill()
-            cls.program.process.wait()
-        cls.program.log.close()
+        cls.program.close()
         cls.folder.cleanup()
 
     def spec(self, **fields):

@@ -1,0 +1,47 @@
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""The real longtaked with the embedded model, for tests in Python."""
+import os
+import subprocess
+import time
+
+BIN = os.environ["LONGTAKE_BIN_DIR"]
+MODEL = os.path.join(os.environ["LONGTAKE_SOURCE_DIR"], "models", "shapes-small")
+
+
+class Program:
+    """longtaked in a folder of its own: pack, port files, log."""
+
+    def __init__(self, folder, *flags):
+        pack = os.path.join(folder, "pack")
+        port_file = os.path.join(folder, "port")
+        metrics_port_file = os.path.join(folder, "metrics-port")
+        subprocess.run([os.path.join(BIN, "longtake-pack"), "pack", MODEL, pack],
+                       check=True, capture_output=True)
+        self.log = open(os.path.join(folder, "log"), "w+")
+        self.process = subprocess.Popen(
+            [os.path.join(BIN, "longtaked"), "--pack", pack,
+             "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
+             "--port-file", port_file, "--metrics-port-file", metrics_port_file,
+             "--kv-bytes", "64MiB", "--tokens-per-sweep", "2048", "--log-format", "json", *flags],
+            stderr=self.log)
+        self.port = self.read_port(port_file)
+        self.metrics_port = self.read_port(metrics_port_file)
+
+    def read_port(self, path):
+        for _ in range(1200):
+            if os.path.exists(path):
+                with open(path, encoding="ascii") as file:
+                    return int(file.read())
+            assert self.process.poll() is None, self.read_log()
+            time.sleep(0.05)
+        raise AssertionError("longtaked wrote no port file")
+
+    def read_log(self):
+        self.log.seek(0)
+        return self.log.read()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
