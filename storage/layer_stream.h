@@ -47,6 +47,9 @@ class LayerLease {
 };
 
 class LayerStream {
+  struct Impl;
+  struct Key {};
+
  public:
   enum class Io { kAuto, kUring, kPread };
   // kFirstTouch trusts a chunk that was right once since Open.
@@ -75,6 +78,7 @@ class LayerStream {
     double verify_seconds = 0;  // checksums, on the caller's thread
   };
 
+  LayerStream(Key, std::unique_ptr<Impl> impl);  // use Open
   // INVALID_ARGUMENT for a pack without layers or a zero option; RESOURCE_EXHAUSTED for memory;
   // UNAVAILABLE when Io::kUring is demanded and refused.
   static absl::StatusOr<std::unique_ptr<LayerStream>> Open(const PackReader& pack,
@@ -100,15 +104,10 @@ class LayerStream {
 
  private:
   friend class LayerLease;
-  struct Impl;
-  struct Key {};
   absl::StatusOr<TensorView> Tensor(size_t index);
   void EndLease();
 
   std::unique_ptr<Impl> impl_;
-
- public:
-  LayerStream(Key, std::unique_ptr<Impl> impl);  // use Open
 };
 
 }  // namespace longtake
