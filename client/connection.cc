@@ -13,13 +13,15 @@ namespace {
 // A chunk part is at most 1 MiB; Opened carries an init segment of a few KiB.
 constexpr int kMessageBytesMax = 4 << 20;
 
-std::string DetailText(const google::rpc::Status& details) {
+// What the details say beyond the message.
+std::string DetailText(const google::rpc::Status& details, const std::string& message) {
   std::string out;
   for (const auto& any : details.details()) {
     google::rpc::BadRequest bad_request;
     google::rpc::RetryInfo retry;
     if (any.UnpackTo(&bad_request)) {
       for (const auto& violation : bad_request.field_violations()) {
+        if (message.find(violation.description()) != std::string::npos) continue;
         absl::StrAppend(&out, "\n  ", violation.field(), ": ", violation.description());
       }
     } else if (any.UnpackTo(&retry)) {
@@ -42,7 +44,7 @@ absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   std::string message = status.error_message();
   google::rpc::Status details;
-  if (details.ParseFromString(status.error_details())) message += DetailText(details);
+  if (details.ParseFromString(status.error_details())) message += DetailText(details, message);
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), message);
 }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/duration.h"
+#include "engine/text/utf8.h"
 
 namespace longtake {
 namespace {
@@ -104,6 +105,13 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
 
 absl::StatusOr<v1::SessionSpec> MakeSpec(v1::LongtakeService::Stub& stub,
                                          const SpecOptions& options) {
+  // Protocol buffers carry no other bytes in a string.
+  for (const std::string* text : {&options.prompt, &options.negative_prompt}) {
+    if (const auto offset = FirstInvalidUtf8(*text)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the prompt is not UTF-8: byte ", *offset, " starts no character"));
+    }
+  }
   v1::SessionSpec spec;
   spec.set_prompt(options.prompt);
   if (options.prompt.empty()) {

@@ -30,7 +30,7 @@ ALLOWED = {
     "media": {"base"},
     "pack": {"base", "storage", "engine", "engine/model"},
     "server": {"base", "storage", "engine", "engine/backend", "engine/model", "media"},
-    "client": {"base", "storage", "engine/backend", "media"},
+    "client": {"base", "storage", "engine/backend", "engine/text", "media"},
     "loadtest": {"base", "storage", "engine", "engine/backend", "engine/model", "engine/kv"},
 }
 PROTOBUF_FOLDERS = ("server", "client", "loadtest", "tests")
