@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 SECONDS_OF_VIDEO ?= 10
 
-.PHONY: help packages build demo test sanitize fuzz bench format clean
+.PHONY: help packages build demo test sanitize lint fuzz speed bench format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,8 +26,16 @@ test: ## install, build and run all tests
 sanitize: ## unit and engine tests under ASan+UBSan and TSan, fuzz corpora replayed
 	@deploy/run-tests sanitize
 
+lint: build ## clang-tidy with the short list of .clang-tidy, all enforced
+	@deploy/install-packages sanitize
+	@git ls-files '*.cc' | grep -vE '^(tests|loadtest|engine/backend/cpu/kernels)/' | \
+	  xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/release --quiet
+
 fuzz: ## fuzz every target for FUZZ_SECONDS (60) each
 	@deploy/run-fuzz
+
+speed: build ## stream takes of the embedded model and print frames per second by stage
+	@python3 loadtest/speed.py
 
 bench: ## print the kernel benchmarks
 	@deploy/run-bench
