@@ -12,7 +12,7 @@ namespace LONGTAKE_ISA {
 namespace {
 
 struct Panel8 {
-  static constexpr int kWidth = 8;
+  [[maybe_unused]] static constexpr int kWidth = 8;  // unused where narrow panels go elsewhere
   __m256 v;
   static Panel8 Load(const float* p) { return {_mm256_loadu_ps(p)}; }
   void SetZero() { v = _mm256_setzero_ps(); }
