@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,7 @@
 namespace longtake {
 
 struct ReadFault {
+  int64_t delay_millis = 0;                 // before the answer; other reads go on
   int error = 0;                            // errno to fail with
   size_t bytes_max = SIZE_MAX;              // answer at most this much
   std::optional<uint64_t> flip_bit = {};    // of the file, where the read covers it
@@ -77,6 +80,9 @@ class FaultFileSystem final : public FileSystem {
     const std::string& path() const override { return file_->path(); }
     int64_t ReadSome(uint64_t offset, std::span<std::byte> out) override {
       const ReadFault fault = owner_.DecideFor(offset, out.size());
+      if (fault.delay_millis > 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(fault.delay_millis));
+      }
       if (fault.error != 0) return -fault.error;
       uint64_t bytes = std::min(out.size(), fault.bytes_max);
       if (fault.file_bytes) {

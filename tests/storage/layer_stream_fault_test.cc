@@ -108,6 +108,26 @@ TEST_F(LayerStreamFaultTest, AnErrorEndsTheLeaseItHappensIn) {
   EXPECT_EQ(TakeSweep(*stream, *pack_), absl::OkStatus());
 }
 
+// A late read into a slot that was given back must not land in what the slot holds next.
+TEST_F(LayerStreamFaultTest, ALateReadKeepsItsSlot) {
+  const uint64_t late_offset = LayerBit(0) / 8 + pack_->layer(0).parts[0].bytes - 4096;
+  files_.set_decide([late_offset](const Attempt& attempt) {
+    return ReadFault{.delay_millis = attempt.offset == late_offset ? 40 : 0};
+  });
+  auto stream =
+      LayerStream::Open(*pack_, {.slot_count = 1, .request_bytes = 4096, .pread_thread_count = 2})
+          .value();
+  {
+    ASSERT_TRUE(stream->Next().ok());
+  }  // begun, and passed over
+  auto lease = stream->Next();
+  ASSERT_TRUE(lease.ok());
+  const auto view = lease->Tensor(1);
+  ASSERT_TRUE(view.ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(80));
+  ExpectFixtureTensor(*view);
+}
+
 TEST_F(LayerStreamFaultTest, AFlipOnTheWayIsReadAgain) {
   auto stream = Open();
   const uint64_t bit = LayerBit(2) + 12345;
