@@ -13,12 +13,10 @@ namespace {
 class ServerTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    server_ = new TestServer({"--outbox-bytes", "256KiB", "--default-ttl", "30s"});
+    server_ = std::make_unique<TestServer>(
+        std::vector<std::string>{"--outbox-bytes", "256KiB", "--default-ttl", "30s"});
   }
-  static void TearDownTestSuite() {
-    delete server_;
-    server_ = nullptr;
-  }
+  static void TearDownTestSuite() { server_.reset(); }
 
   static std::vector<WholeChunk> ReadAll(TestStream& stream) {
     std::vector<WholeChunk> out;
@@ -26,10 +24,10 @@ class ServerTest : public testing::Test {
     return out;
   }
 
-  static TestServer* server_;
+  static std::unique_ptr<TestServer> server_;
 };
 
-TestServer* ServerTest::server_ = nullptr;
+std::unique_ptr<TestServer> ServerTest::server_;
 
 std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
 
