@@ -86,8 +86,9 @@ TEST_P(PipelineGolden, LatentsAndFramesOfAWindowWithSink) {
   ASSERT_EQ(chunks.size(), static_cast<size_t>(kChunks));
   EXPECT_LT(LatentError(fixture, "window.latents", chunks), kLimit);
 
+  GoldenBackend convolving("");  // the reference backend has no convolutions
   TinyVae vae({.config_json = fixture.Metadata("vae"), .seed = fixture.Seed("vae_seed")},
-              backend.get());
+              convolving.get());
   VaeCache cache;
   std::vector<uint8_t> pixels;
   for (const auto& chunk : chunks) {
