@@ -41,7 +41,7 @@ inline const std::string& EmbeddedPack() {
 struct EngineSetup {
   int threads = 2;
   VideoModelOptions model;
-  EngineOptions engine;
+  EngineOptions engine{.kv_bytes_max = 64 << 20, .session = {}};
 };
 
 class TestEngine {
