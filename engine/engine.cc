@@ -152,11 +152,7 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
   }
   MutexLock lock(mutex_);
   absl::Status room = CheckRoom(session_bytes);
-  if (room.ok() && pages > kv_pool_->free_page_count()) {
-    room = absl::ResourceExhaustedError(
-        absl::StrCat("the session needs ", out.kv_bytes, " bytes of K/V memory, ",
-                     kv_pool_->free_page_count() * kv_pool_->page_bytes(), " are free"));
-  }
+  if (room.ok()) room = kv_pool_->CheckRoom(pages);
   out.fits_now = room.ok();
   out.refusal = std::string(room.message());
   return out;

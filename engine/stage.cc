@@ -82,8 +82,9 @@ bool Stage::Step() {
   DropFinished();
   TakeEvents();
   if (EncodeTexts()) return true;
-  for (auto& live : live_) ApplyEvents(*live);
-  return SweepChunks();
+  bool applied = false;
+  for (auto& live : live_) applied |= ApplyEvents(*live);
+  return SweepChunks() || applied;
 }
 
 void Stage::TakeArrivals() {
@@ -194,8 +195,8 @@ absl::Status Stage::RunTextSweep(std::span<TextJob> jobs) {
 
 // Events hold from a chunk boundary on, in the order they were accepted; a prompt that is not
 // encoded yet holds back those after it.
-void Stage::ApplyEvents(Live& live) {
-  if (!live.rollout().at_chunk_start()) return;
+bool Stage::ApplyEvents(Live& live) {
+  if (!live.rollout().at_chunk_start()) return false;
   size_t applied = 0;
   while (applied < live.events.size()) {
     PendingEvent& event = live.events[applied];
@@ -204,6 +205,7 @@ void Stage::ApplyEvents(Live& live) {
     ++applied;
   }
   live.events.erase(live.events.begin(), live.events.begin() + static_cast<ptrdiff_t>(applied));
+  return applied > 0;
 }
 
 void Stage::Apply(Live& live, PendingEvent& event) {

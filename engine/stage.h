@@ -80,7 +80,7 @@ class Stage {
   std::vector<TextJob> CollectTextJobs();
   bool EncodeTexts();
   absl::Status RunTextSweep(std::span<TextJob> jobs);
-  void ApplyEvents(Live& live);
+  bool ApplyEvents(Live& live);  // whether there were any
   void Apply(Live& live, PendingEvent& event);
   bool Ready(Live& live);
   std::vector<Live*> Plan();

@@ -58,19 +58,29 @@ absl::StatusOr<uint64_t> KvPool::PagesPerFrame(const KvLayout& layout) const {
   return 2 * PagesPerSide(layout, page_bytes_);
 }
 
-absl::Status KvPool::Reserve(uint64_t count) {
+absl::Status KvPool::CheckRoom(uint64_t count) const {
+  MutexLock lock(mutex_);
+  return CheckRoomLocked(count);
+}
+
+absl::Status KvPool::CheckRoomLocked(uint64_t count) const {
   if (count > page_count_) {
     return WithReason(absl::ResourceExhaustedError(absl::StrCat(
                           "the session needs ", count * page_bytes_,
                           " bytes of K/V memory, this server has ", page_count_ * page_bytes_)),
                       "SESSION_TOO_LARGE");
   }
-  MutexLock lock(mutex_);
   if (count > page_count_ - reserved_) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "the session needs ", count * page_bytes_, " bytes of K/V memory, ",
         (page_count_ - reserved_) * page_bytes_, " of ", page_count_ * page_bytes_, " are free"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status KvPool::Reserve(uint64_t count) {
+  MutexLock lock(mutex_);
+  LT_RETURN_IF_ERROR(CheckRoomLocked(count));
   reserved_ += count;
   return absl::OkStatus();
 }

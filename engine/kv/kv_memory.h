@@ -51,10 +51,13 @@ class KvPool {
   // halfway. ResourceExhausted names what is free.
   absl::Status Reserve(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
   void Unreserve(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What Reserve would answer, without doing it.
+  absl::Status CheckRoom(uint64_t count) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   friend class KvFrame;
   KvPool() = default;
+  absl::Status CheckRoomLocked(uint64_t count) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<uint32_t> Take(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
   void Give(const std::vector<uint32_t>& pages) ABSL_LOCKS_EXCLUDED(mutex_);
   std::byte* page(uint32_t index) { return memory_.data() + index * page_bytes_; }

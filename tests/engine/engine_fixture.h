@@ -41,7 +41,8 @@ inline const std::string& EmbeddedPack() {
 struct EngineSetup {
   int threads = 2;
   VideoModelOptions model;
-  EngineOptions engine{.kv_bytes_max = 64 << 20, .session = {}};
+  // A small pool, which is cleared for every engine, and room for 18 small chunks.
+  EngineOptions engine{.kv_bytes_max = 64 << 20, .session = {.outbox_bytes_max = 1 << 20}};
 };
 
 class TestEngine {
