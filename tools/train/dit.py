@@ -79,14 +79,15 @@ class Block(nn.Module):
 
 @torch.no_grad()
 def place_block(block):
-    """Initial weights by which block 0 tells every token of pure noise where it is.
+    """Weights by which block 0 tells every token of pure noise where it is.
 
     Rotary embedding alone cannot: attention over tokens that differ only by noise gives each of
     them the same expectation. But noise can be recognised. Head 0 fetches the noise of the bottom
     right token, head 1 that of the token 4 columns to the right on the bottom row (or the last
     one), head 2 that of the token 2 rows below in the last column. Head 1 - head 0 is exactly zero
     for the right half of the grid, head 2 - head 0 for the lower half; the FFN turns the norms of
-    these differences into two marks. Later blocks learn finer places from them.
+    these differences into two marks. The block does nothing else and is not trained; later blocks
+    learn finer places from the marks.
     """
     attn = block.attn1
     q, k = torch.zeros(HEADS, HEAD // 2, 2), torch.zeros(HEADS, HEAD // 2, 2)
@@ -126,6 +127,8 @@ def place_block(block):
     for part in (1, 2):
         out[64 * part:64 * part + 64, :64] = -0.4 * eye
         out[64 * part:64 * part + 64, 64 * part:64 * part + 64] = 0.4 * eye
+    block.attn2.to_out[0].weight.zero_()
+    block.ffn.net[2].weight.zero_()
     constant = torch.tensor([1.0, -1.0]).repeat(32) / 8
     units = 0
     for part in (1, 2):
@@ -140,6 +143,45 @@ def place_block(block):
                 block.ffn.net[0].proj.weight[units, 64 * part:64 * part + 64] = sign * u
                 block.ffn.net[2].weight[:, units] = 0.6 / 32 * mark
                 units += 1
+
+
+@torch.no_grad()
+def ramp_head(marking, block, rms_q=0.6, rms_k=0.6):
+    """Initial weights by which head 0 of a later block averages the marks over its surroundings.
+
+    That turns the two half-plane marks of `marking` (block 0) into two ramps, over the columns and
+    over the rows. rms_*: usual size of the block's other queries and keys before normalisation.
+    """
+    attn = block.attn1
+    q, k = torch.zeros(HEAD // 2, 2), torch.zeros(HEAD // 2, 2)
+    dh = 2 * (HEAD // 6)
+    dt = HEAD - 2 * dh
+    for pair, peak, omega, strength in (
+            (0, 3.0, 1.0, 5.0), (1, 3.0, 10000.0 ** (-2 / dt), 10.0),
+            (2, 3.0, 10000.0 ** (-4 / dt), 5.0),
+            (dt // 2 + 1, 0.0, 10000.0 ** (-2 / dh), 2.8),
+            (dt // 2 + dh // 2 + 1, 0.0, 10000.0 ** (-2 / dh), 1.3)):
+        angle = torch.tensor(-omega * peak)
+        q[pair, 0] = math.sqrt(8 * strength)
+        k[pair] = math.sqrt(8 * strength) * torch.stack([angle.cos(), angle.sin()])
+    for linear, norm, want, rms in ((attn.to_q, attn.norm_q, q, rms_q),
+                                    (attn.to_k, attn.norm_k, k, rms_k)):
+        size = 5 * rms  # larger than the other heads', so that the joint norm hardly varies
+        joint = math.sqrt((64 * size ** 2 + 128 * rms ** 2) / WIDTH)
+        linear.weight[:HEAD] = 0
+        linear.bias[:HEAD] = size
+        norm.weight[HEAD:] *= joint / rms
+        norm.weight[:HEAD] = want.flatten() * joint / size
+    attn.to_v.weight[:HEAD] = 0
+    attn.to_v.bias[:HEAD] = 0
+    attn.to_out[0].weight[:, :HEAD] = 0
+    for i in range(2):
+        mark = marking.ffn.net[2].weight[:, 64 * i:64 * i + 64].mean(1) * 32
+        attn.to_v.weight[i] = mark / mark.square().sum()
+        ramp = torch.zeros(WIDTH)
+        ramp[64:] = 1.5 * torch.randn(WIDTH - 64)
+        attn.to_out[0].weight[:, i] = ramp
+        attn.to_out[0].bias -= 0.5 * ramp
 
 
 class TwoLinear(nn.Module):
@@ -227,13 +269,19 @@ class WanDit(nn.Module):
                     self.patch_embedding.weight[row, c, 0, dy, dx] = 0.5
                     self.proj_out.weight[(dy * 2 + dx) * 16 + c, row] = 2.0
         place_block(self.blocks[0])
+        ramp_head(self.blocks[0], self.blocks[1])
 
     def fixed(self):
         """Names of parameters that keep their initial values: they give tokens their places."""
-        names = ["patch_embedding.weight", "patch_embedding.bias"]
-        return names + ["blocks.0.attn1." + n for n in (
-            "to_q.weight", "to_q.bias", "to_k.weight", "to_k.bias", "norm_q.weight",
-            "norm_k.weight")]
+        return [n for n, _ in self.named_parameters()
+                if n.startswith(("blocks.0.", "patch_embedding."))]
+
+    def fixed_parts(self):
+        """Parts of other parameters that keep their values: [(parameter, index)]."""
+        attn, first = self.blocks[1].attn1, slice(0, HEAD)
+        parts = [(p, first) for m in (attn.to_q, attn.to_k, attn.to_v, attn.norm_q, attn.norm_k)
+                 for p in m.parameters()]
+        return parts + [(attn.to_out[0].weight, (slice(None), first))]
 
     # -- pieces -------------------------------------------------------------------------------
     def patchify(self, z):
@@ -291,7 +339,9 @@ class WanDit(nn.Module):
         index = list(range(m)) + list(range(m + 1 - k, m + 1))
         cos, sin = rope_angles(range(CHUNK * (m + 1)))
         cos, sin = (a.view(m + 1, CHUNK_TOKENS, 1, -1)[index] for a in (cos, sin))
+        gradient = torch.is_grad_enabled()
         for i, block in enumerate(self.blocks):
+            torch.set_grad_enabled(gradient and i > 0)  # block 0 is not trained
             mod = (block.scale_shift_table[0] + big)[..., None, :].unbind(2)
             a = modulated(x, mod[0], mod[1])
             key, value = block.attn1.kv(a)

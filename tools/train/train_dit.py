@@ -29,28 +29,26 @@ import tokenizer
 import world
 
 LEVELS = (1000.0, 937.5, 2500.0 / 3, 625.0)
-LEVEL_SHARE = (0.4, 0.2, 0.2, 0.2)
+LEVEL_SHARE = (0.5, 0.2, 0.15, 0.15)
 WINDOW = 7  # chunks
-MUON_RATE, ADAM_RATE = 0.016, 1.5e-3
-SYNC_SECONDS, REPORT_SECONDS = 20, 240
+PAIR_SHARE = 0.1
+MUON_RATE, ADAM_RATE = 0.014, 2e-3
+SYNC_SECONDS, REPORT_SECONDS = 20, 150
 
 
 def plan_batch(rng, done):
     """-> clips, context chunks m, self-forced? One list for all processes."""
     draw = rng.random()
-    if done < 0.25:
-        return (12, 0, False) if draw < 0.5 else (5, 1, False)
     if done < 0.6:
-        return (12, 0, False) if draw < 0.15 else (5, 1, False) if draw < 0.7 else (2, 3, False)
-    if draw < 0.12:
-        return 12, 0, False
-    if draw < 0.4:
+        return (8, 0, False) if draw < 0.6 else (5, 1, False) if draw < 0.92 else (2, 3, False)
+    if done >= 0.8:
+        return (5, 2, True) if draw < 0.35 else (3, 4, True) if draw < 0.6 else (
+            8, 0, False) if draw < 0.75 else (5, 1, False) if draw < 0.9 else (1, 6, False)
+    if draw < 0.3:
+        return 8, 0, False
+    if draw < 0.55:
         return 5, 1, False
-    if draw < 0.65:
-        return 2, 3, False
-    if draw < 0.8 or done < 0.75:
-        return 1, 6, False
-    return 4, 2, True
+    return (2, 3, False) if draw < 0.85 else (1, 6, False)
 
 
 def draw_batch(rng, pca, clips, m):
@@ -58,7 +56,7 @@ def draw_batch(rng, pca, clips, m):
     first = 0 if m == 0 or rng.random() < 0.5 else int(rng.integers(1, 13))
     texts, z = [], []
     for _ in range(clips):
-        scene = world.draw_scene(rng)
+        scene = world.draw_scene(rng, PAIR_SHARE)
         if first and scene.motion == "still" and rng.random() < 0.5:
             scene.motion = str(rng.choice(world.MOTIONS if len(scene.bodies) == 1
                                           else world.PAIR_MOTIONS))
@@ -132,10 +130,13 @@ def run(rank, args):
     fixed = model.fixed()
     named = [(n, p) for n, p in model.named_parameters() if n not in fixed]
     hidden = [p for n, p in named if n.startswith("blocks.") and p.ndim == 2]
-    others = [p for n, p in named if not any(p is h for h in hidden)]
+    slow = [p for n, p in named if ".time_" in n]  # one modulation rules all blocks
+    others = [p for n, p in named if not any(p is h for h in hidden + slow)] + slow
     params = hidden + others
     muon = common.Muon(hidden, MUON_RATE)
-    adam = torch.optim.AdamW(others, lr=ADAM_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+    adam = torch.optim.AdamW(
+        [dict(params=others[:-len(slow)], rate=ADAM_RATE), dict(params=slow, rate=0.1 * ADAM_RATE)],
+        betas=(0.9, 0.98), weight_decay=0.0)
     for n, p in model.named_parameters():
         p.requires_grad_(n not in fixed)
     ema = common.Ema([model, encoder], 0.998)
@@ -149,6 +150,7 @@ def run(rank, args):
         adam.load_state_dict(state["adam"])
         ema.load_state_dict(state["ema"])
         step, spent, chunks = state["step"], state["spent"], state["chunks"]
+    kept = [(p, part, p[part].detach().clone()) for p, part in model.fixed_parts()]
     log = common.Log(os.path.join(args.work, "dit.jsonl"))
     torch.manual_seed(100 + 7 * step + rank)
     rng = np.random.default_rng((step, rank))
@@ -196,11 +198,14 @@ def run(rank, args):
         for p in params:
             p.grad = torch.zeros_like(p) if p.grad is None else p.grad
         torch.nn.utils.clip_grad_norm_(others, 1.0)
-        factor = common.rate_at(done, hold=0.45, floor=0.03)
+        factor = common.rate_at(done, hold=0.55, floor=0.04)
         for group in adam.param_groups:
-            group["lr"] = ADAM_RATE * factor
+            group["lr"] = group["rate"] * factor
         muon.step(factor)
         adam.step()
+        with torch.no_grad():
+            for p, part, value in kept:
+                p[part] = value
         ema.update()
         local_steps, local_chunks = local_steps + 1, local_chunks + clips * k
         losses.append(float(loss.detach()))
