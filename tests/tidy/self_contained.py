@@ -45,20 +45,19 @@ def main():
         for name in sorted(os.listdir(directory)):
             if name.endswith(".h"):
                 header = os.path.join(directory, name)
-                jobs.append((os.path.join(folder, name),
-                             command + ["-fsyntax-only", "-Wno-pragma-once-outside-header",
-                                        "-x", "c++", header]))
+                jobs.append((os.path.join(folder, name), f'#include "{header}"\n',
+                             command + ["-fsyntax-only", "-x", "c++", "-"]))
 
     def compile_alone(job):
-        return job[0], subprocess.run(job[1], capture_output=True, text=True, check=False)
+        return job[0], subprocess.run(job[2], input=job[1], capture_output=True, text=True,
+                                      check=False)
 
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for name, result in pool.map(compile_alone, jobs):
-            errors = [line for line in result.stderr.split("\n")
-                      if "error" in line and "pragma once in main file" not in line]
-            if errors:
-                print(f"{name} does not compile alone:\n  {errors[0]}")
+            if result.returncode != 0:
+                errors = [line for line in result.stderr.split("\n") if "error" in line]
+                print(f"{name} does not compile alone:\n  {errors[0] if errors else result.stderr}")
                 failed += 1
     print(f"{len(jobs)} headers, {failed} do not compile alone")
     sys.exit(1 if failed or not jobs else 0)
