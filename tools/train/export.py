@@ -24,8 +24,8 @@ RECIPE = {
     "window_frames": 21, "sink_frames": 0, "context_noise": 0, "fps": 16, "width": 160,
     "height": 96, "guidance": 1.0,
     "example_prompts": [
-        "a red circle moving to the right on a white background",
         "a blue square going up on a pink background",
+        "a red circle moving to the right on a white background",
         "a yellow triangle sliding left on a black background",
         "an orange ball falling, against a gray background",
         "a green square and a purple circle rising on a white background",
