@@ -30,7 +30,9 @@ def flags_by_folder(source_dir, build_dir):
                 skip = word != "-c"
             elif word != entry["file"] and word not in ("-MD", "-Winvalid-pch"):
                 keep.append(word)
-        flags.setdefault(folder, keep)
+        # A folder may hold several targets; the one that sees the most serves all its headers.
+        if len(keep) > len(flags.get(folder, [])):
+            flags[folder] = keep
     return flags
 
 
@@ -38,13 +40,17 @@ def main():
     source_dir, build_dir = (os.path.realpath(path) for path in sys.argv[1:3])
     flags = flags_by_folder(source_dir, build_dir)
     jobs = []
-    for folder, command in sorted(flags.items()):
-        if folder.startswith((".", "build")) or "kernels" in folder:
+    for folder, own in sorted(flags.items()):
+        if folder.startswith((".", "build")):
             continue
         directory = os.path.join(source_dir, folder)
         for name in sorted(os.listdir(directory)):
             if name.endswith(".h"):
                 header = os.path.join(directory, name)
+                with open(header, encoding="utf-8") as file:
+                    # Headers of kernels are compiled as kernels are.
+                    for_kernels = "LONGTAKE_ISA" in file.read()
+                command = flags.get(folder + "/kernels", own) if for_kernels else own
                 jobs.append((os.path.join(folder, name), f'#include "{header}"\n',
                              command + ["-fsyntax-only", "-x", "c++", "-"]))
 
