@@ -21,19 +21,18 @@ def flags_by_folder(source_dir, build_dir):
         words = shlex.split(entry["command"])
         if os.path.basename(words[0]) == "ccache":
             words = words[1:]
-        keep = [words[0]]
-        skip = False
-        for word in words[1:]:
-            if skip:
-                skip = False
-            elif word in ("-o", "-c", "-MF", "-MT", "-include"):
-                skip = word != "-c"
-            elif word != entry["file"] and word not in ("-MD", "-Winvalid-pch"):
-                keep.append(word)
-        # A folder may hold several targets; the one that sees the most serves all its headers.
-        if len(keep) > len(flags.get(folder, [])):
-            flags[folder] = keep
-    return flags
+        units = flags.setdefault(folder, [(words[0],)])
+        words = iter(words[1:])
+        for word in words:
+            if word in ("-o", "-MF", "-MT", "-include"):
+                next(words)
+            elif word not in ("-c", "-MD", "-Winvalid-pch", entry["file"]):
+                unit = (word, next(words)) if word == "-isystem" else (word,)
+                # A folder may hold several targets; its headers may use what any of them sees, and
+                # of two values of one setting the first.
+                if all(unit[-1].split("=")[0] != known[-1].split("=")[0] for known in units):
+                    units.append(unit)
+    return {folder: [word for unit in units for word in unit] for folder, units in flags.items()}
 
 
 def main():
