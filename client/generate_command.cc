@@ -5,9 +5,10 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/units.h"
 #include "client/commands.h"
 #include "client/connection.h"
-#include "client/duration.h"
 #include "client/spec_options.h"
 #include "client/take.h"
 
@@ -40,9 +41,9 @@ absl::StatusOr<std::vector<PromptChange>> ParseChanges(const std::vector<std::st
       return absl::InvalidArgumentError(
           absl::StrCat("--prompt-at: '", text, "' is not TIME=PROMPT"));
     }
-    auto second = ParseDuration(text.substr(0, equals));
-    if (!second.ok()) return Annotate(second.status(), "--prompt-at");
-    changes.push_back({*second, text.substr(equals + 1)});
+    auto nanos = ParseDurationNanos(text.substr(0, equals));
+    if (!nanos.ok()) return Annotate(nanos.status(), "--prompt-at");
+    changes.push_back({NanosToSeconds(*nanos), text.substr(equals + 1)});
   }
   return changes;
 }

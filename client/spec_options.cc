@@ -8,7 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/duration.h"
+#include "base/units.h"
 #include "engine/text/utf8.h"
 
 namespace longtake {
@@ -16,10 +16,11 @@ namespace {
 
 absl::Status SetDuration(const std::string& option, const std::string& text,
                          google::protobuf::Duration* out) {
-  auto seconds = ParseDuration(text);
-  if (!seconds.ok()) return Annotate(seconds.status(), option);
-  out->set_seconds(static_cast<int64_t>(*seconds));
-  out->set_nanos(static_cast<int32_t>((*seconds - std::floor(*seconds)) * 1e9));
+  constexpr int64_t kBillion = 1'000'000'000;
+  auto nanos = ParseDurationNanos(text);
+  if (!nanos.ok()) return Annotate(nanos.status(), option);
+  out->set_seconds(*nanos / kBillion);
+  out->set_nanos(static_cast<int32_t>(*nanos % kBillion));
   return absl::OkStatus();
 }
 

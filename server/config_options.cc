@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "server/units.h"
+#include "base/units.h"
 
 namespace longtake {
 namespace {

@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "server/units.h"
+#include "base/units.h"
 
 #include <charconv>
 #include <cmath>
