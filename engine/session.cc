@@ -76,6 +76,7 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t attachment) 
     if (!applied_.empty() && (!chunk_ready || applied_.front().chunk <= next_unsent_)) {
       output = applied_.front();
       applied_.pop_front();
+      --open_events_;
     } else if (chunk_ready) {
       const auto& chunk = chunks_[static_cast<size_t>(next_unsent_ - chunks_.front()->index)];
       unsent_bytes_ -= chunk->rgb.size();
@@ -98,14 +99,14 @@ absl::StatusOr<uint64_t> Session::Submit(SessionEvent event, std::vector<int32_t
       return WithReason(absl::FailedPreconditionError(absl::StrCat("session ", id_, " has ended")),
                         {"SESSION_OVER", {{"session", id_}}});
     }
-    if (unapplied_events_ >= limits_.inbox_events_max) {
+    if (open_events_ >= limits_.inbox_events_max) {
       return WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                            "session ", id_, " has ", unapplied_events_,
+                            "session ", id_, " has ", open_events_,
                             " events waiting; the limit is ", limits_.inbox_events_max)),
                         {"EVENTS_WAITING", {{"session", id_}}});
     }
     sequence = next_sequence_++;
-    ++unapplied_events_;
+    ++open_events_;
     inbox_.push_back({sequence, std::move(event), std::move(prompt_ids)});
   }
   wake_engine_();
@@ -188,11 +189,8 @@ void Session::PutApplied(EventApplied applied) {
   std::function<void()> wake;
   {
     MutexLock lock(mutex_);
-    LT_CHECK(unapplied_events_ > 0);
-    --unapplied_events_;
+    LT_CHECK(applied_.size() < open_events_);
     applied_.push_back(applied);
-    // Receipts nobody fetches must not pile up: the oldest are the least interesting.
-    while (applied_.size() > limits_.inbox_events_max) applied_.pop_front();
     wake = wake_reader_;
   }
   if (wake) wake();
@@ -207,6 +205,8 @@ void Session::PutEnd(absl::Status status) {
     state_ =
         status.ok() || absl::IsCancelled(status) ? SessionState::kEnded : SessionState::kFailed;
     end_status_ = std::move(status);
+    for (const AcceptedEvent& event : inbox_) applied_.push_back({event.sequence, next_chunk_});
+    inbox_.clear();
     wake = wake_reader_;
   }
   if (wake) wake();

@@ -18,7 +18,7 @@ namespace longtake {
 
 struct SessionLimits {
   uint64_t outbox_bytes_max = 64 << 20;         // pixels held for one session, sent or not
-  size_t inbox_events_max = 64;                 // accepted and not yet applied
+  size_t inbox_events_max = 64;                 // events whose second receipt is still to come
   int64_t first_attach_nanos = 30'000'000'000;  // least life of a session nobody attached to yet
 };
 
@@ -68,7 +68,8 @@ class Session {
   bool HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
   void PutChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   void PutApplied(EventApplied applied) ABSL_LOCKS_EXCLUDED(mutex_);
-  // No further chunk comes. The first call decides the status.
+  // No further chunk comes. The first call decides the status. Events that the engine did not take
+  // any more get their second receipt now.
   void PutEnd(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetState(SessionState state) ABSL_LOCKS_EXCLUDED(mutex_);
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -91,7 +92,7 @@ class Session {
   SessionState state_ ABSL_GUARDED_BY(mutex_) = SessionState::kStarting;
   std::vector<AcceptedEvent> inbox_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_sequence_ ABSL_GUARDED_BY(mutex_) = 1;
-  size_t unapplied_events_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t open_events_ ABSL_GUARDED_BY(mutex_) = 0;  // second receipt not yet polled
   std::deque<std::shared_ptr<const MediaChunk>> chunks_ ABSL_GUARDED_BY(mutex_);
   uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t unsent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -19,6 +19,13 @@ uint64_t ChunkBytesMax(const SessionSpec& spec, int64_t chunk_frames) {
   return static_cast<uint64_t>(spec.width * spec.height * 3 * chunk_frames * 4);
 }
 
+// A read that fails may well succeed when asked again; twice is a verdict.
+absl::Status RunTwice(const std::function<absl::Status()>& sweep) {
+  absl::Status status = sweep();
+  if (!status.ok() && !absl::IsCancelled(status)) status = sweep();
+  return status;
+}
+
 }  // namespace
 
 // A prompt waiting for the text encoder, and where its states go.
@@ -80,11 +87,17 @@ void Stage::Run() {
 bool Stage::Step() {
   TakeArrivals();
   DropFinished();
-  TakeEvents();
-  if (EncodeTexts()) return true;
+  for (auto& live : live_) {
+    if (!live->done()) TakeEvents(*live);
+  }
+  // The stacks take turns: a flood of prompts must not keep the video waiting, nor the other way.
+  const bool text_first = !text_had_turn_;
+  text_had_turn_ = text_first && EncodeTexts();
+  if (text_had_turn_) return true;
   bool applied = false;
   for (auto& live : live_) applied |= ApplyEvents(*live);
-  return SweepChunks() || applied;
+  if (SweepChunks() || applied) return true;
+  return !text_first && EncodeTexts();
 }
 
 void Stage::TakeArrivals() {
@@ -92,6 +105,7 @@ void Stage::TakeArrivals() {
   for (Arrival& arrival : arrivals_) {
     live_.push_back(std::make_unique<Live>());
     live_.back()->arrival = std::move(arrival);
+    live_.back()->last_served_sweep = sweep_;  // behind those who wait already
   }
   arrivals_.clear();
 }
@@ -121,11 +135,20 @@ bool Stage::Gone(Session& session) {
   return true;
 }
 
-void Stage::TakeEvents() {
-  for (auto& live : live_) {
-    for (AcceptedEvent& event : live->session().TakeEvents()) {
-      live->events.push_back({std::move(event), nullptr});
-    }
+Stage::PendingEvent* Stage::Live::next_prompt() {
+  const auto last = std::find_if(events.rbegin(), events.rend(),
+                                 [](const PendingEvent& event) { return event.is_prompt(); });
+  return last == events.rend() ? nullptr : &*last;
+}
+
+// What comes after the last chunk was made stays in the inbox; PutEnd answers it.
+// Not called for a session that is over: what it is asked then stays in the inbox, and PutEnd
+// answers it.
+void Stage::TakeEvents(Live& live) {
+  for (AcceptedEvent& event : live.session().TakeEvents()) {
+    PendingEvent* superseded = live.next_prompt();
+    if (event.event.kind == EventKind::kPrompt && superseded != nullptr) superseded->text = nullptr;
+    live.events.push_back({std::move(event), nullptr});
   }
 }
 
@@ -139,13 +162,13 @@ std::vector<Stage::TextJob> Stage::CollectTextJobs() {
     jobs.push_back(std::move(job));
   };
   for (auto& live : live_) {
+    if (live->done()) continue;
     for (size_t i = 0; i < live->arrival.prompt_ids.size(); ++i) {
       add({live->arrival.prompt_ids[i], live.get(), i, nullptr, {}});
     }
-    for (PendingEvent& event : live->events) {
-      if (event.accepted.event.kind != EventKind::kPrompt || event.text != nullptr) continue;
-      add({event.accepted.prompt_ids, live.get(), 0, &event, {}});
-    }
+    PendingEvent* prompt = live->next_prompt();
+    if (prompt == nullptr || prompt->text != nullptr) continue;
+    add({prompt->accepted.prompt_ids, live.get(), 0, prompt, {}});
   }
   return jobs;
 }
@@ -154,28 +177,7 @@ bool Stage::EncodeTexts() {
   std::vector<TextJob> jobs = CollectTextJobs();
   if (jobs.empty()) return false;
   const int64_t start_nanos = clock_.MonotonicNanos();
-  absl::Status status = RunTextSweep(jobs);
-  for (TextJob& job : jobs) {
-    std::unique_ptr<TextContext> text;
-    if (status.ok()) {
-      auto created = model_.NewTextContext(job.states, static_cast<int64_t>(job.ids.size()));
-      if (created.ok()) {
-        text = *std::move(created);
-      } else {
-        status = created.status();
-      }
-    }
-    if (!status.ok()) {
-      job.live->arrival.prompt_ids.clear();
-      Live* failed[] = {job.live};
-      Fail(failed, Annotate(status, "encoding the prompt"));
-    } else if (job.event != nullptr) {
-      job.event->text = std::move(text);
-    } else {
-      job.live->rollout().SetText(job.branch, std::move(text));
-      if (job.live->rollout().HasText()) job.live->arrival.prompt_ids.clear();
-    }
-  }
+  EncodeJobs(jobs);
   MutexLock lock(mutex_);
   ++stats_.text_sweeps;
   stats_.text_seconds += NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
@@ -183,24 +185,59 @@ bool Stage::EncodeTexts() {
   return true;
 }
 
+// What fails together is tried one by one, so that a fault takes along only who needs the bytes.
+void Stage::EncodeJobs(std::span<TextJob> jobs) {
+  const absl::Status status = RunTwice([&] { return RunTextSweep(jobs); });
+  if (absl::IsCancelled(status)) return;
+  if (status.ok()) {
+    for (TextJob& job : jobs) PutText(job);
+  } else if (jobs.size() > 1) {
+    for (size_t i = 0; i < jobs.size(); ++i) EncodeJobs(jobs.subspan(i, 1));
+  } else {
+    FailText(jobs[0], status);
+  }
+}
+
+void Stage::PutText(TextJob& job) {
+  auto text = model_.NewTextContext(job.states, static_cast<int64_t>(job.ids.size()));
+  if (!text.ok()) {
+    FailText(job, text.status());
+  } else if (job.event != nullptr) {
+    job.event->text = *std::move(text);
+  } else {
+    job.live->rollout().SetText(job.branch, *std::move(text));
+    if (job.live->rollout().HasText()) job.live->arrival.prompt_ids.clear();
+  }
+}
+
+void Stage::FailText(TextJob& job, const absl::Status& status) {
+  Live* failed[] = {job.live};
+  Fail(failed, Annotate(status, "encoding the prompt"));
+}
+
 absl::Status Stage::RunTextSweep(std::span<TextJob> jobs) {
   std::vector<TextItem> items;
   for (TextJob& job : jobs) {
-    job.states.resize(job.ids.size() * static_cast<size_t>(model_.config().text_dim));
+    job.states.assign(job.ids.size() * static_cast<size_t>(model_.config().text_dim), 0.0f);
     items.push_back({job.ids, job.states.data()});
   }
   LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass, model_.text_encoder().NewPass(items));
-  return RunSweep(*pass, model_.text_layers(), [this] { return !stopping_.load(); });
+  return RunSweep(*pass, model_.text_layers(), [&] {
+    return !stopping_ && std::any_of(jobs.begin(), jobs.end(),
+                                     [this](TextJob& job) { return IsLeft(*job.live); });
+  });
 }
 
 // Events hold from a chunk boundary on, in the order they were accepted; a prompt that is not
-// encoded yet holds back those after it.
+// encoded yet holds back those after it. A session that is over has no boundary to wait for.
 bool Stage::ApplyEvents(Live& live) {
-  if (!live.rollout().at_chunk_start()) return false;
+  if (!live.done() && !live.rollout().at_chunk_start()) return false;
+  PendingEvent* next_prompt = live.next_prompt();
+  const bool text_missing = next_prompt != nullptr && next_prompt->text == nullptr;
   size_t applied = 0;
   while (applied < live.events.size()) {
     PendingEvent& event = live.events[applied];
-    if (event.accepted.event.kind == EventKind::kPrompt && event.text == nullptr) break;
+    if (event.is_prompt() && text_missing && !live.done()) break;
     Apply(live, event);
     ++applied;
   }
@@ -211,7 +248,7 @@ bool Stage::ApplyEvents(Live& live) {
 void Stage::Apply(Live& live, PendingEvent& event) {
   switch (event.accepted.event.kind) {
     case EventKind::kPrompt:
-      live.rollout().SetText(0, std::move(event.text));
+      if (event.text != nullptr && !live.done()) live.rollout().SetText(0, std::move(event.text));
       break;
     case EventKind::kPause:
       live.paused = true;
@@ -269,9 +306,7 @@ bool Stage::SweepChunks() {
   const std::vector<Live*> plan = Plan();
   if (plan.empty()) return false;
   ++sweep_;
-  absl::Status status = RunVideoSweep(plan);
-  // A read that fails may well succeed when asked again; twice is a verdict.
-  if (!status.ok() && !absl::IsCancelled(status)) status = RunVideoSweep(plan);
+  const absl::Status status = RunTwice([&] { return RunVideoSweep(plan); });
   if (absl::IsCancelled(status)) return true;
   if (!status.ok()) {
     Fail(plan, status);
@@ -317,10 +352,13 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
   return status;
 }
 
+bool Stage::IsLeft(Live& live) {
+  return !live.session().cancelled() && !live.session().Expired();
+}
+
 bool Stage::AnyoneLeft(std::span<Live* const> plan) {
-  if (stopping_) return false;
-  return std::any_of(plan.begin(), plan.end(),
-                     [](Live* live) { return !live->session().cancelled(); });
+  return !stopping_ &&
+         std::any_of(plan.begin(), plan.end(), [this](Live* live) { return IsLeft(*live); });
 }
 
 void Stage::SettleSession(Live& live) {
@@ -333,6 +371,10 @@ void Stage::SettleSession(Live& live) {
     return;
   }
   if (latents.empty()) return;
+  if (live.done()) {  // before the lane can end the session: every event gets its second receipt
+    TakeEvents(live);
+    ApplyEvents(live);
+  }
   decode_lane_.Put({.session = live.arrival.session,
                     .state = live.arrival.decode,
                     .chunk = chunk,

@@ -58,6 +58,7 @@ class Stage {
   struct PendingEvent {
     AcceptedEvent accepted;
     std::unique_ptr<TextContext> text;
+    bool is_prompt() const { return accepted.event.kind == EventKind::kPrompt; }
   };
   struct Live {
     Arrival arrival;
@@ -69,6 +70,9 @@ class Stage {
     Session& session() { return *arrival.session; }
     Rollout& rollout() { return *arrival.rollout; }
     bool done() const { return ending || arrival.rollout->done(); }
+    // The prompt that will be shown next, or null. Those before it are superseded: they are applied
+    // with it and never encoded, so that a session holds the text of one waiting prompt at most.
+    PendingEvent* next_prompt();
   };
   struct TextJob;
 
@@ -76,9 +80,12 @@ class Stage {
   void TakeArrivals() ABSL_LOCKS_EXCLUDED(mutex_);
   void DropFinished();
   bool Gone(Session& session) ABSL_LOCKS_EXCLUDED(mutex_);
-  void TakeEvents();
+  void TakeEvents(Live& live);
   std::vector<TextJob> CollectTextJobs();
   bool EncodeTexts();
+  void EncodeJobs(std::span<TextJob> jobs);
+  void PutText(TextJob& job);
+  void FailText(TextJob& job, const absl::Status& status);
   absl::Status RunTextSweep(std::span<TextJob> jobs);
   bool ApplyEvents(Live& live);  // whether there were any
   void Apply(Live& live, PendingEvent& event);
@@ -88,6 +95,7 @@ class Stage {
   absl::Status RunVideoSweep(std::span<Live* const> plan);
   void SettleSession(Live& live);
   void Fail(std::span<Live* const> plan, const absl::Status& status);
+  bool IsLeft(Live& live);
   bool AnyoneLeft(std::span<Live* const> plan);
 
   VideoModel& model_;
@@ -99,6 +107,7 @@ class Stage {
   std::vector<std::unique_ptr<Live>> live_;
   std::vector<std::shared_ptr<Session>> over_;
   uint64_t sweep_ = 0;
+  bool text_had_turn_ = false;
   std::atomic<double> flops_per_second_{0.0};
 
   mutable Mutex mutex_;

@@ -40,6 +40,7 @@ inline const std::string& EmbeddedPack() {
 
 struct EngineSetup {
   int threads = 2;
+  FileSystem* files = &PosixFileSystem();
   VideoModelOptions model;
   // A small pool, which is cleared for every engine, and room for 18 small chunks.
   EngineOptions engine{.kv_bytes_max = 64 << 20, .session = {.outbox_bytes_max = 1 << 20}};
@@ -50,7 +51,7 @@ class TestEngine {
   explicit TestEngine(const EngineSetup& setup = {}) : workers_(setup.threads) {
     VideoModelOptions options = setup.model;
     options.tokens_max = std::min<int64_t>(options.tokens_max, 2048);
-    auto model = VideoModel::Open(PosixFileSystem(), EmbeddedPack(), options, workers_);
+    auto model = VideoModel::Open(*setup.files, EmbeddedPack(), options, workers_);
     if (!model.ok()) std::fprintf(stderr, "%s\n", model.status().ToString().c_str());
     LT_CHECK(model.ok());
     model_ = *std::move(model);

@@ -36,6 +36,7 @@ class FaultFileSystem final : public FileSystem {
     uint64_t number = 0;
     uint64_t offset = 0;
     size_t bytes = 0;
+    std::string path = {};
   };
   using Decide = std::function<ReadFault(const Attempt&)>;
 
@@ -79,7 +80,7 @@ class FaultFileSystem final : public FileSystem {
         : owner_(owner), file_(std::move(file)) {}
     const std::string& path() const override { return file_->path(); }
     int64_t ReadSome(uint64_t offset, std::span<std::byte> out) override {
-      const ReadFault fault = owner_.DecideFor(offset, out.size());
+      const ReadFault fault = owner_.DecideFor(path(), offset, out.size());
       if (fault.delay_millis > 0) {
         std::this_thread::sleep_for(std::chrono::milliseconds(fault.delay_millis));
       }
@@ -109,10 +110,11 @@ class FaultFileSystem final : public FileSystem {
     std::unique_ptr<File> file_;
   };
 
-  ReadFault DecideFor(uint64_t offset, size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_) {
+  ReadFault DecideFor(const std::string& path, uint64_t offset, size_t bytes)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
     if (!decide_) return {};
-    return decide_({.number = next_number_++, .offset = offset, .bytes = bytes});
+    return decide_({.number = next_number_++, .offset = offset, .bytes = bytes, .path = path});
   }
 
   FileSystem& files_;
