@@ -100,27 +100,35 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
       VaeCacheBytes(model_.vae_config(), resolved.height / 8, resolved.width / 8);
   LT_ASSIGN_OR_RETURN(const uint64_t text_bytes, model_.text_context_bytes_max());
   const uint64_t latent_bytes = chunk_bytes / 48 * sizeof(float);
-  return outbox_bytes + cache_bytes + 2 * text_bytes + 6 * latent_bytes;
+  // One text per branch, and the prompt that will be shown next.
+  const uint64_t texts = *resolved.guidance == 1.0 ? 2 : 3;
+  return outbox_bytes + cache_bytes + texts * text_bytes + 6 * latent_bytes;
 }
 
-absl::Status Engine::CheckRoom(uint64_t bytes) const {
+uint64_t Engine::DecodeBytes(const SessionSpec& resolved) const {
+  return VaeScratchBytes(model_.vae_config(), resolved.height / 8, resolved.width / 8);
+}
+
+absl::Status Engine::CheckRoom(uint64_t bytes, uint64_t decode_bytes) const {
   if (stopped_) return ShuttingDown();
   if (sessions_.size() >= options_.sessions_max) {
     return WithReason(absl::ResourceExhaustedError(
                           absl::StrCat("all ", options_.sessions_max, " session places are taken")),
                       "SESSION_PLACES_EXHAUSTED");
   }
-  if (bytes > options_.session_bytes_max) {
-    return WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                          "the session needs ", bytes, " bytes beside K/V, this server has ",
-                          options_.session_bytes_max)),
-                      "SESSION_TOO_LARGE");
+  const uint64_t most = options_.session_bytes_max;
+  if (decode_bytes > most || bytes > most - decode_bytes) {
+    return WithReason(
+        absl::ResourceExhaustedError(absl::StrCat("the session needs ", bytes + decode_bytes,
+                                                  " bytes beside K/V, this server has ", most)),
+        "SESSION_TOO_LARGE");
   }
-  if (bytes > options_.session_bytes_max - std::min(session_bytes_, options_.session_bytes_max)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the session needs ", bytes, " bytes beside K/V, ",
-                     options_.session_bytes_max - session_bytes_, " of ",
-                     options_.session_bytes_max, " are free"));
+  for (const auto& [id, entry] : sessions_) decode_bytes = std::max(decode_bytes, entry.decode_bytes);
+  const uint64_t taken = std::min(most, session_bytes_ + decode_bytes);
+  if (bytes > most - taken) {
+    return absl::ResourceExhaustedError(absl::StrCat("the session needs ", bytes,
+                                                     " bytes beside K/V, ", most - taken, " of ",
+                                                     most, " are free"));
   }
   return absl::OkStatus();
 }
@@ -132,7 +140,7 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
   LT_ASSIGN_OR_RETURN(const uint64_t session_bytes, SessionBytes(resolved));
   SessionEstimate out;
   out.kv_bytes = pages * kv_pool_->page_bytes();
-  out.memory_bytes = out.kv_bytes + session_bytes;
+  out.memory_bytes = out.kv_bytes + session_bytes + DecodeBytes(resolved);
   const double branches = rollout.guidance == 1.0 ? 1.0 : 2.0;
   const auto passes = static_cast<double>(rollout.levels.size() + 1);
   const int64_t frame_tokens = rollout.kv_layout.rows;
@@ -151,7 +159,7 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
                           static_cast<double>(resolved.fps) / out.seconds_per_chunk;
   }
   MutexLock lock(mutex_);
-  absl::Status room = CheckRoom(session_bytes);
+  absl::Status room = CheckRoom(session_bytes, DecodeBytes(resolved));
   if (room.ok()) room = kv_pool_->CheckRoom(pages);
   out.fits_now = room.ok();
   out.refusal = std::string(room.message());
@@ -169,9 +177,10 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec
     LT_ASSIGN_OR_RETURN(arrival.prompt_ids[1], model_.Tokenize(resolved.negative_prompt));
   }
   LT_ASSIGN_OR_RETURN(const uint64_t bytes, SessionBytes(resolved));
+  const uint64_t decode_bytes = DecodeBytes(resolved);
   {
     MutexLock lock(mutex_);
-    LT_RETURN_IF_ERROR(CheckRoom(bytes));
+    LT_RETURN_IF_ERROR(CheckRoom(bytes, decode_bytes));
     if (id.empty()) id = RandomId();
     if (sessions_.contains(id)) {
       return WithReason(absl::AlreadyExistsError(absl::StrCat("session ", id, " exists")),
@@ -182,7 +191,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec
                                                 [this] { stage_->Wake(); });
     arrival.decode = std::make_shared<DecodeState>();
     session_bytes_ += bytes;
-    sessions_[id] = {arrival.session, next_order_++, bytes};
+    sessions_[id] = {arrival.session, next_order_++, bytes, decode_bytes};
   }
   std::shared_ptr<Session> session = arrival.session;
   stage_->Add(std::move(arrival));

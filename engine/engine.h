@@ -71,13 +71,17 @@ class Engine {
     std::shared_ptr<Session> session;
     uint64_t order = 0;
     uint64_t bytes = 0;
+    uint64_t decode_bytes = 0;
   };
 
   Engine(VideoModel& model, const EngineOptions& options, Clock& clock);
   RolloutSpec MakeRolloutSpec(const SessionSpec& resolved) const;
   // What a session holds beside K/V.
   absl::StatusOr<uint64_t> SessionBytes(const SessionSpec& resolved) const;
-  absl::Status CheckRoom(uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the decoder works in for it; sessions share this, so only the largest counts.
+  uint64_t DecodeBytes(const SessionSpec& resolved) const;
+  absl::Status CheckRoom(uint64_t bytes, uint64_t decode_bytes) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   VideoModel& model_;
