@@ -50,12 +50,15 @@ absl::Status SetKeyPlan(const std::string& text, v1::KeyPlan* plan) {
     plan->set_kind(v1::KeyPlan::KIND_GLOBAL);
   } else if (numbers && fields[0] == "window") {
     plan->set_kind(v1::KeyPlan::KIND_WINDOW);
+  } else if (numbers && fields[0] == "slot_window") {
+    plan->set_kind(v1::KeyPlan::KIND_SLOT_WINDOW);
   } else if (numbers && fields[0] == "rolling_sink") {
     plan->set_kind(v1::KeyPlan::KIND_ROLLING_SINK);
   } else {
     return absl::InvalidArgumentError(
         absl::StrCat("--key-plan: '", text,
-                     "' is not window:FRAMES[:SINK], rolling_sink:FRAMES or global:FRAMES"));
+                     "' is not window:FRAMES[:SINK], slot_window:FRAMES[:SINK], "
+                     "rolling_sink:FRAMES or global:FRAMES"));
   }
   plan->set_window_frames(window);
   plan->set_sink_frames(sink);
@@ -99,7 +102,8 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
   command.add_option("--fps", options.fps, "Frames per second of the media clock");
   command.add_option("--duration", options.duration, "10s, 1.5m, 2h; default: endless");
   command.add_option("--key-plan", options.key_plan,
-                     "window:FRAMES[:SINK], rolling_sink:FRAMES or global:FRAMES, latent frames");
+                     "window:FRAMES[:SINK], slot_window:FRAMES[:SINK], rolling_sink:FRAMES or "
+                     "global:FRAMES, latent frames");
   command.add_option("--steps", options.steps, "Timesteps of the sampler, as 1000,750,500,250");
   command.add_option("--ttl", options.ttl, "How long the session lives without a client");
 }

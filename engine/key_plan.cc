@@ -15,6 +15,17 @@ int64_t PingPong(int64_t position, int64_t period) {
   return (position / period) % 2 == 0 ? offset : period - 1 - offset;
 }
 
+bool HasSink(KeyPlanKind kind) {
+  return kind == KeyPlanKind::kWindow || kind == KeyPlanKind::kSlotWindow;
+}
+
+// RoPE sees differences only, so the window may as well start at index 0 for every chunk.
+void RenumberBySlot(KeyPlan& plan) {
+  int64_t slot = 0;
+  for (PlannedKey& key : plan.keys) key.rope_index = slot++;
+  for (int64_t& index : plan.query_index) index = slot++;
+}
+
 void AppendOwn(int64_t begin, int64_t end, std::vector<PlannedKey>& keys) {
   for (int64_t frame = begin; frame < end; ++frame) keys.push_back({frame, frame});
 }
@@ -22,11 +33,13 @@ void AppendOwn(int64_t begin, int64_t end, std::vector<PlannedKey>& keys) {
 }  // namespace
 
 absl::StatusOr<KeyPlanKind> ParseKeyPlanKind(std::string_view name) {
-  for (KeyPlanKind kind : {KeyPlanKind::kGlobal, KeyPlanKind::kWindow, KeyPlanKind::kRollingSink}) {
+  for (KeyPlanKind kind : {KeyPlanKind::kGlobal, KeyPlanKind::kWindow, KeyPlanKind::kSlotWindow,
+                           KeyPlanKind::kRollingSink}) {
     if (name == KeyPlanKindName(kind)) return kind;
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("key_plan '", std::string(name), "' is not global, window or rolling_sink"));
+      absl::StrCat("key_plan '", std::string(name),
+                   "' is not global, window, slot_window or rolling_sink"));
 }
 
 std::string_view KeyPlanKindName(KeyPlanKind kind) {
@@ -35,6 +48,8 @@ std::string_view KeyPlanKindName(KeyPlanKind kind) {
       return "global";
     case KeyPlanKind::kWindow:
       return "window";
+    case KeyPlanKind::kSlotWindow:
+      return "slot_window";
     case KeyPlanKind::kRollingSink:
       return "rolling_sink";
   }
@@ -42,12 +57,20 @@ std::string_view KeyPlanKindName(KeyPlanKind kind) {
 }
 
 absl::Status ValidateKeyPlan(const KeyPlanSpec& spec, int64_t chunk_frames) {
+  if (spec.window_frames < 1 || spec.window_frames > kWindowFramesMax) {
+    return absl::InvalidArgumentError(absl::StrCat("window_frames ", spec.window_frames,
+                                                   " is outside [1, ", kWindowFramesMax, "]"));
+  }
+  if (spec.sink_frames < 0 || spec.sink_frames > kWindowFramesMax) {
+    return absl::InvalidArgumentError(absl::StrCat("sink_frames ", spec.sink_frames,
+                                                   " is outside [0, ", kWindowFramesMax, "]"));
+  }
   if (spec.window_frames < chunk_frames + spec.sink_frames) {
     return absl::InvalidArgumentError(absl::StrCat("window_frames ", spec.window_frames,
                                                    " is smaller than a chunk of ", chunk_frames,
                                                    " and ", spec.sink_frames, " sink frames"));
   }
-  if (spec.sink_frames != 0 && spec.kind != KeyPlanKind::kWindow) {
+  if (spec.sink_frames != 0 && !HasSink(spec.kind)) {
     return absl::InvalidArgumentError(absl::StrCat("sink_frames must be 0 for key_plan ",
                                                    std::string(KeyPlanKindName(spec.kind))));
   }
@@ -68,9 +91,10 @@ KeyPlan PlanKeys(const KeyPlanSpec& spec, int64_t start, int64_t chunk_frames) {
     return plan;
   }
   LT_CHECK(spec.kind != KeyPlanKind::kGlobal);
-  if (spec.kind == KeyPlanKind::kWindow) {
+  if (HasSink(spec.kind)) {
     AppendOwn(0, spec.sink_frames, plan.keys);
     AppendOwn(end - (spec.window_frames - spec.sink_frames), start, plan.keys);
+    if (spec.kind == KeyPlanKind::kSlotWindow) RenumberBySlot(plan);
     return plan;
   }
   const int64_t history = spec.window_frames - chunk_frames;
@@ -88,6 +112,7 @@ bool FrameNeeded(const KeyPlanSpec& spec, int64_t frame, int64_t next_start, int
     case KeyPlanKind::kGlobal:
       return false;
     case KeyPlanKind::kWindow:
+    case KeyPlanKind::kSlotWindow:
       return frame < spec.sink_frames || frame >= end - (spec.window_frames - spec.sink_frames);
     case KeyPlanKind::kRollingSink:
       return frame < spec.window_frames - chunk_frames || frame >= next_start - chunk_frames;

@@ -16,8 +16,12 @@ namespace longtake {
 enum class KeyPlanKind {
   kGlobal,       // everything so far; ends when the window is full
   kWindow,       // the first sink_frames and the latest; indices are absolute
+  kSlotWindow,   // as kWindow, but keys are seen at their slot in the window, so that the distance
+                 // to the sink stays bounded for hours (LongLive "infinity")
   kRollingSink,  // history of the first window scrolls forth and back (spec 3.6)
 };
+
+inline constexpr int64_t kWindowFramesMax = 4096;
 
 struct KeyPlanSpec {
   KeyPlanKind kind = KeyPlanKind::kWindow;
@@ -36,7 +40,7 @@ struct KeyPlan {
   std::vector<int64_t> query_index;  // of the chunk's own frames
 };
 
-// "global", "window", "rolling_sink".
+// "global", "window", "slot_window", "rolling_sink".
 absl::StatusOr<KeyPlanKind> ParseKeyPlanKind(std::string_view name);
 std::string_view KeyPlanKindName(KeyPlanKind kind);
 

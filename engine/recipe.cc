@@ -114,8 +114,8 @@ absl::Status ReadSampler(Fields& fields, Recipe& recipe) {
 absl::Status ReadKeyPlan(Fields& fields, Recipe& recipe) {
   std::string kind = "window";
   LT_RETURN_IF_ERROR(fields.String("key_plan", &kind));
-  LT_RETURN_IF_ERROR(fields.Integer("window_frames", 1, 4096, &recipe.key_plan.window_frames));
-  LT_RETURN_IF_ERROR(fields.Integer("sink_frames", 0, 4096, &recipe.key_plan.sink_frames));
+  LT_RETURN_IF_ERROR(fields.Integer("window_frames", 1, kWindowFramesMax, &recipe.key_plan.window_frames));
+  LT_RETURN_IF_ERROR(fields.Integer("sink_frames", 0, kWindowFramesMax, &recipe.key_plan.sink_frames));
   LT_ASSIGN_OR_RETURN(recipe.key_plan.kind, ParseKeyPlanKind(kind));
   return ValidateKeyPlan(recipe.key_plan, recipe.chunk_frames);
 }
@@ -164,11 +164,13 @@ absl::StatusOr<std::string> NamedRecipeJson(std::string_view name) {
     recipe.update({{"key_plan", "window"}, {"window_frames", 21}, {"sink_frames", 0}});
   } else if (name == "longlive") {
     recipe.update({{"key_plan", "window"}, {"window_frames", 12}, {"sink_frames", 3}});
+  } else if (name == "longlive-infinity") {
+    recipe.update({{"key_plan", "slot_window"}, {"window_frames", 12}, {"sink_frames", 3}});
   } else if (name == "rolling-sink") {
     recipe.update({{"key_plan", "rolling_sink"}, {"window_frames", 21}, {"sink_frames", 0}});
   } else {
     return absl::NotFoundError(absl::StrCat("no recipe named '", std::string(name),
-                                            "'; known: self-forcing, longlive, rolling-sink"));
+                                            "'; known: self-forcing, longlive, longlive-infinity, rolling-sink"));
   }
   return recipe.dump();
 }

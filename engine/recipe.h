@@ -39,7 +39,7 @@ struct Recipe {
 // Parses and validates; the error names the field. Unknown fields are errors.
 absl::StatusOr<Recipe> ParseRecipe(std::string_view json);
 
-// "self-forcing", "longlive", "rolling-sink": the recipes of the published causal checkpoints, as
+// "self-forcing", "longlive", "longlive-infinity", "rolling-sink": the recipes of the published causal checkpoints, as
 // the JSON that ParseRecipe reads. NotFound lists the known names.
 absl::StatusOr<std::string> NamedRecipeJson(std::string_view name);
 

@@ -107,7 +107,8 @@ int Main(int argc, char** argv) {
       ->required();
   pack->add_option(
       "--recipe", arguments.recipe,
-      "self-forcing, longlive, rolling-sink or a JSON file; default: the model's longtake.json");
+      "A JSON file, or self-forcing, longlive, longlive-infinity, rolling-sink; default: the "
+      "model's longtake.json");
   pack->add_option("--dtype", arguments.dtype, "Type of the matrices")
       ->check(CLI::IsMember({"bf16", "f32"}))
       ->capture_default_str();

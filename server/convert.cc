@@ -71,6 +71,9 @@ absl::StatusOr<KeyPlanSpec> ParseKeyPlan(const v1::KeyPlan& plan) {
     case v1::KeyPlan::KIND_WINDOW:
       out.kind = KeyPlanKind::kWindow;
       break;
+    case v1::KeyPlan::KIND_SLOT_WINDOW:
+      out.kind = KeyPlanKind::kSlotWindow;
+      break;
     case v1::KeyPlan::KIND_ROLLING_SINK:
       out.kind = KeyPlanKind::kRollingSink;
       break;

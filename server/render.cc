@@ -32,6 +32,8 @@ v1::KeyPlan::Kind RenderKind(KeyPlanKind kind) {
       return v1::KeyPlan::KIND_GLOBAL;
     case KeyPlanKind::kWindow:
       return v1::KeyPlan::KIND_WINDOW;
+    case KeyPlanKind::kSlotWindow:
+      return v1::KeyPlan::KIND_SLOT_WINDOW;
     case KeyPlanKind::kRollingSink:
       return v1::KeyPlan::KIND_ROLLING_SINK;
   }

@@ -221,6 +221,8 @@ TEST(EngineTest, RefusalsNameTheField) {
   refused([](SessionSpec& s) { s.prompt = "\xff"; }, "prompt");
   refused([](SessionSpec& s) { s.ttl_nanos = -1; }, "ttl");
   refused([](SessionSpec& s) { s.key_plan = KeyPlanSpec{KeyPlanKind::kWindow, 4, 3}; }, "key_plan");
+  refused([](SessionSpec& s) { s.key_plan = KeyPlanSpec{KeyPlanKind::kWindow, 1, -1000}; },
+          "key_plan");
   EXPECT_EQ(engine->stats().sessions_created, 0u);
   EXPECT_EQ(engine->stats().kv_bytes, 0u);
 }

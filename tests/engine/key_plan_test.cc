@@ -18,7 +18,8 @@ std::vector<int64_t> SourceFrames(const KeyPlan& plan) {
 }
 
 TEST(KeyPlanTest, AttendsToEverythingUntilTheWindowIsFull) {
-  for (KeyPlanKind kind : {KeyPlanKind::kGlobal, KeyPlanKind::kWindow, KeyPlanKind::kRollingSink}) {
+  for (KeyPlanKind kind : {KeyPlanKind::kGlobal, KeyPlanKind::kWindow, KeyPlanKind::kSlotWindow,
+                           KeyPlanKind::kRollingSink}) {
     const KeyPlan plan = PlanKeys({kind, 21, 0}, 6, 3);
     EXPECT_THAT(SourceFrames(plan), ElementsAre(0, 1, 2, 3, 4, 5));
     EXPECT_THAT(plan.query_index, ElementsAre(6, 7, 8));
@@ -31,6 +32,22 @@ TEST(KeyPlanTest, WindowKeepsItsSinkAndTheLatest) {
               ElementsAre(6, 7, 8, 9, 10, 11));
   EXPECT_THAT(SourceFrames(PlanKeys({KeyPlanKind::kWindow, 12, 3}, 30, 3)),
               ElementsAre(0, 1, 2, 24, 25, 26, 27, 28, 29));
+}
+
+// LongLive "infinity": the sources of the window, seen at slots 0..W-1 whatever the time.
+TEST(KeyPlanTest, SlotWindowSeesTheWindowsFramesAtTheirSlots) {
+  const KeyPlanSpec slots{KeyPlanKind::kSlotWindow, 12, 3};
+  for (int64_t start = 0; start < 30000; start += 3) {
+    const KeyPlan plan = PlanKeys(slots, start, 3);
+    const KeyPlan window = PlanKeys({KeyPlanKind::kWindow, 12, 3}, start, 3);
+    ASSERT_EQ(SourceFrames(plan), SourceFrames(window));
+    const auto context = static_cast<int64_t>(plan.keys.size());
+    for (int64_t i = 0; i < context; ++i) ASSERT_EQ(plan.keys[i].rope_index, i);
+    ASSERT_THAT(plan.query_index, ElementsAre(context, context + 1, context + 2));
+    if (start <= 9) {
+      ASSERT_EQ(plan.keys, window.keys);
+    }
+  }
 }
 
 // The worked example of spec 3.6.
@@ -68,6 +85,7 @@ TEST(KeyPlanTest, EvictionKeepsWhatLaterPlansRead) {
   const KeyPlanSpec specs[] = {{KeyPlanKind::kWindow, 21, 0},
                                {KeyPlanKind::kWindow, 12, 3},
                                {KeyPlanKind::kWindow, 10, 4},
+                               {KeyPlanKind::kSlotWindow, 12, 3},
                                {KeyPlanKind::kRollingSink, 21, 0},
                                {KeyPlanKind::kRollingSink, 9, 0}};
   for (const KeyPlanSpec& spec : specs) {
@@ -88,7 +106,16 @@ TEST(KeyPlanTest, RefusesWindowsThatCannotWork) {
   EXPECT_FALSE(ValidateKeyPlan({KeyPlanKind::kGlobal, 21, 3}, 3).ok());
   EXPECT_FALSE(ValidateKeyPlan({KeyPlanKind::kRollingSink, 20, 0}, 3).ok());
   EXPECT_TRUE(ValidateKeyPlan({KeyPlanKind::kWindow, 6, 3}, 3).ok());
+  for (int64_t hostile : {int64_t{-1}, int64_t{-1000}, int64_t{INT32_MIN}, int64_t{INT32_MAX}}) {
+    for (KeyPlanKind kind : {KeyPlanKind::kGlobal, KeyPlanKind::kWindow, KeyPlanKind::kSlotWindow,
+                             KeyPlanKind::kRollingSink}) {
+      EXPECT_FALSE(ValidateKeyPlan({kind, 1, hostile}, 3).ok()) << hostile;
+      EXPECT_FALSE(ValidateKeyPlan({kind, hostile, 0}, 3).ok()) << hostile;
+    }
+  }
+  EXPECT_FALSE(ValidateKeyPlan({KeyPlanKind::kWindow, 0, -3}, 3).ok());
   EXPECT_FALSE(ParseKeyPlanKind("ring").ok());
+  EXPECT_EQ(*ParseKeyPlanKind("slot_window"), KeyPlanKind::kSlotWindow);
 }
 
 }  // namespace

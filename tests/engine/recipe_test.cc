@@ -59,7 +59,7 @@ TEST(RecipeTest, ErrorsNameTheField) {
 }
 
 TEST(RecipeTest, NamedRecipesParse) {
-  for (const char* name : {"self-forcing", "longlive", "rolling-sink"}) {
+  for (const char* name : {"self-forcing", "longlive", "longlive-infinity", "rolling-sink"}) {
     const auto json = NamedRecipeJson(name);
     ASSERT_TRUE(json.ok());
     EXPECT_TRUE(ParseRecipe(*json).ok()) << name;
