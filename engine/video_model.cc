@@ -5,21 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/model_parts.h"
 #include "engine/text/prompt_cleaner.h"
 
 namespace longtake {
 namespace {
 
 constexpr int kPromptTokensMax = 512;
-
-absl::StatusOr<Tokenizer> OpenTokenizer(const PackDirectory& pack) {
-  if (pack.tokenizer_name() == "tokenizer.json") {
-    return Tokenizer::FromTokenizerJson(pack.tokenizer());
-  }
-  if (pack.tokenizer_name() == "spiece.model") return Tokenizer::FromSpiece(pack.tokenizer());
-  return absl::InvalidArgumentError(
-      absl::StrCat(pack.directory(), ": no tokenizer.json or spiece.model in the pack"));
-}
 
 uint64_t LayerBytes(const PackReader& pack) {
   uint64_t bytes = 0;
@@ -42,22 +34,32 @@ absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
   auto recipe = ParseRecipe(model->pack_->recipe());
   if (!recipe.ok()) return Annotate(recipe.status(), directory);
   model->recipe_ = *std::move(recipe);
-  auto tokenizer = OpenTokenizer(*model->pack_);
+  auto tokenizer = ReadTokenizer(model->pack_->tokenizer_name(), model->pack_->tokenizer());
   if (!tokenizer.ok()) return Annotate(tokenizer.status(), directory);
   model->tokenizer_ = std::make_unique<Tokenizer>(*std::move(tokenizer));
   LT_ASSIGN_OR_RETURN(model->sweep_backend_,
                       CreateCpuBackend(workers, options.instruction_set_max));
   LT_ASSIGN_OR_RETURN(model->decode_backend_,
                       CreateCpuBackend(workers, options.instruction_set_max));
+  if (absl::Status status = model->ReadConfigs(); !status.ok()) return Annotate(status, directory);
   LT_RETURN_IF_ERROR(model->OpenTransformer());
   LT_RETURN_IF_ERROR(model->OpenTextEncoder());
   LT_RETURN_IF_ERROR(model->OpenDecoder());
   return model;
 }
 
+absl::Status VideoModel::ReadConfigs() {
+  LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack_->Component("transformer"));
+  LT_ASSIGN_OR_RETURN(config_, ParseWanConfig(transformer->config(), transformer->path()));
+  LT_ASSIGN_OR_RETURN(const PackReader* text, pack_->Component("text_encoder"));
+  LT_ASSIGN_OR_RETURN(text_config_, ParseUmt5Config(text->config(), text->path()));
+  LT_ASSIGN_OR_RETURN(const PackReader* vae, pack_->Component("vae"));
+  LT_ASSIGN_OR_RETURN(vae_config_, ParseVaeConfig(vae->config(), vae->path()));
+  return CheckPartsFit(config_, text_config_, vae_config_, *tokenizer_);
+}
+
 absl::Status VideoModel::OpenTransformer() {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("transformer"));
-  LT_ASSIGN_OR_RETURN(config_, ParseWanConfig(pack->config(), pack->path()));
   LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident());
   resident_bytes_ += resident.bytes();
   transformer_bytes_ = LayerBytes(*pack);
@@ -77,19 +79,8 @@ absl::Status VideoModel::OpenTransformer() {
 
 absl::Status VideoModel::OpenTextEncoder() {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("text_encoder"));
-  LT_ASSIGN_OR_RETURN(const Umt5Config config, ParseUmt5Config(pack->config(), pack->path()));
-  if (config.d_model != config_.text_dim) {
-    return absl::InvalidArgumentError(absl::StrCat(pack->path(), ": d_model ", config.d_model,
-                                                   " is not the transformer's text_dim ",
-                                                   config_.text_dim));
-  }
-  if (tokenizer_->vocab_size() > config.vocab_size) {
-    return absl::InvalidArgumentError(absl::StrCat(pack->path(), ": vocab_size ", config.vocab_size,
-                                                   " is less than the tokenizer's ",
-                                                   tokenizer_->vocab_size()));
-  }
   resident_bytes_ += pack->resident().bytes;
-  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(config, *pack, *sweep_backend_,
+  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_,
                                                          {kPromptRowsMax, kPromptTokensMax}));
   // What the transformer's pinned layers leave.
   LayerStream::Options stream;
@@ -103,12 +94,6 @@ absl::Status VideoModel::OpenTextEncoder() {
 
 absl::Status VideoModel::OpenDecoder() {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("vae"));
-  LT_ASSIGN_OR_RETURN(vae_config_, ParseVaeConfig(pack->config(), pack->path()));
-  if (vae_config_.z_dim != config_.channels) {
-    return absl::InvalidArgumentError(absl::StrCat(pack->path(), ": z_dim ", vae_config_.z_dim,
-                                                   " is not the transformer's in_channels ",
-                                                   config_.channels));
-  }
   LT_ASSIGN_OR_RETURN(const ResidentSection resident, pack->LoadResident());
   LT_ASSIGN_OR_RETURN(decoder_, WanVaeDecoder::Create(vae_config_, resident, *decode_backend_));
   resident_bytes_ += resident.bytes();

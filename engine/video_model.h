@@ -82,6 +82,7 @@ class VideoModel {
 
  private:
   VideoModel() = default;
+  absl::Status ReadConfigs();
   absl::Status OpenTransformer();
   absl::Status OpenTextEncoder();
   absl::Status OpenDecoder();
@@ -90,6 +91,7 @@ class VideoModel {
   std::unique_ptr<PackDirectory> pack_;
   Recipe recipe_;
   WanConfig config_;
+  Umt5Config text_config_;
   VaeConfig vae_config_;
   // Two backends on one pool: each has its own scratch memory, so sweep and decode lane can compute
   // side by side.

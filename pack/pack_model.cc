@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/checked.h"
 #include "engine/model/component_layout.h"
 #include "engine/model/umt5_config.h"
 #include "engine/model/umt5_layout.h"
@@ -15,6 +17,7 @@
 #include "engine/model/vae_stages.h"
 #include "engine/model/wan_config.h"
 #include "engine/model/wan_layout.h"
+#include "engine/model_parts.h"
 #include "engine/recipe.h"
 #include "nlohmann/json.hpp"
 #include "pack/cast.h"
@@ -32,6 +35,13 @@ constexpr uint64_t kCopyBytes = 1 << 20;
 struct Component {
   ComponentLayout layout;
   std::string config;
+};
+
+// Read from the three config.json files on the way.
+struct Configs {
+  WanConfig transformer;
+  Umt5Config text_encoder;
+  VaeConfig vae;
 };
 
 // model_index.json says what the directory claims to be; two-expert and other pipelines are refused
@@ -63,19 +73,19 @@ absl::Status CheckModelIndex(FileSystem& files, const std::string& directory) {
 }
 
 absl::StatusOr<Component> ReadComponent(FileSystem& files, const std::string& directory,
-                                        const std::string& name) {
+                                        const std::string& name, Configs& configs) {
   const std::string path = JoinPath(JoinPath(directory, name), "config.json");
   Component out;
   LT_ASSIGN_OR_RETURN(out.config, ReadTextFile(files, path, kConfigBytesMax));
   if (name == "transformer") {
-    LT_ASSIGN_OR_RETURN(const WanConfig config, ParseWanConfig(out.config, path));
-    out.layout = WanLayout(config);
+    LT_ASSIGN_OR_RETURN(configs.transformer, ParseWanConfig(out.config, path));
+    out.layout = WanLayout(configs.transformer);
   } else if (name == "text_encoder") {
-    LT_ASSIGN_OR_RETURN(const Umt5Config config, ParseUmt5Config(out.config, path));
-    out.layout = Umt5Layout(config);
+    LT_ASSIGN_OR_RETURN(configs.text_encoder, ParseUmt5Config(out.config, path));
+    out.layout = Umt5Layout(configs.text_encoder);
   } else {
-    LT_ASSIGN_OR_RETURN(const VaeConfig config, ParseVaeConfig(out.config, path));
-    out.layout = WanVaeLayout(config);
+    LT_ASSIGN_OR_RETURN(configs.vae, ParseVaeConfig(out.config, path));
+    out.layout = WanVaeLayout(configs.vae);
   }
   return out;
 }
@@ -167,7 +177,7 @@ absl::StatusOr<std::string> ReadRecipe(FileSystem& files, const std::string& dir
     auto text = ReadTextFile(files, where, kConfigBytesMax);
     if (absl::IsNotFound(text.status())) {
       return absl::NotFoundError(absl::StrCat(
-          where, " is missing; give --recipe self-forcing, longlive, rolling-sink or a file"));
+          where, " is missing; give --recipe with a file or a name, such as self-forcing"));
     }
     LT_ASSIGN_OR_RETURN(recipe, text);
   }
@@ -176,17 +186,44 @@ absl::StatusOr<std::string> ReadRecipe(FileSystem& files, const std::string& dir
 }
 
 // The fast tokenizer's file is what the published pipeline loads; spiece.model serves without it.
-absl::Status ReadTokenizer(FileSystem& files, const std::string& directory,
-                           PackDirectorySpec* spec) {
+absl::StatusOr<Tokenizer> FindTokenizer(FileSystem& files, const std::string& directory,
+                                        PackDirectorySpec* spec) {
   const std::string folder = JoinPath(directory, "tokenizer");
   for (const char* name : {"tokenizer.json", "spiece.model"}) {
-    auto text = ReadTextFile(files, JoinPath(folder, name), kTokenizerBytesMax);
+    const std::string path = JoinPath(folder, name);
+    auto text = ReadTextFile(files, path, kTokenizerBytesMax);
     if (absl::IsNotFound(text.status())) continue;
     LT_ASSIGN_OR_RETURN(spec->tokenizer, text);
     spec->tokenizer_name = name;
-    return absl::OkStatus();
+    auto tokenizer = ReadTokenizer(name, spec->tokenizer);
+    if (!tokenizer.ok()) return Annotate(tokenizer.status(), path);
+    return tokenizer;
   }
   return absl::NotFoundError(absl::StrCat(folder, ": neither tokenizer.json nor spiece.model"));
+}
+
+// An old pack of that name gives way component by component, so the old files count only once their
+// successors stand.
+absl::Status CheckFreeSpace(FileSystem& files, const std::string& directory,
+                            std::span<const PackSpec> packs) {
+  LT_RETURN_IF_ERROR(files.MakeDir(directory));
+  LT_ASSIGN_OR_RETURN(const uint64_t free_bytes, files.FreeSpace(directory));
+  uint64_t written = 0;
+  uint64_t freed = 0;
+  for (const PackSpec& spec : packs) {
+    LT_ASSIGN_OR_RETURN(const PackLayout layout, PlanPack(spec));
+    const auto sum = CheckedAdd(written, layout.header.file_bytes);
+    if (!sum.has_value()) return absl::InvalidArgumentError(directory + ": the pack is too large");
+    written = *sum;
+    if (written > freed && written - freed > free_bytes) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(directory, ": the pack needs ", written - freed, " bytes up to ",
+                       PackFileName(spec.component), ", ", free_bytes, " are free"));
+    }
+    const auto old_bytes = files.Size(JoinPath(directory, PackFileName(spec.component)));
+    if (old_bytes.ok()) freed += *old_bytes;
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -197,14 +234,16 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
   LT_RETURN_IF_ERROR(CheckModelIndex(files, model_directory));
   PackDirectorySpec spec;
   LT_ASSIGN_OR_RETURN(spec.recipe, ReadRecipe(files, model_directory, options.recipe));
-  LT_RETURN_IF_ERROR(ReadTokenizer(files, model_directory, &spec));
+  LT_ASSIGN_OR_RETURN(const Tokenizer tokenizer, FindTokenizer(files, model_directory, &spec));
 
   // Everything is checked before the first byte is written.
   spec.components = {"transformer", "text_encoder", "vae"};
+  Configs configs;
   std::vector<SafetensorsSet> sets;
   std::vector<PackSpec> packs;
   for (const std::string& name : spec.components) {
-    LT_ASSIGN_OR_RETURN(const Component component, ReadComponent(files, model_directory, name));
+    LT_ASSIGN_OR_RETURN(const Component component,
+                        ReadComponent(files, model_directory, name, configs));
     LT_ASSIGN_OR_RETURN(SafetensorsSet tensors,
                         SafetensorsSet::Open(files, JoinPath(model_directory, name)));
     sets.push_back(std::move(tensors));
@@ -212,6 +251,12 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
                         ComponentPacker(sets.back(), options.dtype).MakeSpec(component));
     packs.push_back(std::move(pack));
   }
+  if (absl::Status status =
+          CheckPartsFit(configs.transformer, configs.text_encoder, configs.vae, tokenizer);
+      !status.ok()) {
+    return Annotate(status, model_directory);
+  }
+  LT_RETURN_IF_ERROR(CheckFreeSpace(files, pack_directory, packs));
   LT_RETURN_IF_ERROR(BeginPackDirectory(files, pack_directory));
   for (size_t i = 0; i < packs.size(); ++i) {
     const std::string& name = spec.components[i];

@@ -12,6 +12,7 @@ constexpr int64_t kWidthMax = 1 << 16;
 constexpr int64_t kFfnMax = 1 << 20;
 constexpr int64_t kLayersMax = 1024;
 constexpr int64_t kHeadsMax = 1024;
+constexpr int64_t kHeadDimMax = 384;  // attention kernels take no larger heads
 
 void RequireUmt5(ConfigReader& reader) {
   reader.RequireString("model_type", "umt5");
@@ -34,7 +35,8 @@ absl::StatusOr<Umt5Config> ParseUmt5Config(std::string_view text, const std::str
   Umt5Config config;
   config.vocab_size = reader.Int({"vocab_size", config.vocab_size, 1, kVocabMax});
   config.d_model = reader.Int({"d_model", config.d_model, 1, kWidthMax});
-  config.d_kv = reader.Int({"d_kv", config.d_kv, 1, 1024});
+  config.d_kv = reader.Int({"d_kv", config.d_kv, 2, kHeadDimMax});
+  if (config.d_kv % 2 != 0) reader.Refuse("d_kv", "must be even");
   config.d_ff = reader.Int({"d_ff", config.d_ff, 1, kFfnMax});
   config.layers = reader.Int({"num_layers", config.layers, 1, kLayersMax});
   config.heads = reader.Int({"num_heads", config.heads, 1, kHeadsMax});

@@ -9,7 +9,7 @@ namespace {
 // Far above any published model, low enough that no tensor's element count can overflow.
 constexpr int64_t kLayersMax = 1024;
 constexpr int64_t kHeadsMax = 1024;
-constexpr int64_t kHeadDimMax = 1024;
+constexpr int64_t kHeadDimMax = 384;  // attention kernels take no larger heads
 constexpr int64_t kWidthMax = 1 << 16;
 constexpr int64_t kFfnMax = 1 << 20;
 constexpr int64_t kChannelsMax = 1024;

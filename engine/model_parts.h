@@ -1,0 +1,25 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What the parts of a model must agree on. Checked before hours of packing, and again when a pack
+// is opened. Pure functions; errors name the part and its field.
+#pragma once
+
+#include <string>
+
+#include "base/status_macros.h"
+#include "engine/model/umt5_config.h"
+#include "engine/model/vae_config.h"
+#include "engine/model/wan_config.h"
+#include "engine/text/tokenizer.h"
+
+namespace longtake {
+
+// By the file's published name, tokenizer.json or spiece.model.
+absl::StatusOr<Tokenizer> ReadTokenizer(const std::string& name, const std::string& bytes);
+
+// The tokenizer's ids have rows in the encoder, whose states are as wide as the transformer reads
+// them, and whose latents have the channels the VAE decodes. INVALID_ARGUMENT.
+absl::Status CheckPartsFit(const WanConfig& transformer, const Umt5Config& text_encoder,
+                           const VaeConfig& vae, const Tokenizer& tokenizer);
+
+}  // namespace longtake
