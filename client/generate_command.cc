@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // longtake generate and longtake attach.
+#include <algorithm>
 #include <csignal>
 #include <memory>
 
@@ -44,7 +45,11 @@ absl::StatusOr<std::vector<PromptChange>> ParseChanges(const std::vector<std::st
     auto nanos = ParseDurationNanos(text.substr(0, equals));
     if (!nanos.ok()) return Annotate(nanos.status(), "--prompt-at");
     changes.push_back({NanosToSeconds(*nanos), text.substr(equals + 1)});
+    LT_RETURN_IF_ERROR(CheckUtf8("--prompt-at", changes.back().prompt));
   }
+  std::stable_sort(
+      changes.begin(), changes.end(),
+      [](const PromptChange& a, const PromptChange& b) { return a.second < b.second; });
   return changes;
 }
 

@@ -108,15 +108,18 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
   command.add_option("--ttl", options.ttl, "How long the session lives without a client");
 }
 
+// Protocol buffers carry no other bytes in a string.
+absl::Status CheckUtf8(const std::string& option, const std::string& text) {
+  const auto offset = FirstInvalidUtf8(text);
+  if (!offset.has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, " is not UTF-8: byte ", *offset, " starts no character"));
+}
+
 absl::StatusOr<v1::SessionSpec> MakeSpec(v1::LongtakeService::Stub& stub,
                                          const SpecOptions& options) {
-  // Protocol buffers carry no other bytes in a string.
-  for (const std::string* text : {&options.prompt, &options.negative_prompt}) {
-    if (const auto offset = FirstInvalidUtf8(*text)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the prompt is not UTF-8: byte ", *offset, " starts no character"));
-    }
-  }
+  LT_RETURN_IF_ERROR(CheckUtf8("--prompt", options.prompt));
+  LT_RETURN_IF_ERROR(CheckUtf8("--negative-prompt", options.negative_prompt));
   v1::SessionSpec spec;
   spec.set_prompt(options.prompt);
   if (options.prompt.empty()) {

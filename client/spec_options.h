@@ -27,6 +27,8 @@ struct SpecOptions {
 
 void AddSpecOptions(CLI::App& command, SpecOptions& options);
 
+// INVALID_ARGUMENT names the option.
+absl::Status CheckUtf8(const std::string& option, const std::string& text);
 // INVALID_ARGUMENT names the option. An empty prompt becomes the model's first example.
 absl::StatusOr<v1::SessionSpec> MakeSpec(v1::LongtakeService::Stub& stub,
                                          const SpecOptions& options);

@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -59,6 +60,8 @@ class Take {
         LT_RETURN_IF_ERROR(OnOpened(response.opened()));
       } else if (response.has_chunk()) {
         LT_RETURN_IF_ERROR(OnPart(response.chunk()));
+      } else if (response.has_receipt()) {
+        OnReceipt(response.receipt());
       } else if (response.has_ended()) {
         return absl::OkStatus();
       }
@@ -96,6 +99,18 @@ class Take {
     report_.chain_digest = absl::BytesToHexString(part.chain_digest());
     progress_.Update(report_.frames, shape_.frame_count, SecondsSinceStart());
     return absl::OkStatus();
+  }
+
+  // What the server refuses must not pass in silence: the video goes on without it.
+  void OnReceipt(const v1::Receipt& receipt) {
+    if (!receipt.has_error()) return;
+    const size_t change = receipt.control_id();
+    const bool known = change >= 1 && change <= request_.changes.size();
+    std::fprintf(
+        stderr, "\nlongtake: the server refused %s: %s\n",
+        known ? absl::StrCat("the prompt at ", request_.changes[change - 1].second, " s").c_str()
+              : "a control",
+        receipt.error().message().c_str());
   }
 
   // Asks as soon as the video that arrived reaches the second; the server applies it at the next

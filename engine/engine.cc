@@ -123,7 +123,8 @@ absl::Status Engine::CheckRoom(uint64_t bytes, uint64_t decode_bytes) const {
                                                   " bytes beside K/V, this server has ", most)),
         "SESSION_TOO_LARGE");
   }
-  for (const auto& [id, entry] : sessions_) decode_bytes = std::max(decode_bytes, entry.decode_bytes);
+  for (const auto& [id, entry] : sessions_)
+    decode_bytes = std::max(decode_bytes, entry.decode_bytes);
   const uint64_t taken = std::min(most, session_bytes_ + decode_bytes);
   if (bytes > most - taken) {
     return absl::ResourceExhaustedError(absl::StrCat("the session needs ", bytes,
@@ -187,8 +188,9 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec
                         {"SESSION_EXISTS", {{"session", id}}});
     }
     LT_ASSIGN_OR_RETURN(arrival.rollout, Rollout::Create(MakeRolloutSpec(resolved), *kv_pool_));
-    arrival.session = std::make_shared<Session>(id, std::move(resolved), options_.session, clock_,
-                                                [this] { stage_->Wake(); });
+    arrival.session = std::make_shared<Session>(
+        id, std::move(resolved), options_.session, clock_, [this] { stage_->Wake(); },
+        options_.on_session_end);
     arrival.decode = std::make_shared<DecodeState>();
     session_bytes_ += bytes;
     sessions_[id] = {arrival.session, next_order_++, bytes, decode_bytes};

@@ -42,7 +42,6 @@ Rollout::Rollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages)
   noise_.resize(size);
   timesteps_.resize(static_cast<size_t>(spec.chunk_frames));
   for (Branch& branch : branches_) branch.flow.resize(size);
-  StartChunk();
 }
 
 Rollout::~Rollout() {
@@ -77,8 +76,8 @@ void Rollout::DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose,
   PhiloxNormal(spec_.seed, NoiseStream(chunk, step, purpose), 0, *out);
 }
 
+// Draws the same again when a sweep was dropped.
 void Rollout::StartChunk() {
-  step_ = 0;
   plan_ = PlanKeys(spec_.key_plan, chunk_ * spec_.chunk_frames, spec_.chunk_frames);
   // A rolling sink starts every chunk from the same noise (spec 3.6); later draws stay fresh.
   const bool same_noise = spec_.key_plan.kind == KeyPlanKind::kRollingSink;
@@ -86,6 +85,7 @@ void Rollout::StartChunk() {
 }
 
 void Rollout::AppendItems(std::vector<VideoItem>* items) {
+  if (step_ == 0) StartChunk();
   const double timestep =
       clean_pass() ? spec_.context_noise : spec_.levels[static_cast<size_t>(step_)].timestep;
   std::fill(timesteps_.begin(), timesteps_.end(), static_cast<float>(timestep));
@@ -131,7 +131,7 @@ absl::Status Rollout::Settle(std::vector<float>* latents) {
   }
   *latents = x_;
   ++chunk_;
-  if (!done()) StartChunk();
+  step_ = 0;
   return absl::OkStatus();
 }
 

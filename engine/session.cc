@@ -10,12 +10,13 @@
 namespace longtake {
 
 Session::Session(std::string id, SessionSpec spec, SessionLimits limits, Clock& clock,
-                 std::function<void()> wake_engine)
+                 std::function<void()> wake_engine, SessionEndObserver on_end)
     : id_(std::move(id)),
       spec_(std::move(spec)),
       limits_(limits),
       clock_(clock),
       wake_engine_(std::move(wake_engine)),
+      on_end_(std::move(on_end)),
       create_wall_nanos_(clock.WallNanos()),
       detached_nanos_(clock.MonotonicNanos()) {}
 
@@ -204,12 +205,13 @@ void Session::PutEnd(absl::Status status) {
     ended_ = true;
     state_ =
         status.ok() || absl::IsCancelled(status) ? SessionState::kEnded : SessionState::kFailed;
-    end_status_ = std::move(status);
+    end_status_ = status;
     for (const AcceptedEvent& event : inbox_) applied_.push_back({event.sequence, next_chunk_});
     inbox_.clear();
     wake = wake_reader_;
   }
   if (wake) wake();
+  if (on_end_) on_end_(id_, status);
 }
 
 void Session::SetState(SessionState state) {

@@ -29,11 +29,15 @@ struct AcceptedEvent {
   std::vector<int32_t> prompt_ids;  // for kPrompt, tokenised when accepted
 };
 
+// Called once for each session, on any thread, without locks: OK when it ended as asked.
+using SessionEndObserver = std::function<void(const std::string& id, const absl::Status& status)>;
+
 class Session {
  public:
-  // wake_engine is called, without the lock, whenever the engine may have something to do.
+  // wake_engine is called, without the lock, whenever the engine may have something to do; on_end
+  // once, when it is known how the session ended.
   Session(std::string id, SessionSpec spec, SessionLimits limits, Clock& clock,
-          std::function<void()> wake_engine);
+          std::function<void()> wake_engine, SessionEndObserver on_end = {});
 
   const std::string& id() const { return id_; }
   const SessionSpec& spec() const { return spec_; }
@@ -86,6 +90,7 @@ class Session {
   const SessionLimits limits_;
   Clock& clock_;
   const std::function<void()> wake_engine_;
+  const SessionEndObserver on_end_;
   const int64_t create_wall_nanos_;
 
   mutable Mutex mutex_;

@@ -5,7 +5,15 @@
 #include <tuple>
 #include <vector>
 
+#include "server/limits.h"
+
 namespace longtake {
+namespace {
+
+constexpr size_t kPageMarginBytes = 1 << 10;  // the page token
+constexpr size_t kFieldBytes = 8;             // tag and length of an entry
+
+}  // namespace
 
 absl::Status ListSessions(const ServiceContext& context, const v1::ListSessionsRequest& request,
                           v1::ListSessionsResponse* response) {
@@ -21,9 +29,16 @@ absl::Status ListSessions(const ServiceContext& context, const v1::ListSessionsR
   std::sort(infos.begin(), infos.end(), [](const SessionInfo& a, const SessionInfo& b) {
     return std::tie(a.create_wall_nanos, a.id) < std::tie(b.create_wall_nanos, b.id);
   });
-  const size_t count = std::min(page.size, infos.size());
-  for (size_t i = 0; i < count; ++i) {
-    RenderSession(infos[i], context.model, response->add_sessions());
+  // Sessions with long prompts fill a message before they fill a page.
+  const size_t count_max = std::min(page.size, infos.size());
+  size_t count = 0;
+  size_t bytes = kPageMarginBytes;
+  for (; count < count_max; ++count) {
+    v1::Session session;
+    RenderSession(infos[count], context.model, &session);
+    bytes += session.ByteSizeLong() + kFieldBytes;
+    if (count > 0 && bytes > kResponseBytesMax) break;
+    *response->add_sessions() = std::move(session);
   }
   if (count < infos.size()) {
     const SessionInfo& last = infos[count - 1];

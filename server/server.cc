@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_system.h"
 #include "server/engine_metrics.h"
+#include "server/errors.h"
 #include "server/grpc_log.h"
 #include "server/limits.h"
 #include "server/log.h"
@@ -25,7 +26,8 @@ namespace {
 // The calls that are still there after every session was ended get this long to say goodbye.
 constexpr std::chrono::seconds kShutdownTimeout{2};
 
-constexpr const char* kHealthNames[] = {"longtake.v1.LongtakeService", "readiness", "liveness"};
+// "liveness" is apart: a server that drains must not be killed for it.
+constexpr const char* kReadinessNames[] = {"longtake.v1.LongtakeService", "readiness"};
 
 VideoModelOptions ModelOptions(const Config& config) {
   const std::map<std::string, LayerStream::Io> io = {{"auto", LayerStream::Io::kAuto},
@@ -47,6 +49,13 @@ EngineOptions SessionOptions(const Config& config) {
   options.session.outbox_bytes_max = config.outbox_bytes;
   options.session.inbox_events_max = kWaitingEventsMax;
   options.session.first_attach_nanos = kFirstAttachSeconds * 1'000'000'000;
+  options.on_session_end = [](const std::string& id, const absl::Status& status) {
+    const bool failed = !status.ok() && !absl::IsCancelled(status);
+    Log(failed ? LogLevel::kWarning : LogLevel::kInfo, failed ? "session failed" : "session ended",
+        {{"session", id},
+         {"reason", status.ok() ? std::string() : ReasonName(status)},
+         {"message", std::string(status.message())}});
+  };
   return options;
 }
 
@@ -148,7 +157,9 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
       VideoModel::Open(PosixFileSystem(), config.pack, ModelOptions(config), *workers);
   if (!opened.ok()) return Annotate(opened.status(), "pack");
   model = *std::move(opened);
-  LT_ASSIGN_OR_RETURN(engine, Engine::Create(*model, SessionOptions(config), clock));
+  auto created = Engine::Create(*model, SessionOptions(config), clock);
+  if (!created.ok()) return Annotate(created.status(), "kv-bytes");
+  engine = *std::move(created);
   context = std::unique_ptr<ServiceContext>(new ServiceContext{
       .engine = *engine,
       .workers = *workers,
@@ -190,7 +201,8 @@ absl::Status Server::Parts::OpenMetricsPage(const Config& config) {
 void Server::Parts::SetServing(bool serving) {
   grpc::HealthCheckServiceInterface* health = grpc_server->GetHealthCheckService();
   health->SetServingStatus(serving);
-  for (const char* name : kHealthNames) health->SetServingStatus(name, serving);
+  for (const char* name : kReadinessNames) health->SetServingStatus(name, serving);
+  health->SetServingStatus("liveness", true);
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Clock& clock) {

@@ -32,7 +32,11 @@ grpc::ServerUnaryReactor* LongtakeService::EstimateSession(
     v1::EstimateSessionResponse* response) {
   const auto estimate = [&]() -> absl::Status {
     LT_ASSIGN_OR_RETURN(const SessionSpec spec, context_.ResolveSpec(request->spec()));
-    LT_ASSIGN_OR_RETURN(const SessionEstimate cost, context_.engine.Estimate(spec));
+    LT_ASSIGN_OR_RETURN(SessionEstimate cost, context_.engine.Estimate(spec));
+    if (context_.draining) {
+      cost.fits_now = false;
+      cost.refusal = "the server is shutting down";
+    }
     RenderEstimate(cost, response->mutable_estimate());
     return absl::OkStatus();
   };

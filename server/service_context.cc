@@ -30,6 +30,10 @@ absl::StatusOr<std::shared_ptr<Session>> ServiceContext::CreateSession(
   absl::StatusOr<std::shared_ptr<Session>> session = engine.CreateSession(spec, id);
   if (!session.ok()) {
     metrics.CountRejected(ReasonName(session.status()));
+    Log(LogLevel::kInfo, "session refused",
+        {{"session", id},
+         {"reason", ReasonName(session.status())},
+         {"message", std::string(session.status().message())}});
     return WithFieldPrefix(session.status(), "spec.");
   }
   metrics.CountAdmitted();

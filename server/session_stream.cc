@@ -4,6 +4,7 @@
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/limits.h"
@@ -14,6 +15,11 @@ namespace {
 
 absl::Status ProtocolError(const std::string& why) {
   return WithReason(absl::InvalidArgumentError(why), "STREAM_PROTOCOL");
+}
+
+// Whatever its code, it is neither the client's nor the session's fault.
+absl::Status EncoderError(const absl::Status& status) {
+  return absl::InternalError(absl::StrCat("encoding the video: ", std::string(status.message())));
 }
 
 }  // namespace
@@ -107,10 +113,18 @@ void SessionStream::Open() {
   GoLive(*std::move(opening));
 }
 
+// A session that its creator never got to read is of use to nobody.
 absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen() {
   std::shared_ptr<Session> session;
+  absl::StatusOr<Opening> opening = TryOpen(session);
+  if (!opening.ok() && opened_session_ && session != nullptr) {
+    context_.engine.DeleteSession(session->id()).IgnoreError();
+  }
+  return opening;
+}
+
+absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen(std::shared_ptr<Session>& session) {
   int64_t next_chunk = -1;
-  std::string prefix = "attach.";
   if (request_.has_open()) {
     opened_session_ = true;
     auto created = context_.CreateSession(request_.open());
@@ -126,12 +140,13 @@ absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen() {
   } else {
     return ProtocolError("the first message must be open or attach");
   }
-  LT_ASSIGN_OR_RETURN(MediaWriter media, MediaWriter::Create(session->spec()));
+  absl::StatusOr<MediaWriter> media = MediaWriter::Create(session->spec());
+  if (!media.ok()) return EncoderError(media.status());
   LT_ASSIGN_OR_RETURN(const uint64_t attachment,
                       session->Attach(next_chunk, [weak = weak_from_this()] {
                         if (const auto stream = weak.lock()) stream->Wake();
                       }));
-  return Opening{std::move(session), attachment, std::move(media)};
+  return Opening{session, attachment, *std::move(media)};
 }
 
 void SessionStream::GoLive(Opening opening) {
@@ -225,7 +240,7 @@ void SessionStream::EncodeChunk(std::shared_ptr<const MediaChunk> chunk) {
   encoding_ = false;
   if (phase_ == Phase::kFinished) return;
   if (!status.ok()) {
-    FinishCall(Annotate(status, "encoding"));
+    FinishCall(EncoderError(status));
     return;
   }
   if (last_chunk_nanos_ != 0) {

@@ -57,6 +57,7 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   // Pool thread.
   void Open() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Opening> TryOpen();
+  absl::StatusOr<Opening> TryOpen(std::shared_ptr<Session>& session);
   void EncodeChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // Any thread: schedules a Pump, at most one at a time.
   void Wake();

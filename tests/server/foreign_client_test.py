@@ -220,6 +220,7 @@ class ForeignClientTest(unittest.TestCase):
                 break
             time.sleep(0.002)
         self.assertEqual(self.health("readiness"), NOT_SERVING)
+        self.assertEqual(self.health("liveness"), SERVING, "a drain is no reason to be killed")
         with self.assertRaises(grpc.RpcError) as error:
             for _ in call:
                 pass

@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""The real client against the real server: every output it writes, every command, and what it says
+when it is asked for nonsense. One take is always the same take, so its digest is compared.
+"""
+import os
+import re
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+from longtaked_program import BIN, Program
+
+PROMPT = "a red circle moving to the right on a white background"
+FRAMES = 21
+TAKE = ["--prompt", PROMPT, "--seed", "5", "--size", "48x32", "--duration", "1313ms"]
+
+
+class ClientTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="longtake-client-")
+        cls.program = Program(cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.program.close()
+        cls.folder.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def command(self, *arguments):
+        return [os.path.join(BIN, "longtake"), "--server", f"127.0.0.1:{self.program.port}",
+                *arguments]
+
+    def run_client(self, *arguments, code=0):
+        done = subprocess.run(self.command(*arguments), capture_output=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, code,
+                         (arguments, done.stderr.decode(errors="replace")))
+        return done
+
+    def take(self, out, *arguments):
+        """-> digest of a whole take written to out."""
+        done = self.run_client("generate", *TAKE, "--out", out, *arguments)
+        text = (done.stderr if out == "-" else done.stdout).decode()
+        self.assertIn(f"{FRAMES} frames in 2 chunks", text)
+        return re.search(r"digest +([0-9a-f]{32})", text).group(1), done
+
+    def frames_of(self, path):
+        probe = subprocess.run(
+            ["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries",
+             "stream=nb_read_frames,width,height", "-of", "csv=p=0", path],
+            capture_output=True, check=True, text=True)
+        return probe.stdout.strip()
+
+    def test_every_output_is_the_same_take(self):
+        digests = set()
+        for name in ("take.mp4", "take.y4m", "sheet.png", "frames/"):
+            digests.add(self.take(self.path(name))[0])
+        digest, done = self.take("-")
+        digests.add(digest)
+        self.assertEqual(len(digests), 1, digests)
+        self.assertEqual(self.frames_of(self.path("take.mp4")), f"48,32,{FRAMES}")
+        self.assertEqual(self.frames_of(self.path("take.y4m")), f"48,32,{FRAMES}")
+        with open(self.path("take.mp4"), "rb") as file:
+            self.assertEqual(done.stdout, file.read(), "a pipe gets the file's bytes")
+        frames = sorted(os.listdir(self.path("frames")))
+        self.assertEqual(len(frames), FRAMES)
+        for name in ("frames/" + frames[-1], "sheet.png"):
+            with open(self.path(name), "rb") as file:
+                header = file.read(24)
+            self.assertEqual(header[:8], b"\x89PNG\r\n\x1a\n")
+            width, height = struct.unpack(">II", header[16:])
+            self.assertEqual((width, height) == (48, 32), name != "sheet.png", (name, width, height))
+
+    def test_prompt_changes_go_by_their_times(self):
+        plain = self.take(self.path("a.mp4"))[0]
+        late, done = self.take(self.path("b.mp4"), "--prompt-at", "9s=a blue square")
+        self.assertEqual(late, plain, "a change after the end changes nothing")
+        long = ["generate", *TAKE[:-2], "--duration", "6s", "--out", self.path("c.y4m")]
+        digest = lambda done: re.search(rb"digest +([0-9a-f]{32})", done.stdout).group(1)
+        before = digest(self.run_client(*long))
+        changed = digest(self.run_client(*long, "--prompt-at", "0s=a blue square on black"))
+        self.assertNotEqual(changed, before)
+
+    def test_a_refused_change_is_told_and_the_take_goes_on(self):
+        done = self.run_client("generate", *TAKE, "--out", self.path("d.mp4"),
+                               "--prompt-at", "0s=" + "x" * 20000)
+        self.assertIn(b"refused the prompt at 0 s: control.prompt", done.stderr)
+        self.assertIn(b"21 frames", done.stdout)
+
+    def test_nonsense_is_one_clear_line(self):
+        cases = [
+            (["--size", "50x50"], "spec.width"),
+            (["--size", "wide"], "--size"),
+            (["--duration", "10"], "--duration"),
+            (["--key-plan", "window:1:-1000"], "spec.key_plan"),
+            (["--key-plan", "ring:3"], "--key-plan"),
+            (["--steps", "1,2"], "spec.steps"),
+            (["--steps", "many"], "--steps"),
+            (["--prompt", b"\xff"], "--prompt is not UTF-8"),
+            (["--prompt-at", b"0s=\xff"], "--prompt-at is not UTF-8"),
+            (["--prompt-at", "soon=a"], "--prompt-at"),
+            (["--prompt-at", "a blue square"], "--prompt-at"),
+            (["--out", self.path("take.gif")], "take.gif"),
+            (["--out", self.path("log/take.mp4")], "log"),
+        ]
+        for arguments, word in cases:
+            usual = [x for option, value in (("--duration", "1s"), ("--out", self.path("e.mp4")))
+                     if option not in arguments for x in (option, value)]
+            done = self.run_client("generate", "--quiet", *usual, *arguments, code=1)
+            text = done.stderr.decode(errors="replace")
+            self.assertIn(word, text, arguments)
+            self.assertEqual(len(text.splitlines()), 1, text)
+
+    def test_commands_on_sessions(self):
+        # A reader that dies leaves its session for the ttl.
+        reader = subprocess.Popen(
+            self.command("generate", "--prompt", "a lonely disc", "--size", "48x32", "--ttl", "1m",
+                         "--out", "-"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        reader.stdout.read(1)
+        reader.kill()
+        reader.communicate()
+        listed = self.run_client("list").stdout.decode()
+        name = re.search(r"(sessions/\S+) .*a lonely disc", listed).group(1)
+        self.assertIn(name, self.run_client("get", name).stdout.decode())
+        attached = subprocess.Popen(self.command("attach", name, "--out", self.path("f.mp4")),
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(1)
+        attached.send_signal(signal.SIGINT)
+        out, error = attached.communicate(timeout=60)
+        self.assertEqual(attached.returncode, 0, error)
+        frames = int(re.search(rb"(\d+) frames", out).group(1))
+        self.assertEqual(self.frames_of(self.path("f.mp4")), f"48,32,{frames}")
+        self.run_client("delete", name)
+        self.assertIn(b"no session", self.run_client("get", name, code=1).stderr)
+
+    def test_models_estimate_and_a_missing_server(self):
+        self.assertIn(b"models/shapes-small", self.run_client("models").stdout)
+        self.assertIn(b"admi", self.run_client("estimate", *TAKE).stdout)
+        done = subprocess.run([os.path.join(BIN, "longtake"), "--server", "127.0.0.1:1", "list"],
+                              capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"127.0.0.1:1", done.stderr)
+
+    def test_doctor_says_what_to_do(self):
+        done = subprocess.run(self.command("doctor"), capture_output=True, timeout=120, check=False)
+        lines = done.stdout.decode().splitlines()
+        for word in ("processor", "numerics", "io_uring", "memlock", "memory", "cgroup", "disk rate",
+                     "free space", "port 7767"):
+            self.assertTrue(any(word in line for line in lines), (word, lines))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
