@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 SECONDS_OF_VIDEO ?= 10
 
-.PHONY: help packages build demo test sanitize lint fuzz speed bench format clean
+.PHONY: help packages build demo test sanitize golden lint fuzz speed bench format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -25,6 +25,9 @@ test: ## install, build and run all tests
 
 sanitize: ## unit and engine tests under ASan+UBSan and TSan, fuzz corpora replayed
 	@deploy/run-tests sanitize
+
+golden: ## print the golden table: every comparison with the published models, and its error
+	@deploy/run-tests golden
 
 lint: build ## clang-tidy with the short list of .clang-tidy, all enforced
 	@deploy/install-packages sanitize

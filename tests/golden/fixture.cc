@@ -65,6 +65,21 @@ std::string Fixture::Metadata(const std::string& key) const {
   return found->second;
 }
 
+double Cosine(std::span<const float> actual, std::span<const float> expected) {
+  if (actual.size() != expected.size()) return 0.0;
+  double product = 0;
+  double norm_a = 0;
+  double norm_b = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double a = actual[i];
+    const double b = expected[i];
+    product += a * b;
+    norm_a += a * a;
+    norm_b += b * b;
+  }
+  return product / std::sqrt(norm_a * norm_b);
+}
+
 double RelativeError(std::span<const float> actual, std::span<const float> expected) {
   if (actual.size() != expected.size() || expected.empty()) return 1.0;
   double difference = 0;

@@ -68,5 +68,7 @@ class Fixture {
 
 // |actual - expected| / |expected| in L2; sizes that differ are an error of 1.
 double RelativeError(std::span<const float> actual, std::span<const float> expected);
+// 1 for the same direction; sizes that differ are 0.
+double Cosine(std::span<const float> actual, std::span<const float> expected);
 
 }  // namespace longtake

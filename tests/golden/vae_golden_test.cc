@@ -3,11 +3,14 @@
 // The VAE against diffusers in float64: fixture F8.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "tests/golden/golden_backend.h"
+#include "tests/golden/golden_table.h"
 #include "tests/golden/tiny_vae.h"
 
 namespace longtake {
@@ -77,9 +80,7 @@ TEST_P(VaeGolden, FramesAndCacheAreThePublishedModels) {
   const std::vector<float> expected =
       ChannelsLast(fixture_.Floats("frames"), fixture_.Shape("frames"));
   ASSERT_EQ(pixels.size(), expected.size());
-  const double error = RelativeError(pixels, expected);
-  RecordProperty("relative_error", std::to_string(error));
-  EXPECT_LT(error, kLimit);
+  ExpectClose(std::get<0>(GetParam()) + " frames", pixels, expected, kLimit);
 
   const std::vector<VaeSlotShape> shapes = VaeSlots(VaeDecoderStages(vae_.config), kHeight, kWidth);
   ASSERT_EQ(cache.slots.size(), shapes.size());
@@ -90,7 +91,7 @@ TEST_P(VaeGolden, FramesAndCacheAreThePublishedModels) {
     const std::vector<float> slot = Sampled(cache.slots[i], shapes[i], whole ? 1 : 4);
     const std::vector<float> stored = ChannelsLast(fixture_.Floats(name), fixture_.Shape(name));
     ASSERT_EQ(slot.size(), stored.size()) << name;
-    EXPECT_LT(RelativeError(slot, stored), kLimit) << name;
+    ExpectClose(std::get<0>(GetParam()) + " cache slots", slot, stored, kLimit);
   }
 }
 
@@ -103,9 +104,40 @@ TEST_P(VaeGolden, LatentsAreThePublishedModels) {
   MustBeOk(vae_.encoder->Encode({pixels, shape[1], shape[2], shape[3]}, cache, &latents));
   const std::vector<float> expected = fixture_.Floats("encoded");
   ASSERT_EQ(latents.size(), expected.size());
-  const double error = RelativeError(latents, expected);
-  RecordProperty("relative_error", std::to_string(error));
-  EXPECT_LT(error, kLimit);
+  ExpectClose(std::get<0>(GetParam()) + " encoded", latents, expected, kLimit);
+}
+
+// Packs hold the VAE in bf16 (spec 7.3).
+TEST_P(VaeGolden, Bf16WeightsStayClose) {
+  if (std::get<0>(GetParam()) == "f8_tiny") {
+    GTEST_SKIP()
+        << "norms over three channels amplify rounding: diffusers in float64 with the same "
+           "weights rounded to bf16 is off by 0.23, too";
+  }
+  TinyVae narrow({.config_json = fixture_.Metadata("vae"),
+                  .seed = fixture_.Seed("weight_seed"),
+                  .dtype = DType::kBf16},
+                 backend_.get());
+  const std::vector<float> z = fixture_.Floats("z");
+  VaeCache cache;
+  std::vector<float> pixels;
+  MustBeOk(
+      narrow.decoder->DecodeToFloat({z, fixture_.Shape("z")[1], kHeight, kWidth}, cache, &pixels));
+  const std::vector<float> expected =
+      ChannelsLast(fixture_.Floats("frames"), fixture_.Shape("frames"));
+  const double error = RelativeError(pixels, expected);
+  ExpectError(std::get<0>(GetParam()) + " frames, bf16 weights", error, 4e-2);
+  EXPECT_GT(error, 1e-4);  // the weights really were narrowed
+  double squares = 0;
+  double peak = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    squares += std::pow(static_cast<double>(pixels[i]) - expected[i], 2);
+    peak = std::max(peak, std::abs(static_cast<double>(expected[i])));
+  }
+  // Random weights do not stay in [-1, 1]: the peak is what they reach.
+  const double psnr =
+      10 * std::log10(4 * peak * peak * static_cast<double>(expected.size()) / squares);
+  EXPECT_GT(psnr, 35.0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, VaeGolden,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/golden/golden_backend.h"
+#include "tests/golden/golden_table.h"
 #include "tests/golden/tiny_model.h"
 
 namespace longtake {
@@ -71,9 +72,8 @@ TEST_P(WanGolden, FlowIsThePublishedModels) {
   OneForward forward(std::get<0>(GetParam()));
   GoldenBackend backend(std::get<1>(GetParam()));
   forward.Run(backend.get());
-  const double error = RelativeError(forward.flow, forward.fixture.Floats("flow"));
-  RecordProperty("relative_error", testing::PrintToString(error));
-  EXPECT_LT(error, kLimit);
+  ExpectClose(std::get<0>(GetParam()) + " flow", forward.flow, forward.fixture.Floats("flow"),
+              kLimit);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, WanGolden,
@@ -87,8 +87,9 @@ TEST_P(WanBf16, NarrowedMatricesStayClose) {
   GoldenBackend backend("");
   forward.Run(backend.get(), DType::kBf16);
   const double error = RelativeError(forward.flow, forward.fixture.Floats("flow"));
-  EXPECT_LT(error, 1.5e-2);
+  ExpectError(GetParam() + " flow, bf16 weights", error, 1.5e-2);
   EXPECT_GT(error, 1e-4);  // the weights really were narrowed
+  EXPECT_GT(Cosine(forward.flow, forward.fixture.Floats("flow")), 0.9998);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, WanBf16, testing::Values("f1", "f2", "f3"));
@@ -109,7 +110,7 @@ TEST(WanGolden, EveryStageOfF1) {
   const auto expect = [&](size_t index, const std::string& name) {
     std::vector<float> stored = forward.fixture.Floats(name);
     stored.resize(std::min(stored.size(), outputs[index].size()));  // T: one row for all padding
-    EXPECT_LT(RelativeError(outputs[index], stored), kLimit) << name;
+    ExpectClose("f1 " + name, outputs[index], stored, kLimit);
   };
   expect(0, "patch_embedding");
   expect(2, "e");
@@ -144,8 +145,8 @@ TEST(WanGolden, RotatedQueriesAndKeysOfF2) {
     }
   };
   forward.Run(backend);
-  EXPECT_LT(RelativeError(q, forward.fixture.Floats("q")), 1e-6);
-  EXPECT_LT(RelativeError(k, forward.fixture.Floats("k")), 1e-6);
+  ExpectClose("f2 q, normed and rotated", q, forward.fixture.Floats("q"), 1e-6);
+  ExpectClose("f2 k, normed and rotated", k, forward.fixture.Floats("k"), 1e-6);
 }
 
 // Rounding grows with depth: the kernels against plain double loops on a deep model.
@@ -182,7 +183,7 @@ TEST(WanGolden, ThirtyLayersAgainstDoubles) {
     const auto pass = Must(model->NewPass(items));
     MustBeOk(RunPass(*pass, *tiny.layers));
   }
-  EXPECT_LT(RelativeError(flows[1], flows[0]), kLimit);
+  ExpectClose("30 layers, kernels against doubles", flows[1], flows[0], kLimit);
 }
 
 }  // namespace

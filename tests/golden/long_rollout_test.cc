@@ -1,0 +1,78 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Hours of chunks with every key plan, on a tiny random model: nothing becomes infinite, grows or
+// runs out of indices. LONG_ROLLOUT_CHUNKS says how many (1000).
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "engine/rollout.h"
+#include "tests/golden/golden_backend.h"
+#include "tests/golden/tiny_model.h"
+
+namespace longtake {
+namespace {
+
+constexpr int64_t kLatentSide = 2;
+
+int64_t ChunkCount() {
+  const char* text = std::getenv("LONG_ROLLOUT_CHUNKS");
+  return text == nullptr ? 1000 : std::atoll(text);
+}
+
+class LongRollout : public testing::TestWithParam<KeyPlanSpec> {};
+
+TEST_P(LongRollout, StaysFiniteAndInItsMemory) {
+  GoldenBackend backend("");
+  TinyTransformer tiny({.config_json = R"({"num_attention_heads": 1, "attention_head_dim": 24,
+                          "ffn_dim": 32, "num_layers": 2, "text_dim": 8})",
+                        .seed = 11,
+                        .stream = {},
+                        .model = {.tokens_max = 64, .text_rows = 12, .kv_dtype = DType::kBf16}},
+                       backend.get());
+  RolloutSpec spec;
+  spec.levels = {{1.0, 1000.0}};
+  spec.key_plan = GetParam();
+  spec.latent_height = spec.latent_width = kLatentSide;
+  spec.chunk_count = ChunkCount();
+  spec.kv_layout = tiny.model->kv_layout(kLatentSide, kLatentSide);
+  const auto pool = Must(KvPool::Create(16 << 20));
+  const uint64_t pages = Must(Rollout::PagesNeeded(spec, *pool));
+  const auto rollout = Must(Rollout::Create(spec, *pool));
+  ASSERT_EQ(pool->page_count() - pool->free_page_count(), pages);
+  const std::vector<float> states(8 * 3, 0.5f);
+  rollout->SetText(0, Must(tiny.model->NewTextContext(states, 3)));
+
+  // Of all chunks of a kind alike: the mean square must not drift.
+  std::vector<double> power;
+  std::vector<VideoItem> items;
+  std::vector<float> latents;
+  while (!rollout->done()) {
+    items.clear();
+    rollout->AppendItems(&items);
+    MustBeOk(tiny.Run(items));
+    MustBeOk(rollout->Settle(&latents));
+    if (latents.empty()) continue;
+    double sum = 0;
+    for (float value : latents) sum += static_cast<double>(value) * value;
+    ASSERT_TRUE(std::isfinite(sum)) << "chunk " << power.size();
+    power.push_back(sum / static_cast<double>(latents.size()));
+  }
+  ASSERT_EQ(power.size(), static_cast<size_t>(spec.chunk_count));
+  const auto mean = [&](size_t first) {
+    double sum = 0;
+    for (size_t i = 0; i < 100; ++i) sum += power[first + i];
+    return sum / 100;
+  };
+  EXPECT_NEAR(mean(power.size() - 100) / mean(100), 1.0, 0.2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Plans, LongRollout,
+                         testing::Values(KeyPlanSpec{KeyPlanKind::kWindow, 21, 0},
+                                         KeyPlanSpec{KeyPlanKind::kWindow, 12, 3},
+                                         KeyPlanSpec{KeyPlanKind::kSlotWindow, 12, 3},
+                                         KeyPlanSpec{KeyPlanKind::kRollingSink, 21, 0}));
+
+}  // namespace
+}  // namespace longtake
