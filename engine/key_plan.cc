@@ -37,9 +37,8 @@ absl::StatusOr<KeyPlanKind> ParseKeyPlanKind(std::string_view name) {
                            KeyPlanKind::kRollingSink}) {
     if (name == KeyPlanKindName(kind)) return kind;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("key_plan '", std::string(name),
-                   "' is not global, window, slot_window or rolling_sink"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "key_plan '", std::string(name), "' is not global, window, slot_window or rolling_sink"));
 }
 
 std::string_view KeyPlanKindName(KeyPlanKind kind) {
@@ -62,8 +61,8 @@ absl::Status ValidateKeyPlan(const KeyPlanSpec& spec, int64_t chunk_frames) {
                                                    " is outside [1, ", kWindowFramesMax, "]"));
   }
   if (spec.sink_frames < 0 || spec.sink_frames > kWindowFramesMax) {
-    return absl::InvalidArgumentError(absl::StrCat("sink_frames ", spec.sink_frames,
-                                                   " is outside [0, ", kWindowFramesMax, "]"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("sink_frames ", spec.sink_frames, " is outside [0, ", kWindowFramesMax, "]"));
   }
   if (spec.window_frames < chunk_frames + spec.sink_frames) {
     return absl::InvalidArgumentError(absl::StrCat("window_frames ", spec.window_frames,

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "engine/session_spec.h"
 #include "nlohmann/json.hpp"
 
 namespace longtake {
@@ -114,8 +115,10 @@ absl::Status ReadSampler(Fields& fields, Recipe& recipe) {
 absl::Status ReadKeyPlan(Fields& fields, Recipe& recipe) {
   std::string kind = "window";
   LT_RETURN_IF_ERROR(fields.String("key_plan", &kind));
-  LT_RETURN_IF_ERROR(fields.Integer("window_frames", 1, kWindowFramesMax, &recipe.key_plan.window_frames));
-  LT_RETURN_IF_ERROR(fields.Integer("sink_frames", 0, kWindowFramesMax, &recipe.key_plan.sink_frames));
+  LT_RETURN_IF_ERROR(
+      fields.Integer("window_frames", 1, kWindowFramesMax, &recipe.key_plan.window_frames));
+  LT_RETURN_IF_ERROR(
+      fields.Integer("sink_frames", 0, kWindowFramesMax, &recipe.key_plan.sink_frames));
   LT_ASSIGN_OR_RETURN(recipe.key_plan.kind, ParseKeyPlanKind(kind));
   return ValidateKeyPlan(recipe.key_plan, recipe.chunk_frames);
 }
@@ -134,12 +137,12 @@ absl::StatusOr<Recipe> ParseRecipe(std::string_view text) {
   LT_RETURN_IF_ERROR(fields.Integer("chunk_frames", 1, 64, &recipe.chunk_frames));
   LT_RETURN_IF_ERROR(ReadSampler(fields, recipe));
   LT_RETURN_IF_ERROR(ReadKeyPlan(fields, recipe));
-  LT_RETURN_IF_ERROR(fields.Integer("fps", 1, 240, &recipe.fps));
-  LT_RETURN_IF_ERROR(fields.Number("guidance", 0.0, 50.0, &recipe.guidance));
-  LT_RETURN_IF_ERROR(fields.Integer("width", 16, 8192, &recipe.width));
-  LT_RETURN_IF_ERROR(fields.Integer("height", 16, 8192, &recipe.height));
-  if (recipe.width % 16 != 0) return FieldError("width", "is not a multiple of 16");
-  if (recipe.height % 16 != 0) return FieldError("height", "is not a multiple of 16");
+  LT_RETURN_IF_ERROR(fields.Integer("fps", 1, kFpsMax, &recipe.fps));
+  LT_RETURN_IF_ERROR(fields.Number("guidance", 0.0, kGuidanceMax, &recipe.guidance));
+  LT_RETURN_IF_ERROR(fields.Integer("width", kSidePixelsMin, kSidePixelsMax, &recipe.width));
+  LT_RETURN_IF_ERROR(fields.Integer("height", kSidePixelsMin, kSidePixelsMax, &recipe.height));
+  if (recipe.width % kSidePixelsStep != 0) return FieldError("width", "is not a multiple of 16");
+  if (recipe.height % kSidePixelsStep != 0) return FieldError("height", "is not a multiple of 16");
   LT_ASSIGN_OR_RETURN(const json prompts, fields.List("example_prompts", 64));
   for (const json& prompt : prompts) {
     if (!prompt.is_string()) return FieldError("example_prompts", "holds something not a string");
@@ -169,8 +172,9 @@ absl::StatusOr<std::string> NamedRecipeJson(std::string_view name) {
   } else if (name == "rolling-sink") {
     recipe.update({{"key_plan", "rolling_sink"}, {"window_frames", 21}, {"sink_frames", 0}});
   } else {
-    return absl::NotFoundError(absl::StrCat("no recipe named '", std::string(name),
-                                            "'; known: self-forcing, longlive, longlive-infinity, rolling-sink"));
+    return absl::NotFoundError(
+        absl::StrCat("no recipe named '", std::string(name),
+                     "'; known: self-forcing, longlive, longlive-infinity, rolling-sink"));
   }
   return recipe.dump();
 }

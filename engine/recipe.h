@@ -39,8 +39,8 @@ struct Recipe {
 // Parses and validates; the error names the field. Unknown fields are errors.
 absl::StatusOr<Recipe> ParseRecipe(std::string_view json);
 
-// "self-forcing", "longlive", "longlive-infinity", "rolling-sink": the recipes of the published causal checkpoints, as
-// the JSON that ParseRecipe reads. NotFound lists the known names.
+// "self-forcing", "longlive", "longlive-infinity", "rolling-sink": the recipes of the published
+// causal checkpoints, as the JSON that ParseRecipe reads. NotFound lists the known names.
 absl::StatusOr<std::string> NamedRecipeJson(std::string_view name);
 
 }  // namespace longtake

@@ -12,30 +12,29 @@
 namespace longtake {
 namespace {
 
-constexpr size_t kPromptFieldBytesMax = 16 << 10;
-constexpr int64_t kFrameCountMax = int64_t{1} << 40;
-
 absl::Status FieldError(const std::string& field, const std::string& why) {
   return absl::InvalidArgumentError(field + ": " + why);
 }
 
 absl::Status CheckPrompt(const std::string& field, const std::string& prompt) {
-  if (prompt.size() > kPromptFieldBytesMax) {
-    return FieldError(field,
-                      absl::StrCat(prompt.size(), " bytes; the limit is ", kPromptFieldBytesMax));
+  if (prompt.size() > kPromptBytesMax) {
+    return FieldError(field, absl::StrCat(prompt.size(), " bytes; the limit is ", kPromptBytesMax));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckSide(const std::string& field, int64_t pixels) {
-  if (pixels < 16 || pixels > 8192 || pixels % 16 != 0) {
-    return FieldError(field, absl::StrCat(pixels, " is not a multiple of 16 between 16 and 8192"));
+  if (pixels < kSidePixelsMin || pixels > kSidePixelsMax || pixels % kSidePixelsStep != 0) {
+    return FieldError(field, absl::StrCat(pixels, " is not a multiple of ", kSidePixelsStep,
+                                          " between ", kSidePixelsMin, " and ", kSidePixelsMax));
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckSteps(const std::vector<double>& steps) {
-  if (steps.size() > 1000) return FieldError("steps", "more than 1000");
+  if (steps.size() > kStepsCountMax) {
+    return FieldError("steps", absl::StrCat("more than ", kStepsCountMax));
+  }
   double previous = std::nextafter(1000.0, 1001.0);
   for (double step : steps) {
     if (!(step > 0.0 && step < previous)) {
@@ -69,8 +68,9 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
   LT_RETURN_IF_ERROR(CheckPrompt("prompt", out.prompt));
   LT_RETURN_IF_ERROR(CheckPrompt("negative_prompt", out.negative_prompt));
   out.guidance = out.guidance.value_or(recipe.guidance);
-  if (!(*out.guidance >= 0.0 && *out.guidance <= 50.0)) {
-    return FieldError("guidance", absl::StrCat(*out.guidance, " is outside [0, 50]"));
+  if (!(*out.guidance >= 0.0 && *out.guidance <= kGuidanceMax)) {
+    return FieldError("guidance",
+                      absl::StrCat(*out.guidance, " is outside [0, ", kGuidanceMax, "]"));
   }
   if (out.width == 0 && out.height == 0) {
     out.width = recipe.width;
@@ -79,8 +79,8 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
   LT_RETURN_IF_ERROR(CheckSide("width", out.width));
   LT_RETURN_IF_ERROR(CheckSide("height", out.height));
   if (out.fps == 0) out.fps = recipe.fps;
-  if (out.fps < 1 || out.fps > 240) {
-    return FieldError("fps", absl::StrCat(out.fps, " is outside [1, 240]"));
+  if (out.fps < 1 || out.fps > kFpsMax) {
+    return FieldError("fps", absl::StrCat(out.fps, " is outside [1, ", kFpsMax, "]"));
   }
   LT_RETURN_IF_ERROR(CheckSteps(out.steps));
   if (out.steps.empty()) out.steps = recipe.steps;

@@ -18,6 +18,17 @@
 
 namespace longtake {
 
+// What a session may ask for at all; each is a row of docs/limits.md. What the model and the
+// machine allow comes on top.
+inline constexpr int64_t kPromptBytesMax = 16 << 10;
+inline constexpr int64_t kStepsCountMax = 1000;
+inline constexpr int64_t kFrameCountMax = int64_t{1} << 40;
+inline constexpr int64_t kSidePixelsMin = 16;
+inline constexpr int64_t kSidePixelsMax = 8192;
+inline constexpr int64_t kSidePixelsStep = 16;
+inline constexpr int64_t kFpsMax = 240;
+inline constexpr int64_t kGuidanceMax = 50;
+
 // What the client wants to be sent. The engine keeps it with the session and does nothing with it.
 enum class MediaKind { kFmp4, kRgb24 };
 

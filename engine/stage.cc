@@ -352,9 +352,7 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
   return status;
 }
 
-bool Stage::IsLeft(Live& live) {
-  return !live.session().cancelled() && !live.session().Expired();
-}
+bool Stage::IsLeft(Live& live) { return !live.session().cancelled() && !live.session().Expired(); }
 
 bool Stage::AnyoneLeft(std::span<Live* const> plan) {
   return !stopping_ &&

@@ -53,7 +53,9 @@ absl::StatusOr<int64_t> ParseFrameCount(const v1::SessionSpec& spec, int64_t def
   }
   LT_ASSIGN_OR_RETURN(const int64_t nanos, ParseNanos("duration", spec.duration()));
   const int64_t fps = spec.fps() == 0 ? default_fps : spec.fps();
-  if (fps < 1 || fps > 240) return FieldError("fps", absl::StrCat(fps, " is outside [1, 240]"));
+  if (fps < 1 || fps > kFpsMax) {
+    return FieldError("fps", absl::StrCat(fps, " is outside [1, ", kFpsMax, "]"));
+  }
   const double frames = std::round(static_cast<double>(nanos) * 1e-9 * static_cast<double>(fps));
   if (!(frames >= 1.0 && frames <= static_cast<double>(kFrameCountMax))) {
     return FieldError("duration",

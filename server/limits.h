@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "engine/session_spec.h"
+
 namespace longtake {
 
 inline constexpr int64_t kRequestBytesMax = 1 << 20;
@@ -14,10 +16,7 @@ inline constexpr int64_t kResponseBytesMax = 4 << 20;
 inline constexpr int64_t kPartBytesMax = 1 << 20;
 inline constexpr int64_t kMetadataBytesMax = 16 << 10;
 inline constexpr int64_t kErrorMessageBytesMax = 1 << 10;
-inline constexpr int64_t kPromptBytesMax = 16 << 10;
 inline constexpr int64_t kSessionIdBytesMax = 64;
-inline constexpr int64_t kStepsCountMax = 1000;
-inline constexpr int64_t kFrameCountMax = int64_t{1} << 40;
 inline constexpr int64_t kPageSizeDefault = 100;
 inline constexpr int64_t kPageSizeMax = 1000;
 inline constexpr int64_t kPageTokenBytesMax = 128;
@@ -45,6 +44,12 @@ inline constexpr Limit kLimits[] = {
     {"session_id_bytes_max", kSessionIdBytesMax},
     {"steps_count_max", kStepsCountMax},
     {"frame_count_max", kFrameCountMax},
+    {"side_pixels_min", kSidePixelsMin},
+    {"side_pixels_max", kSidePixelsMax},
+    {"side_pixels_step", kSidePixelsStep},
+    {"fps_max", kFpsMax},
+    {"guidance_max", kGuidanceMax},
+    {"window_frames_max", kWindowFramesMax},
     {"page_size_default", kPageSizeDefault},
     {"page_size_max", kPageSizeMax},
     {"page_token_bytes_max", kPageTokenBytesMax},

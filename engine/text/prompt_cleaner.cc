@@ -31,9 +31,9 @@ std::string CollapseWhiteSpace(std::string_view text) {
 }  // namespace
 
 absl::StatusOr<std::string> CleanPrompt(std::string_view prompt) {
-  if (prompt.size() > kPromptBytesMax) {
+  if (prompt.size() > kCleanInputBytesMax) {
     return absl::InvalidArgumentError("prompt: " + std::to_string(prompt.size()) +
-                                      " bytes, more than " + std::to_string(kPromptBytesMax));
+                                      " bytes, more than " + std::to_string(kCleanInputBytesMax));
   }
   if (const std::optional<size_t> invalid = FirstInvalidUtf8(prompt)) {
     return absl::InvalidArgumentError("prompt: not valid UTF-8 at byte " +

@@ -14,10 +14,10 @@
 
 namespace longtake {
 
-inline constexpr size_t kPromptBytesMax = size_t{1} << 20;
+inline constexpr size_t kCleanInputBytesMax = size_t{1} << 20;
 
 // InvalidArgument when the prompt is not valid UTF-8 (naming the byte offset) or over
-// kPromptBytesMax.
+// kCleanInputBytesMax.
 absl::StatusOr<std::string> CleanPrompt(std::string_view prompt);
 
 }  // namespace longtake

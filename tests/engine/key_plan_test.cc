@@ -82,12 +82,10 @@ TEST(KeyPlanTest, RollingSinkIsPeriodic) {
 
 // What eviction keeps must cover every later plan, and never exceed what was reserved.
 TEST(KeyPlanTest, EvictionKeepsWhatLaterPlansRead) {
-  const KeyPlanSpec specs[] = {{KeyPlanKind::kWindow, 21, 0},
-                               {KeyPlanKind::kWindow, 12, 3},
-                               {KeyPlanKind::kWindow, 10, 4},
-                               {KeyPlanKind::kSlotWindow, 12, 3},
-                               {KeyPlanKind::kRollingSink, 21, 0},
-                               {KeyPlanKind::kRollingSink, 9, 0}};
+  const KeyPlanSpec specs[] = {
+      {KeyPlanKind::kWindow, 21, 0},      {KeyPlanKind::kWindow, 12, 3},
+      {KeyPlanKind::kWindow, 10, 4},      {KeyPlanKind::kSlotWindow, 12, 3},
+      {KeyPlanKind::kRollingSink, 21, 0}, {KeyPlanKind::kRollingSink, 9, 0}};
   for (const KeyPlanSpec& spec : specs) {
     std::set<int64_t> held;
     for (int64_t start = 0; start < 600; start += 3) {

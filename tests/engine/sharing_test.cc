@@ -50,7 +50,8 @@ class TextFault {
 
 class TextFaultTest : public ::testing::Test {
  protected:
-  TextFaultTest() : files_(PosixFileSystem()), fault_(files_), engine_({.files = &files_, .model = {}}) {}
+  TextFaultTest()
+      : files_(PosixFileSystem()), fault_(files_), engine_({.files = &files_, .model = {}}) {}
 
   Received Read(Session& session) { return ReadToEnd(engine_, session); }
 
@@ -61,8 +62,7 @@ class TextFaultTest : public ::testing::Test {
 
 TEST_F(TextFaultTest, AReadThatFailsOnceIsTriedAgain) {
   fault_.failures = 1;
-  const Received received =
-      Read(**engine_->CreateSession(SmallSpec("a red circle", 1, 9), ""));
+  const Received received = Read(**engine_->CreateSession(SmallSpec("a red circle", 1, 9), ""));
   ASSERT_TRUE(received.end.has_value());
   EXPECT_TRUE(received.end->ok()) << *received.end;
 }

@@ -30,6 +30,19 @@ void CheckError(const absl::Status& status) {
   LT_CHECK(!rendered.SerializeAsString().empty());
 }
 
+// A plan that is accepted reads frames that were made, and no more than were promised.
+void CheckKeyPlan(const KeyPlanSpec& spec) {
+  constexpr int64_t kChunk = 3;
+  if (!ValidateKeyPlan(spec, kChunk).ok()) return;
+  const int64_t limit = FrameLimit(spec);
+  for (int64_t start = 0; start < 60; start += kChunk) {
+    if (limit != 0 && start + kChunk > limit) break;
+    const KeyPlan plan = PlanKeys(spec, start, kChunk);
+    LT_CHECK(static_cast<int64_t>(plan.keys.size()) + kChunk <= FramesHeldMax(spec, kChunk));
+    for (const PlannedKey& key : plan.keys) LT_CHECK(key.frame >= 0 && key.frame < start);
+  }
+}
+
 void CheckSpec(const v1::SessionSpec& message) {
   const absl::StatusOr<SessionSpec> spec = ParseSessionSpec(message, Defaults());
   CheckError(spec.status());
@@ -38,6 +51,7 @@ void CheckSpec(const v1::SessionSpec& message) {
   LT_CHECK(spec->ttl_nanos >= 0 && spec->ttl_nanos <= kTtlNanosMax);
   LT_CHECK(spec->prompt.size() <= kPromptBytesMax);
   LT_CHECK(spec->steps.size() <= kStepsCountMax);
+  if (spec->key_plan.has_value()) CheckKeyPlan(*spec->key_plan);
   SessionInfo info;
   info.spec = *spec;
   v1::Session session;

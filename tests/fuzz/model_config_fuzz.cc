@@ -9,6 +9,8 @@
 #include "base/checked.h"
 #include "engine/model/umt5_config.h"
 #include "engine/model/umt5_layout.h"
+#include "engine/model/vae_config.h"
+#include "engine/model/vae_stages.h"
 #include "engine/model/wan_config.h"
 #include "engine/model/wan_layout.h"
 
@@ -37,5 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (wan.ok()) longtake::CheckLayout(longtake::WanLayout(*wan));
   const auto umt5 = longtake::ParseUmt5Config(text, "config.json");
   if (umt5.ok()) longtake::CheckLayout(longtake::Umt5Layout(*umt5));
+  const auto vae = longtake::ParseVaeConfig(text, "config.json");
+  if (vae.ok()) longtake::CheckLayout(longtake::WanVaeLayout(*vae));
   return 0;
 }

@@ -70,8 +70,9 @@ const Refusal kWanRefusals[] = {
     {"fraction", R"({"ffn_dim": 8.5})", "ffn_dim"},
     {"text_number", R"({"ffn_dim": "8960"})", "ffn_dim"},
     {"huge", R"({"num_layers": 18446744073709551615})", "num_layers"},
-    {"too_wide", R"({"num_attention_heads": 1024, "attention_head_dim": 1024})",
+    {"too_wide", R"({"num_attention_heads": 1024, "attention_head_dim": 128})",
      "num_attention_heads"},
+    {"head_too_wide", R"({"attention_head_dim": 386})", "attention_head_dim"},
     {"eps_zero", R"({"eps": 0})", "eps"},
     {"eps_large", R"({"eps": 2})", "eps"},
     {"not_bool", R"({"cross_attn_norm": 1})", "cross_attn_norm"},
@@ -109,7 +110,9 @@ const Refusal kUmt5Refusals[] = {
     {"buckets", R"({"relative_attention_num_buckets": 64})", "relative_attention_num_buckets"},
     {"distance", R"({"relative_attention_max_distance": 64})", "relative_attention_max_distance"},
     {"vocab", R"({"vocab_size": 0})", "vocab_size"},
-    {"too_wide", R"({"num_heads": 1024, "d_kv": 1024})", "num_heads"},
+    {"too_wide", R"({"num_heads": 1024, "d_kv": 128})", "num_heads"},
+    {"head_too_wide", R"({"d_kv": 386})", "d_kv"},
+    {"head_odd", R"({"d_kv": 63})", "d_kv"},
 };
 INSTANTIATE_TEST_SUITE_P(All, Umt5Refusals, testing::ValuesIn(kUmt5Refusals),
                          [](const auto& param) { return param.param.name; });

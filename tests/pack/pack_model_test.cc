@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -14,10 +15,12 @@
 
 #include "base/checksum.h"
 #include "engine/recipe.h"
+#include "nlohmann/json.hpp"
 #include "pack/cast.h"
 #include "pack/show.h"
 #include "storage/pack_directory.h"
 #include "storage/safetensors_set.h"
+#include "tests/storage/fault_file.h"
 
 namespace longtake {
 namespace {
@@ -189,12 +192,86 @@ TEST_F(PackModelTest, JsonThatIsNoneIsRefused) {
   }
 }
 
-TEST_F(PackModelTest, AnInterruptedPackCannotBeOpened) {
+// Nothing is written, and the old pack is not touched, before everything was checked.
+TEST_F(PackModelTest, ARefusalLeavesTheOldPackAsItWas) {
   ASSERT_TRUE(Pack().ok());
+  const auto refused = [&](absl::StatusCode code, const std::string& word) {
+    const absl::Status status = Pack().status();
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_NE(std::string(status.message()).find(word), std::string::npos) << status;
+    EXPECT_TRUE(PackDirectory::Open(PosixFileSystem(), pack_).ok());
+  };
+  const std::string tokenizer = ReadAll(model_ / "tokenizer/tokenizer.json");
+  WriteAll(model_ / "tokenizer/tokenizer.json", "{}");
+  refused(absl::StatusCode::kInvalidArgument, "tokenizer/tokenizer.json");
+  WriteAll(model_ / "tokenizer/tokenizer.json", tokenizer);
+
+  const std::string weights = ReadAll(model_ / kTransformer);
   fs::remove(model_ / kTransformer);
-  ASSERT_FALSE(Pack().ok());
-  // The old pack was not touched: nothing is written before everything was checked.
-  EXPECT_TRUE(PackDirectory::Open(PosixFileSystem(), pack_).ok());
+  refused(absl::StatusCode::kNotFound, "transformer");
+  WriteAll(model_ / kTransformer, weights);
+  ASSERT_TRUE(Pack().ok());
+}
+
+TEST_F(PackModelTest, AFullDiskLeavesTheOldPackAsItWas) {
+  ASSERT_TRUE(Pack().ok());
+  uint64_t pack_bytes = 0;
+  for (const auto& entry : fs::directory_iterator(pack_)) pack_bytes += entry.file_size();
+  // Each component replaces its predecessor, so the largest one's room is enough.
+  for (const auto& [free_bytes, fits] :
+       {std::pair(uint64_t{0}, false), {uint64_t{1} << 20, false}, {pack_bytes, true}}) {
+    FaultFileSystem files(PosixFileSystem());
+    files.set_free_bytes(free_bytes);
+    const absl::Status status = PackModel(files, model_, pack_, {}).status();
+    EXPECT_EQ(status.ok(), fits) << status;
+    if (!fits) {
+      EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    }
+    EXPECT_TRUE(PackDirectory::Open(PosixFileSystem(), pack_).ok());
+  }
+}
+
+// Published large models come in shards; the pack does not know.
+TEST_F(PackModelTest, ShardsMakeTheSamePack) {
+  const std::string digest = *Pack();
+  const std::string bytes = ReadAll(model_ / kTransformer);
+  uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
+  auto header = nlohmann::json::parse(bytes.substr(8, header_bytes));
+  header.erase("__metadata__");
+  nlohmann::json headers[2];
+  std::string data[2];
+  nlohmann::json index = {{"weight_map", nlohmann::json::object()}};
+  size_t count = 0;
+  for (auto& [name, tensor] : header.items()) {
+    const size_t shard = count++ % 2;
+    const uint64_t begin = tensor["data_offsets"][0];
+    const uint64_t end = tensor["data_offsets"][1];
+    tensor["data_offsets"] = {data[shard].size(), data[shard].size() + end - begin};
+    data[shard] += bytes.substr(8 + header_bytes + begin, end - begin);
+    headers[shard][name] = tensor;
+    index["weight_map"][name] =
+        "diffusion_pytorch_model-0000" + std::to_string(shard + 1) + "-of-00002.safetensors";
+  }
+  for (size_t shard = 0; shard < 2; ++shard) {
+    const std::string text = headers[shard].dump();
+    const uint64_t text_bytes = text.size();
+    WriteAll(
+        model_ / "transformer" /
+            ("diffusion_pytorch_model-0000" + std::to_string(shard + 1) + "-of-00002.safetensors"),
+        std::string(reinterpret_cast<const char*>(&text_bytes), 8) + text + data[shard]);
+  }
+  fs::remove(model_ / kTransformer);
+  const fs::path index_path = model_ / "transformer/diffusion_pytorch_model.safetensors.index.json";
+  WriteAll(index_path, index.dump());
+  EXPECT_EQ(*Pack(), digest);
+
+  index["weight_map"]["blocks.0.attn1.to_q.weight"] = "elsewhere.safetensors";
+  WriteAll(index_path, index.dump());
+  const absl::Status status = Pack().status();
+  EXPECT_FALSE(status.ok());
+  EXPECT_NE(std::string(status.message()).find("elsewhere.safetensors"), std::string::npos)
+      << status;
 }
 
 TEST(CastTest, ConvertsBothWays) {

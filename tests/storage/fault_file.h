@@ -48,6 +48,7 @@ class FaultFileSystem final : public FileSystem {
     next_number_ = 0;
   }
   void set_refuse_direct(bool refuse) { refuse_direct_ = refuse; }
+  void set_free_bytes(uint64_t free_bytes) { free_bytes_ = free_bytes; }
 
   absl::StatusOr<std::unique_ptr<File>> OpenRead(const std::string& path, ReadMode mode) override {
     if (mode == ReadMode::kDirect && refuse_direct_) {
@@ -70,6 +71,7 @@ class FaultFileSystem final : public FileSystem {
   }
   absl::StatusOr<uint64_t> Size(const std::string& path) override { return files_.Size(path); }
   absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override {
+    if (free_bytes_.has_value()) return *free_bytes_;
     return files_.FreeSpace(path);
   }
 
@@ -119,6 +121,7 @@ class FaultFileSystem final : public FileSystem {
 
   FileSystem& files_;
   bool refuse_direct_ = false;
+  std::optional<uint64_t> free_bytes_;
   Mutex mutex_;
   Decide decide_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 0;

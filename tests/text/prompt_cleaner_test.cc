@@ -66,8 +66,9 @@ TEST(PromptCleaner, NamesTheInvalidByte) {
   EXPECT_FALSE(CleanPrompt("\xED\xA0\x80").ok());      // a surrogate
   EXPECT_FALSE(CleanPrompt("\xC0\xAF").ok());          // an overlong form
   EXPECT_FALSE(CleanPrompt("\xF4\x90\x80\x80").ok());  // above U+10FFFF
-  EXPECT_THAT(std::string(CleanPrompt(std::string(kPromptBytesMax + 1, 'a')).status().message()),
-              HasSubstr("bytes, more than"));
+  EXPECT_THAT(
+      std::string(CleanPrompt(std::string(kCleanInputBytesMax + 1, 'a')).status().message()),
+      HasSubstr("bytes, more than"));
 }
 
 TEST(HtmlUnescape, FollowsTheStandard) {

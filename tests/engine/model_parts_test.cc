@@ -1,0 +1,52 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/model_parts.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "base/file_system.h"
+
+namespace longtake {
+namespace {
+
+std::string EmbeddedTokenizer() {
+  const char* source = std::getenv("LONGTAKE_SOURCE_DIR");
+  return *ReadTextFile(PosixFileSystem(),
+                       std::string(source != nullptr ? source : ".") +
+                           "/models/shapes-small/tokenizer/tokenizer.json",
+                       1 << 20);
+}
+
+TEST(ModelPartsTest, NameThePartThatDoesNotFit) {
+  const auto tokenizer = ReadTokenizer("tokenizer.json", EmbeddedTokenizer());
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  const WanConfig wan;
+  const Umt5Config umt5;
+  const VaeConfig vae;
+  EXPECT_TRUE(CheckPartsFit(wan, umt5, vae, *tokenizer).ok());
+  const auto refused = [&](const WanConfig& a, const Umt5Config& b, const VaeConfig& c,
+                           const std::string& words) {
+    const absl::Status status = CheckPartsFit(a, b, c, *tokenizer);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(std::string(status.message()).rfind(words, 0), 0u) << status;
+  };
+  Umt5Config narrow = umt5;
+  narrow.d_model = 64;
+  refused(wan, narrow, vae, "text_encoder: d_model 64");
+  Umt5Config few = umt5;
+  few.vocab_size = tokenizer->vocab_size() - 1;
+  refused(wan, few, vae, "text_encoder: vocab_size");
+  WanConfig channels = wan;
+  channels.channels = 36;
+  refused(channels, umt5, vae, "vae: z_dim");
+}
+
+TEST(ModelPartsTest, OtherTokenizersAreRefused) {
+  EXPECT_FALSE(ReadTokenizer("vocab.txt", "a").ok());
+  EXPECT_FALSE(ReadTokenizer("tokenizer.json", "{}").ok());
+  EXPECT_FALSE(ReadTokenizer("spiece.model", "\xff").ok());
+}
+
+}  // namespace
+}  // namespace longtake
