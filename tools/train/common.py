@@ -12,6 +12,15 @@ import torch.distributed as dist
 import pca as pca_lib
 
 
+# bf16 matrix products are 2-3 times faster than float32 where the processor has them, and many
+# times slower where it has not.
+FAST_BF16 = torch.cpu._is_avx512_bf16_supported()
+
+
+def fast_products():
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=FAST_BF16)
+
+
 def load_pca(work):
     with np.load(os.path.join(work, "pca.npz")) as f:
         return {k: f[k] for k in f.files}
@@ -27,7 +36,7 @@ def ensure_pca(work):
 def _orthogonalise(g, steps=5):
     """Newton-Schulz iteration towards the nearest orthogonal matrix; g [batch, rows, cols]."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = g.bfloat16()
+    x = g.bfloat16() if FAST_BF16 else g
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)

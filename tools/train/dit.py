@@ -368,12 +368,12 @@ class WanDit(nn.Module):
 
     # -- rollout ------------------------------------------------------------------------------
     def chunk_flow(self, x, t, first_frame, context, text, bias, keep=False):
-        """One chunk [b, 3, 16, 12, 20] at timestep t (number) whose first latent frame has index
-        first_frame. `context` is a list of (frame, RoPE index, per-layer [(k, v)]) entries.
+        """One chunk [b, 3, 16, 12, 20] at timestep t (a number or [b]) whose first latent frame has
+        index first_frame. `context` is a list of (frame, RoPE index, per-layer [(k, v)]) entries.
         Returns the flow or, with keep, per-frame cache entries [(frame, [(k, v)] per layer)]."""
         b = x.shape[0]
         h = self.patchify(x).float().reshape(b, CHUNK_TOKENS, WIDTH)
-        e, big = self.time_states(torch.full((b,), float(t)))
+        e, big = self.time_states(torch.as_tensor(t, dtype=torch.float32).expand(b))
         frames = list(range(first_frame, first_frame + CHUNK))
         angles = rope_angles(frames)
         past = rope_angles([c[1] for c in context]) if context else None

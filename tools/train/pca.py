@@ -26,7 +26,7 @@ def fit(seed=5, scenes=400):
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(scenes):
-        scene = world.draw_scene(rng)
+        scene = world.draw_scene(rng, jitter=2.0)  # wider than what is trained on: a fixed basis
         x = blocks(world.render(scene, int(rng.integers(0, 200)), 8)).reshape(-1, 768)
         edge = x.std(axis=1) > 0.05
         flat = np.flatnonzero(~edge)

@@ -3,8 +3,8 @@
 
 The world is almost determined by the caption, so predicting x0 at each of the four levels with a
 squared error is nearly unimodal and no teacher has to be distilled. Context chunks are the true
-ones plus a little noise (teacher forcing); towards the end a share of the batches takes chunks
-which the network itself made as context (self forcing) while the target stays the true chunk.
+ones plus a little noise (teacher forcing), or chunks which the network itself made (self forcing),
+freshly or in a rollout that lives on through many steps; the target stays the true chunk.
 
 The processes run on their own and average their weights every SYNC_SECONDS, weighted by the steps
 each has done, so neither waits for the other on a busy machine. The text encoder stays as it is.
@@ -32,23 +32,23 @@ LEVELS = (1000.0, 937.5, 2500.0 / 3, 625.0)
 LEVEL_SHARE = (0.5, 0.2, 0.15, 0.15)
 WINDOW = 7  # chunks
 PAIR_SHARE = 0.1
-MUON_RATE, ADAM_RATE = 0.014, 2e-3
+LIVE_CLIPS, LIVE_CONTEXT = 6, WINDOW - 1
+LIVE_CHUNKS = 30  # a live clip's mean life
+MUON_RATE, ADAM_RATE = 0.012, 1.5e-3
 SYNC_SECONDS, REPORT_SECONDS = 20, 150
 
 
 def plan_batch(rng, done):
-    """-> clips, context chunks m, self-forced? One list for all processes."""
+    """-> clips, context chunks m, kind of context ("true", "own" or "live")."""
     draw = rng.random()
-    if done < 0.6:
-        return (8, 0, False) if draw < 0.6 else (5, 1, False) if draw < 0.92 else (2, 3, False)
-    if done >= 0.8:
-        return (5, 2, True) if draw < 0.35 else (3, 4, True) if draw < 0.6 else (
-            8, 0, False) if draw < 0.75 else (5, 1, False) if draw < 0.9 else (1, 6, False)
+    if draw < (0.25 if done < 0.5 else 0.4):
+        return LIVE_CLIPS, LIVE_CONTEXT, "live"
+    draw = rng.random()
+    if done < 0.5:
+        return (8, 0, "true") if draw < 0.6 else (5, 1, "true") if draw < 0.9 else (2, 3, "true")
     if draw < 0.3:
-        return 8, 0, False
-    if draw < 0.55:
-        return 5, 1, False
-    return (2, 3, False) if draw < 0.85 else (1, 6, False)
+        return 5, 2, "own"
+    return (8, 0, "true") if draw < 0.8 else (5, 1, "true") if draw < 0.93 else (1, 6, "true")
 
 
 def draw_batch(rng, pca, clips, m):
@@ -70,7 +70,7 @@ def x0_loss(model, clean, target, t, kv, bias, weight):
     noise = torch.randn_like(target)
     sigma = (t / 1000)[..., None, None, None, None]
     x = (1 - sigma) * target + sigma * noise
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with common.fast_products():
         flow = model.teacher_forced(clean, x, t, kv, bias, WINDOW)
     error = (x - sigma * flow.float() - target).square() * weight
     return error.mean((2, 3, 4, 5))
@@ -81,7 +81,7 @@ def own_chunks(model, first_true, count, kv, bias, levels):
     """Context made by the network: `count` chunks, the first given or also made (None)."""
     b = bias.shape[0]
     made, cache = [], []
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with common.fast_products():
         for c in range(count):
             context = [(f, f, e) for f, e in cache]
             if c == 0 and first_true is not None:
@@ -98,6 +98,103 @@ def own_chunks(model, first_true, count, kv, bias, levels):
             if c + 1 < count:
                 cache += model.chunk_flow(x0, 0, 3 * c, context, kv, bias, keep=True)
     return torch.stack(made, 1)
+
+
+class LiveRollouts:
+    """Clips that the network goes on making while it learns, so that it meets its own late errors.
+
+    Each holds a full window of context. A clip begins with true chunks anywhere on its path; every
+    step trains the next chunk towards the true one, then replaces it by the network's own. Keys and
+    values stay as they were when their chunk was made, and carry no gradient.
+    """
+
+    def __init__(self, rng, model, pca, encode):
+        self.rng, self.model, self.pca, self.encode = rng, model, pca, encode
+        self.scenes, self.texts, self.at = [None] * LIVE_CLIPS, [""] * LIVE_CLIPS, [0] * LIVE_CLIPS
+        self.cache = None
+
+    @torch.no_grad()
+    def _begin(self, i):
+        """Clip i anew: true context, its keys and values computed afresh."""
+        scene = world.draw_scene(self.rng, PAIR_SHARE)
+        self.scenes[i], self.texts[i] = scene, captions.caption(self.rng, scene)
+        first = int(self.rng.integers(0, 13))
+        z = torch.from_numpy(pca_lib.scene_latents(
+            self.pca, scene, first, LIVE_CONTEXT).astype(np.float32)).view(
+                1, LIVE_CONTEXT, dit.CHUNK, 16, 12, 20)
+        self.at[i] = first + LIVE_CONTEXT
+        kv, bias = self.encode([self.texts[i]])
+        cache = []
+        with common.fast_products():
+            for c in range(LIVE_CONTEXT):
+                cache += self.model.chunk_flow(
+                    z[:, c], 0, dit.CHUNK * c, [(f, f, e) for f, e in cache], kv, bias, keep=True)
+        if self.cache is None:
+            self.cache = [(f, [(k.repeat(LIVE_CLIPS, 1, 1, 1), v.repeat(LIVE_CLIPS, 1, 1, 1))
+                               for k, v in layers]) for f, layers in cache]
+        for (_, mine), (_, layers) in zip(self.cache, cache):
+            for (k, v), (new_k, new_v) in zip(mine, layers):
+                k[i], v[i] = new_k[0], new_v[0]
+
+    def prepare(self):
+        """Begins clips that are new or have lived long enough -> text keys, bias, true next chunk."""
+        for i in range(LIVE_CLIPS):
+            if self.scenes[i] is None or self.rng.random() < 1 / LIVE_CHUNKS:
+                self._begin(i)
+        target = np.concatenate([
+            pca_lib.scene_latents(self.pca, s, at, 1)[None] for s, at in zip(self.scenes, self.at)])
+        kv, bias = self.encode(self.texts)
+        return kv, bias, torch.from_numpy(target.astype(np.float32))
+
+    def context(self):
+        return [(f, f, e) for f, e in self.cache]
+
+    @torch.no_grad()
+    def advance(self, kv, bias):
+        """The network makes the next chunk; the window moves on by it."""
+        first = dit.CHUNK * LIVE_CONTEXT
+        kv = [(k.detach(), v.detach()) for k, v in kv]
+        levels = LEVELS if self.rng.random() < 0.3 else LEVELS[::2]
+        with common.fast_products():
+            x = torch.randn(LIVE_CLIPS, dit.CHUNK, 16, 12, 20)
+            for i, t in enumerate(levels):
+                x0 = x - t / 1000 * self.model.chunk_flow(
+                    x, t, first, self.context(), kv, bias).float()
+                if i + 1 < len(levels):
+                    s = levels[i + 1] / 1000
+                    x = (1 - s) * x0 + s * torch.randn_like(x0)
+            made = self.model.chunk_flow(x0, 0, first, self.context(), kv, bias, keep=True)
+        entries = [e for _, e in self.cache[dit.CHUNK:]] + [e for _, e in made]
+        self.cache = list(enumerate(entries))
+        self.at = [at + 1 for at in self.at]
+
+
+def clip_loss(rng, model, encode, pca, clips, m, own, weight):
+    """-> x0 error of a fresh batch, chunks of each clip that it covers."""
+    texts, z, first = draw_batch(rng, pca, clips, m)
+    kv, bias = encode(texts)
+    if own:
+        detached = [(k.detach(), v.detach()) for k, v in kv]
+        clean = own_chunks(model, z[:, 0] if first else None, m, detached, bias, LEVELS[::2])
+        target = z[:, -1:]
+    else:
+        clean = z[:, :-1]
+        clean = clean + torch.randn_like(clean) * (
+            torch.rand(clips, m, 1, 1, 1, 1).square() * 0.3)
+        target = z if first == 0 else z[:, 1:]
+    k = target.shape[1]
+    pick = rng.choice(len(LEVELS), (clips, k), p=LEVEL_SHARE)
+    t = torch.from_numpy(np.asarray(LEVELS, np.float32)[pick])
+    return x0_loss(model, clean, target, t, kv, bias, weight).mean(), k
+
+
+def live_loss(model, live, kv, bias, target, t, weight):
+    """x0 error of one more chunk of every live clip; t [clips]."""
+    sigma = (t / 1000).view(-1, 1, 1, 1, 1)
+    x = (1 - sigma) * target + sigma * torch.randn_like(target)
+    with common.fast_products():
+        flow = model.chunk_flow(x, t, dit.CHUNK * LIVE_CONTEXT, live.context(), kv, bias)
+    return ((x - sigma * flow.float() - target).square() * weight).mean()
 
 
 @torch.no_grad()
@@ -146,19 +243,27 @@ def run(rank, args):
         state = torch.load(path)
         model.load_state_dict(state["model"])
         encoder.load_state_dict(state["encoder"])
-        muon.load_state_dict(state["muon"])
-        adam.load_state_dict(state["adam"])
+        if "muon" in state:  # not when the weights come from a model directory (restore.py)
+            muon.load_state_dict(state["muon"])
+            adam.load_state_dict(state["adam"])
         ema.load_state_dict(state["ema"])
         step, spent, chunks = state["step"], state["spent"], state["chunks"]
     kept = [(p, part, p[part].detach().clone()) for p, part in model.fixed_parts()]
     log = common.Log(os.path.join(args.work, "dit.jsonl"))
     torch.manual_seed(100 + 7 * step + rank)
     rng = np.random.default_rng((step, rank))
-    started, saved, cpu, losses = time.time(), time.time(), time.process_time(), []
+    def encode(texts):
+        ids, length = text.batch_ids(tok, texts)
+        with torch.no_grad():
+            states = text.encode(encoder, ids, length)
+        return model.text_kv(states), text.padding_bias(length, ids.shape[1])
+
+    live = LiveRollouts(rng, model, pca, encode)
+    saved, cpu, losses = time.time(), time.process_time(), []
     meeting, local_steps, local_chunks = time.time() + SYNC_SECONDS, 0, 0
     base = spent
     while True:
-        spent = base + time.time() - started
+        spent = base + time.process_time() - cpu
         done = spent / (args.minutes * 60)
         if time.time() >= meeting or done >= 1:
             done, meeting, total = common.average_parameters(
@@ -172,26 +277,14 @@ def run(rank, args):
                 saved, losses = time.time(), []
             if done >= 1:
                 break
-        clips, m, own = plan_batch(rng, done)
-        texts, z, first = draw_batch(rng, pca, clips, m)
-        ids, length = text.batch_ids(tok, texts)
-        with torch.no_grad():
-            states = text.encode(encoder, ids, length)
-        kv = model.text_kv(states)
-        bias = text.padding_bias(length, ids.shape[1])
-        if own:
-            detached = [(k.detach(), v.detach()) for k, v in kv]
-            clean = own_chunks(model, z[:, 0] if first else None, m, detached, bias, LEVELS[::2])
-            target = z[:, -1:]
+        clips, m, kind = plan_batch(rng, done)
+        if kind == "live":
+            kv, bias, target = live.prepare()
+            t = np.asarray(LEVELS, np.float32)[rng.choice(len(LEVELS), clips, p=LEVEL_SHARE)]
+            loss = live_loss(model, live, kv, bias, target, torch.from_numpy(t), weight)
+            k = 1
         else:
-            clean = z[:, :-1]
-            clean = clean + torch.randn_like(clean) * (
-                torch.rand(clips, m, 1, 1, 1, 1).square() * 0.3)
-            target = z if first == 0 else z[:, 1:]
-        k = target.shape[1]
-        pick = rng.choice(len(LEVELS), (clips, k), p=LEVEL_SHARE)
-        t = torch.from_numpy(np.asarray(LEVELS, np.float32)[pick])
-        loss = x0_loss(model, clean, target, t, kv, bias, weight).mean()
+            loss, k = clip_loss(rng, model, encode, pca, clips, m, kind == "own", weight)
         for p in params:
             p.grad = None
         loss.backward()
@@ -207,6 +300,8 @@ def run(rank, args):
             for p, part, value in kept:
                 p[part] = value
         ema.update()
+        if kind == "live":
+            live.advance(kv, bias)
         local_steps, local_chunks = local_steps + 1, local_chunks + clips * k
         losses.append(float(loss.detach()))
 
@@ -228,7 +323,8 @@ def _report(args, log, path, model, encoder, muon, adam, ema, tok, pca, weight, 
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("--work", required=True)
-    args.add_argument("--minutes", type=float, default=85, help="wall time in all, resumes included")
+    args.add_argument("--minutes", type=float, default=85,
+                      help="processor time of one process, resumes included")
     args.add_argument("--processes", type=int, default=2)
     args.add_argument("--resume", action="store_true")
     args = args.parse_args()

@@ -107,7 +107,8 @@ def main():
         for m, s in zip(trained, state["modules"]):
             m.load_state_dict(s)
         ema.load_state_dict(state["ema"])
-        optimiser.load_state_dict(state["optimiser"])
+        if "optimiser" in state:
+            optimiser.load_state_dict(state["optimiser"])
         step, spent, frames = state["step"], state["spent"], state["frames"]
     rng = np.random.default_rng(1000 + step)
     log = common.Log(os.path.join(args.work, args.part + ".jsonl"))
@@ -117,7 +118,7 @@ def main():
         for group in optimiser.param_groups:
             group["lr"] = args.rate * common.rate_at(done, hold=0.4, floor=0.02)
         pixels, z = batch_at(rng, pca, done)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with common.fast_products():
             if encoder:
                 u = model.encode(pixels).float()
                 loss = (((u - mean) / std - z) ** 2).mean()

@@ -52,7 +52,7 @@ class Scene:
     motion: str
 
 
-def draw_scene(rng, pair_share=0.2, jitter=2.0):
+def draw_scene(rng, pair_share=0.2, jitter=1.0):
     """A random scene; `rng` is a numpy Generator."""
     colour = lambda: str(rng.choice(list(COLOURS)))
     shape = lambda: str(rng.choice(SHAPES))
