@@ -65,6 +65,20 @@ absl::Status SetKeyPlan(const std::string& text, v1::KeyPlan* plan) {
   return absl::OkStatus();
 }
 
+absl::Status SetPromptSwitch(const std::string& text, v1::SessionSpec* spec) {
+  const std::pair<const char*, v1::PromptSwitch> known[] = {
+      {"swap", v1::PROMPT_SWITCH_SWAP},
+      {"recache", v1::PROMPT_SWITCH_RECACHE},
+      {"recache_and_sink", v1::PROMPT_SWITCH_RECACHE_AND_SINK}};
+  for (const auto& [name, value] : known) {
+    if (text != name) continue;
+    spec->set_prompt_switch(value);
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("--prompt-switch: '", text, "' is not swap, recache or recache_and_sink"));
+}
+
 absl::Status SetSteps(const std::string& text, v1::SessionSpec* spec) {
   for (const auto piece : absl::StrSplit(text, ',')) {
     double step = 0;
@@ -105,6 +119,11 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
                      "window:FRAMES[:SINK], slot_window:FRAMES[:SINK], rolling_sink:FRAMES or "
                      "global:FRAMES, latent frames");
   command.add_option("--steps", options.steps, "Timesteps of the sampler, as 1000,750,500,250");
+  command.add_option("--step-count", options.step_count,
+                     "Steps of a sampler that spaces them itself");
+  command.add_option("--prompt-switch", options.prompt_switch,
+                     "swap, recache or recache_and_sink: what --prompt-at does to the memory of "
+                     "what was shown before");
   command.add_option("--ttl", options.ttl, "How long the session lives without a client");
 }
 
@@ -138,6 +157,10 @@ absl::StatusOr<v1::SessionSpec> MakeSpec(v1::LongtakeService::Stub& stub,
     LT_RETURN_IF_ERROR(SetKeyPlan(options.key_plan, spec.mutable_key_plan()));
   }
   if (!options.steps.empty()) LT_RETURN_IF_ERROR(SetSteps(options.steps, &spec));
+  spec.set_step_count(options.step_count);
+  if (!options.prompt_switch.empty()) {
+    LT_RETURN_IF_ERROR(SetPromptSwitch(options.prompt_switch, &spec));
+  }
   if (!options.ttl.empty())
     LT_RETURN_IF_ERROR(SetDuration("--ttl", options.ttl, spec.mutable_ttl()));
   return spec;

@@ -21,6 +21,8 @@ struct SpecOptions {
   std::string duration;
   std::string key_plan;
   std::string steps;
+  int step_count = 0;
+  std::string prompt_switch;
   std::string ttl;
   bool has_guidance = false;
 };

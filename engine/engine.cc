@@ -74,9 +74,11 @@ bool Engine::Step() {
 RolloutSpec Engine::MakeRolloutSpec(const SessionSpec& resolved) const {
   const Recipe& recipe = model_.recipe();
   RolloutSpec spec;
+  spec.kind = recipe.rollout;
   spec.sampler = recipe.sampler;
-  spec.levels = NoiseLevels(recipe, resolved.steps);
+  spec.levels = NoiseLevels(recipe, {resolved.steps, resolved.step_count});
   spec.key_plan = *resolved.key_plan;
+  spec.prompt_switch = *resolved.prompt_switch;
   spec.chunk_frames = recipe.chunk_frames;
   spec.context_noise = recipe.context_noise;
   spec.guidance = *resolved.guidance;
@@ -102,7 +104,16 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
   const uint64_t latent_bytes = chunk_bytes / 48 * sizeof(float);
   // One text per branch, and the prompt that will be shown next.
   const uint64_t texts = *resolved.guidance == 1.0 ? 2 : 3;
-  return outbox_bytes + cache_bytes + texts * text_bytes + 6 * latent_bytes;
+  // In work: the sample, noise, flows and what a sampler remembers; of several chunks when they
+  // roll. A prompt that makes the window's memory again needs its latents, twice.
+  const RolloutSpec rollout = MakeRolloutSpec(resolved);
+  const uint64_t chunks = rollout.kind == RolloutKind::kRolling ? rollout.levels.size() : 1;
+  uint64_t latents = 9 * chunks * latent_bytes;
+  if (rollout.prompt_switch != PromptSwitch::kSwap) {
+    latents += 2 * sizeof(float) * static_cast<uint64_t>(rollout.frame_values()) *
+               static_cast<uint64_t>(rollout.key_plan.window_frames);
+  }
+  return outbox_bytes + cache_bytes + texts * text_bytes + latents;
 }
 
 uint64_t Engine::DecodeBytes(const SessionSpec& resolved) const {
@@ -134,6 +145,18 @@ absl::Status Engine::CheckRoom(uint64_t bytes, uint64_t decode_bytes) const {
   return absl::OkStatus();
 }
 
+double Engine::ChunkFlops(const RolloutSpec& rollout) const {
+  const int64_t frame_tokens = rollout.kv_layout.rows;
+  const int64_t chunk = rollout.chunk_frames * frame_tokens;
+  const int64_t window = rollout.key_plan.window_frames * frame_tokens;
+  const auto levels = static_cast<int64_t>(rollout.levels.size());
+  const double clean = model_.ForwardFlops(chunk, window);
+  const double denoise = rollout.kind == RolloutKind::kRolling
+                             ? model_.ForwardFlops(levels * chunk, window)
+                             : static_cast<double>(levels) * clean;
+  return static_cast<double>(rollout.branch_count()) * (denoise + clean);
+}
+
 absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const {
   LT_ASSIGN_OR_RETURN(const SessionSpec resolved, Resolve(spec));
   const RolloutSpec rollout = MakeRolloutSpec(resolved);
@@ -142,19 +165,14 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
   SessionEstimate out;
   out.kv_bytes = pages * kv_pool_->page_bytes();
   out.memory_bytes = out.kv_bytes + session_bytes + DecodeBytes(resolved);
-  const double branches = rollout.guidance == 1.0 ? 1.0 : 2.0;
-  const auto passes = static_cast<double>(rollout.levels.size() + 1);
-  const int64_t frame_tokens = rollout.kv_layout.rows;
-  const double flops =
-      branches * model_.ForwardFlops(rollout.chunk_frames * frame_tokens,
-                                     rollout.key_plan.window_frames * frame_tokens);
+  const double flops = ChunkFlops(rollout);
   const double rate = stage_->flops_per_second();
   const double pixels =
       static_cast<double>(resolved.width * resolved.height * 4 * rollout.chunk_frames);
   const double pixel_rate = decode_lane_->stats().pixels_per_second;
   if (rate > 0 && pixel_rate > 0) {
     // Decoding runs beside the sweeps but on the same cores.
-    out.seconds_per_chunk = passes * flops / rate + pixels / pixel_rate;
+    out.seconds_per_chunk = flops / rate + pixels / pixel_rate;
     out.seconds_to_first_frame = out.seconds_per_chunk;
     out.realtime_factor = static_cast<double>(4 * rollout.chunk_frames) /
                           static_cast<double>(resolved.fps) / out.seconds_per_chunk;

@@ -77,6 +77,7 @@ class Engine {
 
   Engine(VideoModel& model, const EngineOptions& options, Clock& clock);
   RolloutSpec MakeRolloutSpec(const SessionSpec& resolved) const;
+  double ChunkFlops(const RolloutSpec& rollout) const;
   // What a session holds beside K/V.
   absl::StatusOr<uint64_t> SessionBytes(const SessionSpec& resolved) const;
   // What the decoder works in for it; sessions share this, so only the largest counts.

@@ -15,10 +15,6 @@ int64_t PingPong(int64_t position, int64_t period) {
   return (position / period) % 2 == 0 ? offset : period - 1 - offset;
 }
 
-bool HasSink(KeyPlanKind kind) {
-  return kind == KeyPlanKind::kWindow || kind == KeyPlanKind::kSlotWindow;
-}
-
 // RoPE sees differences only, so the window may as well start at index 0 for every chunk.
 void RenumberBySlot(KeyPlan& plan) {
   int64_t slot = 0;
@@ -53,6 +49,10 @@ std::string_view KeyPlanKindName(KeyPlanKind kind) {
       return "rolling_sink";
   }
   return "?";
+}
+
+bool HasSink(KeyPlanKind kind) {
+  return kind == KeyPlanKind::kWindow || kind == KeyPlanKind::kSlotWindow;
 }
 
 absl::Status ValidateKeyPlan(const KeyPlanSpec& spec, int64_t chunk_frames) {
@@ -91,7 +91,7 @@ KeyPlan PlanKeys(const KeyPlanSpec& spec, int64_t start, int64_t chunk_frames) {
   }
   LT_CHECK(spec.kind != KeyPlanKind::kGlobal);
   if (HasSink(spec.kind)) {
-    AppendOwn(0, spec.sink_frames, plan.keys);
+    AppendOwn(spec.sink_start, spec.sink_start + spec.sink_frames, plan.keys);
     AppendOwn(end - (spec.window_frames - spec.sink_frames), start, plan.keys);
     if (spec.kind == KeyPlanKind::kSlotWindow) RenumberBySlot(plan);
     return plan;
@@ -104,6 +104,24 @@ KeyPlan PlanKeys(const KeyPlanSpec& spec, int64_t start, int64_t chunk_frames) {
   return plan;
 }
 
+RecachePlan PlanRecache(const KeyPlanSpec& spec, int64_t start, bool keep_sink) {
+  LT_CHECK(HasSink(spec.kind) && start > 0);
+  RecachePlan out;
+  out.sink_start_new = spec.sink_start;
+  out.first = std::max<int64_t>(0, start - spec.window_frames);
+  if (start > spec.window_frames) {
+    if (keep_sink) {
+      out.first += spec.sink_frames;
+      AppendOwn(spec.sink_start, spec.sink_start + spec.sink_frames, out.plan.keys);
+    } else {
+      out.sink_start_new = out.first;
+    }
+  }
+  for (int64_t frame = out.first; frame < start; ++frame) out.plan.query_index.push_back(frame);
+  if (spec.kind == KeyPlanKind::kSlotWindow) RenumberBySlot(out.plan);
+  return out;
+}
+
 bool FrameNeeded(const KeyPlanSpec& spec, int64_t frame, int64_t next_start, int64_t chunk_frames) {
   const int64_t end = next_start + chunk_frames;
   if (end <= spec.window_frames) return true;
@@ -112,7 +130,8 @@ bool FrameNeeded(const KeyPlanSpec& spec, int64_t frame, int64_t next_start, int
       return false;
     case KeyPlanKind::kWindow:
     case KeyPlanKind::kSlotWindow:
-      return frame < spec.sink_frames || frame >= end - (spec.window_frames - spec.sink_frames);
+      return (frame >= spec.sink_start && frame < spec.sink_start + spec.sink_frames) ||
+             frame >= end - (spec.window_frames - spec.sink_frames);
     case KeyPlanKind::kRollingSink:
       return frame < spec.window_frames - chunk_frames || frame >= next_start - chunk_frames;
   }

@@ -27,6 +27,8 @@ struct KeyPlanSpec {
   KeyPlanKind kind = KeyPlanKind::kWindow;
   int64_t window_frames = 21;
   int64_t sink_frames = 0;
+  // Where the sink begins: 0 until a new prompt makes later frames the sink (spec 3.8).
+  int64_t sink_start = 0;
 };
 
 struct PlannedKey {
@@ -43,6 +45,8 @@ struct KeyPlan {
 // "global", "window", "slot_window", "rolling_sink".
 absl::StatusOr<KeyPlanKind> ParseKeyPlanKind(std::string_view name);
 std::string_view KeyPlanKindName(KeyPlanKind kind);
+// kWindow and kSlotWindow.
+bool HasSink(KeyPlanKind kind);
 
 // InvalidArgument names the field: window_frames, sink_frames.
 absl::Status ValidateKeyPlan(const KeyPlanSpec& spec, int64_t chunk_frames);
@@ -50,6 +54,17 @@ absl::Status ValidateKeyPlan(const KeyPlanSpec& spec, int64_t chunk_frames);
 // The plan of the chunk that starts at latent frame start. For kGlobal the caller keeps
 // start + chunk_frames <= window_frames.
 KeyPlan PlanKeys(const KeyPlanSpec& spec, int64_t start, int64_t chunk_frames);
+
+// The forward that makes the window's keys and values again under a new prompt (spec 3.8), before
+// the chunk that starts at latent frame start: frames first..start-1 at once, without a causal
+// mask.
+struct RecachePlan {
+  int64_t first = 0;
+  KeyPlan plan;                // the old sink where it stays, and the indices of those frames
+  int64_t sink_start_new = 0;  // from now on
+};
+// keep_sink: once the window is full, its sink stays as it is. spec has a sink, start > 0.
+RecachePlan PlanRecache(const KeyPlanSpec& spec, int64_t start, bool keep_sink);
 
 // Whether any chunk starting at next_start or later reads this frame.
 bool FrameNeeded(const KeyPlanSpec& spec, int64_t frame, int64_t next_start, int64_t chunk_frames);

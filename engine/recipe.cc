@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "engine/session_spec.h"
 #include "nlohmann/json.hpp"
 
@@ -60,6 +62,24 @@ class Fields {
     return absl::OkStatus();
   }
 
+  // One of a few words; *out as it was when the field is missing.
+  template <typename T, size_t N>
+  absl::Status Choice(const std::string& name, const std::pair<const char*, T> (&words)[N],
+                      T* out) {
+    std::string word;
+    LT_RETURN_IF_ERROR(String(name, &word));
+    if (!object_.contains(name)) return absl::OkStatus();
+    std::string known;
+    for (const auto& [text, value] : words) {
+      if (word == text) {
+        *out = value;
+        return absl::OkStatus();
+      }
+      absl::StrAppend(&known, known.empty() ? "" : ", ", text);
+    }
+    return FieldError(name, absl::StrCat("'", word, "' is not one of ", known));
+  }
+
   // A list of which at most count_max elements are taken; missing is empty.
   absl::StatusOr<json> List(const std::string& name, size_t count_max) {
     seen_.push_back(name);
@@ -85,17 +105,25 @@ class Fields {
   std::vector<std::string> seen_;
 };
 
-absl::Status ReadSampler(Fields& fields, Recipe& recipe) {
-  std::string sampler = "few_step";
-  LT_RETURN_IF_ERROR(fields.String("sampler", &sampler));
-  if (sampler == "few_step") {
-    recipe.sampler = SamplerKind::kFewStep;
-  } else if (sampler == "euler") {
-    recipe.sampler = SamplerKind::kEuler;
-  } else {
-    return FieldError("sampler", absl::StrCat("'", sampler, "' is not few_step or euler"));
+constexpr std::pair<const char*, SamplerKind> kSamplers[] = {
+    {"few_step", SamplerKind::kFewStep},
+    {"euler", SamplerKind::kEuler},
+    {"unipc", SamplerKind::kUniPc},
+};
+constexpr std::pair<const char*, SigmaSpacing> kSpacings[] = {
+    {"wan", SigmaSpacing::kWan},
+    {"diffusers", SigmaSpacing::kDiffusers},
+};
+constexpr std::pair<const char*, RolloutKind> kRollouts[] = {
+    {"chunks", RolloutKind::kChunks},
+    {"rolling", RolloutKind::kRolling},
+};
+absl::Status ReadSteps(Fields& fields, Recipe& recipe) {
+  LT_ASSIGN_OR_RETURN(const json steps, fields.List("steps", kStepsCountMax));
+  if (recipe.sampler == SamplerKind::kUniPc) {
+    if (!steps.empty()) return FieldError("steps", "the unipc sampler spaces its own step_count");
+    return absl::OkStatus();
   }
-  LT_ASSIGN_OR_RETURN(const json steps, fields.List("steps", 1000));
   if (steps.empty()) return FieldError("steps", "is missing or empty");
   double previous = 1000.5;
   for (const json& step : steps) {
@@ -107,9 +135,38 @@ absl::Status ReadSampler(Fields& fields, Recipe& recipe) {
     recipe.steps.push_back(value);
     previous = value;
   }
+  return absl::OkStatus();
+}
+
+absl::Status ReadSampler(Fields& fields, Recipe& recipe) {
+  LT_RETURN_IF_ERROR(fields.Choice("sampler", kSamplers, &recipe.sampler));
+  LT_RETURN_IF_ERROR(ReadSteps(fields, recipe));
+  LT_RETURN_IF_ERROR(fields.Integer("step_count", 1, kStepsCountMax, &recipe.step_count));
+  LT_RETURN_IF_ERROR(fields.Choice("sigma_spacing", kSpacings, &recipe.spacing));
   LT_RETURN_IF_ERROR(fields.Bool("warp_steps", &recipe.warp_steps));
   LT_RETURN_IF_ERROR(fields.Number("shift", 0.01, 100.0, &recipe.shift));
   return fields.Number("context_noise", 0.0, 999.0, &recipe.context_noise);
+}
+
+// All chunks in work, the anchor and at least nothing else must fit the window.
+absl::Status CheckRolling(const Recipe& recipe) {
+  if (recipe.rollout != RolloutKind::kRolling) return absl::OkStatus();
+  if (recipe.sampler != SamplerKind::kFewStep) {
+    return FieldError("sampler", "a rolling rollout needs few_step");
+  }
+  if (recipe.key_plan.kind != KeyPlanKind::kWindow) {
+    return FieldError("key_plan", "a rolling rollout needs window");
+  }
+  const auto in_work = static_cast<int64_t>(recipe.steps.size()) * recipe.chunk_frames;
+  if (recipe.key_plan.sink_frames != recipe.chunk_frames) {
+    return FieldError("sink_frames", "a rolling rollout's anchor is one chunk");
+  }
+  if (in_work + recipe.key_plan.sink_frames > recipe.key_plan.window_frames) {
+    return FieldError("window_frames",
+                      absl::StrCat(recipe.key_plan.window_frames, " cannot hold ",
+                                   recipe.steps.size(), " chunks in work and the anchor"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ReadKeyPlan(Fields& fields, Recipe& recipe) {
@@ -120,7 +177,16 @@ absl::Status ReadKeyPlan(Fields& fields, Recipe& recipe) {
   LT_RETURN_IF_ERROR(
       fields.Integer("sink_frames", 0, kWindowFramesMax, &recipe.key_plan.sink_frames));
   LT_ASSIGN_OR_RETURN(recipe.key_plan.kind, ParseKeyPlanKind(kind));
-  return ValidateKeyPlan(recipe.key_plan, recipe.chunk_frames);
+  LT_RETURN_IF_ERROR(ValidateKeyPlan(recipe.key_plan, recipe.chunk_frames));
+  LT_RETURN_IF_ERROR(fields.Choice("rollout", kRollouts, &recipe.rollout));
+  std::string prompt_switch(PromptSwitchName(recipe.prompt_switch));
+  LT_RETURN_IF_ERROR(fields.String("prompt_switch", &prompt_switch));
+  LT_ASSIGN_OR_RETURN(recipe.prompt_switch, ParsePromptSwitch(prompt_switch));
+  LT_RETURN_IF_ERROR(CheckRolling(recipe));
+  if (recipe.rollout == RolloutKind::kRolling && recipe.prompt_switch != PromptSwitch::kSwap) {
+    return FieldError("prompt_switch", "a rolling rollout knows swap only");
+  }
+  return ValidatePromptSwitch(recipe.prompt_switch, recipe.key_plan);
 }
 
 }  // namespace
@@ -139,6 +205,7 @@ absl::StatusOr<Recipe> ParseRecipe(std::string_view text) {
   LT_RETURN_IF_ERROR(ReadKeyPlan(fields, recipe));
   LT_RETURN_IF_ERROR(fields.Integer("fps", 1, kFpsMax, &recipe.fps));
   LT_RETURN_IF_ERROR(fields.Number("guidance", 0.0, kGuidanceMax, &recipe.guidance));
+  LT_RETURN_IF_ERROR(fields.String("negative_prompt", &recipe.negative_prompt));
   LT_RETURN_IF_ERROR(fields.Integer("width", kSidePixelsMin, kSidePixelsMax, &recipe.width));
   LT_RETURN_IF_ERROR(fields.Integer("height", kSidePixelsMin, kSidePixelsMax, &recipe.height));
   if (recipe.width % kSidePixelsStep != 0) return FieldError("width", "is not a multiple of 16");
@@ -152,31 +219,63 @@ absl::StatusOr<Recipe> ParseRecipe(std::string_view text) {
   return recipe;
 }
 
+namespace {
+
+// What each published checkpoint changes in the recipe they have in common.
+const std::vector<std::pair<std::string, json>>& NamedRecipes() {
+  static const auto* const recipes = new std::vector<std::pair<std::string, json>>{
+      {"self-forcing", {{"key_plan", "window"}, {"window_frames", 21}, {"sink_frames", 0}}},
+      {"longlive",
+       {{"key_plan", "window"},
+        {"window_frames", 12},
+        {"sink_frames", 3},
+        {"prompt_switch", "recache"}}},
+      {"longlive-infinity",
+       {{"key_plan", "slot_window"},
+        {"window_frames", 12},
+        {"sink_frames", 3},
+        {"prompt_switch", "recache"}}},
+      {"rolling-sink", {{"key_plan", "rolling_sink"}, {"window_frames", 21}}},
+      {"rolling-forcing",
+       {{"rollout", "rolling"},
+        {"steps", {1000, 800, 600, 400, 200}},
+        {"key_plan", "window"},
+        {"window_frames", 21},
+        {"sink_frames", 3}}},
+      // The bidirectional model: one chunk of all frames, nothing before it.
+      {"wan-base",
+       {{"chunk_frames", 21},
+        {"sampler", "unipc"},
+        {"step_count", 50},
+        {"guidance", 5.0},
+        {"key_plan", "global"},
+        {"window_frames", 21}}},
+  };
+  return *recipes;
+}
+
+}  // namespace
+
+std::vector<std::string> RecipeNames() {
+  std::vector<std::string> names;
+  for (const auto& [name, changes] : NamedRecipes()) names.push_back(name);
+  return names;
+}
+
 absl::StatusOr<std::string> NamedRecipeJson(std::string_view name) {
-  json recipe = {{"format", 1},
-                 {"name", std::string(name)},
-                 {"chunk_frames", 3},
-                 {"sampler", "few_step"},
-                 {"warp_steps", true},
-                 {"shift", 5.0},
-                 {"steps", {1000, 750, 500, 250}},
-                 {"fps", 16},
-                 {"width", 832},
-                 {"height", 480}};
-  if (name == "self-forcing") {
-    recipe.update({{"key_plan", "window"}, {"window_frames", 21}, {"sink_frames", 0}});
-  } else if (name == "longlive") {
-    recipe.update({{"key_plan", "window"}, {"window_frames", 12}, {"sink_frames", 3}});
-  } else if (name == "longlive-infinity") {
-    recipe.update({{"key_plan", "slot_window"}, {"window_frames", 12}, {"sink_frames", 3}});
-  } else if (name == "rolling-sink") {
-    recipe.update({{"key_plan", "rolling_sink"}, {"window_frames", 21}, {"sink_frames", 0}});
-  } else {
-    return absl::NotFoundError(
-        absl::StrCat("no recipe named '", std::string(name),
-                     "'; known: self-forcing, longlive, longlive-infinity, rolling-sink"));
+  for (const auto& [known, changes] : NamedRecipes()) {
+    if (known != name) continue;
+    json recipe = {{"format", 1},        {"name", known}, {"chunk_frames", 3},
+                   {"warp_steps", true}, {"shift", 5.0},  {"fps", 16},
+                   {"width", 832},       {"height", 480}, {"sampler", "few_step"}};
+    recipe.update(changes);
+    if (recipe["sampler"] == "few_step" && !recipe.contains("steps")) {
+      recipe["steps"] = {1000, 750, 500, 250};
+    }
+    return recipe.dump();
   }
-  return recipe.dump();
+  return absl::NotFoundError(absl::StrCat("no recipe named '", std::string(name),
+                                          "'; known: ", absl::StrJoin(RecipeNames(), ", ")));
 }
 
 }  // namespace longtake

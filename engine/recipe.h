@@ -12,26 +12,41 @@
 
 #include "base/status_macros.h"
 #include "engine/key_plan.h"
+#include "engine/prompt_switch.h"
 
 namespace longtake {
 
 enum class SamplerKind {
   kFewStep,  // predict x0, draw fresh noise for the next level (spec 4.2)
   kEuler,    // follow the flow (spec 4.4, Euler alternative)
+  kUniPc,    // second-order predictor and corrector, for models that were not distilled (spec 4.4)
+};
+
+// How kUniPc spaces its levels; both were published.
+enum class SigmaSpacing { kWan, kDiffusers };
+
+enum class RolloutKind {
+  kChunks,   // one chunk after the other (spec 3.2)
+  kRolling,  // several chunks at falling levels of noise in one forward (spec 3.7)
 };
 
 struct Recipe {
   std::string name;
   int64_t chunk_frames = 3;  // latent frames
   SamplerKind sampler = SamplerKind::kFewStep;
-  std::vector<double> steps;  // listed timesteps, 1000 = pure noise
-  bool warp_steps = true;     // replace k by the shifted table's entry 1000-k (spec 4.2)
+  std::vector<double> steps;  // listed timesteps, 1000 = pure noise; none for kUniPc
+  int64_t step_count = 50;    // of kUniPc
+  SigmaSpacing spacing = SigmaSpacing::kWan;  // of kUniPc
+  bool warp_steps = true;  // replace k by the shifted table's entry 1000-k (spec 4.2)
   double shift = 5.0;
+  RolloutKind rollout = RolloutKind::kChunks;
   KeyPlanSpec key_plan;
+  PromptSwitch prompt_switch = PromptSwitch::kSwap;
   double context_noise = 0.0;  // timestep of the clean pass
   int64_t fps = 16;
-  double guidance = 1.0;  // 1 means no guidance and a single branch
-  int64_t width = 832;    // pixels, the default of a session
+  double guidance = 1.0;        // 1 means no guidance and a single branch
+  std::string negative_prompt;  // where a session has guidance and none of its own
+  int64_t width = 832;          // pixels, the default of a session
   int64_t height = 480;
   std::vector<std::string> example_prompts;
 };
@@ -39,8 +54,9 @@ struct Recipe {
 // Parses and validates; the error names the field. Unknown fields are errors.
 absl::StatusOr<Recipe> ParseRecipe(std::string_view json);
 
-// "self-forcing", "longlive", "longlive-infinity", "rolling-sink": the recipes of the published
-// causal checkpoints, as the JSON that ParseRecipe reads. NotFound lists the known names.
+// The recipe of a published checkpoint, as the JSON that ParseRecipe reads. NotFound lists the
+// known names.
 absl::StatusOr<std::string> NamedRecipeJson(std::string_view name);
+std::vector<std::string> RecipeNames();
 
 }  // namespace longtake

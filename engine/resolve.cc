@@ -45,6 +45,55 @@ absl::Status CheckSteps(const std::vector<double>& steps) {
   return absl::OkStatus();
 }
 
+// Who spaces the steps: a list, or the sampler.
+absl::Status ResolveSteps(const Recipe& recipe, SessionSpec& spec) {
+  LT_RETURN_IF_ERROR(CheckSteps(spec.steps));
+  if (spec.step_count < 0 || spec.step_count > kStepsCountMax) {
+    return FieldError("step_count",
+                      absl::StrCat(spec.step_count, " is outside [0, ", kStepsCountMax, "]"));
+  }
+  if (recipe.sampler == SamplerKind::kUniPc) {
+    if (!spec.steps.empty()) {
+      return FieldError("steps", "this model's sampler spaces its steps itself; give step_count");
+    }
+    if (spec.step_count == 0) spec.step_count = recipe.step_count;
+    return absl::OkStatus();
+  }
+  if (spec.step_count != 0) {
+    return FieldError("step_count", "this model was made for a list of steps; give steps");
+  }
+  const bool rolling = recipe.rollout == RolloutKind::kRolling;
+  if (rolling && spec.steps.size() > recipe.steps.size()) {
+    return FieldError("steps", absl::StrCat("at most ", recipe.steps.size(),
+                                            " chunks can be in work at once with this model"));
+  }
+  if (spec.steps.empty()) spec.steps = recipe.steps;
+  return absl::OkStatus();
+}
+
+absl::Status ResolveMemory(const Recipe& recipe, SessionSpec& spec) {
+  if (recipe.rollout == RolloutKind::kRolling && spec.key_plan.has_value()) {
+    return FieldError("key_plan", "this model's rollout has its own");
+  }
+  if (!spec.key_plan.has_value()) spec.key_plan = recipe.key_plan;
+  if (absl::Status status = ValidateKeyPlan(*spec.key_plan, recipe.chunk_frames); !status.ok()) {
+    return FieldError("key_plan", std::string(status.message()));
+  }
+  // Another key plan than the recipe's may rule the recipe's prompt switch out.
+  if (!spec.prompt_switch.has_value()) {
+    const bool fits = ValidatePromptSwitch(recipe.prompt_switch, *spec.key_plan).ok();
+    spec.prompt_switch = fits ? recipe.prompt_switch : PromptSwitch::kSwap;
+  }
+  if (recipe.rollout == RolloutKind::kRolling && *spec.prompt_switch != PromptSwitch::kSwap) {
+    return FieldError("prompt_switch", "this model's rollout knows swap only");
+  }
+  if (absl::Status status = ValidatePromptSwitch(*spec.prompt_switch, *spec.key_plan);
+      !status.ok()) {
+    return FieldError("prompt_switch", std::string(status.message()));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckLength(const SessionSpec& spec, const KeyPlanSpec& plan, int64_t chunk_frames) {
   if (spec.frame_count < 0 || spec.frame_count > kFrameCountMax) {
     return FieldError("frame_count", absl::StrCat(spec.frame_count, " is out of range"));
@@ -72,6 +121,9 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
     return FieldError("guidance",
                       absl::StrCat(*out.guidance, " is outside [0, ", kGuidanceMax, "]"));
   }
+  if (*out.guidance != 1.0 && out.negative_prompt.empty()) {
+    out.negative_prompt = recipe.negative_prompt;
+  }
   if (out.width == 0 && out.height == 0) {
     out.width = recipe.width;
     out.height = recipe.height;
@@ -82,19 +134,13 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
   if (out.fps < 1 || out.fps > kFpsMax) {
     return FieldError("fps", absl::StrCat(out.fps, " is outside [1, ", kFpsMax, "]"));
   }
-  LT_RETURN_IF_ERROR(CheckSteps(out.steps));
-  if (out.steps.empty()) out.steps = recipe.steps;
-  if (!out.key_plan.has_value()) out.key_plan = recipe.key_plan;
-  if (absl::Status status = ValidateKeyPlan(*out.key_plan, recipe.chunk_frames); !status.ok()) {
-    return FieldError("key_plan", std::string(status.message()));
-  }
+  LT_RETURN_IF_ERROR(ResolveSteps(recipe, out));
+  LT_RETURN_IF_ERROR(ResolveMemory(recipe, out));
   LT_RETURN_IF_ERROR(CheckLength(out, *out.key_plan, recipe.chunk_frames));
   if (out.ttl_nanos < 0) return FieldError("ttl", "is negative");
-  const KvLayout layout = model_.kv_layout(out.width, out.height);
-  const int64_t branches = *out.guidance == 1.0 ? 1 : 2;
-  const int64_t tokens = branches * recipe.chunk_frames * layout.rows;
+  const int64_t tokens = MakeRolloutSpec(out).tokens_max();
   if (tokens > model_.options().tokens_max) {
-    return FieldError("width", absl::StrCat("a chunk of ", out.width, "x", out.height, " is ",
+    return FieldError("width", absl::StrCat("a forward of ", out.width, "x", out.height, " is ",
                                             tokens, " tokens; this server takes ",
                                             model_.options().tokens_max, " a sweep"));
   }

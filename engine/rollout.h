@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The policy of causal video (spec 3.2): which forwards a chunk needs, what they attend to, which
+// The policy of causal video (spec 3): which forwards a chunk needs, what they attend to, which
 // noise they draw, and what is kept. Holds the engine's whole state of a session between sweeps:
-// the latents of the chunk in work, K/V per guidance branch, counters.
+// the latents in work, K/V per guidance branch, counters.
 //
 // Nothing visible changes before Settle accepts a sweep, so a dropped sweep needs no undo: the next
 // one builds the same items again. Engine thread only.
@@ -22,9 +22,11 @@ namespace longtake {
 
 // A session's fixed choices, defaults resolved.
 struct RolloutSpec {
+  RolloutKind kind = RolloutKind::kChunks;
   SamplerKind sampler = SamplerKind::kFewStep;
   std::vector<NoiseLevel> levels;
   KeyPlanSpec key_plan;
+  PromptSwitch prompt_switch = PromptSwitch::kSwap;
   int64_t chunk_frames = 3;
   double context_noise = 0.0;
   double guidance = 1.0;
@@ -34,6 +36,12 @@ struct RolloutSpec {
   int64_t latent_width = 0;
   int64_t chunk_count = 0;  // 0: endless
   KvLayout kv_layout;
+
+  // Values of one latent frame.
+  int64_t frame_values() const { return channels * latent_height * latent_width; }
+  size_t branch_count() const { return guidance == 1.0 ? 1 : 2; }
+  // Rows of the largest sweep it will ever ask for.
+  int64_t tokens_max() const;
 };
 
 // What a noise draw is for; part of the generator's key.
@@ -52,61 +60,67 @@ class Rollout {
   static absl::StatusOr<std::unique_ptr<Rollout>> Create(const RolloutSpec& spec, KvPool& pool);
   // Pages Create would reserve.
   static absl::StatusOr<uint64_t> PagesNeeded(const RolloutSpec& spec, const KvPool& pool);
-  ~Rollout();
+  virtual ~Rollout();
 
   // 1, or 2 with guidance: the prompt, then the negative prompt.
   size_t branch_count() const { return branches_.size(); }
-  // Takes effect at once; the engine calls it only between chunks (plain swap).
-  void SetText(size_t branch, std::unique_ptr<TextContext> text);
+  // The engine calls it only between chunks. What it does to the memory of what was shown before
+  // is the spec's prompt_switch.
+  virtual void SetText(size_t branch, std::unique_ptr<TextContext> text);
   bool HasText() const;
-
-  int64_t chunk() const { return chunk_; }
-  bool at_chunk_start() const { return step_ == 0; }
-  bool done() const { return spec_.chunk_count != 0 && chunk_ == spec_.chunk_count; }
-  // Rows its items bring to a sweep.
-  int64_t tokens_per_sweep() const;
-
   // Rows of prompts the next sweep would see for the first time.
   int64_t new_text_rows() const;
 
-  // Appends its items for the next sweep, one per branch. They point into this object until Settle
-  // or the next AppendItems.
-  void AppendItems(std::vector<VideoItem>* items);
-
+  // The next chunk to be finished.
+  int64_t chunk() const { return chunk_; }
+  bool done() const { return spec_.chunk_count != 0 && chunk_ == spec_.chunk_count; }
+  // Whether events may be applied now.
+  virtual bool at_chunk_start() const = 0;
+  // Rows its items bring to the next sweep.
+  virtual int64_t tokens_per_sweep() const = 0;
+  // Appends its items for the next sweep, at most one per branch. They point into this object until
+  // Settle or the next AppendItems.
+  virtual void AppendItems(std::vector<VideoItem>* items) = 0;
   // The sweep with those items is done. INTERNAL when the model produced a value that is not
-  // finite. When the chunk is finished its latents [channels, chunk_frames, h, w] are in *latents,
+  // finite. When a chunk is finished its latents [channels, chunk_frames, h, w] are in *latents,
   // otherwise it is empty.
-  absl::Status Settle(std::vector<float>* latents);
+  virtual absl::Status Settle(std::vector<float>* latents) = 0;
 
- private:
+ protected:
   struct Branch {
     std::unique_ptr<TextContext> text;
     std::map<int64_t, KvFrame> frames;  // by latent frame
-    std::vector<KvFrame> fresh;         // being written by the clean pass
+    std::vector<KvFrame> fresh;         // being written by a clean pass
     std::vector<KvFrame*> keep;
     std::vector<ContextFrame> context;
     std::vector<float> flow;
   };
+  // One forward of some frames, alike for all branches.
+  struct Forward {
+    const float* latents = nullptr;  // [channels, frames, h, w]
+    std::vector<float> timesteps;    // one per frame
+    KeyPlan plan;
+    bool keep_fresh = false;  // a clean pass: no flow, K/V into fresh
+  };
 
   Rollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages);
-  bool clean_pass() const { return step_ == static_cast<int64_t>(spec_.levels.size()); }
-  bool last_chunk() const { return chunk_ + 1 == spec_.chunk_count; }
-  void StartChunk();
-  void DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose, std::vector<float>* out) const;
-  VideoItem MakeItem(Branch& branch);
-  absl::Status SettleDenoise();
-  void KeepFrames();
+
+  std::vector<float> DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const;
+  // The item of one branch; flow must have room for a denoising one.
+  VideoItem MakeItem(const Forward& forward, Branch& branch);
+  // Mixes the branches' flows into the first one's and checks it. INTERNAL as Settle.
+  absl::Status GuideFlow(int64_t step);
+  // What clean passes wrote becomes frames first.. of every branch; frames that no later chunk
+  // reads are given back.
+  void CommitFresh(int64_t first, const KeyPlanSpec& plan);
 
   const RolloutSpec spec_;
   KvPool& pool_;
-  const uint64_t reserved_pages_;
   std::vector<Branch> branches_;
   int64_t chunk_ = 0;
-  int64_t step_ = 0;  // levels.size() is the clean pass
-  KeyPlan plan_;
-  std::vector<float> timesteps_;
-  std::vector<float> x_;
-  std::vector<float> noise_;
+
+ private:
+  const uint64_t reserved_pages_;
 };
 
 }  // namespace longtake

@@ -15,6 +15,7 @@
 #include "base/checksum.h"
 #include "base/status_macros.h"
 #include "engine/key_plan.h"
+#include "engine/prompt_switch.h"
 
 namespace longtake {
 
@@ -42,7 +43,9 @@ struct SessionSpec {
   int64_t fps = 0;            // frames per second of the media clock; 0: the recipe's
   int64_t frame_count = 0;    // pixel frames; 0: endless
   std::vector<double> steps;  // empty: the recipe's
+  int64_t step_count = 0;     // of a sampler that spaces its steps itself; 0: the recipe's
   std::optional<KeyPlanSpec> key_plan;
+  std::optional<PromptSwitch> prompt_switch;
   MediaKind media_kind = MediaKind::kFmp4;
   int64_t ttl_nanos = 0;  // life without a client; 0: ends when the client goes
 };

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "engine/recipe.h"
 #include "pack/pack_model.h"
 #include "pack/show.h"
@@ -105,10 +107,9 @@ int Main(int argc, char** argv) {
       ->required();
   pack->add_option("pack-dir", arguments.pack_directory, "Directory to write; made if missing")
       ->required();
-  pack->add_option(
-      "--recipe", arguments.recipe,
-      "A JSON file, or self-forcing, longlive, longlive-infinity, rolling-sink; default: the "
-      "model's longtake.json");
+  pack->add_option("--recipe", arguments.recipe,
+                   absl::StrCat("A JSON file or one of ", absl::StrJoin(RecipeNames(), ", "),
+                                "; default: the model's longtake.json"));
   pack->add_option("--dtype", arguments.dtype, "Type of the matrices")
       ->check(CLI::IsMember({"bf16", "f32"}))
       ->capture_default_str();

@@ -87,6 +87,21 @@ absl::StatusOr<KeyPlanSpec> ParseKeyPlan(const v1::KeyPlan& plan) {
   return out;
 }
 
+absl::StatusOr<std::optional<PromptSwitch>> ParsePromptSwitch(v1::PromptSwitch prompt_switch) {
+  switch (prompt_switch) {
+    case v1::PROMPT_SWITCH_UNSPECIFIED:
+      return std::optional<PromptSwitch>();
+    case v1::PROMPT_SWITCH_SWAP:
+      return PromptSwitch::kSwap;
+    case v1::PROMPT_SWITCH_RECACHE:
+      return PromptSwitch::kRecache;
+    case v1::PROMPT_SWITCH_RECACHE_AND_SINK:
+      return PromptSwitch::kRecacheAndSink;
+    default:
+      return FieldError("prompt_switch", absl::StrCat("unknown value ", int{prompt_switch}));
+  }
+}
+
 absl::StatusOr<MediaKind> ParseMediaKind(v1::MediaKind kind) {
   switch (kind) {
     case v1::MEDIA_KIND_UNSPECIFIED:
@@ -131,6 +146,8 @@ absl::StatusOr<SessionSpec> ParseSessionSpec(const v1::SessionSpec& spec,
   out.fps = spec.fps();
   LT_ASSIGN_OR_RETURN(out.frame_count, ParseFrameCount(spec, defaults.fps));
   out.steps.assign(spec.steps().begin(), spec.steps().end());
+  out.step_count = spec.step_count();
+  LT_ASSIGN_OR_RETURN(out.prompt_switch, ParsePromptSwitch(spec.prompt_switch()));
   if (spec.has_key_plan()) {
     LT_ASSIGN_OR_RETURN(out.key_plan, ParseKeyPlan(spec.key_plan()));
   }

@@ -40,6 +40,18 @@ v1::KeyPlan::Kind RenderKind(KeyPlanKind kind) {
   return v1::KeyPlan::KIND_UNSPECIFIED;
 }
 
+v1::PromptSwitch RenderPromptSwitch(PromptSwitch prompt_switch) {
+  switch (prompt_switch) {
+    case PromptSwitch::kSwap:
+      return v1::PROMPT_SWITCH_SWAP;
+    case PromptSwitch::kRecache:
+      return v1::PROMPT_SWITCH_RECACHE;
+    case PromptSwitch::kRecacheAndSink:
+      return v1::PROMPT_SWITCH_RECACHE_AND_SINK;
+  }
+  return v1::PROMPT_SWITCH_UNSPECIFIED;
+}
+
 void RenderTime(int64_t wall_nanos, google::protobuf::Timestamp* out) {
   out->set_seconds(wall_nanos / kBillion);
   out->set_nanos(static_cast<int32_t>(wall_nanos % kBillion));
@@ -55,7 +67,11 @@ void RenderSpec(const SessionSpec& spec, v1::SessionSpec* out) {
   out->set_fps(static_cast<int32_t>(spec.fps));
   if (spec.frame_count != 0) out->set_frame_count(spec.frame_count);
   out->mutable_steps()->Assign(spec.steps.begin(), spec.steps.end());
+  out->set_step_count(static_cast<int32_t>(spec.step_count));
   if (spec.key_plan.has_value()) RenderKeyPlan(*spec.key_plan, out->mutable_key_plan());
+  if (spec.prompt_switch.has_value()) {
+    out->set_prompt_switch(RenderPromptSwitch(*spec.prompt_switch));
+  }
   out->set_media_kind(spec.media_kind == MediaKind::kFmp4 ? v1::MEDIA_KIND_FMP4
                                                           : v1::MEDIA_KIND_RGB24);
   out->mutable_ttl()->set_seconds(spec.ttl_nanos / kBillion);

@@ -65,7 +65,9 @@ void WanPass::KeepKeys(const Step& step) {
   for (const PlacedItem& item : stack_.items) {
     int64_t row = item.row;
     for (KvFrame* frame : item.video.keep) {
-      frame->Write(step.layer, keys() + row * width_, values() + row * width_);
+      if (frame != nullptr) {
+        frame->Write(step.layer, keys() + row * width_, values() + row * width_);
+      }
       row += item.frame_rows;
     }
   }

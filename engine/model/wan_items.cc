@@ -54,7 +54,9 @@ absl::Status CheckItem(const WanCore& core, const VideoItem& item, size_t index)
     if (!Matches(context.frame, layout)) return Bad(index, "context: frame of another shape");
   }
   for (const KvFrame* frame : item.keep) {
-    if (!Matches(frame, layout)) return Bad(index, "keep: frame of another shape");
+    if (frame != nullptr && !Matches(frame, layout)) {
+      return Bad(index, "keep: frame of another shape");
+    }
   }
   if (item.text == nullptr) return Bad(index, "text missing");
   const TextContextShape& text = item.text->shape();

@@ -6,6 +6,8 @@
 
 #include <set>
 
+#include "engine/rolling_rollout.h"
+
 namespace longtake {
 namespace {
 
@@ -78,6 +80,48 @@ TEST(KeyPlanTest, RollingSinkIsPeriodic) {
     const KeyPlan b = PlanKeys(spec, start + 36, 3);
     for (int64_t i = 0; i < 15; ++i) EXPECT_EQ(a.keys[i].frame, b.keys[i].frame);
   }
+}
+
+TEST(KeyPlanTest, ARecacheRunsTheWindowAndKeepsOrMovesTheSink) {
+  const KeyPlanSpec spec{KeyPlanKind::kWindow, 9, 3};
+  // Not full yet: everything is made again.
+  for (bool keep_sink : {true, false}) {
+    const RecachePlan early = PlanRecache(spec, 6, keep_sink);
+    EXPECT_EQ(early.first, 0);
+    EXPECT_TRUE(early.plan.keys.empty());
+    EXPECT_EQ(early.plan.query_index.size(), 6u);
+    EXPECT_EQ(early.sink_start_new, 0);
+  }
+  const RecachePlan kept = PlanRecache(spec, 18, true);
+  EXPECT_THAT(SourceFrames(kept.plan), ElementsAre(0, 1, 2));
+  EXPECT_THAT(kept.plan.query_index, ElementsAre(12, 13, 14, 15, 16, 17));
+  EXPECT_EQ(kept.first, 12);
+  EXPECT_EQ(kept.sink_start_new, 0);
+
+  const RecachePlan moved = PlanRecache(spec, 18, false);
+  EXPECT_TRUE(moved.plan.keys.empty());
+  EXPECT_EQ(moved.first, 9);
+  EXPECT_EQ(moved.sink_start_new, 9);
+  KeyPlanSpec after = spec;
+  after.sink_start = moved.sink_start_new;
+  EXPECT_THAT(SourceFrames(PlanKeys(after, 18, 3)), ElementsAre(9, 10, 11, 15, 16, 17));
+  EXPECT_THAT(SourceFrames(PlanKeys(after, 30, 3)), ElementsAre(9, 10, 11, 27, 28, 29));
+  EXPECT_FALSE(FrameNeeded(after, 0, 18, 3));
+
+  const RecachePlan slots = PlanRecache({KeyPlanKind::kSlotWindow, 9, 3}, 18, true);
+  EXPECT_THAT(slots.plan.query_index, ElementsAre(3, 4, 5, 6, 7, 8));
+}
+
+// Spec 3.7, five chunks of three frames in work, anchor and window of 21.
+TEST(KeyPlanTest, ARollingRolloutSeesItsAnchorRightBeforeTheLatestFrames) {
+  const KeyPlanSpec spec{KeyPlanKind::kWindow, 21, 3};
+  EXPECT_TRUE(PlanRolling(spec, 0, 9).keys.empty());
+  const KeyPlan second = PlanRolling(spec, 3, 15);  // the anchor is all that was settled
+  EXPECT_THAT(second.keys, ElementsAre(PlannedKey{0, 0}, PlannedKey{1, 1}, PlannedKey{2, 2}));
+  const KeyPlan full = PlanRolling(spec, 30, 15);
+  EXPECT_THAT(full.keys, ElementsAre(PlannedKey{0, 24}, PlannedKey{1, 25}, PlannedKey{2, 26},
+                                     PlannedKey{27, 27}, PlannedKey{28, 28}, PlannedKey{29, 29}));
+  EXPECT_EQ(PlanRolling(spec, 30, 6).keys.size(), 15u) << "a partial window sees more of the past";
 }
 
 // What eviction keeps must cover every later plan, and never exceed what was reserved.

@@ -47,6 +47,20 @@ TEST(RecipeTest, ErrorsNameTheField) {
       {With("\"format\":1", "\"format\":2"), "format"},
       {With("\"chunk_frames\":3", "\"chunk_frames\":2.5"), "chunk_frames"},
       {With("[\"a\"]", "[7]"), "example_prompts"},
+      {With("few_step", "unipc"), "steps"},
+      {With("\"warp_steps\":true", "\"sigma_spacing\":\"log\""), "sigma_spacing"},
+      {With("\"warp_steps\":true", "\"step_count\":0"), "step_count"},
+      {With("\"warp_steps\":true", "\"rollout\":\"jump\""), "rollout"},
+      {With("\"warp_steps\":true", "\"prompt_switch\":\"cut\""), "prompt_switch"},
+      {With("\"key_plan\":\"window\",\"window_frames\":12,\"sink_frames\":3",
+            "\"key_plan\":\"rolling_sink\",\"window_frames\":12,\"prompt_switch\":\"recache\""),
+       "prompt_switch"},
+      {With("\"window_frames\":12,\"sink_frames\":3",
+            "\"window_frames\":8,\"sink_frames\":3,\"rollout\":\"rolling\""),
+       "window_frames"},
+      {With("\"window_frames\":12,\"sink_frames\":3",
+            "\"window_frames\":12,\"sink_frames\":0,\"rollout\":\"rolling\""),
+       "sink_frames"},
       {"[]", "object"},
       {"{", "object"},
   };
@@ -59,11 +73,16 @@ TEST(RecipeTest, ErrorsNameTheField) {
 }
 
 TEST(RecipeTest, NamedRecipesParse) {
-  for (const char* name : {"self-forcing", "longlive", "longlive-infinity", "rolling-sink"}) {
+  for (const std::string& name : RecipeNames()) {
     const auto json = NamedRecipeJson(name);
     ASSERT_TRUE(json.ok());
-    EXPECT_TRUE(ParseRecipe(*json).ok()) << name;
+    const auto recipe = ParseRecipe(*json);
+    ASSERT_TRUE(recipe.ok()) << name << ": " << recipe.status();
+    EXPECT_EQ(recipe->name, name);
   }
+  EXPECT_EQ(ParseRecipe(*NamedRecipeJson("wan-base"))->sampler, SamplerKind::kUniPc);
+  EXPECT_EQ(ParseRecipe(*NamedRecipeJson("rolling-forcing"))->rollout, RolloutKind::kRolling);
+  EXPECT_EQ(ParseRecipe(*NamedRecipeJson("longlive"))->prompt_switch, PromptSwitch::kRecache);
   EXPECT_EQ(NamedRecipeJson("magic").status().code(), absl::StatusCode::kNotFound);
 }
 

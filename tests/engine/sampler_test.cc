@@ -37,7 +37,8 @@ TEST(SamplerTest, LevelsOfThePublishedLists) {
 TEST(SamplerTest, ExactFlowLandsOnTheClip) {
   const auto levels = NoiseLevels(MakeRecipe({1000, 750, 500, 250}, true, 5));
   const std::vector<float> clip = {0.5f, -1.25f, 2.0f};
-  for (SamplerKind kind : {SamplerKind::kFewStep, SamplerKind::kEuler}) {
+  for (SamplerKind kind : {SamplerKind::kFewStep, SamplerKind::kEuler, SamplerKind::kUniPc}) {
+    Sampler sampler(kind, levels);
     std::vector<float> x = {0.3f, 0.1f, -0.7f};
     for (size_t step = 0; step < levels.size(); ++step) {
       std::vector<float> flow(3);
@@ -45,7 +46,7 @@ TEST(SamplerTest, ExactFlowLandsOnTheClip) {
         flow[i] = static_cast<float>((x[i] - clip[i]) / levels[step].sigma);
       }
       const std::vector<float> noise = {1.0f, -1.0f, 0.25f};
-      AdvanceSample({kind, levels, static_cast<int64_t>(step)}, flow, noise, x);
+      sampler.Advance(static_cast<int64_t>(step), flow, noise, x);
     }
     for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(x[i], clip[i], 1e-5);
   }
@@ -54,8 +55,10 @@ TEST(SamplerTest, ExactFlowLandsOnTheClip) {
 TEST(SamplerTest, FewStepMixesFreshNoiseAtTheNextLevel) {
   const auto levels = NoiseLevels(MakeRecipe({1000, 750}, true, 5));
   std::vector<float> x = {0.0f};
-  AdvanceSample({SamplerKind::kFewStep, levels, 0}, std::vector<float>{-2.0f},
-                std::vector<float>{10.0f}, x);
+  Sampler sampler(SamplerKind::kFewStep, levels);
+  EXPECT_TRUE(sampler.DrawsNoise(0));
+  EXPECT_FALSE(sampler.DrawsNoise(1));
+  sampler.Advance(0, std::vector<float>{-2.0f}, std::vector<float>{10.0f}, x);
   EXPECT_NEAR(x[0], (1 - 0.9375) * 2.0 + 0.9375 * 10.0, 1e-6);
 }
 

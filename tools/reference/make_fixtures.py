@@ -52,6 +52,18 @@ def pipeline():
     pipeline.f13()
 
 
+def samplers():
+    import samplers
+
+    samplers.f11()
+
+
+def rollouts():
+    import rollouts
+
+    rollouts.f6()
+
+
 def tokenizers():
     import tokenizers_fixture
 
@@ -59,7 +71,15 @@ def tokenizers():
 
 
 ALL = dict(
-    weights=f0, wan=wan, vae=vae, text=text, causal=causal, pipeline=pipeline, tokenizers=tokenizers
+    weights=f0,
+    wan=wan,
+    vae=vae,
+    text=text,
+    causal=causal,
+    pipeline=pipeline,
+    samplers=samplers,
+    rollouts=rollouts,
+    tokenizers=tokenizers,
 )
 
 if __name__ == "__main__":

@@ -1,0 +1,192 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Whole rollouts of every policy against an independent float64 reference: fixture F6. The engine's
+// own Rollout decides the passes, draws the noise, keeps and remakes the K/V.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/rollout.h"
+#include "tests/golden/golden_backend.h"
+#include "tests/golden/golden_table.h"
+#include "tests/golden/tiny_model.h"
+
+namespace longtake {
+namespace {
+
+constexpr double kLimit = 1e-5;
+constexpr int64_t kLatentSide = 4;
+constexpr int64_t kRealTextRows = 7;
+
+struct Case {
+  std::string name;
+  int64_t chunks = 0;
+  int64_t first_stored = 0;
+  std::function<void(RolloutSpec&)> change;
+  std::vector<int64_t> switches = {};  // chunks before which the prompt becomes the next text
+};
+
+void PrintTo(const Case& value, std::ostream* out) { *out << value.name; }
+
+void UniPc(RolloutSpec& spec, SigmaSpacing spacing, int64_t count) {
+  Recipe recipe;
+  recipe.sampler = SamplerKind::kUniPc;
+  recipe.spacing = spacing;
+  recipe.shift = 5.0;
+  spec.sampler = SamplerKind::kUniPc;
+  spec.levels = NoiseLevels(recipe, {.step_count = count});
+}
+
+void FewStep(RolloutSpec& spec, std::vector<double> steps) {
+  Recipe recipe;
+  recipe.shift = 5.0;
+  spec.levels = NoiseLevels(recipe, {.steps = std::move(steps)});
+}
+
+class RolloutGolden {
+ public:
+  RolloutGolden(const Fixture& fixture, Backend& backend)
+      : fixture_(fixture),
+        tiny_({.config_json = fixture.Metadata("transformer"),
+               .seed = fixture.Seed("weight_seed"),
+               .stream = {},
+               .model = {.tokens_max = 512, .text_rows = 12, .kv_dtype = DType::kF32}},
+              backend),
+        pool_(Must(KvPool::Create(32 << 20))) {}
+
+  // Latents of the chunks from first_stored on.
+  std::vector<float> Roll(const Case& which, bool drop_every_other_sweep = false) {
+    RolloutSpec spec;
+    FewStep(spec, {1000, 500});
+    spec.key_plan = {KeyPlanKind::kWindow, 9, 3};
+    spec.seed = fixture_.Seed("session_seed");
+    spec.latent_height = spec.latent_width = kLatentSide;
+    spec.chunk_count = which.chunks;
+    spec.kv_layout = tiny_.model->kv_layout(kLatentSide, kLatentSide);
+    which.change(spec);
+    const auto rollout = Must(Rollout::Create(spec, *pool_));
+    int next_text = 0;
+    for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
+      rollout->SetText(branch, Text(next_text++));
+    }
+    std::vector<float> stored;
+    size_t next_switch = 0;
+    while (!rollout->done()) {
+      if (next_switch < which.switches.size() && rollout->at_chunk_start() &&
+          rollout->chunk() == which.switches[next_switch]) {
+        rollout->SetText(0, Text(next_text++));
+        ++next_switch;
+      }
+      std::vector<VideoItem> items;
+      if (drop_every_other_sweep) {
+        rollout->AppendItems(&items);
+        MustBeOk(tiny_.Run(items));
+        items.clear();
+      }
+      const int64_t tokens = rollout->tokens_per_sweep();
+      rollout->AppendItems(&items);
+      int64_t brought = 0;
+      for (const VideoItem& item : items) brought += item.frames * spec.kv_layout.rows;
+      EXPECT_EQ(brought, tokens);
+      EXPECT_LE(brought, spec.tokens_max());
+      MustBeOk(tiny_.Run(items));
+      const int64_t chunk = rollout->chunk();
+      std::vector<float> latents;
+      MustBeOk(rollout->Settle(&latents));
+      if (chunk < which.first_stored) continue;
+      stored.insert(stored.end(), latents.begin(), latents.end());
+    }
+    return stored;
+  }
+
+ private:
+  std::unique_ptr<TextContext> Text(int number) {
+    const std::vector<float> states = fixture_.Floats("text." + std::to_string(number));
+    return Must(tiny_.model->NewTextContext(std::span(states).first(static_cast<size_t>(
+                                                kRealTextRows * tiny_.model->config().text_dim)),
+                                            kRealTextRows));
+  }
+
+  const Fixture& fixture_;
+  TinyTransformer tiny_;
+  std::unique_ptr<KvPool> pool_;
+};
+
+std::vector<Case> Cases() {
+  const auto slots = [](RolloutSpec& spec) { spec.key_plan.kind = KeyPlanKind::kSlotWindow; };
+  std::vector<Case> cases = {{"slot_window", 6, 2, slots}};
+  for (PromptSwitch change : {PromptSwitch::kRecache, PromptSwitch::kRecacheAndSink}) {
+    const std::string name(PromptSwitchName(change));
+    const auto window = [change](RolloutSpec& spec) { spec.prompt_switch = change; };
+    for (int64_t chunk : {2, 4, 6}) {
+      cases.push_back({name + "." + std::to_string(chunk), chunk + 4, chunk, window, {chunk}});
+    }
+    cases.push_back({name + ".twice", 9, 4, window, {4, 5}});
+    cases.push_back({name + ".slots",
+                     8,
+                     4,
+                     [change](RolloutSpec& spec) {
+                       spec.key_plan.kind = KeyPlanKind::kSlotWindow;
+                       spec.prompt_switch = change;
+                     },
+                     {4}});
+  }
+  for (const auto& [name, spacing] : {std::pair("guided.wan", SigmaSpacing::kWan),
+                                      {"guided.diffusers", SigmaSpacing::kDiffusers}}) {
+    cases.push_back({name, 3, 0, [spacing = spacing](RolloutSpec& spec) {
+                       UniPc(spec, spacing, 4);
+                       spec.key_plan.sink_frames = 0;
+                       spec.guidance = 3.0;
+                     }});
+  }
+  cases.push_back({"bidirectional", 1, 0, [](RolloutSpec& spec) {
+                     UniPc(spec, SigmaSpacing::kWan, 5);
+                     spec.key_plan = {KeyPlanKind::kGlobal, 9, 0};
+                     spec.chunk_frames = 9;
+                     spec.guidance = 5.0;
+                   }});
+  for (const auto& [name, chunks] : {std::pair("rolling", 12), {"rolling.short", 3}}) {
+    cases.push_back({name, chunks, 0, [](RolloutSpec& spec) {
+                       FewStep(spec, {1000, 800, 600, 400, 200});
+                       spec.kind = RolloutKind::kRolling;
+                       spec.key_plan = {KeyPlanKind::kWindow, 21, 3};
+                     }});
+  }
+  return cases;
+}
+
+class RolloutGoldenTest : public testing::TestWithParam<Case> {};
+
+TEST_P(RolloutGoldenTest, LatentsAreTheReferences) {
+  const Fixture fixture("f6");
+  GoldenBackend backend("");
+  RolloutGolden rollouts(fixture, backend.get());
+  const std::vector<float> latents = rollouts.Roll(GetParam());
+  ExpectClose("f6 " + GetParam().name, latents, fixture.Floats(GetParam().name), kLimit);
+  // A dropped sweep leaves no trace, even one that makes K/V again in place.
+  EXPECT_EQ(rollouts.Roll(GetParam(), /*drop_every_other_sweep=*/true), latents);
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, RolloutGoldenTest, testing::ValuesIn(Cases()),
+                         [](const auto& param) {
+                           std::string name = param.param.name;
+                           for (char& letter : name) letter = letter == '.' ? '_' : letter;
+                           return name;
+                         });
+
+// The comparison can tell a re-cache from a plain swap, and one sink from the other.
+TEST(RolloutGoldenMutation, AnotherPromptSwitchIsSeen) {
+  const Fixture fixture("f6");
+  GoldenBackend backend("");
+  RolloutGolden rollouts(fixture, backend.get());
+  const std::vector<float> expected = fixture.Floats("recache.6");
+  for (PromptSwitch change : {PromptSwitch::kSwap, PromptSwitch::kRecacheAndSink}) {
+    const Case which{"", 10, 6, [change](RolloutSpec& spec) { spec.prompt_switch = change; }, {6}};
+    EXPECT_GT(RelativeError(rollouts.Roll(which), expected), 1e-3);
+  }
+}
+
+}  // namespace
+}  // namespace longtake
