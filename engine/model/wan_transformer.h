@@ -38,8 +38,8 @@ struct VideoItem {
   std::span<const int64_t> query_index;  // [frames], place in time
   std::span<const ContextFrame> context;
   TextContext* text = nullptr;  // filled by the first pass that uses it
-  // frames K/V frames to fill, null for those nobody wants, or empty. Keys and values of this pass itself are fp32; only the
-  // kept ones are rounded.
+  // frames K/V frames to fill, null for those nobody wants, or empty. Keys and values of this pass
+  // itself are fp32; only the kept ones are rounded.
   std::span<KvFrame* const> keep;
   float* flow = nullptr;  // [channels, frames, height, width], noise - x0; null for a clean pass
 };

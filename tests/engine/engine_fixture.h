@@ -16,31 +16,42 @@
 
 namespace longtake {
 
-// The embedded model packed once per test program, in a folder that goes with it.
+// The embedded model in a pack, in a folder that goes with the object. An empty recipe is the
+// model's own.
+class ScratchPack {
+ public:
+  explicit ScratchPack(const std::string& recipe = "") {
+    std::string name = (std::filesystem::temp_directory_path() / "longtake-engine-XXXXXX").string();
+    LT_CHECK(mkdtemp(name.data()) != nullptr);
+    directory_ = name;
+    const char* source = std::getenv("LONGTAKE_SOURCE_DIR");
+    LT_CHECK(source != nullptr);
+    PackModelOptions options;
+    options.recipe = recipe;
+    const auto digest = PackModel(PosixFileSystem(), std::string(source) + "/models/shapes-small",
+                                  directory_, options);
+    if (!digest.ok()) std::fprintf(stderr, "%s\n", digest.status().ToString().c_str());
+    LT_CHECK(digest.ok());
+  }
+  ~ScratchPack() { std::filesystem::remove_all(directory_); }
+  ScratchPack(const ScratchPack&) = delete;
+  ScratchPack& operator=(const ScratchPack&) = delete;
+  const std::string& directory() const { return directory_; }
+
+ private:
+  std::string directory_;
+};
+
+// The embedded model with its own recipe, packed once per test program.
 inline const std::string& EmbeddedPack() {
-  struct Pack {
-    Pack() {
-      std::string name =
-          (std::filesystem::temp_directory_path() / "longtake-engine-XXXXXX").string();
-      LT_CHECK(mkdtemp(name.data()) != nullptr);
-      directory = name;
-      const char* source = std::getenv("LONGTAKE_SOURCE_DIR");
-      LT_CHECK(source != nullptr);
-      const auto digest =
-          PackModel(PosixFileSystem(), std::string(source) + "/models/shapes-small", directory, {});
-      if (!digest.ok()) std::fprintf(stderr, "%s\n", digest.status().ToString().c_str());
-      LT_CHECK(digest.ok());
-    }
-    ~Pack() { std::filesystem::remove_all(directory); }
-    std::string directory;
-  };
-  static const Pack pack;
-  return pack.directory;
+  static const ScratchPack pack;
+  return pack.directory();
 }
 
 struct EngineSetup {
   int threads = 2;
   FileSystem* files = &PosixFileSystem();
+  std::string pack = {};  // empty: the embedded model with its own recipe
   VideoModelOptions model;
   // A small pool, which is cleared for every engine, and room for 18 small chunks.
   EngineOptions engine{.kv_bytes_max = 64 << 20, .session = {.outbox_bytes_max = 1 << 20}};
@@ -51,7 +62,8 @@ class TestEngine {
   explicit TestEngine(const EngineSetup& setup = {}) : workers_(setup.threads) {
     VideoModelOptions options = setup.model;
     options.tokens_max = std::min<int64_t>(options.tokens_max, 2048);
-    auto model = VideoModel::Open(*setup.files, EmbeddedPack(), options, workers_);
+    const std::string& pack = setup.pack.empty() ? EmbeddedPack() : setup.pack;
+    auto model = VideoModel::Open(*setup.files, pack, options, workers_);
     if (!model.ok()) std::fprintf(stderr, "%s\n", model.status().ToString().c_str());
     LT_CHECK(model.ok());
     model_ = *std::move(model);

@@ -50,6 +50,8 @@ TEST(Convert, EveryFieldArrives) {
   in.mutable_duration()->set_nanos(500'000'000);
   in.add_steps(1000);
   in.add_steps(500);
+  in.set_step_count(20);
+  in.set_prompt_switch(v1::PROMPT_SWITCH_RECACHE_AND_SINK);
   in.mutable_key_plan()->set_kind(v1::KeyPlan::KIND_ROLLING_SINK);
   in.mutable_key_plan()->set_window_frames(12);
   in.mutable_key_plan()->set_sink_frames(3);
@@ -66,6 +68,8 @@ TEST(Convert, EveryFieldArrives) {
   EXPECT_EQ(spec->fps, 8);
   EXPECT_EQ(spec->frame_count, 20);
   EXPECT_EQ(spec->steps, (std::vector<double>{1000, 500}));
+  EXPECT_EQ(spec->step_count, 20);
+  EXPECT_EQ(spec->prompt_switch, PromptSwitch::kRecacheAndSink);
   EXPECT_EQ(spec->key_plan->kind, KeyPlanKind::kRollingSink);
   EXPECT_EQ(spec->key_plan->window_frames, 12);
   EXPECT_EQ(spec->key_plan->sink_frames, 3);
@@ -81,6 +85,8 @@ TEST(Convert, EveryFieldArrives) {
   EXPECT_EQ(out.spec().model(), "models/tiny");
   EXPECT_EQ(out.spec().frame_count(), 20);
   EXPECT_EQ(out.spec().media_kind(), v1::MEDIA_KIND_RGB24);
+  EXPECT_EQ(out.spec().step_count(), 20);
+  EXPECT_EQ(out.spec().prompt_switch(), v1::PROMPT_SWITCH_RECACHE_AND_SINK);
   EXPECT_EQ(out.spec().key_plan().kind(), v1::KeyPlan::KIND_ROLLING_SINK);
   EXPECT_TRUE(out.spec().has_ttl());
 }
