@@ -7,72 +7,17 @@
 
 #include <cerrno>
 #include <cstring>
-#include <optional>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "base/fd.h"
+#include "base/machine_memory.h"
 #include "client/doctor_checks.h"
 
 namespace longtake {
 namespace {
 
 double Gigabytes(uint64_t bytes) { return static_cast<double>(bytes) / 1e9; }
-
-// Pseudo files report no size, so they are read as they come.
-std::optional<std::string> ReadSystemFile(const std::string& path) {
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "r"), std::fclose);
-  if (file == nullptr) return std::nullopt;
-  std::string text(64 << 10, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  return text;
-}
-
-// A line "name: value kB" of /proc/meminfo, in bytes.
-std::optional<uint64_t> MeminfoBytes(const std::string& name) {
-  const auto text = ReadSystemFile("/proc/meminfo");
-  if (!text) return std::nullopt;
-  for (const auto line : absl::StrSplit(*text, '\n')) {
-    if (!absl::StartsWith(line, name + ":")) continue;
-    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
-    uint64_t kilobytes = 0;
-    if (words.size() >= 2 && absl::SimpleAtoi(words[1], &kilobytes)) return kilobytes * 1024;
-  }
-  return std::nullopt;
-}
-
-struct CgroupLimit {
-  std::string version;
-  uint64_t bytes = 0;
-};
-
-// The limit on this process's group, and on its parents; "max" and v1's huge default are no limit.
-std::optional<CgroupLimit> TightestCgroupLimit() {
-  std::optional<CgroupLimit> tightest;
-  const auto groups = ReadSystemFile("/proc/self/cgroup");
-  if (!groups) return tightest;
-  for (const auto line : absl::StrSplit(*groups, '\n', absl::SkipEmpty())) {
-    const std::vector<std::string> fields = absl::StrSplit(line, absl::MaxSplits(':', 2));
-    if (fields.size() != 3) continue;
-    const bool v2 = fields[0] == "0";
-    if (!v2 && fields[1] != "memory") continue;
-    const std::string root = v2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
-    const std::string name = v2 ? "/memory.max" : "/memory.limit_in_bytes";
-    for (std::string group = fields[2] == "/" ? "" : fields[2];; group.resize(group.rfind('/'))) {
-      const auto text = ReadSystemFile(root + group + name);
-      uint64_t bytes = 0;
-      if (text && absl::SimpleAtoi(absl::StripAsciiWhitespace(*text), &bytes) &&
-          bytes < (uint64_t{1} << 60) && (!tightest || bytes < tightest->bytes)) {
-        tightest = CgroupLimit{v2 ? "v2" : "v1", bytes};
-      }
-      if (group.empty()) break;
-    }
-  }
-  return tightest;
-}
 
 }  // namespace
 

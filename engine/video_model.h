@@ -77,6 +77,10 @@ class VideoModel {
   KvLayout kv_layout(int64_t width, int64_t height) const;
   uint64_t transformer_bytes() const { return transformer_bytes_; }
   uint64_t resident_bytes() const { return resident_bytes_; }
+  // Activations of both stacks; the decoder's count with the sessions (Engine).
+  uint64_t buffer_bytes() const {
+    return transformer_->buffer_bytes() + text_encoder_->buffer_bytes();
+  }
   // Multiply-adds times two of one forward over these rows and keys (spec 8.1).
   double ForwardFlops(int64_t rows, int64_t keys) const;
 

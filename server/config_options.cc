@@ -40,7 +40,7 @@ constexpr ConfigOption kOptions[] = {
     {"kv-bytes", Type::kBytes, &Config::kv_bytes, "1GiB", "",
      "Memory for keys and values of all sessions"},
     {"session-bytes", Type::kBytes, &Config::session_bytes, "4GiB", "",
-     "Memory for all else of all sessions: outboxes, decoder caches"},
+     "Memory for all else of all sessions: outboxes, decoder caches, decoding"},
     {"sessions-max", Type::kCount, &Config::sessions_max, "64", "", "Sessions at once"},
     {"outbox-bytes", Type::kBytes, &Config::outbox_bytes, "64MiB", "",
      "Frames held for one session; when full, it waits for its reader"},

@@ -126,11 +126,13 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.transformer_layer_bytes, "pool", "transformer_layers");
   page.Add(facts.text_layer_bytes, "pool", "text_layers");
   page.Add(facts.resident_bytes, "pool", "resident");
+  page.Add(facts.buffer_bytes, "pool", "buffers");
   page.Add(stats.kv_bytes, "pool", "kv");
   page.Begin(MetricType::Gauge, "longtake_memory_limit_bytes", "The most a pool can take");
   page.Add(facts.transformer_layer_bytes, "pool", "transformer_layers");
   page.Add(facts.text_layer_bytes, "pool", "text_layers");
   page.Add(facts.resident_bytes, "pool", "resident");
+  page.Add(facts.buffer_bytes, "pool", "buffers");
   page.Add(stats.kv_bytes_max, "pool", "kv");
   page.Add(facts.session_bytes_max, "pool", "sessions");
 }

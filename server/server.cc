@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file_system.h"
+#include "base/machine_memory.h"
 #include "server/engine_metrics.h"
 #include "server/errors.h"
 #include "server/grpc_log.h"
@@ -74,6 +75,7 @@ EngineFacts MakeFacts(const Config& config, const VideoModel& model) {
           .transformer_layer_bytes = model.transformer_layers().memory_bytes(),
           .text_layer_bytes = model.text_layers().memory_bytes(),
           .resident_bytes = model.resident_bytes(),
+          .buffer_bytes = model.buffer_bytes(),
           .session_bytes_max = config.session_bytes};
 }
 
@@ -120,8 +122,20 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
        {"transformer_layer_bytes", static_cast<int64_t>(layers.memory_bytes())},
        {"text_layer_bytes", static_cast<int64_t>(model.text_layers().memory_bytes())},
        {"resident_bytes", static_cast<int64_t>(model.resident_bytes())},
+       {"buffer_bytes", static_cast<int64_t>(model.buffer_bytes())},
        {"kv_bytes", static_cast<int64_t>(config.kv_bytes)},
        {"session_bytes_max", static_cast<int64_t>(config.session_bytes)}});
+  const uint64_t promised = layers.memory_bytes() + model.text_layers().memory_bytes() +
+                            model.resident_bytes() + model.buffer_bytes() + config.kv_bytes +
+                            config.session_bytes;
+  const std::optional<uint64_t> limit = MemoryLimitBytes();
+  if (limit.has_value() && promised > *limit) {
+    Log(LogLevel::kWarning, "more memory promised than there is",
+        {{"promised_bytes", static_cast<int64_t>(promised)},
+         {"limit_bytes", static_cast<int64_t>(*limit)},
+         {"advice", std::string("lower pinned-bytes, kv-bytes, session-bytes or "
+                                "tokens-per-sweep")}});
+  }
   if (!config.listen.starts_with("127.") && !config.listen.starts_with("localhost:") &&
       !config.listen.starts_with("[::1]:")) {
     Log(LogLevel::kWarning, "listening beyond this machine without TLS",

@@ -48,6 +48,7 @@ class Umt5Encoder {
   ~Umt5Encoder();
 
   const Umt5Config& config() const;
+  uint64_t buffer_bytes() const;  // activations of all passes, taken at Create
 
   // INVALID_ARGUMENT names item and field; RESOURCE_EXHAUSTED when the prompts exceed tokens_max or
   // one prompt_tokens_max; FAILED_PRECONDITION while a pass lives.

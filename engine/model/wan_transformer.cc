@@ -95,6 +95,11 @@ WanTransformer::~WanTransformer() { LT_CHECK(!core_->in_pass); }
 
 const WanConfig& WanTransformer::config() const { return core_->config; }
 
+uint64_t WanTransformer::buffer_bytes() const {
+  return core_->residual.size() + core_->normed.size() + core_->branch.size() +
+         core_->text.size();
+}
+
 KvLayout WanTransformer::kv_layout(int64_t height, int64_t width) const {
   return {.layers = core_->config.layers,
           .rows = (height / 2) * (width / 2),

@@ -67,6 +67,7 @@ class WanTransformer {
   ~WanTransformer();
 
   const WanConfig& config() const;
+  uint64_t buffer_bytes() const;  // activations of all passes, taken at Create
   // K/V of one latent frame of this height and width.
   KvLayout kv_layout(int64_t height, int64_t width) const;
   // Rotary table of one latent frame, for each distinct index that a pass and the pass before it
