@@ -124,6 +124,8 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
   command.add_option("--prompt-switch", options.prompt_switch,
                      "swap, recache or recache_and_sink: what --prompt-at does to the memory of "
                      "what was shown before");
+  command.add_flag("--tiled-decode", options.tiled_decode,
+                   "Decode in overlapping tiles: less memory for large frames");
   command.add_option("--ttl", options.ttl, "How long the session lives without a client");
 }
 
@@ -158,6 +160,7 @@ absl::StatusOr<v1::SessionSpec> MakeSpec(v1::LongtakeService::Stub& stub,
   }
   if (!options.steps.empty()) LT_RETURN_IF_ERROR(SetSteps(options.steps, &spec));
   spec.set_step_count(options.step_count);
+  if (options.tiled_decode) spec.set_tiled_decode(true);
   if (!options.prompt_switch.empty()) {
     LT_RETURN_IF_ERROR(SetPromptSwitch(options.prompt_switch, &spec));
   }

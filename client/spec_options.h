@@ -22,6 +22,7 @@ struct SpecOptions {
   std::string key_plan;
   std::string steps;
   int step_count = 0;
+  bool tiled_decode = false;
   std::string prompt_switch;
   std::string ttl;
   bool has_guidance = false;

@@ -86,9 +86,15 @@ void DecodeLane::Decode(DecodeJob& job) {
   chunk->first_frame = job.state->next_frame;
   chunk->width = spec.width;
   chunk->height = spec.height;
-  const absl::Status status =
-      decoder_.Decode({job.latents, job.latent_frames, spec.height / 8, spec.width / 8},
-                      job.state->cache, &chunk->rgb);
+  const VaeLatents latents{job.latents, job.latent_frames, spec.height / 8, spec.width / 8};
+  std::vector<VaeCache>& caches = job.state->caches;
+  absl::Status status;
+  if (spec.tiled_decode.value_or(false)) {
+    status = DecodeTiled(decoder_, VaeTiling(), latents, caches, &chunk->rgb);
+  } else {
+    caches.resize(1);
+    status = decoder_.Decode(latents, caches.front(), &chunk->rgb);
+  }
   if (!status.ok()) {
     job.session->PutEnd(Annotate(status, "decoding"));
     return;

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "engine/model/tiled_vae.h"
 #include "engine/model/wan_vae_decoder.h"
 #include "engine/session.h"
 
@@ -23,8 +24,8 @@ namespace longtake {
 // What decoding keeps of a session between chunks. Only the decode lane's thread touches it; the
 // counter may be read anywhere.
 struct DecodeState {
-  VaeCache cache;
-  int64_t next_frame = 0;  // pixel frame number
+  std::vector<VaeCache> caches;  // one, or one a tile
+  int64_t next_frame = 0;        // pixel frame number
   Hash128 chain;
   std::atomic<int64_t> chunks_in_flight{0};
 };

@@ -98,8 +98,11 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
   LT_ASSIGN_OR_RETURN(const uint64_t chunk_bytes,
                       CheckedProduct({width, height, 3, 4, chunk_frames}, "pixels of a chunk"));
   const uint64_t outbox_bytes = std::max(options_.session.outbox_bytes_max, chunk_bytes);
+  const VaeConfig& vae = model_.vae_config();
   const uint64_t cache_bytes =
-      VaeCacheBytes(model_.vae_config(), resolved.height / 8, resolved.width / 8);
+      *resolved.tiled_decode
+          ? TiledCacheBytes(vae, VaeTiling(), resolved.height / 8, resolved.width / 8)
+          : VaeCacheBytes(vae, resolved.height / 8, resolved.width / 8);
   LT_ASSIGN_OR_RETURN(const uint64_t text_bytes, model_.text_context_bytes_max());
   const uint64_t latent_bytes = chunk_bytes / 48 * sizeof(float);
   // One text per branch, and the prompt that will be shown next.
@@ -117,7 +120,11 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
 }
 
 uint64_t Engine::DecodeBytes(const SessionSpec& resolved) const {
-  return VaeScratchBytes(model_.vae_config(), resolved.height / 8, resolved.width / 8);
+  const VaeConfig& vae = model_.vae_config();
+  const int64_t height = resolved.height / 8;
+  const int64_t width = resolved.width / 8;
+  if (!*resolved.tiled_decode) return VaeScratchBytes(vae, height, width);
+  return TiledScratchBytes(vae, VaeTiling(), height, width, model_.recipe().chunk_frames);
 }
 
 absl::Status Engine::CheckRoom(uint64_t bytes, uint64_t decode_bytes) const {

@@ -137,6 +137,7 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
   LT_RETURN_IF_ERROR(ResolveSteps(recipe, out));
   LT_RETURN_IF_ERROR(ResolveMemory(recipe, out));
   LT_RETURN_IF_ERROR(CheckLength(out, *out.key_plan, recipe.chunk_frames));
+  out.tiled_decode = out.tiled_decode.value_or(recipe.tiled_decode);
   if (out.ttl_nanos < 0) return FieldError("ttl", "is negative");
   const int64_t tokens = MakeRolloutSpec(out).tokens_max();
   if (tokens > model_.options().tokens_max) {

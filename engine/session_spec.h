@@ -46,6 +46,7 @@ struct SessionSpec {
   int64_t step_count = 0;     // of a sampler that spaces its steps itself; 0: the recipe's
   std::optional<KeyPlanSpec> key_plan;
   std::optional<PromptSwitch> prompt_switch;
+  std::optional<bool> tiled_decode;  // empty: the recipe's
   MediaKind media_kind = MediaKind::kFmp4;
   int64_t ttl_nanos = 0;  // life without a client; 0: ends when the client goes
 };

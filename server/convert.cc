@@ -147,6 +147,7 @@ absl::StatusOr<SessionSpec> ParseSessionSpec(const v1::SessionSpec& spec,
   LT_ASSIGN_OR_RETURN(out.frame_count, ParseFrameCount(spec, defaults.fps));
   out.steps.assign(spec.steps().begin(), spec.steps().end());
   out.step_count = spec.step_count();
+  if (spec.has_tiled_decode()) out.tiled_decode = spec.tiled_decode();
   LT_ASSIGN_OR_RETURN(out.prompt_switch, ParsePromptSwitch(spec.prompt_switch()));
   if (spec.has_key_plan()) {
     LT_ASSIGN_OR_RETURN(out.key_plan, ParseKeyPlan(spec.key_plan()));

@@ -67,6 +67,7 @@ void RenderSpec(const SessionSpec& spec, v1::SessionSpec* out) {
   out->set_fps(static_cast<int32_t>(spec.fps));
   if (spec.frame_count != 0) out->set_frame_count(spec.frame_count);
   out->mutable_steps()->Assign(spec.steps.begin(), spec.steps.end());
+  if (spec.tiled_decode.has_value()) out->set_tiled_decode(*spec.tiled_decode);
   out->set_step_count(static_cast<int32_t>(spec.step_count));
   if (spec.key_plan.has_value()) RenderKeyPlan(*spec.key_plan, out->mutable_key_plan());
   if (spec.prompt_switch.has_value()) {

@@ -14,12 +14,7 @@ constexpr int64_t kLatentExtentMax = 4096;
 
 void Convert(float pixel, float* out) { *out = pixel; }
 
-// [-1, 1] to [0, 255], to nearest; NaN becomes 0.
-void Convert(float pixel, uint8_t* out) {
-  const float low = pixel > -1.0f ? pixel : -1.0f;
-  const float clamped = low < 1.0f ? low : 1.0f;
-  *out = static_cast<uint8_t>((clamped + 1.0f) * 127.5f + 0.5f);
-}
+void Convert(float pixel, uint8_t* out) { *out = PixelByte(pixel); }
 
 template <class Pixel>
 void Append(const VaeFrames& x, std::vector<Pixel>* out) {
@@ -31,6 +26,12 @@ void Append(const VaeFrames& x, std::vector<Pixel>* out) {
 }
 
 }  // namespace
+
+uint8_t PixelByte(float pixel) {
+  const float low = pixel > -1.0f ? pixel : -1.0f;
+  const float clamped = low < 1.0f ? low : 1.0f;
+  return static_cast<uint8_t>((clamped + 1.0f) * 127.5f + 0.5f);
+}
 
 absl::StatusOr<std::unique_ptr<WanVaeDecoder>> WanVaeDecoder::Create(const VaeConfig& config,
                                                                      const ResidentSection& section,

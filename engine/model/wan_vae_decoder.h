@@ -32,6 +32,9 @@ struct VaeLatents {
   int64_t width = 0;
 };
 
+// [-1, 1] to [0, 255], to nearest; NaN becomes 0.
+uint8_t PixelByte(float pixel);
+
 class WanVaeDecoder {
   struct Key {};
 
@@ -52,12 +55,14 @@ class WanVaeDecoder {
   absl::Status DecodeToFloat(const VaeLatents& latents, VaeCache& cache,
                              std::vector<float>* pixels);
 
+  // INVALID_ARGUMENT when sizes are out of range or do not fit the values.
+  absl::Status Check(const VaeLatents& latents) const;
+
   const VaeConfig& config() const { return config_; }
   // Held for activations between calls: at most VaeScratchBytes of the latest latent size.
   uint64_t scratch_bytes() const { return network_.scratch_bytes(); }
 
  private:
-  absl::Status Check(const VaeLatents& latents) const;
   // Latent frame of the call, scaled to the VAE's space.
   VaeFrames Load(const VaeLatents& latents, int64_t frame);
   template <class Pixel>

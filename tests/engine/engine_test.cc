@@ -227,6 +227,23 @@ TEST(EngineTest, RefusalsNameTheField) {
   EXPECT_EQ(engine->stats().kv_bytes, 0u);
 }
 
+TEST(EngineTest, TiledDecodingIsAnotherTakeOfTheSameLatents) {
+  TestEngine engine;
+  SessionSpec spec = SmallSpec("a red circle", 1, 21);
+  spec.width = 288;  // two tiles
+  EXPECT_EQ(engine->Resolve(spec)->tiled_decode, false);
+  const auto whole = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  spec.tiled_decode = true;
+  const auto tiled = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  ASSERT_EQ(tiled.size(), whole.size());
+  EXPECT_NE(tiled, whole);
+  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests(), tiled);
+  spec.width = 48;
+  const auto one_tile = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  spec.tiled_decode = false;
+  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests(), one_tile);
+}
+
 TEST(EngineTest, RunsOnItsOwnThreadsAndStops) {
   TestEngine engine;
   engine->Start();

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "engine/model/tiled_vae.h"
 #include "tests/golden/golden_backend.h"
 #include "tests/golden/golden_table.h"
 #include "tests/golden/tiny_vae.h"
@@ -138,6 +139,52 @@ TEST_P(VaeGolden, Bf16WeightsStayClose) {
   const double psnr =
       10 * std::log10(4 * peak * peak * static_cast<double>(expected.size()) / squares);
   EXPECT_GT(psnr, 35.0);
+}
+
+// Tiles (spec 6.5), decoded in one call and one latent a call: the same bits.
+TEST(TiledVaeGolden, FramesAreThePublishedTiledDecode) {
+  const Fixture fixture("f8_tiled");
+  GoldenBackend backend("");
+  TinyVae vae({.config_json = fixture.Metadata("vae"), .seed = fixture.Seed("weight_seed")},
+              backend.get());
+  const VaeTiling tiling{.tile = 4, .stride = 3};
+  const std::vector<float> z = fixture.Floats("z");
+  const std::vector<int64_t> shape = fixture.Shape("z");
+  std::vector<VaeCache> caches;
+  std::vector<float> pixels;
+  MustBeOk(
+      DecodeTiledToFloat(*vae.decoder, tiling, {z, shape[1], shape[2], shape[3]}, caches, &pixels));
+  EXPECT_EQ(caches.size(), 12u);
+  std::vector<VaeCache> stream;
+  std::vector<float> streamed;
+  for (int64_t frame = 0; frame < shape[1]; ++frame) {
+    const std::vector<float> latent = LatentFrames(z, kChannels, frame, 1, shape[2] * shape[3]);
+    std::vector<float> out;
+    MustBeOk(
+        DecodeTiledToFloat(*vae.decoder, tiling, {latent, 1, shape[2], shape[3]}, stream, &out));
+    streamed.insert(streamed.end(), out.begin(), out.end());
+  }
+  EXPECT_EQ(streamed, pixels);
+  for (float& pixel : pixels) pixel = std::clamp(pixel, -1.0f, 1.0f);
+  ExpectClose("f8_tiled frames", pixels,
+              ChannelsLast(fixture.Floats("frames"), fixture.Shape("frames")), kLimit);
+}
+
+// One tile is the whole frame.
+TEST(TiledVaeGolden, ASmallFrameIsOneTile) {
+  const Fixture fixture("f8_tiny");
+  GoldenBackend backend("");
+  TinyVae vae({.config_json = fixture.Metadata("vae"), .seed = fixture.Seed("weight_seed")},
+              backend.get());
+  const std::vector<float> z = fixture.Floats("z");
+  const VaeLatents latents{z, fixture.Shape("z")[1], kHeight, kWidth};
+  std::vector<VaeCache> caches;
+  std::vector<uint8_t> tiled;
+  MustBeOk(DecodeTiled(*vae.decoder, VaeTiling(), latents, caches, &tiled));
+  VaeCache cache;
+  std::vector<uint8_t> whole;
+  MustBeOk(vae.decoder->Decode(latents, cache, &whole));
+  EXPECT_EQ(tiled, whole);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, VaeGolden,

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The transformer against diffusers in float64: fixtures F1, F2, F3.
+// The transformer against diffusers in float64: fixtures F1, F2, F3, F7.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -77,7 +77,7 @@ TEST_P(WanGolden, FlowIsThePublishedModels) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, WanGolden,
-                         testing::Combine(testing::Values("f1", "f2", "f3"),
+                         testing::Combine(testing::Values("f1", "f2", "f3", "f7"),
                                           testing::Values("reference", "x86-64-v3", "")));
 
 class WanBf16 : public testing::TestWithParam<std::string> {};
@@ -87,12 +87,13 @@ TEST_P(WanBf16, NarrowedMatricesStayClose) {
   GoldenBackend backend("");
   forward.Run(backend.get(), DType::kBf16);
   const double error = RelativeError(forward.flow, forward.fixture.Floats("flow"));
-  ExpectError(GetParam() + " flow, bf16 weights", error, 1.5e-2);
+  const bool deep = GetParam() == "f7";
+  ExpectError(GetParam() + " flow, bf16 weights", error, deep ? 3e-2 : 1.5e-2);
   EXPECT_GT(error, 1e-4);  // the weights really were narrowed
-  EXPECT_GT(Cosine(forward.flow, forward.fixture.Floats("flow")), 0.9998);
+  EXPECT_GT(Cosine(forward.flow, forward.fixture.Floats("flow")), deep ? 0.9995 : 0.9998);
 }
 
-INSTANTIATE_TEST_SUITE_P(Fixtures, WanBf16, testing::Values("f1", "f2", "f3"));
+INSTANTIATE_TEST_SUITE_P(Fixtures, WanBf16, testing::Values("f1", "f2", "f3", "f7"));
 
 // Every Linear of F1, by the order of the verbs: a mistake is named by the first tensor that is
 // off.

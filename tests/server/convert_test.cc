@@ -51,6 +51,7 @@ TEST(Convert, EveryFieldArrives) {
   in.add_steps(1000);
   in.add_steps(500);
   in.set_step_count(20);
+  in.set_tiled_decode(true);
   in.set_prompt_switch(v1::PROMPT_SWITCH_RECACHE_AND_SINK);
   in.mutable_key_plan()->set_kind(v1::KeyPlan::KIND_ROLLING_SINK);
   in.mutable_key_plan()->set_window_frames(12);
@@ -69,6 +70,7 @@ TEST(Convert, EveryFieldArrives) {
   EXPECT_EQ(spec->frame_count, 20);
   EXPECT_EQ(spec->steps, (std::vector<double>{1000, 500}));
   EXPECT_EQ(spec->step_count, 20);
+  EXPECT_EQ(spec->tiled_decode, true);
   EXPECT_EQ(spec->prompt_switch, PromptSwitch::kRecacheAndSink);
   EXPECT_EQ(spec->key_plan->kind, KeyPlanKind::kRollingSink);
   EXPECT_EQ(spec->key_plan->window_frames, 12);
@@ -86,6 +88,7 @@ TEST(Convert, EveryFieldArrives) {
   EXPECT_EQ(out.spec().frame_count(), 20);
   EXPECT_EQ(out.spec().media_kind(), v1::MEDIA_KIND_RGB24);
   EXPECT_EQ(out.spec().step_count(), 20);
+  EXPECT_TRUE(out.spec().tiled_decode());
   EXPECT_EQ(out.spec().prompt_switch(), v1::PROMPT_SWITCH_RECACHE_AND_SINK);
   EXPECT_EQ(out.spec().key_plan().kind(), v1::KeyPlan::KIND_ROLLING_SINK);
   EXPECT_TRUE(out.spec().has_ttl());

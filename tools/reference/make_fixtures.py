@@ -25,6 +25,7 @@ def wan():
     wan.f1()
     wan.f2()
     wan.f3()
+    wan.f7()
 
 
 def vae():
@@ -32,6 +33,7 @@ def vae():
 
     wan_vae.f8("f8_base8", wan_vae.CONFIG, wan_vae.SEED, 7)
     wan_vae.f8("f8_tiny", wan_vae.TINY, wan_vae.SEED + 50, 4)
+    wan_vae.tiled()
 
 
 def text():

@@ -117,3 +117,17 @@ def f3():
     library.save(
         "f3", dict(latent=latent, t=t, text=text, flow=flow), transformer=CONFIG, weight_seed=SEED
     )
+
+
+def f7():
+    """Depth: rounding over 30 layers."""
+    config = dict(CONFIG, num_attention_heads=2, attention_head_dim=128, ffn_dim=512, num_layers=30)
+    model = make(config, SEED + 7)
+    latent = weights.normal(SEED + 7, "input.latent", 16, 3, 4, 4)
+    text = text_states(SEED + 7, config["text_dim"])
+    t = torch.tensor([833.3333])
+    flow = run(model, latent, t, text)
+    check("f7", config, SEED + 7, latent, t, text, flow)
+    library.save(
+        "f7", dict(latent=latent, t=t, text=text, flow=flow), transformer=config, weight_seed=SEED + 7
+    )

@@ -55,6 +55,18 @@ def sample(slot):
     return slot if slot.numel() <= 8192 else slot[..., ::4, ::4]
 
 
+def tiled():
+    """Spatial tiles (spec 6.5) of 32 pixels with stride 24; the library clamps."""
+    model = make(TINY, SEED + 60)
+    z = weights.normal(SEED + 60, "input.latent", 16, 2, 9, 11)
+    mean = torch.tensor(TINY["latents_mean"], dtype=torch.float64).view(-1, 1, 1, 1)
+    std = torch.tensor(TINY["latents_std"], dtype=torch.float64).view(-1, 1, 1, 1)
+    model.enable_tiling(32, 32, 24, 24)
+    with library.everything_float64():
+        frames = model.tiled_decode((z.double() * std + mean)[None]).sample[0]
+    library.save("f8_tiled", dict(z=z, frames=frames), vae=TINY, weight_seed=SEED + 60)
+
+
 def f8(name, config, seed, calls):
     model = make(config, seed)
     z = weights.normal(seed, "input.latent", 16, calls, 4, 6)
