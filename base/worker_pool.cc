@@ -12,13 +12,15 @@ WorkerPool::WorkerPool(int thread_count) {
   }
 }
 
-WorkerPool::~WorkerPool() {
+void WorkerPool::Finish() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
   }
   wake_.NotifyAll();
-  for (std::thread& thread : threads_) thread.join();
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 void WorkerPool::ParallelFor(int64_t count,

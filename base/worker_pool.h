@@ -23,8 +23,7 @@ namespace longtake {
 class WorkerPool {
  public:
   explicit WorkerPool(int thread_count);
-  // Finishes what was scheduled, then joins.
-  ~WorkerPool();
+  ~WorkerPool() { Finish(); }
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
@@ -37,6 +36,10 @@ class WorkerPool {
 
   // Runs task once, some time later.
   void Schedule(std::function<void()> task) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Does what was scheduled, then joins; after it nothing may be asked of the pool. Not by two
+  // threads at once.
+  void Finish() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Loop {

@@ -262,6 +262,8 @@ void Server::Stop() {
     parts_->grpc_server->Wait();
   }
   parts_->metrics_page.reset();
+  // A call's last task may still look at the engine, which goes before the workers.
+  parts_->workers->Finish();
 }
 
 }  // namespace longtake

@@ -184,10 +184,14 @@ def check_shared_ptr(tree):
 
 def check_targets(tree):
     """No source outside a target, and no test that is never built."""
-    for name in cpp(tree):
-        if not name.endswith(".cc"):
-            continue
+    tests = [name for name in tree if name.endswith("_test.py")]
+    for name in [name for name in cpp(tree) if name.endswith(".cc")] + tests:
         folder, base = os.path.split(name)
+        if name in tests:  # added by its name without the ending, in the folder of what it tests
+            base = base[:-3]
+            if any(re.search(rf"\b{re.escape(base)}\b", text) for path, text in tree.items()
+                   if path.endswith("CMakeLists.txt")):
+                continue
         listed = False
         while True:
             lists = tree.get(os.path.join(folder, "CMakeLists.txt"), "")
@@ -233,7 +237,7 @@ def self_test():
         "check_includes": {"base/x.cc": good + '#include "storage/tensor.h"\n'},
         "check_bans": {"storage/x.cc": good + "std::thread worker(Run);\n"},
         "check_shared_ptr": {"storage/x.h": good + "std::shared_ptr<int> p;\n"},
-        "check_targets": {"base/y.cc": good},
+        "check_targets": {"base/y.cc": good, "tools/y_test.py": good},
         "check_foreign": {"base/x.cc": good + 'const char* p = "/home/x";\n'},
     }
     failed = 0

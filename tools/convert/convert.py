@@ -72,7 +72,12 @@ def published_name(name):
 
 
 def load_entry(path, entry):
-    state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # whatever a file that is none makes the library say
+        raise ConvertError(f"{path}: not a readable checkpoint: {error}".split("\n")[0]) from error
+    if not isinstance(state, dict):
+        raise ConvertError(f"{path}: holds a {type(state).__name__}, not a dictionary of tensors")
     if entry:
         if entry not in state:
             raise ConvertError(f"{path}: no entry '{entry}'; it has {', '.join(map(str, state))}")
@@ -117,13 +122,19 @@ def merge_lora(tensors, path):
 
 
 def check_against_config(tensors, base):
-    with open(os.path.join(base, "transformer", "config.json"), encoding="utf-8") as file:
-        config = json.load(file)
+    path = os.path.join(base, "transformer", "config.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            config = json.load(file)
+    except (OSError, ValueError) as error:
+        raise ConvertError(f"{path}: {error}") from error
     blocks = {int(name.split(".")[1]) for name in tensors if name.startswith("blocks.")}
     if blocks != set(range(config["num_layers"])):
         raise ConvertError(f"the checkpoint has {len(blocks)} blocks, {base} asks for "
                            f"{config['num_layers']}: is it the right base model?")
     width = config["num_attention_heads"] * config["attention_head_dim"]
+    if "blocks.0.attn1.to_q.weight" not in tensors:
+        raise ConvertError("the checkpoint has no tensor 'blocks.0.self_attn.q.weight'")
     have = tensors["blocks.0.attn1.to_q.weight"].shape
     if tuple(have) != (width, width):
         raise ConvertError(f"the checkpoint's width is {have[0]}, {base} asks for {width}")

@@ -9,8 +9,11 @@ import subprocess
 import sys
 import tempfile
 
-import torch
-from safetensors.torch import load_file
+try:
+    import torch
+    from safetensors.torch import load_file
+except ImportError:  # neither comes with the product
+    sys.exit(77)
 
 import convert
 
@@ -56,6 +59,13 @@ def main():
         torch.save({"generator": state}, checkpoint)
         result = run("--checkpoint", checkpoint, "--base", BASE, "--out", os.path.join(scratch, "no"))
         assert result.returncode != 0 and "mystery" in result.stderr, result.stderr
+        del state["model.blocks.0.mystery.weight"]
+        torch.save({"generator": state}, checkpoint)
+        for bad, base, word in ((os.path.join(ROOT, "README.md"), BASE, "README.md"),
+                                (checkpoint, scratch, "config.json")):
+            result = run("--checkpoint", bad, "--base", base, "--out", os.path.join(scratch, "no"))
+            assert result.returncode == 1 and word in result.stderr, result.stderr
+            assert "Traceback" not in result.stderr, result.stderr
     print("convert: ok")
 
 
