@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // longtake generate and longtake attach.
-#include <algorithm>
 #include <csignal>
+#include <map>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -33,9 +33,9 @@ struct TakeOptions {
   int64_t next_chunk = -1;
 };
 
-// "5s=a blue square".
+// "5s=a blue square"; by time, those of one time as given.
 absl::StatusOr<std::vector<PromptChange>> ParseChanges(const std::vector<std::string>& texts) {
-  std::vector<PromptChange> changes;
+  std::multimap<double, std::string> by_second;
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos) {
@@ -44,12 +44,12 @@ absl::StatusOr<std::vector<PromptChange>> ParseChanges(const std::vector<std::st
     }
     auto nanos = ParseDurationNanos(text.substr(0, equals));
     if (!nanos.ok()) return Annotate(nanos.status(), "--prompt-at");
-    changes.push_back({NanosToSeconds(*nanos), text.substr(equals + 1)});
-    LT_RETURN_IF_ERROR(CheckUtf8("--prompt-at", changes.back().prompt));
+    const std::string prompt = text.substr(equals + 1);
+    LT_RETURN_IF_ERROR(CheckUtf8("--prompt-at", prompt));
+    by_second.emplace(NanosToSeconds(*nanos), prompt);
   }
-  std::stable_sort(
-      changes.begin(), changes.end(),
-      [](const PromptChange& a, const PromptChange& b) { return a.second < b.second; });
+  std::vector<PromptChange> changes;
+  for (const auto& [second, prompt] : by_second) changes.push_back({second, prompt});
   return changes;
 }
 
