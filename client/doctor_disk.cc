@@ -1,11 +1,13 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <functional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/aligned_buffer.h"
 #include "base/clock.h"
 #include "client/doctor_checks.h"
+#include "storage/pread_reader.h"
 #include "storage/uring_reader.h"
 
 namespace longtake {
@@ -42,7 +44,7 @@ class ScratchFile {
   const std::string path_;
 };
 
-// Reads the whole file through the ring; seconds.
+// Reads the whole file; seconds.
 absl::StatusOr<double> ReadAll(BlockReader& reader, std::byte* memory, uint64_t block_count) {
   SystemClock clock;
   const int64_t start_nanos = clock.MonotonicNanos();
@@ -61,23 +63,41 @@ absl::StatusOr<double> ReadAll(BlockReader& reader, std::byte* memory, uint64_t 
   return NanosToSeconds(clock.MonotonicNanos() - start_nanos);
 }
 
-struct RingTrial {
+struct ReadTrial {
   std::string note;
   double bytes_per_second = 0.0;
 };
 
-absl::StatusOr<RingTrial> TryRing(FileSystem& files, const std::string& directory,
-                                  uint64_t block_count) {
+using OpenReader =
+    std::function<absl::StatusOr<UringReaderResult>(File& file, std::span<std::byte> memory)>;
+
+absl::StatusOr<ReadTrial> TryReader(FileSystem& files, const std::string& directory,
+                                    uint64_t block_count, const OpenReader& open) {
   ScratchFile scratch(files, directory);
   LT_RETURN_IF_ERROR(scratch.Fill(block_count));
   LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
                       files.OpenRead(scratch.path(), ReadMode::kDirect));
   LT_ASSIGN_OR_RETURN(AlignedBuffer memory, AlignedBuffer::Allocate(kDepth * kBlockBytes, 4096));
-  const std::span<std::byte> buffers[] = {{memory.data(), kDepth * kBlockBytes}};
-  LT_ASSIGN_OR_RETURN(UringReaderResult ring, OpenUringReader(*file, buffers, kDepth));
-  LT_ASSIGN_OR_RETURN(const double seconds, ReadAll(*ring.reader, memory.data(), block_count));
-  return RingTrial{ring.note,
+  LT_ASSIGN_OR_RETURN(UringReaderResult opened, open(*file, {memory.data(), kDepth * kBlockBytes}));
+  LT_ASSIGN_OR_RETURN(const double seconds, ReadAll(*opened.reader, memory.data(), block_count));
+  return ReadTrial{opened.note,
                    static_cast<double>(block_count * kBlockBytes) / std::max(seconds, 1e-9)};
+}
+
+absl::StatusOr<ReadTrial> TryRing(FileSystem& files, const std::string& directory,
+                                  uint64_t block_count) {
+  return TryReader(files, directory, block_count, [](File& file, std::span<std::byte> memory) {
+    const std::span<std::byte> buffers[] = {memory};
+    return OpenUringReader(file, buffers, kDepth);
+  });
+}
+
+// As layers are read where io_uring is refused.
+absl::StatusOr<ReadTrial> TryThreads(FileSystem& files, const std::string& directory,
+                                     uint64_t block_count) {
+  return TryReader(files, directory, block_count, [](File& file, std::span<std::byte>) {
+    return absl::StatusOr<UringReaderResult>({OpenPreadReader(file, kDepth, kDepth), ""});
+  });
 }
 
 }  // namespace
@@ -103,9 +123,12 @@ Finding CheckDiskRate(FileSystem& files, const std::string& directory) {
     return {Finding::Level::kNote, "disk rate", "not measured: less than 512 MiB free",
             "name a folder with more space: longtake doctor --dir"};
   }
-  const auto trial = TryRing(files, directory, kScratchBlocks);
+  auto trial = TryRing(files, directory, kScratchBlocks);
+  if (!trial.ok()) trial = TryThreads(files, directory, kScratchBlocks);
   if (!trial.ok()) {
-    return {Finding::Level::kNote, "disk rate", "not measured without io_uring", "see io_uring"};
+    return {Finding::Level::kNote, "disk rate",
+            "not measured: " + std::string(trial.status().message()),
+            "name a folder on a file system with direct reads: longtake doctor --dir"};
   }
   const double gigabytes = trial->bytes_per_second / 1e9;
   Finding finding{Finding::Level::kGood, "disk rate",
