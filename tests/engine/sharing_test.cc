@@ -103,6 +103,7 @@ TEST(SharingTest, WhoeverLeavesInMidSweepIsNotComputedToTheEnd) {
     return {};
   });
   engine.RunUntilIdle();
+  files.set_decide({});  // reads ahead go on after the session is gone
   EXPECT_EQ(engine->stats().transformer_sweeps, 0u);
   EXPECT_EQ(engine->stats().sweeps_dropped, 1u);
   EXPECT_EQ(engine->stats().kv_bytes, 0u);

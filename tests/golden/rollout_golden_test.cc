@@ -135,8 +135,8 @@ std::vector<Case> Cases() {
   }
   for (const auto& [name, spacing] : {std::pair("guided.wan", SigmaSpacing::kWan),
                                       {"guided.diffusers", SigmaSpacing::kDiffusers}}) {
-    cases.push_back({name, 3, 0, [spacing = spacing](RolloutSpec& spec) {
-                       UniPc(spec, spacing, 4);
+    cases.push_back({name, 3, 0, [chosen = spacing](RolloutSpec& spec) {
+                       UniPc(spec, chosen, 4);
                        spec.key_plan.sink_frames = 0;
                        spec.guidance = 3.0;
                      }});
