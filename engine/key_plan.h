@@ -29,6 +29,7 @@ struct KeyPlanSpec {
   int64_t sink_frames = 0;
   // Where the sink begins: 0 until a new prompt makes later frames the sink (spec 3.8).
   int64_t sink_start = 0;
+  friend bool operator==(const KeyPlanSpec&, const KeyPlanSpec&) = default;
 };
 
 struct PlannedKey {

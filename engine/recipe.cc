@@ -125,7 +125,7 @@ absl::Status ReadSteps(Fields& fields, Recipe& recipe) {
     return absl::OkStatus();
   }
   if (steps.empty()) return FieldError("steps", "is missing or empty");
-  double previous = 1000.5;
+  double previous = std::nextafter(1000.0, 1001.0);
   for (const json& step : steps) {
     if (!step.is_number()) return FieldError("steps", "holds something that is not a number");
     const double value = step.get<double>();
@@ -207,6 +207,9 @@ absl::StatusOr<Recipe> ParseRecipe(std::string_view text) {
   LT_RETURN_IF_ERROR(fields.Integer("fps", 1, kFpsMax, &recipe.fps));
   LT_RETURN_IF_ERROR(fields.Number("guidance", 0.0, kGuidanceMax, &recipe.guidance));
   LT_RETURN_IF_ERROR(fields.String("negative_prompt", &recipe.negative_prompt));
+  if (recipe.negative_prompt.size() > kPromptBytesMax) {
+    return FieldError("negative_prompt", absl::StrCat("is over ", kPromptBytesMax, " bytes"));
+  }
   LT_RETURN_IF_ERROR(fields.Integer("width", kSidePixelsMin, kSidePixelsMax, &recipe.width));
   LT_RETURN_IF_ERROR(fields.Integer("height", kSidePixelsMin, kSidePixelsMax, &recipe.height));
   if (recipe.width % kSidePixelsStep != 0) return FieldError("width", "is not a multiple of 16");

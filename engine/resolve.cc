@@ -72,7 +72,8 @@ absl::Status ResolveSteps(const Recipe& recipe, SessionSpec& spec) {
 }
 
 absl::Status ResolveMemory(const Recipe& recipe, SessionSpec& spec) {
-  if (recipe.rollout == RolloutKind::kRolling && spec.key_plan.has_value()) {
+  const bool rolling = recipe.rollout == RolloutKind::kRolling;
+  if (rolling && spec.key_plan.value_or(recipe.key_plan) != recipe.key_plan) {
     return FieldError("key_plan", "this model's rollout has its own");
   }
   if (!spec.key_plan.has_value()) spec.key_plan = recipe.key_plan;
@@ -84,7 +85,7 @@ absl::Status ResolveMemory(const Recipe& recipe, SessionSpec& spec) {
     const bool fits = ValidatePromptSwitch(recipe.prompt_switch, *spec.key_plan).ok();
     spec.prompt_switch = fits ? recipe.prompt_switch : PromptSwitch::kSwap;
   }
-  if (recipe.rollout == RolloutKind::kRolling && *spec.prompt_switch != PromptSwitch::kSwap) {
+  if (rolling && *spec.prompt_switch != PromptSwitch::kSwap) {
     return FieldError("prompt_switch", "this model's rollout knows swap only");
   }
   if (absl::Status status = ValidatePromptSwitch(*spec.prompt_switch, *spec.key_plan);

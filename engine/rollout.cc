@@ -19,17 +19,23 @@ int64_t FramesHeld(const RolloutSpec& spec) {
   const int64_t anchor = spec.kind == RolloutKind::kRolling ? spec.key_plan.sink_frames : 0;
   const int64_t most = FramesHeldMax(spec.key_plan, spec.chunk_frames) + anchor;
   if (spec.chunk_count == 0) return most;
-  return std::min(most, spec.chunk_count * spec.chunk_frames);
+  // Nothing attends to the last chunk, so its keys and values are never made.
+  return std::min(most, (spec.chunk_count - 1) * spec.chunk_frames);
 }
 
 }  // namespace
 
 int64_t RolloutSpec::tokens_max() const {
+  constexpr int64_t kEndless = int64_t{1} << 40;
+  const int64_t chunks = chunk_count != 0 ? chunk_count : kEndless;
   int64_t frames = chunk_frames;
-  if (kind == RolloutKind::kRolling) frames *= static_cast<int64_t>(levels.size());
+  if (kind == RolloutKind::kRolling) {
+    frames *= std::min(chunks, static_cast<int64_t>(levels.size()));
+  }
   const int64_t denoise = static_cast<int64_t>(branch_count()) * frames * kv_layout.rows;
   if (prompt_switch == PromptSwitch::kSwap) return denoise;
-  return std::max(denoise, key_plan.window_frames * kv_layout.rows);
+  const int64_t before = std::min(key_plan.window_frames, (chunks - 1) * chunk_frames);
+  return std::max(denoise, before * kv_layout.rows);
 }
 
 absl::StatusOr<uint64_t> Rollout::PagesNeeded(const RolloutSpec& spec, const KvPool& pool) {

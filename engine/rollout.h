@@ -68,6 +68,7 @@ class Rollout {
   // is the spec's prompt_switch.
   virtual void SetText(size_t branch, std::unique_ptr<TextContext> text);
   bool HasText() const;
+  bool HasText(size_t branch) const { return branches_[branch].text != nullptr; }
   // Rows of prompts the next sweep would see for the first time.
   int64_t new_text_rows() const;
 

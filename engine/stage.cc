@@ -115,7 +115,8 @@ void Stage::DropFinished() {
   std::erase_if(live_, [this](std::unique_ptr<Live>& live) {
     if (Gone(live->session())) return true;
     if (!live->done() || live->arrival.decode->chunks_in_flight != 0) return false;
-    live->session().PutEnd(absl::OkStatus());
+    ApplyEvents(*live);  // also those of a session that failed get their second receipt
+    live->session().PutEnd(live->failure);
     over_.push_back(live->arrival.session);
     return true;
   });
@@ -141,7 +142,6 @@ Stage::PendingEvent* Stage::Live::next_prompt() {
   return last == events.rend() ? nullptr : &*last;
 }
 
-// What comes after the last chunk was made stays in the inbox; PutEnd answers it.
 // Not called for a session that is over: what it is asked then stays in the inbox, and PutEnd
 // answers it.
 void Stage::TakeEvents(Live& live) {
@@ -164,10 +164,12 @@ std::vector<Stage::TextJob> Stage::CollectTextJobs() {
   for (auto& live : live_) {
     if (live->done()) continue;
     for (size_t i = 0; i < live->arrival.prompt_ids.size(); ++i) {
+      if (live->rollout().HasText(i)) continue;
       add({live->arrival.prompt_ids[i], live.get(), i, nullptr, {}});
     }
+    // A new prompt comes after the first ones, or they would replace it.
     PendingEvent* prompt = live->next_prompt();
-    if (prompt == nullptr || prompt->text != nullptr) continue;
+    if (prompt == nullptr || prompt->text != nullptr || !live->rollout().HasText()) continue;
     add({prompt->accepted.prompt_ids, live.get(), 0, prompt, {}});
   }
   return jobs;
@@ -383,7 +385,7 @@ void Stage::SettleSession(Live& live) {
 
 void Stage::Fail(std::span<Live* const> plan, const absl::Status& status) {
   for (Live* live : plan) {
-    live->session().PutEnd(status);
+    live->failure = status;
     live->ending = true;
   }
   MutexLock lock(mutex_);

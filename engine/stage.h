@@ -65,6 +65,7 @@ class Stage {
     std::vector<PendingEvent> events;
     bool paused = false;
     bool ending = false;
+    absl::Status failure;  // why, when it was not asked to
     uint64_t last_served_sweep = 0;
 
     Session& session() { return *arrival.session; }

@@ -73,6 +73,27 @@ TEST(EventsTest, EventsAroundTheLastChunkGetTheirReceipts) {
   }
 }
 
+// With guidance two prompts start a session; a third that came before they were encoded must not be
+// replaced by them.
+TEST(EventsTest, AnEarlyPromptIsNotReplacedByTheFirst) {
+  TestEngine engine;
+  std::string full;
+  for (int i = 0; i < 300; ++i) full += "a green triangle ";
+  // Three full prompts of others leave room for one of this session's two, and for a short one.
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(engine->CreateSession(SmallSpec(full, 1, 0), "").ok());
+  }
+  SessionSpec spec = SmallSpec("a red circle", 7, 21);
+  spec.guidance = 2.0;
+  spec.negative_prompt = full;
+  const std::string wanted = "a blue square on a black background";
+  auto session = *engine->CreateSession(spec, "");
+  ASSERT_TRUE(engine->Submit(*session, {EventKind::kPrompt, wanted}).ok());
+  const Received received = ReadToEnd(engine, *session);
+  spec.prompt = wanted;
+  EXPECT_EQ(received.Digests(), ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests());
+}
+
 TEST(EventsTest, WhatFollowsAnEndIsAnsweredToo) {
   TestEngine engine;
   auto session = *engine->CreateSession(SmallSpec("a red circle", 3, 0), "");

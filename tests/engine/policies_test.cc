@@ -92,6 +92,26 @@ TEST(PoliciesTest, ARecacheIsAnotherTakeThanASwapAndAloneIsAsInCompany) {
       << "a key plan that cannot be made again takes the recipe's choice along";
 }
 
+// The server resolves once to answer, the engine again: what was resolved must resolve to itself.
+TEST(PoliciesTest, WhatIsResolvedResolvesToItself) {
+  for (const std::string& name : RecipeNames()) {
+    const ScratchPack pack(SmallRecipe(name));
+    TestEngine engine(With(pack));
+    const auto once = engine->Resolve(SmallSpec("a red circle", 7, 81));
+    ASSERT_TRUE(once.ok()) << name << ": " << once.status();
+    const auto twice = engine->Resolve(*once);
+    ASSERT_TRUE(twice.ok()) << name << ": " << twice.status();
+    EXPECT_EQ(twice->key_plan, once->key_plan);
+    EXPECT_EQ(twice->steps, once->steps);
+    const auto session = engine->CreateSession(*once, "");
+    ASSERT_TRUE(session.ok()) << name << ": " << session.status();
+    EXPECT_TRUE(engine->Submit(**session, {EventKind::kPrompt, "a blue square"}).ok()) << name;
+    const Received received = ReadToEnd(engine, **session);
+    EXPECT_TRUE(received.end.has_value() && received.end->ok()) << name;
+    EXPECT_EQ(received.applied.size(), 1u) << name;
+  }
+}
+
 TEST(PoliciesTest, ARollingRolloutTakesTwoSweepsAChunk) {
   const ScratchPack pack(SmallRecipe("rolling-forcing"));
   TestEngine engine(With(pack));
@@ -104,7 +124,7 @@ TEST(PoliciesTest, ARollingRolloutTakesTwoSweepsAChunk) {
   EXPECT_EQ(Digests(engine, spec), alone);
 
   SessionSpec refused = spec;
-  refused.key_plan = KeyPlanSpec{KeyPlanKind::kWindow, 21, 3};
+  refused.key_plan = KeyPlanSpec{KeyPlanKind::kWindow, 24, 3};
   ExpectRefused(engine, refused, "key_plan");
   refused = spec;
   refused.prompt_switch = PromptSwitch::kRecache;

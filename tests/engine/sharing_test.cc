@@ -75,8 +75,10 @@ TEST_F(TextFaultTest, APromptThatCannotBeReadFailsItsSessionOnly) {
   auto first = *engine_->CreateSession(SmallSpec("a green triangle", 1, 9), "");
   auto second = *engine_->CreateSession(SmallSpec("a blue square", 2, 9), "");
   fault_.failures = 4;  // the prompts together, twice; then the first alone, twice
+  EXPECT_TRUE(engine_->Submit(*first, {EventKind::kPause, ""}).ok());
   const Received failed = Read(*first);
   ASSERT_TRUE(failed.end.has_value());
+  EXPECT_EQ(failed.applied.size(), 1u) << "an accepted control is answered, come what may";
   EXPECT_EQ(failed.end->code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(Read(*second).Digests(), good);
   const Received whole = Read(*running);
