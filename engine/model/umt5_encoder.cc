@@ -106,8 +106,7 @@ Umt5Encoder::~Umt5Encoder() { LT_CHECK(!core_->in_pass); }
 const Umt5Config& Umt5Encoder::config() const { return core_->config; }
 
 uint64_t Umt5Encoder::buffer_bytes() const {
-  return core_->residual.size() + core_->normed.size() + core_->branch.size() +
-         core_->bias.size();
+  return core_->residual.size() + core_->normed.size() + core_->branch.size() + core_->bias.size();
 }
 
 absl::StatusOr<std::unique_ptr<StackPass>> Umt5Encoder::NewPass(std::span<const TextItem> items) {

@@ -96,8 +96,7 @@ WanTransformer::~WanTransformer() { LT_CHECK(!core_->in_pass); }
 const WanConfig& WanTransformer::config() const { return core_->config; }
 
 uint64_t WanTransformer::buffer_bytes() const {
-  return core_->residual.size() + core_->normed.size() + core_->branch.size() +
-         core_->text.size();
+  return core_->residual.size() + core_->normed.size() + core_->branch.size() + core_->text.size();
 }
 
 KvLayout WanTransformer::kv_layout(int64_t height, int64_t width) const {
