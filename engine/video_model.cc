@@ -38,9 +38,12 @@ absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
   if (!tokenizer.ok()) return Annotate(tokenizer.status(), directory);
   model->tokenizer_ = std::make_unique<Tokenizer>(*std::move(tokenizer));
   LT_ASSIGN_OR_RETURN(model->sweep_backend_,
-                      CreateCpuBackend(workers, options.instruction_set_max));
-  LT_ASSIGN_OR_RETURN(model->decode_backend_,
-                      CreateCpuBackend(workers, options.instruction_set_max));
+                      CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max,
+                                                 .numerics_profile = options.numerics_profile}));
+  // Latents become pixels in fp32 in every profile: that is where bf16 would be seen.
+  LT_ASSIGN_OR_RETURN(
+      model->decode_backend_,
+      CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max}));
   if (absl::Status status = model->ReadConfigs(); !status.ok()) return Annotate(status, directory);
   LT_RETURN_IF_ERROR(model->OpenTransformer());
   LT_RETURN_IF_ERROR(model->OpenTextEncoder());

@@ -30,6 +30,7 @@ struct VideoModelOptions {
   size_t slot_count = 3;
   LayerStream::Io io = LayerStream::Io::kAuto;
   DType kv_dtype = DType::kBf16;
+  std::string numerics_profile;     // of the sweeps; "" is the default (engine/backend/backend.h)
   std::string instruction_set_max;  // for tests
 };
 

@@ -3,11 +3,17 @@
 // The op list: everything a model asks of a device. Models are written against this interface only;
 // engine/backend/cpu implements it, a CUDA twin can.
 //
-// All activations are fp32, row-major. Weights are fp32 or bf16, [out, in]. Every output element is
-// one chain of fused multiply-adds in index order of the summed dimension, so its bits do not
-// depend on how many rows are computed together, on the number of threads or on the instruction
-// set. Rows of several sessions are therefore simply stacked: one Linear call serves a whole sweep,
-// each weight panel is widened once and used by all rows.
+// All activations are fp32, row-major. Weights are fp32, bf16 or int8, [out, in]. The bits of an
+// output element do not depend on how many rows are computed together, nor on the number of
+// threads. Rows of several sessions are therefore simply stacked: one Linear call serves a whole
+// sweep, each weight panel is unpacked once and used by all rows. What the bits do depend on has a
+// name, the numerics profile:
+//   cpu-fma-chain-v1   fp32 and bf16 weights: every element is one chain of fused multiply-adds in
+//                      index order of the summed dimension. int8 weights: rows are quantised to
+//                      bytes, sums are exact integers. The same on every instruction set.
+//   cpu-amx-bf16-v1  as above, but products with bf16 weights, and attention without bias over
+//                      heads up to 128 wide, take factors rounded to bf16 and sum in fp32 in the
+//                      order of AMX. Only where there is AMX.
 //
 // Pointers are borrowed for the call. Shapes are the caller's promise (LT_CHECK, not Status): they
 // were validated when the model or the session was created. One thread calls at a time.
@@ -17,6 +23,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "base/dtype.h"
 #include "base/status_macros.h"
@@ -26,12 +33,19 @@ namespace longtake {
 
 enum class Activation { kNone, kGeluTanh, kSilu };
 
-// A matrix of a slab or of the resident section, [out_features, in_features], kF32 or kBf16.
+inline constexpr std::string_view kFmaChainProfile = "cpu-fma-chain-v1";
+inline constexpr std::string_view kAmxBf16Profile = "cpu-amx-bf16-v1";
+
+// Sums of products of bytes fit into 32 bits up to here.
+inline constexpr int64_t kInt8InFeaturesMax = 65536;
+
+// A matrix of a slab or of the resident section, [out_features, in_features], kF32, kBf16 or kI8.
 struct Weight {
   const void* data = nullptr;
   DType dtype = DType::kF32;
   int64_t out_features = 0;
   int64_t in_features = 0;
+  const float* scales = nullptr;  // [out_features], what a step of kI8 is worth; else null
 };
 
 // out[r, o] = activation(sum_i in[r, i] weight[o, i] + bias[o])
@@ -198,10 +212,20 @@ class Backend {
   virtual void ChannelNorm(const ChannelNormArgs& args) = 0;
 };
 
-// The CPU backend on the given workers, which must outlive it. FailedPrecondition when the
-// processor lacks AVX2 and FMA (x86-64-v3). instruction_set_max caps the choice for tests:
-// "x86-64-v3", "" = best.
-absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(
-    WorkerPool& workers, std::string_view instruction_set_max = "");
+struct CpuBackendOptions {
+  // Caps the choice, for tests: "x86-64-v3", "x86-64-v4", "x86-64-v4+vnni", "x86-64-v4+amx"; "" is
+  // the best there is.
+  std::string_view instruction_set_max = "";
+  // "" is cpu-fma-chain-v1, which every machine has.
+  std::string_view numerics_profile = "";
+};
+
+// The CPU backend on the given workers, which must outlive it. FAILED_PRECONDITION when the
+// processor lacks AVX2 and FMA (x86-64-v3) or what the profile needs.
+absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(WorkerPool& workers,
+                                                          const CpuBackendOptions& options = {});
+
+// What this machine can compute in, the default first.
+std::vector<std::string_view> CpuNumericsProfiles();
 
 }  // namespace longtake

@@ -13,7 +13,7 @@
 
 #include "base/worker_pool.h"
 #include "engine/backend/backend.h"
-#include "loadtest/bench/fma_peak.h"
+#include "loadtest/bench/instruction_peak.h"
 
 namespace longtake {
 namespace {
@@ -95,7 +95,7 @@ void MeasureConv(const ConvCase& c, WorkerPool& workers, Backend& backend) {
                          .pad_bottom = pad_h,
                          .pad_right = pad_w,
                          .upsample = c.upsample};
-  const double peak = MeasureFmaPeak(workers, 200);
+  const double peak = MeasurePeak(workers, Instruction::kFma);
   const double seconds = SecondsPerRun([&] { backend.Conv(args); });
   const double operations = 2.0 * static_cast<double>(c.frames * pixels * c.shape.out_channels) *
                             static_cast<double>(c.shape.in_channels * taps);
@@ -124,7 +124,8 @@ int Main() {
   const char* threads = std::getenv("LONGTAKE_THREADS");
   const char* instruction_set = std::getenv("LONGTAKE_ISA");
   WorkerPool workers(threads == nullptr ? 2 : std::atoi(threads));
-  const auto backend = CreateCpuBackend(workers, instruction_set == nullptr ? "" : instruction_set);
+  const auto backend = CreateCpuBackend(
+      workers, {.instruction_set_max = instruction_set == nullptr ? "" : instruction_set});
   if (!backend.ok()) return 1;
   for (const ConvCase& c : kCases) MeasureConv(c, workers, **backend);
   for (const int64_t width : {8, 16, 64, 96, 384}) MeasureNorm(15360, width, **backend);

@@ -1,170 +1,177 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Ops of the CPU backend at the shapes of Wan 1.3B and of the embedded model. Each line gives the
-// achieved GFLOP/s and its ratio to the peak measured right before it on the same workers, so that
-// a busy machine lowers both. LONGTAKE_THREADS and LONGTAKE_ISA (x86-64-v3) choose what is
-// measured.
+// Ops of the CPU backend at the shapes of Wan 1.3B, 14B and the embedded model, on one and on all
+// threads. Each line gives the achieved rate, the peak of the instruction it is made of, measured
+// right before it on the same workers, and their ratio, all per second of processor time, so that a
+// busy machine lowers both.
 #include <benchmark/benchmark.h>
 
-#include <cstdint>
-#include <cstdlib>
-#include <memory>
-#include <string>
-#include <vector>
+#include <thread>
 
-#include "base/dtype.h"
-#include "engine/backend/backend.h"
-#include "loadtest/bench/fma_peak.h"
+#include "loadtest/bench/bench_machine.h"
 
 namespace longtake {
 namespace {
 
-struct Machine {
-  Machine()
-      : workers(std::getenv("LONGTAKE_THREADS") ? std::atoi(std::getenv("LONGTAKE_THREADS")) : 2),
-        backend(*CreateCpuBackend(
-            workers, std::getenv("LONGTAKE_ISA") ? std::getenv("LONGTAKE_ISA") : "")) {}
-  WorkerPool workers;
-  std::unique_ptr<Backend> backend;
-};
-
-Machine& TheMachine() {
-  static Machine machine;
-  return machine;
-}
-
-std::vector<float> Floats(int64_t count) {
-  std::vector<float> out(count);
-  uint32_t state = 1;
-  for (float& x : out) {
-    state = state * 1664525u + 1013904223u;
-    x = static_cast<float>(state >> 8) * 0x1p-23f - 1.0f;
-  }
-  return out;
-}
-
-std::vector<uint16_t> Bf16s(int64_t count) {
-  const std::vector<float> floats = Floats(count);
-  std::vector<uint16_t> out(count);
-  for (int64_t i = 0; i < count; ++i) out[i] = FloatToBf16(floats[i]);
-  return out;
-}
-
 template <typename Run>
-void Measure(benchmark::State& state, double operations, Run run) {
+void Measure(benchmark::State& state, BenchMachine& machine, Instruction instruction,
+             double operations, Run run) {
   run();
-  const double peak = MeasureFmaPeak(TheMachine().workers, 200);
+  const double peak = MeasurePeak(machine.workers, instruction);
   const double start = ProcessCpuSeconds();
   for (auto _ : state) run();
   const double seconds = ProcessCpuSeconds() - start;
   const double rate = operations * static_cast<double>(state.iterations()) / seconds;
-  state.counters["GFLOPS"] = rate * 1e-9;
+  state.counters["Gop/s"] = rate * 1e-9;
   state.counters["peak"] = peak * 1e-9;
   state.counters["ratio"] = rate / peak;
+  state.SetLabel(std::string(InstructionName(instruction)));
 }
 
-void BM_Linear(benchmark::State& state) {
-  const int64_t rows = state.range(0), in = state.range(1), out = state.range(2);
-  const bool bf16 = state.range(3) != 0;
-  const std::vector<float> x = Floats(rows * in), bias = Floats(out);
-  const std::vector<float> wide = Floats(bf16 ? 1 : in * out);
-  const std::vector<uint16_t> narrow = Bf16s(bf16 ? in * out : 1);
-  std::vector<float> y(rows * out);
-  const LinearArgs args = {
-      .in = x.data(),
-      .rows = rows,
-      .weight = {.data = bf16 ? static_cast<const void*>(narrow.data()) : wide.data(),
-                 .dtype = bf16 ? DType::kBf16 : DType::kF32,
-                 .out_features = out,
-                 .in_features = in},
-      .bias = bias.data(),
-      .activation = Activation::kNone,
-      .out = y.data()};
-  Measure(state, 2.0 * static_cast<double>(rows * in * out),
-          [&] { TheMachine().backend->Linear(args); });
+struct LinearShape {
+  int64_t rows;
+  int64_t in;
+  int64_t out;
+};
+
+void BenchLinear(benchmark::State& state, Arithmetic arithmetic, int threads, LinearShape shape) {
+  BenchMachine& machine = MachineFor(arithmetic, threads);
+  const BenchWeight weight(arithmetic, shape.out, shape.in);
+  const std::vector<float> x = BenchFloats(shape.rows * shape.in);
+  const std::vector<float> bias = BenchFloats(shape.out);
+  std::vector<float> y(static_cast<size_t>(shape.rows * shape.out));
+  const LinearArgs args = {.in = x.data(),
+                           .rows = shape.rows,
+                           .weight = weight.weight(),
+                           .bias = bias.data(),
+                           .out = y.data()};
+  Measure(state, machine, InstructionOf(arithmetic),
+          2.0 * static_cast<double>(shape.rows * shape.in * shape.out),
+          [&] { machine.backend->Linear(args); });
 }
 
-void BM_Attention(benchmark::State& state) {
-  const int64_t rows = state.range(0), keys = state.range(1);
-  const int64_t heads = state.range(2), head_dim = state.range(3);
-  const bool rotated = state.range(4) != 0;
-  const std::vector<float> q = Floats(rows * heads * head_dim);
-  const std::vector<uint16_t> k = Bf16s(keys * heads * head_dim);
-  const std::vector<float> table = Floats(keys * head_dim);
+struct AttentionShape {
+  int64_t rows;
+  int64_t keys;
+  int64_t heads;
+  int64_t head_dim;
+};
+
+void BenchAttention(benchmark::State& state, Arithmetic arithmetic, int threads,
+                    AttentionShape shape) {
+  BenchMachine& machine = MachineFor(arithmetic, threads);
+  const int64_t width = shape.heads * shape.head_dim;
+  const std::vector<float> q = BenchFloats(shape.rows * width);
+  const BenchWeight k(Arithmetic::kBf16, shape.keys, width);
+  const std::vector<float> table = BenchFloats(shape.keys * shape.head_dim);
   std::vector<float> out(q.size());
-  const KeySegment segment = {.k = k.data(),
-                              .v = k.data(),
+  const KeySegment segment = {.k = k.weight().data,
+                              .v = k.weight().data,
                               .dtype = DType::kBf16,
-                              .rows = keys,
-                              .rotary = rotated ? table.data() : nullptr};
+                              .rows = shape.keys,
+                              .rotary = table.data()};
   const AttentionArgs args = {.q = q.data(),
-                              .rows = rows,
-                              .heads = heads,
-                              .head_dim = head_dim,
+                              .rows = shape.rows,
+                              .heads = shape.heads,
+                              .head_dim = shape.head_dim,
                               .keys = {&segment, 1},
                               .scale = 0.125f,
                               .out = out.data()};
-  Measure(state, 4.0 * static_cast<double>(rows * keys * heads * head_dim),
-          [&] { TheMachine().backend->Attention({&args, 1}); });
+  Measure(state, machine, InstructionOf(arithmetic),
+          4.0 * static_cast<double>(shape.rows * shape.keys * width),
+          [&] { machine.backend->Attention({&args, 1}); });
 }
 
-void BM_LayerNormModulate(benchmark::State& state) {
-  const int64_t rows = state.range(0), width = state.range(1);
-  const std::vector<float> x = Floats(rows * width), table = Floats(2 * width);
+// Bytes in and out against nothing: these ops are bound by memory, their share of a layer is in
+// layer_bench.
+void BenchNorm(benchmark::State& state, int threads, int64_t rows, int64_t width) {
+  BenchMachine& machine = MachineFor(Arithmetic::kF32, threads);
+  const std::vector<float> x = BenchFloats(rows * width);
+  const std::vector<float> table = BenchFloats(2 * width);
   std::vector<float> y(x.size());
-  const LayerNormModulateArgs args = {.in = x.data(),
-                                      .rows = rows,
-                                      .width = width,
-                                      .shift = table.data(),
-                                      .scale = table.data() + width,
-                                      .group_rows = rows,
-                                      .out = y.data()};
-  Measure(state, 8.0 * static_cast<double>(rows * width),
-          [&] { TheMachine().backend->LayerNormModulate(args); });
+  for (auto _ : state) {
+    machine.backend->LayerNormModulate({.in = x.data(),
+                                        .rows = rows,
+                                        .width = width,
+                                        .shift = table.data(),
+                                        .scale = table.data() + width,
+                                        .group_rows = rows,
+                                        .out = y.data()});
+  }
+  state.counters["GB/s"] = benchmark::Counter(8e-9 * static_cast<double>(rows * width),
+                                              benchmark::Counter::kIsIterationInvariantRate);
 }
 
-void BM_Silu(benchmark::State& state) {
-  std::vector<float> x = Floats(state.range(0));
-  Measure(state, 16.0 * static_cast<double>(x.size()),
-          [&] { TheMachine().backend->Silu(x.data(), static_cast<int64_t>(x.size())); });
+std::string Name(const char* op, Arithmetic arithmetic, int threads,
+                 std::initializer_list<int64_t> sizes) {
+  std::string name = std::string(op) + "/" + std::string(kArithmeticNames[int(arithmetic)]) + "/" +
+                     std::to_string(threads) + "t/";
+  for (int64_t size : sizes) name += std::to_string(size) + "x";
+  name.pop_back();
+  return name;
 }
 
-BENCHMARK(BM_Linear)
-    ->ArgNames({"rows", "in", "out", "bf16"})
-    ->Args({1, 1536, 1536, 1})
-    ->Args({8, 1536, 1536, 1})
-    ->Args({18, 1536, 1536, 1})
-    ->Args({32, 1536, 1536, 1})
-    ->Args({180, 192, 192, 1})
-    ->Args({180, 192, 768, 1})
-    ->Args({180, 384, 1536, 1})
-    ->Args({180, 1536, 1536, 1})
-    ->Args({180, 1536, 1536, 0})
-    ->Args({180, 1536, 8960, 1})
-    ->Args({180, 8960, 1536, 1})
-    ->Args({1560, 1536, 1536, 1})
-    ->Args({1560, 1536, 8960, 1})
-    ->Args({1560, 8960, 1536, 1})
-    ->UseRealTime()
-    ->Unit(benchmark::kMicrosecond);
-BENCHMARK(BM_Attention)
-    ->ArgNames({"rows", "keys", "heads", "dim", "rotary"})
-    ->Args({18, 378, 12, 16, 1})
-    ->Args({180, 180, 6, 64, 1})
-    ->Args({180, 1260, 6, 64, 1})
-    ->Args({180, 512, 6, 64, 0})
-    ->Args({1560, 1560, 4, 128, 1})
-    ->Args({1560, 32760, 1, 128, 1})
-    ->UseRealTime()
-    ->Unit(benchmark::kMicrosecond);
-BENCHMARK(BM_LayerNormModulate)
-    ->Args({180, 384})
-    ->Args({1560, 1536})
-    ->UseRealTime()
-    ->Unit(benchmark::kMicrosecond);
-BENCHMARK(BM_Silu)->Arg(180 * 384)->UseRealTime()->Unit(benchmark::kMicrosecond);
+void RegisterLinears(Arithmetic arithmetic, int threads) {
+  // Widths and hidden widths of the embedded model, 1.3B and 14B.
+  const int64_t models[][2] = {{192, 768}, {1536, 8960}, {5120, 13824}};
+  for (const auto& [width, hidden] : models) {
+    for (int64_t rows : {18, 180, 1560, 4680}) {
+      if (rows == 4680 && width == 5120 && arithmetic <= Arithmetic::kBf16) continue;  // a minute
+      const LinearShape shapes[] = {
+          {rows, width, width}, {rows, width, hidden}, {rows, hidden, width}};
+      for (const LinearShape& shape : shapes) {
+        benchmark::RegisterBenchmark(
+            Name("linear", arithmetic, threads, {shape.rows, shape.in, shape.out}).c_str(),
+            [=](benchmark::State& state) { BenchLinear(state, arithmetic, threads, shape); })
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+      }
+    }
+  }
+}
+
+void RegisterAttention(Arithmetic arithmetic, int threads) {
+  const AttentionShape shapes[] = {{18, 378, 12, 16},     {180, 180, 3, 64},
+                                   {180, 1260, 3, 64},    {1560, 1560, 12, 128},
+                                   {1560, 32760, 2, 128}, {4680, 32760, 2, 128}};
+  for (const AttentionShape& shape : shapes) {
+    benchmark::RegisterBenchmark(
+        Name("attention", arithmetic, threads,
+             {shape.rows, shape.keys, shape.heads, shape.head_dim})
+            .c_str(),
+        [=](benchmark::State& state) { BenchAttention(state, arithmetic, threads, shape); })
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
+  }
+}
+
+void RegisterAll() {
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  for (int threads : {1, cores}) {
+    for (Arithmetic arithmetic : {Arithmetic::kF32, Arithmetic::kBf16, Arithmetic::kVnni,
+                                  Arithmetic::kAmxInt8, Arithmetic::kAmxBf16}) {
+      if (HasInstruction(InstructionOf(arithmetic))) RegisterLinears(arithmetic, threads);
+    }
+    for (Arithmetic arithmetic : {Arithmetic::kBf16, Arithmetic::kAmxBf16}) {
+      if (HasInstruction(InstructionOf(arithmetic))) RegisterAttention(arithmetic, threads);
+    }
+    for (int64_t width : {192, 1536, 5120}) {
+      benchmark::RegisterBenchmark(
+          Name("norm", Arithmetic::kF32, threads, {1560, width}).c_str(),
+          [=](benchmark::State& state) { BenchNorm(state, threads, 1560, width); })
+          ->UseRealTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+    if (cores == 1) break;
+  }
+}
 
 }  // namespace
 }  // namespace longtake
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  longtake::RegisterAll();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -101,7 +101,7 @@ struct Problem {
 
   // Tolerance 4e-6 absolute: outputs are averages of values in [-1, 1]; logits up to 30 carry a
   // relative error of 1e-7 each.
-  void ExpectCorrect(const std::vector<float>& out) const {
+  void ExpectCorrect(const std::vector<float>& out, double tolerance = 4e-6) const {
     for (int64_t row = 0; row < rows; ++row) {
       for (int64_t head = 0; head < heads; ++head) {
         const std::vector<double> weights = Weights(row, head);
@@ -111,7 +111,7 @@ struct Problem {
           for (int64_t key = 0; key < keys; ++key) {
             sum += weights[key] * v.wide[key * Width() + column];
           }
-          ASSERT_NEAR(out[row * Width() + column], sum, 4e-6)
+          ASSERT_NEAR(out[row * Width() + column], sum, tolerance)
               << rows << " rows, " << keys << " keys, head_dim " << head_dim << ": row " << row
               << " column " << column;
         }
@@ -243,6 +243,55 @@ TEST(AttentionTest, LastKeyBiasStandsForEqualKeys) {
   Backend& backend = *Machines().front()->backend;
   const std::vector<float> a = repeated.Run(backend), b = collapsed.Run(backend);
   for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 2e-6);
+}
+
+// A problem whose factors are bf16 already, without rotation: what is left is the rounding of the
+// weights, 2^-9 of each, and values in [-1, 1].
+TEST(AttentionTest, TiledProfileMatchesDoubles) {
+  if (AmxMachines().empty()) GTEST_SKIP() << "no AMX";
+  Random random(8);
+  const int64_t dims[] = {4, 16, 24, 40, 64, 100, 128};
+  for (int i = 0; i < 30; ++i) {
+    Problem problem(random, random.Int(1, i % 8 == 0 ? 1100 : 70), random.Int(1, i % 4 ? 90 : 400),
+                    random.Int(1, 3), dims[i % 7], DType::kBf16);
+    problem.q = Values(problem.q, DType::kBf16).wide;
+    if (i % 3 == 0) problem.last_key_bias = 4.5f;
+    problem.CutAtRandom(random);
+    std::string different;
+    const std::vector<float> out =
+        RunOn(AmxMachines(), [&](Backend& backend) { return problem.Run(backend); }, &different);
+    EXPECT_EQ(different, "");
+    problem.ExpectCorrect(out, 0x1p-9);
+  }
+}
+
+// Rotated keys and fp32 ones are rounded to bf16: an error of 2^-9 in each factor of a logit.
+TEST(AttentionTest, TiledProfileRotates) {
+  if (AmxMachines().empty()) GTEST_SKIP() << "no AMX";
+  Random random(9);
+  for (DType dtype : {DType::kF32, DType::kBf16}) {
+    Problem problem(random, 50, 300, 2, 64, dtype);
+    problem.AddRotary(random);
+    problem.ExpectCorrect(problem.Run(*AmxMachines().front()->backend), 0.02);
+  }
+}
+
+TEST(AttentionTest, TiledProfileGivesRowsTheirBits) {
+  if (AmxMachines().empty()) GTEST_SKIP() << "no AMX";
+  Random random(10);
+  Problem all(random, 1100, 290, 2, 16, DType::kBf16);
+  all.AddRotary(random);
+  Backend& backend = *AmxMachines().back()->backend;
+  const std::vector<float> together = all.Run(backend);
+  for (int64_t row = 0; row < all.rows; row += 97) {
+    Problem one = all;
+    one.CutAtRandom(random);
+    one.rows = 1;
+    one.q.assign(all.q.begin() + row * 32, all.q.begin() + (row + 1) * 32);
+    const std::vector<float> expected(together.begin() + row * 32,
+                                      together.begin() + (row + 1) * 32);
+    EXPECT_TRUE(SameBits(one.Run(backend), expected)) << "row " << row;
+  }
 }
 
 }  // namespace

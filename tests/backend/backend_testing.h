@@ -4,6 +4,7 @@
 // and comparison of bits.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -59,8 +60,8 @@ struct Values {
 
 // A backend with its own workers.
 struct Machine {
-  explicit Machine(int threads, const std::string& instruction_set_max = "")
-      : workers(threads), backend(*CreateCpuBackend(workers, instruction_set_max)) {}
+  explicit Machine(int threads, const CpuBackendOptions& options = {})
+      : workers(threads), backend(*CreateCpuBackend(workers, options)) {}
   std::string Name() const {
     return std::string(backend->instruction_set()) + " on " +
            std::to_string(workers.thread_count()) + " threads";
@@ -69,13 +70,31 @@ struct Machine {
   std::unique_ptr<Backend> backend;
 };
 
-// The first is the one results are compared with values by; all others must give its bits. On a
-// processor without AVX-512 the v4 entries repeat v3.
+// The first is the one results are compared with values by; all others must give its bits. What the
+// processor lacks repeats the instruction set before.
 inline std::vector<std::unique_ptr<Machine>>& Machines() {
   static auto& machines = *[] {
     auto* out = new std::vector<std::unique_ptr<Machine>>;
-    for (const char* isa : {"x86-64-v3", "x86-64-v4"}) {
-      for (int threads : {1, 2, 3}) out->push_back(std::make_unique<Machine>(threads, isa));
+    for (const char* isa : {"x86-64-v3", "x86-64-v4", "x86-64-v4+vnni", "x86-64-v4+amx"}) {
+      for (int threads : {1, 2, 3}) {
+        out->push_back(
+            std::make_unique<Machine>(threads, CpuBackendOptions{.instruction_set_max = isa}));
+      }
+    }
+    return out;
+  }();
+  return machines;
+}
+
+// The machines of the profile cpu-amx-bf16-v1; empty where the processor lacks AMX.
+inline std::vector<std::unique_ptr<Machine>>& AmxMachines() {
+  static auto& machines = *[] {
+    auto* out = new std::vector<std::unique_ptr<Machine>>;
+    const auto profiles = CpuNumericsProfiles();
+    if (std::find(profiles.begin(), profiles.end(), kAmxBf16Profile) == profiles.end()) return out;
+    for (int threads : {1, 2, 3}) {
+      out->push_back(std::make_unique<Machine>(
+          threads, CpuBackendOptions{.numerics_profile = kAmxBf16Profile}));
     }
     return out;
   }();
@@ -88,15 +107,21 @@ inline bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
 
 // Runs the op on every machine; returns the first result. Names in *different the machines whose
 // bits differ from it.
-inline std::vector<float> RunEverywhere(const std::function<std::vector<float>(Backend&)>& run,
-                                        std::string* different) {
+inline std::vector<float> RunOn(const std::vector<std::unique_ptr<Machine>>& machines,
+                                const std::function<std::vector<float>(Backend&)>& run,
+                                std::string* different) {
   std::vector<float> first;
-  for (const std::unique_ptr<Machine>& machine : Machines()) {
+  for (const std::unique_ptr<Machine>& machine : machines) {
     std::vector<float> out = run(*machine->backend);
     if (first.empty()) first = out;
     if (!SameBits(first, out)) *different += machine->Name() + "; ";
   }
   return first;
+}
+
+inline std::vector<float> RunEverywhere(const std::function<std::vector<float>(Backend&)>& run,
+                                        std::string* different) {
+  return RunOn(Machines(), run, different);
 }
 
 }  // namespace longtake

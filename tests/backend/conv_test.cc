@@ -147,7 +147,8 @@ class ConvTest : public ::testing::TestWithParam<Case> {
   std::vector<float> Run(int threads, const std::string& instruction_set, bool one_by_one = false) {
     const Case& c = GetParam();
     WorkerPool workers(threads);
-    absl::StatusOr<std::unique_ptr<Backend>> backend = CreateCpuBackend(workers, instruction_set);
+    absl::StatusOr<std::unique_ptr<Backend>> backend =
+        CreateCpuBackend(workers, {.instruction_set_max = instruction_set});
     if (!backend.ok()) return {};
     const std::unique_ptr<ConvWeights> weights =
         c.bf16 ? (*backend)->PackConv(c.shape, weights_bf16_.data(), DType::kBf16,
@@ -291,7 +292,8 @@ class ChannelNormTest : public ::testing::TestWithParam<NormCase> {};
 
 std::vector<float> RunNorm(const NormCase& c, int threads, const std::string& instruction_set) {
   WorkerPool workers(threads);
-  absl::StatusOr<std::unique_ptr<Backend>> backend = CreateCpuBackend(workers, instruction_set);
+  absl::StatusOr<std::unique_ptr<Backend>> backend =
+      CreateCpuBackend(workers, {.instruction_set_max = instruction_set});
   if (!backend.ok()) return {};
   std::vector<float> x = Normal(5, c.rows * c.width);
   std::fill_n(x.begin(), c.width, 0.0f);  // the first row has no length

@@ -21,7 +21,7 @@ class GoldenBackend {
     if (name == "reference") {
       backend_ = std::make_unique<ReferenceBackend>();
     } else {
-      backend_ = Must(CreateCpuBackend(workers_, name));
+      backend_ = Must(CreateCpuBackend(workers_, {.instruction_set_max = name}));
     }
   }
   Backend& get() { return *backend_; }

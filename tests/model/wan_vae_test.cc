@@ -33,7 +33,7 @@ std::vector<float> Normal(uint64_t stream, int64_t count) {
 struct TestBed {
   explicit TestBed(int threads = 2, const std::string& instruction_set = "")
       : workers(threads),
-        backend(Must(CreateCpuBackend(workers, instruction_set))),
+        backend(Must(CreateCpuBackend(workers, {.instruction_set_max = instruction_set}))),
         vae({.config_json = kConfig, .seed = 5}, *backend) {}
 
   // The latents in calls of the given lengths; the cache moves to another object in between.

@@ -13,6 +13,7 @@ struct Item {
   int64_t key_count = 0;
   int64_t parts = 1;       // of its queries
   int64_t first_task = 0;  // tasks are numbered head by head
+  bool in_tiles = false;
 };
 
 Item Prepare(const AttentionArgs& args) {
@@ -34,15 +35,24 @@ Item Prepare(const AttentionArgs& args) {
   return item;
 }
 
-// More parts keep all workers busy until the end, but each widens all keys again. Costs are in
-// cycles per key and channel: two fused multiply-adds of sixteen lanes per query, about one and a
-// half to prepare key and value. Bits do not depend on the outcome.
-int64_t ChooseParts(int64_t rows, int64_t heads, int threads) {
-  const int64_t parts_min = std::max<int64_t>(1, CeilDiv(rows, kAttentionQueriesMax));
+// What a kernel takes at a time, and what it costs to prepare a key and its value: as much as this
+// many queries with them.
+struct Kernel {
+  int64_t queries_max;
+  double key_cost;
+};
+constexpr Kernel kVectors = {kAttentionQueriesMax, 12.0};
+constexpr Kernel kTiles = {kTiledQueriesMax, 130.0};
+constexpr int64_t kScratchFloats = std::max(kAttentionScratchFloats, kTiledScratchFloats);
+
+// More parts keep all workers busy until the end, but each prepares all keys again. Bits do not
+// depend on the outcome.
+int64_t ChooseParts(int64_t rows, int64_t heads, int threads, const Kernel& kernel) {
+  const int64_t parts_min = std::max<int64_t>(1, CeilDiv(rows, kernel.queries_max));
   int64_t best = parts_min;
   double best_cost = 0;
   for (int64_t parts = parts_min; parts <= parts_min + 2 * threads; ++parts) {
-    const double task = static_cast<double>(CeilDiv(rows, parts)) / 8 + 1.5;
+    const double task = static_cast<double>(CeilDiv(rows, parts)) + kernel.key_cost;
     // The quarter stands for workers that do not run at the same speed.
     const double cost = (static_cast<double>(CeilDiv(heads * parts, threads)) + 0.25) * task;
     if (best_cost != 0 && cost >= best_cost) continue;
@@ -62,7 +72,10 @@ void CpuBackend::Attention(std::span<const AttentionArgs> items) {
   int64_t tasks = 0;
   for (const AttentionArgs& args : items) {
     Item item = Prepare(args);
-    item.parts = ChooseParts(args.rows, heads, workers_.thread_count());
+    // Text encoders add a bias, the VAE's heads are wide: few operations, kept in fp32.
+    item.in_tiles = tiled() && args.bias == nullptr && args.head_dim <= kTiledHeadDimMax;
+    item.parts =
+        ChooseParts(args.rows, heads, workers_.thread_count(), item.in_tiles ? kTiles : kVectors);
     item.first_task = tasks;
     tasks += args.heads * item.parts;
     prepared.push_back(std::move(item));
@@ -80,18 +93,19 @@ void CpuBackend::Attention(std::span<const AttentionArgs> items) {
     const int64_t offset = row * width + head * args.head_dim;
     const float* bias =
         args.bias == nullptr ? nullptr : args.bias + (head * args.rows + row) * item.key_count;
-    kernels_.attention({.q = args.q + offset,
-                        .rows = args.rows * (part + 1) / item.parts - row,
-                        .stride = width,
-                        .head = head,
-                        .head_dim = args.head_dim,
-                        .segments = item.segments.data(),
-                        .key_count = item.key_count,
-                        .scale = args.scale,
-                        .bias = bias,
-                        .last_key_bias = args.last_key_bias,
-                        .out = args.out + offset,
-                        .scratch = Scratch(worker, kAttentionScratchFloats)});
+    const auto kernel = item.in_tiles ? kernels_.attention_tiled : kernels_.attention;
+    kernel({.q = args.q + offset,
+            .rows = args.rows * (part + 1) / item.parts - row,
+            .stride = width,
+            .head = head,
+            .head_dim = args.head_dim,
+            .segments = item.segments.data(),
+            .key_count = item.key_count,
+            .scale = args.scale,
+            .bias = bias,
+            .last_key_bias = args.last_key_bias,
+            .out = args.out + offset,
+            .scratch = Scratch(worker, kScratchFloats)});
   });
 }
 

@@ -2,10 +2,13 @@
 #include "engine/backend/cpu/cpu_backend.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/checked.h"
+#include "engine/backend/cpu/cpu_features.h"
 
 namespace longtake {
 namespace {
@@ -13,13 +16,70 @@ namespace {
 // Below this many elements the hand-over to a worker costs more than the work.
 constexpr int64_t kRowTaskElements = 16384;
 
+// The steps that instruction_set_max names, in order; 0 is none.
+constexpr std::string_view kInstructionSets[] = {"x86-64-v3", "x86-64-v4", "x86-64-v4+vnni",
+                                                 "x86-64-v4+amx"};
+
+absl::StatusOr<int> StepsAllowed(std::string_view name) {
+  if (name.empty()) return static_cast<int>(std::size(kInstructionSets));
+  const auto found = std::find(std::begin(kInstructionSets), std::end(kInstructionSets), name);
+  if (found != std::end(kInstructionSets)) {
+    return static_cast<int>(found - std::begin(kInstructionSets)) + 1;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("instruction_set_max: '", std::string(name),
+                                                 "' is none of x86-64-v3, ",
+                                                 "x86-64-v4, x86-64-v4+vnni, x86-64-v4+amx"));
+}
+
+absl::StatusOr<KernelTable> ChooseKernels(const CpuBackendOptions& options) {
+  LT_ASSIGN_OR_RETURN(const int steps, StepsAllowed(options.instruction_set_max));
+  const CpuFeatures& cpu = GetCpuFeatures();
+  if (!cpu.v3) {
+    return absl::FailedPreconditionError(
+        "this processor lacks AVX2 and FMA (x86-64-v3), which the CPU backend needs");
+  }
+  KernelTable table = cpu.v4 && steps >= 2 ? isa_v4::Kernels() : isa_v3::Kernels();
+  if (cpu.vnni && steps >= 3) isa_vnni::AddKernels(&table);
+  if (cpu.amx && steps >= 4) isa_amx::AddKernels(&table);
+  const std::string profile(options.numerics_profile);
+  if (profile.empty() || profile == kFmaChainProfile) {
+    table.round_rows = nullptr;
+    table.linear_bf16 = nullptr;
+    table.attention_tiled = nullptr;
+    return table;
+  }
+  if (profile != kAmxBf16Profile) {
+    return absl::InvalidArgumentError(absl::StrCat("numerics profile '", profile, "' is neither ",
+                                                   std::string(kFmaChainProfile), " nor ",
+                                                   std::string(kAmxBf16Profile)));
+  }
+  if (table.linear_bf16 == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "numerics profile ", profile,
+        " needs AMX (AMX-BF16 and AMX-INT8, from Sapphire Rapids on; Linux 5.16), which this "
+        "machine does not offer"));
+  }
+  return table;
+}
+
 }  // namespace
 
 CpuBackend::CpuBackend(WorkerPool& workers, const KernelTable& kernels)
-    : workers_(workers), kernels_(kernels), scratch_(workers.thread_count()) {}
+    : workers_(workers),
+      kernels_(kernels),
+      int8_ops_{.narrow = kernels.quantise_rows,
+                .linear = kernels.linear_int8,
+                .in_tiles = kernels.int8_in_tiles,
+                .pack_cost = kernels.int8_in_tiles ? 100.0 : 12.0,
+                .copy_cost = kernels.int8_in_tiles ? 3.0 : 0.4},
+      bf16_ops_{.narrow = kernels.round_rows,
+                .linear = kernels.linear_bf16,
+                .in_tiles = true,
+                .pack_cost = 100.0,
+                .copy_cost = 3.0},
+      scratch_(workers.thread_count()) {}
 
-float* CpuBackend::Scratch(int worker, int64_t count) {
-  AlignedBuffer& buffer = scratch_[worker];
+float* CpuBackend::Grow(AlignedBuffer& buffer, int64_t count) {
   const uint64_t bytes = static_cast<uint64_t>(count) * sizeof(float);
   if (buffer.size() < bytes) {
     absl::StatusOr<AlignedBuffer> grown = AlignedBuffer::Allocate(bytes, 64);
@@ -42,18 +102,15 @@ void CpuBackend::ParallelRows(int64_t rows, int64_t row_elements,
 }
 
 absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(WorkerPool& workers,
-                                                          std::string_view instruction_set_max) {
-  const bool v3_only = instruction_set_max == "x86-64-v3";
-  if (!v3_only && !instruction_set_max.empty() && instruction_set_max != "x86-64-v4") {
-    return absl::InvalidArgumentError("instruction_set_max: '" + std::string(instruction_set_max) +
-                                      "' is neither x86-64-v3 nor x86-64-v4");
-  }
-  if (!__builtin_cpu_supports("x86-64-v3")) {
-    return absl::FailedPreconditionError(
-        "this processor lacks AVX2 and FMA (x86-64-v3), which the CPU backend needs");
-  }
-  const bool v4 = !v3_only && __builtin_cpu_supports("x86-64-v4");
-  return std::make_unique<CpuBackend>(workers, v4 ? isa_v4::Kernels() : isa_v3::Kernels());
+                                                          const CpuBackendOptions& options) {
+  LT_ASSIGN_OR_RETURN(const KernelTable table, ChooseKernels(options));
+  return std::make_unique<CpuBackend>(workers, table);
+}
+
+std::vector<std::string_view> CpuNumericsProfiles() {
+  std::vector<std::string_view> profiles = {kFmaChainProfile};
+  if (GetCpuFeatures().amx) profiles.push_back(kAmxBf16Profile);
+  return profiles;
 }
 
 }  // namespace longtake

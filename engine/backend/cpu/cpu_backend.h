@@ -21,7 +21,9 @@ class CpuBackend final : public Backend {
  public:
   CpuBackend(WorkerPool& workers, const KernelTable& kernels);
 
-  std::string_view numerics_profile() const override { return "cpu-fma-chain-v1"; }
+  std::string_view numerics_profile() const override {
+    return tiled() ? kAmxBf16Profile : kFmaChainProfile;
+  }
   std::string_view instruction_set() const override { return kernels_.instruction_set; }
 
   void Linear(const LinearArgs& args) override;
@@ -40,17 +42,40 @@ class CpuBackend final : public Backend {
   void ChannelNorm(const ChannelNormArgs& args) override;
 
  private:
-  // At least count floats for this worker, 64-byte aligned, contents undefined. Grows on first use;
-  // called between ParallelFor calls or by the worker itself.
-  float* Scratch(int worker, int64_t count);
+  // How to narrow rows and what to do with them; costs as in LinearCosts.
+  struct NarrowOps {
+    void (*narrow)(const NarrowRowsTask& task) = nullptr;
+    void (*linear)(const NarrowLinearTask& task) = nullptr;
+    bool in_tiles = false;  // how rows lie: NarrowRows
+    double pack_cost = 0.0;
+    double copy_cost = 0.0;
+  };
+  struct RowBlock {
+    int64_t row;
+    int64_t rows;
+    int64_t stride;
+  };
+
+  bool tiled() const { return kernels_.attention_tiled != nullptr; }
+  void NarrowLinear(const LinearArgs& args, const NarrowOps& ops);
+  void NarrowBlock(const LinearArgs& args, const NarrowOps& ops, const RowBlock& block);
+
+  // At least count floats, 64-byte aligned, contents undefined.
+  static float* Grow(AlignedBuffer& buffer, int64_t count);
+  // The same for this worker. Grows on first use; called between ParallelFor calls or by the worker
+  // itself.
+  float* Scratch(int worker, int64_t count) { return Grow(scratch_[worker], count); }
 
   // Calls tile(begin, count) for consecutive ranges of rows, in parallel, each of a useful size.
   void ParallelRows(int64_t rows, int64_t row_elements,
                     const std::function<void(int64_t begin, int64_t count)>& tile);
 
   WorkerPool& workers_;
-  const KernelTable& kernels_;
+  const KernelTable kernels_;
+  const NarrowOps int8_ops_;
+  const NarrowOps bf16_ops_;            // null but in the tiled profile
   std::vector<AlignedBuffer> scratch_;  // one per worker
+  AlignedBuffer narrow_rows_;
 };
 
 }  // namespace longtake

@@ -7,6 +7,7 @@
 #include "engine/backend/cpu/kernels/attention.h"
 
 #include "engine/backend/cpu/fma_tile.h"
+#include "engine/backend/cpu/kernels/attention_parts.h"
 #include "engine/backend/cpu/kernels/kernels.h"
 #include "engine/backend/cpu/simd.h"
 
@@ -16,9 +17,6 @@ namespace {
 constexpr int64_t kBlock = kAttentionKeyBlock;
 constexpr int64_t kStride = kAttentionRowStride;
 constexpr int64_t kScoreStride = kAttentionScoreStride;
-constexpr float kLog2E = 0x1.715476p+0f;
-// Below every score, yet finite, so that differences of maxima are never NaN.
-constexpr float kLowest = -1e30f;
 
 struct Scratch {
   explicit Scratch(float* memory)
@@ -40,36 +38,18 @@ struct Scratch {
   float* scores;       // [kTileRows][kScoreStride]
 };
 
-// Where in the segments the next key is.
-struct Cursor {
-  const AttentionKeys* segment;
-  int64_t row = 0;
-};
-
-LT_INLINE F32x16 LoadPart(const void* row, bool is_bf16, int64_t i, int64_t width) {
-  if (is_bf16) return LoadBf16Partial(static_cast<const uint16_t*>(row) + i, width - i);
-  return LoadMasked(FirstLanes(width - i), static_cast<const float*>(row) + i);
-}
-
 // One key and its value, widened; the key rotated. Lanes beyond head_dim become zero.
-LT_INLINE void LoadKey(const AttentionTask& task, const Cursor& at, float* key, float* value) {
-  const AttentionKeys& segment = *at.segment;
-  const int64_t width = task.head_dim;
-  const int64_t offset = (at.row * task.stride + task.head * width) * (segment.is_bf16 ? 2 : 4);
-  const void* k = static_cast<const char*>(segment.k) + offset;
-  const void* v = static_cast<const char*>(segment.v) + offset;
-  const float* table = segment.rotary == nullptr ? nullptr : segment.rotary + at.row * width;
-  for (int64_t i = 0; i < width; i += kLanes) {
-    F32x16 x = LoadPart(k, segment.is_bf16, i, width);
-    if (table != nullptr) x = RotatePairs(x, LoadMasked(FirstLanes(width - i), table + i));
-    Store(key + i, x);
-    Store(value + i, LoadPart(v, segment.is_bf16, i, width));
+LT_INLINE void LoadKey(const AttentionTask& task, const KeyCursor& at, float* key, float* value) {
+  const KeyRow row = RowAt(task, at);
+  for (int64_t i = 0; i < task.head_dim; i += kLanes) {
+    Store(key + i, RotatedKey(row, i, task.head_dim));
+    Store(value + i, LoadChannels(row.v, row.is_bf16, i, task.head_dim));
   }
 }
 
-void PackBlock(const AttentionTask& task, Cursor& at, int64_t count, const Scratch& scratch) {
+void PackBlock(const AttentionTask& task, KeyCursor& at, int64_t count, const Scratch& scratch) {
   for (int64_t key = 0; key < count; ++key) {
-    while (at.row == at.segment->rows) at = {at.segment + 1};
+    SkipEmptySegments(at);
     LoadKey(task, at, scratch.key_rows + key * kStride, scratch.values + key * kStride);
     ++at.row;
   }
@@ -175,7 +155,7 @@ void AdjustScores(const AttentionTask& task, const Block& block, int64_t row, fl
   }
 }
 
-LT_INLINE float BlockMaximum(const float* scores, int64_t count) {
+LT_INLINE float MaxScore(const float* scores, int64_t count) {
   F32x16 maximum = Load(scores);
   for (int64_t i = kLanes; i < count; i += kLanes) maximum = Max(maximum, Load(scores + i));
   return HorizontalMax(maximum);
@@ -205,7 +185,7 @@ void ComputeTile(const AttentionTask& task, const Block& block, int64_t row, int
   for (int64_t r = 0; r < rows; ++r) {
     float* scores = scratch.scores + r * kScoreStride;
     if (!plain) AdjustScores(task, block, row + r, scores);
-    fresh[r] = BlockMaximum(scores, block.count);
+    fresh[r] = MaxScore(scores, block.count);
   }
   const Mask16 mask = FirstLanes(rows);
   const F32x16 before = LoadMasked(mask, scratch.maxima + row);
@@ -231,7 +211,7 @@ void LoadQueries(const AttentionTask& task, const Scratch& scratch) {
       Store(scratch.out + r * kStride + i, Zero());
     }
     Store(scratch.sums + r * kLanes, Zero());
-    scratch.maxima[r] = kLowest;
+    scratch.maxima[r] = kLowestScore;
   }
 }
 
@@ -251,7 +231,7 @@ void AttentionKernel(const AttentionTask& task) {
   const Scratch scratch(task.scratch);
   LoadQueries(task, scratch);
   const int64_t tiles = (task.rows + kTileRows - 1) / kTileRows;
-  Cursor at = {task.segments};
+  KeyCursor at = {task.segments};
   for (int64_t key = 0; key < task.key_count; key += kBlock) {
     const int64_t left = task.key_count - key;
     const Block block = {key, left < kBlock ? left : kBlock};

@@ -46,4 +46,23 @@ inline constexpr int64_t kAttentionScratchFloats =
     kAttentionKeyBlock * kAttentionHeadDimMax +       // keys by column
     kAttentionRowsMax * kAttentionScoreStride;        // scores of one register tile's rows
 
+// The tiled kernel: products of bf16, sums and softmax in fp32; heads up to kTiledHeadDimMax wide,
+// a multiple of 2, and no bias.
+inline constexpr int64_t kTiledHeadDimMax = 128;
+inline constexpr int64_t kTiledQueriesMax = 1024;
+inline constexpr int64_t kTiledKeyBlock = 128;  // decides bits: part of the numerics profile
+inline constexpr int64_t kTiledRows = 32;
+inline constexpr int64_t kTiledOutStride = kTiledHeadDimMax + 16;
+inline constexpr int64_t kTiledScoreStride = kTiledKeyBlock + 16;
+// bf16 rows in floats, a cache line more apart than a power of two.
+inline constexpr int64_t kTiledQueryStride = kTiledHeadDimMax / 2 + 16;
+inline constexpr int64_t kTiledWeightStride = kTiledKeyBlock / 2 + 16;
+inline constexpr int64_t kTiledScratchFloats =
+    kTiledQueriesMax *
+        (kTiledQueryStride + kTiledOutStride + 16 + 1) +     // queries, outputs, sums, maxima
+    2 * kTiledKeyBlock * kTiledHeadDimMax / 2 +              // keys, values as panels
+    kTiledKeyBlock * kTiledQueryStride +                     // keys by row
+    kTiledRows * (kTiledScoreStride + kTiledWeightStride) +  // scores, weights
+    kTiledRows * kTiledRows;                                 // sums of one block
+
 }  // namespace longtake

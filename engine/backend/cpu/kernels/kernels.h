@@ -10,7 +10,12 @@
 namespace longtake::LONGTAKE_ISA {
 
 void LinearKernel(const LinearTask& task);
+void QuantiseRowsKernel(const NarrowRowsTask& task);
+void RoundRowsKernel(const NarrowRowsTask& task);
+void LinearInt8Kernel(const NarrowLinearTask& task);
+void LinearBf16Kernel(const NarrowLinearTask& task);
 void AttentionKernel(const AttentionTask& task);
+void AttentionTiledKernel(const AttentionTask& task);
 void LayerNormKernel(const LayerNormTask& task);
 void RmsNormKernel(const RmsNormTask& task);
 void RotaryKernel(const RotaryTask& task);

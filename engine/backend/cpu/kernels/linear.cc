@@ -7,6 +7,7 @@
 
 #include "engine/backend/cpu/fma_tile.h"
 #include "engine/backend/cpu/kernels/kernels.h"
+#include "engine/backend/cpu/kernels/linear_finish.h"
 #include "engine/backend/cpu/simd.h"
 
 namespace longtake::LONGTAKE_ISA {
@@ -147,14 +148,6 @@ LT_INLINE void CopyRows(const float* in, int64_t stride, int64_t rows, int64_t d
   }
 }
 
-void Activate(float* out, int64_t count, LinearActivation activation) {
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const Mask16 mask = FirstLanes(count - i);
-    const F32x16 x = LoadMasked(mask, out + i);
-    StoreMasked(out + i, mask, activation == LinearActivation::kSilu ? Silu(x) : GeluTanh(x));
-  }
-}
-
 // One register tile's rows through all panels of the group.
 void ComputeRows(const LinearTask& task, int64_t row, int64_t rows, int64_t k, int64_t depth) {
   const float* panels = task.scratch;
@@ -184,7 +177,7 @@ void ComputeRows(const LinearTask& task, int64_t row, int64_t rows, int64_t k, i
   }
   if (tile.last && task.activation != LinearActivation::kNone) {
     for (int64_t r = 0; r < rows; ++r) {
-      Activate(out + r * task.out_features, width, task.activation);
+      ActivateRow(out + r * task.out_features, width, task.activation);
     }
   }
 }

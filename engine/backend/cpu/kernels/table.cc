@@ -7,6 +7,8 @@ const KernelTable& Kernels() {
   static constexpr KernelTable kTable = {
       .instruction_set = LONGTAKE_ISA_NAME,
       .linear = LinearKernel,
+      .quantise_rows = QuantiseRowsKernel,
+      .linear_int8 = LinearInt8Kernel,
       .attention = AttentionKernel,
       .layer_norm = LayerNormKernel,
       .rms_norm = RmsNormKernel,
