@@ -61,6 +61,7 @@ struct PackArguments {
   std::string pack_directory;
   std::string recipe;
   std::string dtype = "bf16";
+  std::string quantize = "none";
 };
 
 int RunPack(const PackArguments& arguments) {
@@ -70,6 +71,7 @@ int RunPack(const PackArguments& arguments) {
   PackModelOptions options;
   options.recipe = *recipe;
   options.dtype = arguments.dtype == "f32" ? DType::kF32 : DType::kBf16;
+  options.quantize_int8 = arguments.quantize == "int8";
   options.progress = [&](const std::string& component, uint64_t done, uint64_t total) {
     line.Update(component, done, total);
   };
@@ -112,6 +114,11 @@ int Main(int argc, char** argv) {
                                 "; default: the model's longtake.json"));
   pack->add_option("--dtype", arguments.dtype, "Type of the matrices")
       ->check(CLI::IsMember({"bf16", "f32"}))
+      ->capture_default_str();
+  pack->add_option("--quantize", arguments.quantize,
+                   "int8: the transformer's layers in half the bytes of bf16, a scale per output "
+                   "channel; faster where there is AVX-512 VNNI, slightly other pictures")
+      ->check(CLI::IsMember({"none", "int8"}))
       ->capture_default_str();
 
   std::string directory;

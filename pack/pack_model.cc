@@ -2,6 +2,7 @@
 #include "pack/pack_model.h"
 
 #include <algorithm>
+#include <deque>
 #include <set>
 #include <span>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "engine/recipe.h"
 #include "nlohmann/json.hpp"
 #include "pack/cast.h"
+#include "pack/quantise.h"
 #include "storage/pack_directory.h"
 #include "storage/pack_writer.h"
 #include "storage/safetensors_set.h"
@@ -96,17 +98,25 @@ std::string ShapeText(const std::vector<int64_t>& shape) {
 
 class ComponentPacker {
  public:
-  ComponentPacker(const SafetensorsSet& tensors, DType dtype) : tensors_(tensors), dtype_(dtype) {}
+  // Layers take layer_dtype (kI8: with scales), everything else dtype.
+  ComponentPacker(const SafetensorsSet& tensors, DType dtype, DType layer_dtype)
+      : tensors_(tensors), dtype_(dtype), layer_dtype_(layer_dtype) {}
 
   // Checks every tensor of the layout against the files, and that the files hold nothing else.
   absl::StatusOr<PackSpec> MakeSpec(const Component& component) {
     PackSpec spec;
     spec.component = component.layout.component;
     spec.config = component.config;
-    LT_ASSIGN_OR_RETURN(spec.resident, Declare(component.layout.resident));
-    LT_ASSIGN_OR_RETURN(spec.row_tables, Declare(component.layout.row_tables));
+    LT_ASSIGN_OR_RETURN(spec.resident, Declare(component.layout.resident, dtype_));
+    LT_ASSIGN_OR_RETURN(spec.row_tables, Declare(component.layout.row_tables, dtype_));
     for (const auto& layer : component.layout.layers) {
-      LT_ASSIGN_OR_RETURN(auto declared, Declare(layer));
+      LT_ASSIGN_OR_RETURN(auto declared, Declare(layer, layer_dtype_));
+      if (layer_dtype_ == DType::kI8) {
+        for (const TensorDecl& matrix : declared) {
+          spec.resident.push_back(
+              {ScaleTensorName(matrix.name), DType::kF32, {matrix.shape.front()}});
+        }
+      }
       spec.layers.push_back(std::move(declared));
     }
     // An alias of shared.weight that some exports store a second time.
@@ -122,6 +132,53 @@ class ComponentPacker {
   }
 
   absl::Status Copy(const TensorDecl& tensor, const TensorSink& sink) const {
+    if (tensor.dtype == DType::kI8) {
+      return ForEachRow(tensor.name, [&](std::span<const float> row, float scale) {
+        std::vector<int8_t> bytes(row.size());
+        QuantiseRow(row, scale, bytes);
+        return sink(std::as_bytes(std::span(bytes)));
+      });
+    }
+    const std::string matrix = MatrixOfScales(tensor.name);
+    if (!matrix.empty()) {
+      return ForEachRow(matrix, [&](std::span<const float>, float scale) {
+        return sink(std::as_bytes(std::span(&scale, 1)));
+      });
+    }
+    return CopyAsIs(tensor, sink);
+  }
+
+ private:
+  // The matrix whose scales this tensor is; empty for all others.
+  std::string MatrixOfScales(const std::string& name) const {
+    const std::string suffix = ScaleTensorName("");
+    if (layer_dtype_ != DType::kI8 || !name.ends_with(suffix)) return "";
+    const std::string matrix = name.substr(0, name.size() - suffix.size());
+    return expected_.contains(matrix) ? matrix : "";
+  }
+
+  // Calls visit(row, scale) for each row of a matrix, widened.
+  template <typename Visit>
+  absl::Status ForEachRow(const std::string& name, const Visit& visit) const {
+    LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(name));
+    LT_ASSIGN_OR_RETURN(const DType from, DTypeFromName(entry->dtype_name));
+    const auto rows = static_cast<uint64_t>(entry->shape.front());
+    std::vector<std::byte> in(entry->bytes / rows);
+    std::vector<float> row(in.size() / DTypeBytes(from));
+    for (uint64_t r = 0; r < rows; ++r) {
+      LT_RETURN_IF_ERROR(tensors_.Read(name, r * in.size(), in));
+      CastElements(from, in, DType::kF32, std::as_writable_bytes(std::span(row)));
+      const absl::StatusOr<float> scale = RowScale(row);
+      if (!scale.ok()) {
+        return Annotate(scale.status(),
+                        absl::StrCat(tensors_.directory(), ": tensor ", name, ", row ", r));
+      }
+      LT_RETURN_IF_ERROR(visit(row, *scale));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CopyAsIs(const TensorDecl& tensor, const TensorSink& sink) const {
     LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(tensor.name));
     LT_ASSIGN_OR_RETURN(const DType from, DTypeFromName(entry->dtype_name));
     const uint64_t step = kCopyBytes / DTypeBytes(from) * DTypeBytes(from);
@@ -139,8 +196,8 @@ class ComponentPacker {
     return absl::OkStatus();
   }
 
- private:
-  absl::StatusOr<std::vector<TensorDecl>> Declare(const std::vector<TensorSpec>& specs) {
+  absl::StatusOr<std::vector<TensorDecl>> Declare(const std::vector<TensorSpec>& specs,
+                                                  DType matrix_dtype) {
     std::vector<TensorDecl> out;
     for (const TensorSpec& spec : specs) {
       LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(spec.name));
@@ -156,15 +213,20 @@ class ComponentPacker {
                                                      "; F32, BF16 and F16 are read"));
       }
       expected_.insert(spec.name);
-      out.push_back({spec.name, spec.keep_f32 ? DType::kF32 : dtype_, spec.shape});
+      out.push_back({spec.name, spec.keep_f32 ? DType::kF32 : matrix_dtype, spec.shape});
     }
     return out;
   }
 
   const SafetensorsSet& tensors_;
   const DType dtype_;
+  const DType layer_dtype_;
   std::set<std::string> expected_;
 };
+
+DType LayerDType(const std::string& component, const PackModelOptions& options) {
+  return options.quantize_int8 && component == "transformer" ? DType::kI8 : options.dtype;
+}
 
 // The recipe comes with the model or from the caller; either way it must parse before hours of
 // work.
@@ -239,7 +301,8 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
   // Everything is checked before the first byte is written.
   spec.components = {"transformer", "text_encoder", "vae"};
   Configs configs;
-  std::vector<SafetensorsSet> sets;
+  std::deque<SafetensorsSet> sets;
+  std::vector<ComponentPacker> packers;
   std::vector<PackSpec> packs;
   for (const std::string& name : spec.components) {
     LT_ASSIGN_OR_RETURN(const Component component,
@@ -247,8 +310,8 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
     LT_ASSIGN_OR_RETURN(SafetensorsSet tensors,
                         SafetensorsSet::Open(files, JoinPath(model_directory, name)));
     sets.push_back(std::move(tensors));
-    LT_ASSIGN_OR_RETURN(PackSpec pack,
-                        ComponentPacker(sets.back(), options.dtype).MakeSpec(component));
+    packers.emplace_back(sets.back(), options.dtype, LayerDType(name, options));
+    LT_ASSIGN_OR_RETURN(PackSpec pack, packers.back().MakeSpec(component));
     packs.push_back(std::move(pack));
   }
   if (absl::Status status =
@@ -260,7 +323,7 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
   LT_RETURN_IF_ERROR(BeginPackDirectory(files, pack_directory));
   for (size_t i = 0; i < packs.size(); ++i) {
     const std::string& name = spec.components[i];
-    const ComponentPacker packer(sets[i], options.dtype);
+    const ComponentPacker& packer = packers[i];
     PackWriteCalls calls;
     calls.source = [&](const TensorDecl& tensor, const TensorSink& sink) {
       return packer.Copy(tensor, sink);

@@ -19,6 +19,10 @@ struct PackModelOptions {
   std::string recipe;
   // Of matrices; norms, biases and modulation stay F32. kF32 or kBf16.
   DType dtype = DType::kBf16;
+  // The matrices of the transformer's layers as int8, a scale per output channel. The text encoder
+  // keeps dtype: its activations have outliers that a scale per row cannot hold, and it runs once a
+  // prompt.
+  bool quantize_int8 = false;
   std::function<void(const std::string& component, uint64_t done_bytes, uint64_t total_bytes)>
       progress;  // may be empty
 };

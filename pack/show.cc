@@ -22,8 +22,10 @@ std::string ShowComponent(const PackReader& pack) {
   std::string out = absl::StrFormat("%-13s resident %10.2f MB", pack.component(),
                                     Megabytes(pack.resident().bytes));
   if (pack.layer_count() > 0) {
-    absl::StrAppend(&out, absl::StrFormat("   %d layers in %d parts, %.2f MB a sweep",
-                                          pack.layer_count(), part_count, Megabytes(layer_bytes)));
+    const DType dtype = pack.layer(0).parts.front().tensors.front().dtype;
+    absl::StrAppend(
+        &out, absl::StrFormat("   %d layers of %s in %d parts, %.2f MB a sweep", pack.layer_count(),
+                              std::string(DTypeName(dtype)), part_count, Megabytes(layer_bytes)));
   }
   if (row_bytes > 0) {
     absl::StrAppend(&out, absl::StrFormat("   %.2f MB read by row", Megabytes(row_bytes)));

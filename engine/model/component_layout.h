@@ -18,6 +18,10 @@ struct TensorSpec {
   bool keep_f32 = false;       // never narrowed when packing (norm gains, biases, modulation)
 };
 
+// A matrix of a layer may be packed as I8; what a step of each of its rows is worth is then a
+// resident tensor of F32, [out], under this name.
+inline std::string ScaleTensorName(const std::string& matrix) { return matrix + ".scale"; }
+
 struct ComponentLayout {
   std::string component;                        // "transformer", "text_encoder", "vae"
   std::vector<TensorSpec> resident;             // loaded once

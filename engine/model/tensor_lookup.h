@@ -9,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
+#include "engine/model/matrix_shape.h"
 #include "storage/layer_stream.h"
 #include "storage/pack_reader.h"
 
@@ -23,6 +24,8 @@ class ResidentLookup {
 
   // count fp32 values, whatever their shape; null after an error.
   const float* Vector(const std::string& name, int64_t count);
+  // The same, or null without an error when there is no such tensor.
+  const float* OptionalVector(const std::string& name, int64_t count);
   // [out_features, in_features]; trailing dimensions are flattened into in_features.
   Weight Matrix(const std::string& name, int64_t out_features, int64_t in_features);
 
@@ -36,9 +39,9 @@ class ResidentLookup {
   absl::Status status_;
 };
 
-// The layer's matrix at index in use order, [out_features, in_features], fp32 or bf16; valid until
-// the lease moves on. The lease's errors, or FAILED_PRECONDITION naming the tensor.
-absl::StatusOr<Weight> LeaseMatrix(LayerLease& lease, size_t index, int64_t out_features,
-                                   int64_t in_features);
+// The layer's matrix at index in use order, of that shape, fp32, bf16, or with scales int8; valid
+// until the lease moves on. The lease's errors, or FAILED_PRECONDITION naming the tensor.
+absl::StatusOr<Weight> LeaseMatrix(LayerLease& lease, size_t index, const MatrixShape& shape,
+                                   const float* scales);
 
 }  // namespace longtake

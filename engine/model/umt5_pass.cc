@@ -174,8 +174,7 @@ absl::Status Umt5Pass::FeedForward(const Umt5BlockVectors& block, LayerLease& le
 
 absl::Status Umt5Pass::Project(LayerLease& lease, Umt5Matrix matrix, LinearArgs args) {
   const MatrixShape shape = Umt5MatrixShape(core_.config, matrix);
-  LT_ASSIGN_OR_RETURN(args.weight,
-                      LeaseMatrix(lease, matrix, shape.out_features, shape.in_features));
+  LT_ASSIGN_OR_RETURN(args.weight, LeaseMatrix(lease, matrix, shape, /*scales=*/nullptr));
   args.rows = rows_;
   backend_.Linear(args);
   return absl::OkStatus();

@@ -196,7 +196,7 @@ absl::Status WanPass::FeedForward(const Step& step) {
 absl::Status WanPass::Project(const Step& step, WanMatrix matrix, LinearArgs args) {
   const MatrixShape shape = WanMatrixShape(core_.config, matrix);
   LT_ASSIGN_OR_RETURN(args.weight,
-                      LeaseMatrix(step.lease, matrix, shape.out_features, shape.in_features));
+                      LeaseMatrix(step.lease, matrix, shape, step.block.scales[matrix]));
   backend_.Linear(args);
   return absl::OkStatus();
 }

@@ -20,7 +20,7 @@ std::vector<TensorSpec> BlockMatrices(const WanConfig& config, const std::string
   std::vector<TensorSpec> matrices;
   for (size_t i = 0; i < kWanMatrixCount; ++i) {
     const MatrixShape shape = WanMatrixShape(config, static_cast<WanMatrix>(i));
-    matrices.push_back({.name = block + kMatrixNames[i] + ".weight",
+    matrices.push_back({.name = WanMatrixName(block, static_cast<WanMatrix>(i)),
                         .shape = {shape.out_features, shape.in_features}});
   }
   return matrices;
@@ -66,6 +66,10 @@ void AddGlobals(const WanConfig& config, std::vector<TensorSpec>* out) {
 }
 
 }  // namespace
+
+std::string WanMatrixName(const std::string& block, WanMatrix matrix) {
+  return block + kMatrixNames[matrix] + ".weight";
+}
 
 MatrixShape WanMatrixShape(const WanConfig& config, WanMatrix matrix) {
   if (matrix == kWanFfnUp) return {config.ffn_dim, config.width()};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "engine/model/component_layout.h"
 #include "engine/model/matrix_shape.h"
@@ -27,6 +28,8 @@ enum WanMatrix : size_t {
   kWanMatrixCount,
 };
 
+// As published; block is "blocks.N.".
+std::string WanMatrixName(const std::string& block, WanMatrix matrix);
 MatrixShape WanMatrixShape(const WanConfig& config, WanMatrix matrix);
 
 ComponentLayout WanLayout(const WanConfig& config);

@@ -29,6 +29,11 @@ WanBlockVectors FindBlock(const WanConfig& config, const std::string& prefix,
   }
   block.up_bias = lookup.Vector(prefix + "ffn.net.0.proj.bias", config.ffn_dim);
   block.down_bias = lookup.Vector(prefix + "ffn.net.2.bias", d);
+  for (size_t i = 0; i < kWanMatrixCount; ++i) {
+    const auto matrix = static_cast<WanMatrix>(i);
+    block.scales[i] = lookup.OptionalVector(ScaleTensorName(WanMatrixName(prefix, matrix)),
+                                            WanMatrixShape(config, matrix).out_features);
+  }
   return block;
 }
 

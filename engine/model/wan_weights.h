@@ -3,11 +3,13 @@
 // The resident tensors of the Wan transformer, by role. Pointers into the resident section.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "engine/backend/backend.h"
 #include "engine/model/tensor_lookup.h"
 #include "engine/model/wan_config.h"
+#include "engine/model/wan_layout.h"
 
 namespace longtake {
 
@@ -28,6 +30,7 @@ struct WanBlockVectors {
   const float* text_norm_bias = nullptr;
   const float* up_bias = nullptr;
   const float* down_bias = nullptr;
+  std::array<const float*, kWanMatrixCount> scales = {};  // of int8 matrices, else null
 };
 
 struct WanWeights {

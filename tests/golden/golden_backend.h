@@ -16,10 +16,13 @@ namespace longtake {
 
 class GoldenBackend {
  public:
-  // "reference", or the most a CPU may use: "x86-64-v3", "x86-64-v4", "" for the best there is.
+  // "reference"; the most a CPU may use: "x86-64-v3", "x86-64-v4", "" for the best there is; or a
+  // numerics profile, "cpu-...".
   explicit GoldenBackend(const std::string& name) {
     if (name == "reference") {
       backend_ = std::make_unique<ReferenceBackend>();
+    } else if (name.starts_with("cpu-")) {
+      backend_ = Must(CreateCpuBackend(workers_, {.numerics_profile = name}));
     } else {
       backend_ = Must(CreateCpuBackend(workers_, {.instruction_set_max = name}));
     }

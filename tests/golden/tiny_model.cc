@@ -2,12 +2,14 @@
 #include "tests/golden/tiny_model.h"
 
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "engine/model/umt5_config.h"
 #include "engine/model/umt5_layout.h"
 #include "engine/model/wan_config.h"
 #include "engine/model/wan_layout.h"
+#include "pack/quantise.h"
 #include "storage/pack_writer.h"
 #include "storage/safetensors_set.h"
 
@@ -22,6 +24,19 @@ std::vector<TensorDecl> Declare(const std::vector<TensorSpec>& specs, DType dtyp
   return declarations;
 }
 
+absl::Status CopyScales(const SafetensorsSet& set, const std::string& matrix,
+                        const TensorSink& sink) {
+  LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, set.Find(matrix));
+  std::vector<float> values(entry->bytes / sizeof(float));
+  LT_RETURN_IF_ERROR(set.Read(matrix, 0, std::as_writable_bytes(std::span(values))));
+  const auto row = static_cast<size_t>(entry->shape.back());
+  std::vector<float> scales;
+  for (size_t at = 0; at < values.size(); at += row) {
+    scales.push_back(Must(RowScale(std::span(values).subspan(at, row))));
+  }
+  return sink(std::as_bytes(std::span(scales)));
+}
+
 // Reads a published F32 tensor and hands it on in the declared type.
 absl::Status CopyTensor(const SafetensorsSet& set, const TensorDecl& tensor,
                         const TensorSink& sink) {
@@ -29,6 +44,15 @@ absl::Status CopyTensor(const SafetensorsSet& set, const TensorDecl& tensor,
   std::vector<float> values(entry->bytes / sizeof(float));
   LT_RETURN_IF_ERROR(set.Read(tensor.name, 0, std::as_writable_bytes(std::span(values))));
   if (tensor.dtype == DType::kF32) return sink(std::as_bytes(std::span(values)));
+  if (tensor.dtype == DType::kI8) {
+    const auto row = static_cast<size_t>(entry->shape.back());
+    std::vector<int8_t> bytes(values.size());
+    for (size_t at = 0; at < values.size(); at += row) {
+      const std::span<const float> in = std::span(values).subspan(at, row);
+      QuantiseRow(in, Must(RowScale(in)), std::span(bytes).subspan(at, row));
+    }
+    return sink(std::as_bytes(std::span(bytes)));
+  }
   std::vector<uint16_t> narrow;
   for (float value : values) narrow.push_back(FloatToBf16(value));
   return sink(std::as_bytes(std::span(narrow)));
@@ -47,11 +71,23 @@ std::unique_ptr<PackReader> MakePack(const std::string& directory,
   PackSpec spec;
   spec.component = layout.component;
   spec.config = component.config_json;
-  spec.resident = Declare(layout.resident, dtype);
-  spec.row_tables = Declare(layout.row_tables, dtype);
-  for (const auto& layer : layout.layers) spec.layers.push_back(Declare(layer, dtype));
+  const DType other_dtype = dtype == DType::kI8 ? DType::kF32 : dtype;
+  std::map<std::string, std::string> matrix_of_scales;
+  spec.resident = Declare(layout.resident, other_dtype);
+  spec.row_tables = Declare(layout.row_tables, other_dtype);
+  for (const auto& layer : layout.layers) {
+    spec.layers.push_back(Declare(layer, dtype));
+    if (dtype != DType::kI8) continue;
+    for (const TensorSpec& matrix : layer) {
+      const std::string name = ScaleTensorName(matrix.name);
+      matrix_of_scales[name] = matrix.name;
+      spec.resident.push_back({name, DType::kF32, {matrix.shape.front()}});
+    }
+  }
   const std::string path = JoinPath(directory, layout.component + ".pack");
-  const auto source = [&set](const TensorDecl& tensor, const TensorSink& sink) {
+  const auto source = [&](const TensorDecl& tensor, const TensorSink& sink) {
+    const auto scales = matrix_of_scales.find(tensor.name);
+    if (scales != matrix_of_scales.end()) return CopyScales(set, scales->second, sink);
     return CopyTensor(set, tensor, sink);
   };
   MustBeOk(WritePack(files, path, spec, {.source = source, .progress = {}}));

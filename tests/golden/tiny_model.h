@@ -19,7 +19,8 @@
 
 namespace longtake {
 
-// Writes the component's directory and packs it, matrices in dtype (kF32 or kBf16); opened.
+// Writes the component's directory and packs it, matrices in dtype (kF32, kBf16, or the
+// layers' in kI8 with scales and all else in kF32); opened.
 std::unique_ptr<PackReader> MakePack(const std::string& directory,
                                      const SyntheticComponent& component, DType dtype);
 

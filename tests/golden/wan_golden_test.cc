@@ -95,6 +95,34 @@ TEST_P(WanBf16, NarrowedMatricesStayClose) {
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, WanBf16, testing::Values("f1", "f2", "f3", "f7"));
 
+// Spec 7.3: quantised weights have no golden equality; what they cost is printed.
+TEST_P(WanBf16, Int8LayersStayClose) {
+  OneForward forward(GetParam());
+  GoldenBackend backend("");
+  forward.Run(backend.get(), DType::kI8);
+  const std::vector<float> golden = forward.fixture.Floats("flow");
+  const double error = RelativeError(forward.flow, golden);
+  ExpectError(GetParam() + " flow, int8 layers", error, 6e-2);
+  EXPECT_GT(error, 1e-4);
+  EXPECT_GT(Cosine(forward.flow, golden), 0.998);
+}
+
+// The bf16 profile must not be worse than the published model run in bf16 altogether.
+TEST_P(WanBf16, AmxProfileStaysClose) {
+  const auto profiles = CpuNumericsProfiles();
+  if (std::find(profiles.begin(), profiles.end(), kAmxBf16Profile) == profiles.end()) {
+    GTEST_SKIP() << "no AMX";
+  }
+  OneForward forward(GetParam());
+  GoldenBackend backend{std::string(kAmxBf16Profile)};
+  forward.Run(backend.get(), DType::kBf16);
+  const std::vector<float> golden = forward.fixture.Floats("flow");
+  const bool deep = GetParam() == "f7";
+  ExpectError(GetParam() + " flow, cpu-amx-bf16-v1", RelativeError(forward.flow, golden),
+              deep ? 3e-2 : 1.5e-2);
+  EXPECT_GT(Cosine(forward.flow, golden), deep ? 0.9995 : 0.9998);
+}
+
 // Every Linear of F1, by the order of the verbs: a mistake is named by the first tensor that is
 // off.
 TEST(WanGolden, EveryStageOfF1) {

@@ -18,6 +18,7 @@
 #include "nlohmann/json.hpp"
 #include "pack/cast.h"
 #include "pack/show.h"
+#include "storage/layer_stream.h"
 #include "storage/pack_directory.h"
 #include "storage/safetensors_set.h"
 #include "tests/storage/fault_file.h"
@@ -109,6 +110,62 @@ TEST_F(PackModelTest, TheDigestIsTheModels) {
   options = {};
   options.dtype = DType::kF32;
   EXPECT_NE(*Pack(options), first) << "so is the type";
+}
+
+// Every matrix of a layer comes back to within half a step of each row's scale, and the largest
+// value of a row is hit exactly.
+TEST_F(PackModelTest, Int8LayersAreTheMatricesToHalfAStep) {
+  PackModelOptions options;
+  options.quantize_int8 = true;
+  ASSERT_TRUE(Pack(options).ok());
+  EXPECT_TRUE(VerifyPackDirectory(PosixFileSystem(), pack_, {}).ok());
+  EXPECT_NE(ShowPack(PosixFileSystem(), pack_)->find("layers of I8"), std::string::npos);
+  const auto pack = PackDirectory::Open(PosixFileSystem(), pack_);
+  ASSERT_TRUE(pack.ok());
+  const PackReader* transformer = *pack->Component("transformer");
+  const ResidentSection resident = *transformer->LoadResident();
+  const auto layers = *LayerStream::Open(*transformer, {});
+  const auto published =
+      *SafetensorsSet::Open(PosixFileSystem(), (model_ / "transformer").string());
+  LayerLease lease = *layers->Next();
+  for (size_t i = 0; i < lease.tensor_count(); ++i) {
+    const TensorView matrix = *lease.Tensor(i);
+    const std::string name(matrix.name);
+    ASSERT_EQ(matrix.dtype, DType::kI8);
+    const auto* scales = reinterpret_cast<const float*>(resident.Find(name + ".scale")->data);
+    const auto* bytes = reinterpret_cast<const int8_t*>(matrix.data);
+    std::vector<uint16_t> halves(matrix.bytes);
+    ASSERT_TRUE(published.Read(name, 0, std::as_writable_bytes(std::span(halves))).ok());
+    const auto row_size = static_cast<uint64_t>(matrix.shape[1]);
+    for (uint64_t row = 0; row < static_cast<uint64_t>(matrix.shape[0]); ++row) {
+      int largest = 0;
+      for (uint64_t at = row * row_size; at < (row + 1) * row_size; ++at) {
+        const float value = Bf16ToFloat(halves[at]);
+        ASSERT_NEAR(value, scales[row] * bytes[at], scales[row] * 0.5001f) << name << " " << at;
+        largest = std::max(largest, std::abs(int{bytes[at]}));
+      }
+      ASSERT_EQ(largest, scales[row] == 0.0f ? 0 : 127) << name << " row " << row;
+    }
+  }
+}
+
+TEST_F(PackModelTest, AWeightThatIsNoNumberCannotBeQuantised) {
+  const fs::path file = model_ / kTransformer;
+  std::string bytes = ReadAll(file);
+  uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  const auto table = nlohmann::json::parse(bytes.substr(8, header));
+  const uint64_t at = table["blocks.0.attn1.to_q.weight"]["data_offsets"][0];
+  const uint16_t nan = 0x7fc0;
+  std::memcpy(bytes.data() + 8 + header + at, &nan, sizeof(nan));
+  WriteAll(file, bytes);
+  PackModelOptions options;
+  options.quantize_int8 = true;
+  const absl::Status status = Pack(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(std::string(status.message()).find("blocks.0.attn1.to_q.weight, row 0"),
+            std::string::npos)
+      << status;
 }
 
 TEST_F(PackModelTest, MissingFilesAreNamed) {
