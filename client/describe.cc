@@ -61,7 +61,10 @@ std::string DescribeSession(const v1::Session& session) {
   row("expires",
       session.attached() ? "while attached, never" : TimeUtil::ToString(session.expire_time()));
   row("model digest", session.model_digest());
-  row("numerics profile", session.numerics_profile());
+  row("numerics profile", session.numerics_differ()
+                              ? absl::StrCat(session.numerics_profile(), ", not the ",
+                                             spec.numerics_profile(), " asked for: bits differ")
+                              : session.numerics_profile());
   return out;
 }
 

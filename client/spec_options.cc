@@ -124,6 +124,12 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
   command.add_option("--prompt-switch", options.prompt_switch,
                      "swap, recache or recache_and_sink: what --prompt-at does to the memory of "
                      "what was shown before");
+  command.add_option("--numerics-profile", options.numerics_profile,
+                     "The profile of an earlier take, to repeat it bit for bit; refused by a "
+                     "server that computes in another");
+  command.add_flag(
+      "--any-numerics", options.any_numerics,
+      "Take the server's profile all the same; the picture is close, the bits are not");
   command.add_flag("--tiled-decode", options.tiled_decode,
                    "Decode in overlapping tiles: less memory for large frames");
   command.add_option("--ttl", options.ttl, "How long the session lives without a client");
@@ -164,6 +170,8 @@ absl::StatusOr<v1::SessionSpec> MakeSpec(v1::LongtakeService::Stub& stub,
   if (!options.prompt_switch.empty()) {
     LT_RETURN_IF_ERROR(SetPromptSwitch(options.prompt_switch, &spec));
   }
+  spec.set_numerics_profile(options.numerics_profile);
+  spec.set_allow_other_numerics(options.any_numerics);
   if (!options.ttl.empty())
     LT_RETURN_IF_ERROR(SetDuration("--ttl", options.ttl, spec.mutable_ttl()));
   return spec;

@@ -25,6 +25,8 @@ struct SpecOptions {
   bool tiled_decode = false;
   std::string prompt_switch;
   std::string ttl;
+  std::string numerics_profile;
+  bool any_numerics = false;
   bool has_guidance = false;
 };
 

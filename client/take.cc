@@ -81,6 +81,12 @@ class Take {
     }
     shape_ = {spec.width(), spec.height(), spec.fps(), spec.frame_count()};
     report_.session = opened.session().name();
+    if (opened.session().numerics_differ()) {
+      std::fprintf(stderr,
+                   "longtake: computed in numerics profile %s, not %s: close to that take, not "
+                   "bit-identical\n",
+                   opened.session().numerics_profile().c_str(), spec.numerics_profile().c_str());
+    }
     begun_ = true;
     return sink_->Begin(shape_, opened.init_segment());
   }

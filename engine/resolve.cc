@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
+#include "base/error_reason.h"
 #include "engine/engine.h"
 
 namespace longtake {
@@ -95,6 +96,23 @@ absl::Status ResolveMemory(const Recipe& recipe, SessionSpec& spec) {
   return absl::OkStatus();
 }
 
+// A session keeps the profile it was asked for, so that one that differs can be told from one that
+// does not.
+absl::Status ResolveNumerics(const std::string& profile, SessionSpec& spec) {
+  if (spec.numerics_profile.size() > kNumericsProfileBytesMax) {
+    return FieldError("numerics_profile",
+                      absl::StrCat(spec.numerics_profile.size(), " bytes; the limit is ",
+                                   kNumericsProfileBytesMax));
+  }
+  if (spec.numerics_profile.empty()) spec.numerics_profile = profile;
+  if (spec.numerics_profile == profile || spec.allow_other_numerics) return absl::OkStatus();
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat(
+          "this server computes in numerics profile ", profile, ", not ", spec.numerics_profile,
+          "; bits would differ. allow_other_numerics generates it all the same and marks it")),
+      ErrorReason{"NUMERICS_DIFFER", {{"numerics_profile", profile}}});
+}
+
 absl::Status CheckLength(const SessionSpec& spec, const KeyPlanSpec& plan, int64_t chunk_frames) {
   if (spec.frame_count < 0 || spec.frame_count > kFrameCountMax) {
     return FieldError("frame_count", absl::StrCat(spec.frame_count, " is out of range"));
@@ -139,6 +157,7 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
   LT_RETURN_IF_ERROR(ResolveMemory(recipe, out));
   LT_RETURN_IF_ERROR(CheckLength(out, *out.key_plan, recipe.chunk_frames));
   out.tiled_decode = out.tiled_decode.value_or(recipe.tiled_decode);
+  LT_RETURN_IF_ERROR(ResolveNumerics(std::string(model_.numerics_profile()), out));
   if (out.ttl_nanos < 0) return FieldError("ttl", "is negative");
   const int64_t tokens = MakeRolloutSpec(out).tokens_max();
   if (tokens > model_.options().tokens_max) {

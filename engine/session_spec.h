@@ -29,6 +29,7 @@ inline constexpr int64_t kSidePixelsMax = 8192;
 inline constexpr int64_t kSidePixelsStep = 16;
 inline constexpr int64_t kFpsMax = 240;
 inline constexpr int64_t kGuidanceMax = 50;
+inline constexpr int64_t kNumericsProfileBytesMax = 64;
 
 // What the client wants to be sent. The engine keeps it with the session and does nothing with it.
 enum class MediaKind { kFmp4, kRgb24 };
@@ -49,6 +50,9 @@ struct SessionSpec {
   std::optional<bool> tiled_decode;  // empty: the recipe's
   MediaKind media_kind = MediaKind::kFmp4;
   int64_t ttl_nanos = 0;  // life without a client; 0: ends when the client goes
+  // Empty: the model's. Another one is refused, or with allow_other_numerics kept as a mark.
+  std::string numerics_profile;
+  bool allow_other_numerics = false;
 };
 
 enum class SessionState {
@@ -65,7 +69,6 @@ struct SessionInfo {
   SessionSpec spec;  // with the defaults filled in
   SessionState state = SessionState::kStarting;
   absl::Status failure;
-  std::string numerics_profile;
   int64_t create_wall_nanos = 0;
   int64_t chunk_count = 0;        // decoded so far
   int64_t frame_count = 0;        // decoded so far

@@ -25,6 +25,7 @@ struct Config {
   uint64_t pinned_bytes = 0;
   uint64_t slots = 0;
   std::string io;
+  std::string numerics_profile;
   uint64_t kv_bytes = 0;
   uint64_t session_bytes = 0;
   uint64_t sessions_max = 0;

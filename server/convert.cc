@@ -148,6 +148,8 @@ absl::StatusOr<SessionSpec> ParseSessionSpec(const v1::SessionSpec& spec,
   out.steps.assign(spec.steps().begin(), spec.steps().end());
   out.step_count = spec.step_count();
   if (spec.has_tiled_decode()) out.tiled_decode = spec.tiled_decode();
+  out.numerics_profile = spec.numerics_profile();
+  out.allow_other_numerics = spec.allow_other_numerics();
   LT_ASSIGN_OR_RETURN(out.prompt_switch, ParsePromptSwitch(spec.prompt_switch()));
   if (spec.has_key_plan()) {
     LT_ASSIGN_OR_RETURN(out.key_plan, ParseKeyPlan(spec.key_plan()));

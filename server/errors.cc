@@ -26,6 +26,7 @@ constexpr KnownReason kReasons[] = {
     {"CHUNK_NOT_HELD", Code::kOutOfRange, 0},
     {"TAKEN_OVER", Code::kAborted, 0},
     {"SESSION_OVER", Code::kFailedPrecondition, 0},
+    {"NUMERICS_DIFFER", Code::kFailedPrecondition, 0},
     {"CALL_CANCELLED", Code::kCancelled, 0},
     {"SESSION_DELETED", Code::kCancelled, 0},
     {"SESSION_EXPIRED", Code::kCancelled, 0},

@@ -50,6 +50,7 @@ inline constexpr Limit kLimits[] = {
     {"fps_max", kFpsMax},
     {"guidance_max", kGuidanceMax},
     {"window_frames_max", kWindowFramesMax},
+    {"numerics_profile_bytes_max", kNumericsProfileBytesMax},
     {"page_size_default", kPageSizeDefault},
     {"page_size_max", kPageSizeMax},
     {"page_token_bytes_max", kPageTokenBytesMax},

@@ -39,6 +39,7 @@ VideoModelOptions ModelOptions(const Config& config) {
   options.pinned_bytes_max = config.pinned_bytes;
   options.slot_count = config.slots;
   options.io = io.at(config.io);
+  options.numerics_profile = config.numerics_profile;
   return options;
 }
 

@@ -55,6 +55,76 @@ TEST(BitsTest, BothInstructionSetsAgree) {
   EXPECT_EQ(DigestsWith(setup), Reference());
 }
 
+// int8 layers: the same on every instruction set, and not what bf16 layers give.
+TEST(BitsTest, Int8LayersAgreeOnAllInstructionSets) {
+  PackModelOptions options;
+  options.quantize_int8 = true;
+  const ScratchPack pack(options);
+  EngineSetup setup;
+  setup.pack = pack.directory();
+  const std::vector<std::string> best = DigestsWith(setup);
+  EXPECT_NE(best, Reference());
+  for (const char* isa : {"x86-64-v3", "x86-64-v4", "x86-64-v4+vnni"}) {
+    setup.model.instruction_set_max = isa;
+    EXPECT_EQ(DigestsWith(setup), best) << isa;
+  }
+}
+
+bool HasAmx() {
+  const auto profiles = CpuNumericsProfiles();
+  return std::find(profiles.begin(), profiles.end(), kAmxBf16Profile) != profiles.end();
+}
+
+// The other profile is other bits, and keeps the same promises.
+TEST(BitsTest, TheAmxProfileIsAnotherTakeAndAsFirm) {
+  if (!HasAmx()) GTEST_SKIP() << "no AMX";
+  EngineSetup setup;
+  setup.model.numerics_profile = kAmxBf16Profile;
+  const std::vector<std::string> digests = DigestsWith(setup);
+  EXPECT_NE(digests, Reference());
+  setup.threads = 3;
+  setup.model.pinned_bytes_max = 0;
+  EXPECT_EQ(DigestsWith(setup), digests);
+  setup.model.tokens_max = 100;
+  TestEngine engine(setup);
+  const auto other = *engine->CreateSession(SmallSpec("a blue square going up", 1, 0), "");
+  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(TheSession(), "")).Digests(), digests);
+}
+
+// A take made on one build goes on elsewhere when the profile is the same, whatever the instruction
+// set; under another profile it is refused by name, or made all the same and told apart.
+TEST(BitsTest, ATakeFromAnotherBuildIsRefusedOrMarked) {
+  EngineSetup old_build;
+  old_build.model.instruction_set_max = "x86-64-v3";
+  TestEngine made_on(old_build);
+  const auto original = *made_on->CreateSession(TheSession(), "");
+  const SessionSpec spec = original->Info().spec;
+  EXPECT_EQ(spec.numerics_profile, kFmaChainProfile);
+
+  TestEngine same_profile;
+  EXPECT_EQ(ReadToEnd(same_profile, **same_profile->CreateSession(spec, "")).Digests(),
+            ReadToEnd(made_on, *original).Digests());
+
+  SessionSpec foreign = spec;
+  foreign.numerics_profile = "cpu-of-tomorrow-v1";
+  const auto refused = same_profile->CreateSession(foreign, "");
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  const std::string message(refused.status().message());
+  EXPECT_NE(message.find("cpu-fma-chain-v1, not cpu-of-tomorrow-v1"), std::string::npos) << message;
+
+  foreign.allow_other_numerics = true;
+  const auto marked = *same_profile->CreateSession(foreign, "");
+  EXPECT_EQ(marked->Info().spec.numerics_profile, "cpu-of-tomorrow-v1");
+  EXPECT_EQ(ReadToEnd(same_profile, *marked).Digests(), Reference());
+
+  if (!HasAmx()) return;
+  EngineSetup amx;
+  amx.model.numerics_profile = kAmxBf16Profile;
+  TestEngine other_profile(amx);
+  EXPECT_EQ(other_profile->CreateSession(spec, "").status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
 TEST(BitsTest, CompanyDoesNotMatter) {
   EngineSetup setup;
   // Few fit a sweep, or all do.

@@ -20,14 +20,14 @@ namespace longtake {
 // model's own.
 class ScratchPack {
  public:
-  explicit ScratchPack(const std::string& recipe = "") {
+  explicit ScratchPack(const std::string& recipe = "")
+      : ScratchPack(PackModelOptions{.recipe = recipe, .progress = {}}) {}
+  explicit ScratchPack(const PackModelOptions& options) {
     std::string name = (std::filesystem::temp_directory_path() / "longtake-engine-XXXXXX").string();
     LT_CHECK(mkdtemp(name.data()) != nullptr);
     directory_ = name;
     const char* source = std::getenv("LONGTAKE_SOURCE_DIR");
     LT_CHECK(source != nullptr);
-    PackModelOptions options;
-    options.recipe = recipe;
     const auto digest = PackModel(PosixFileSystem(), std::string(source) + "/models/shapes-small",
                                   directory_, options);
     if (!digest.ok()) std::fprintf(stderr, "%s\n", digest.status().ToString().c_str());

@@ -117,6 +117,15 @@ class ClientTest(unittest.TestCase):
             self.assertIn(word, text, arguments)
             self.assertEqual(len(text.splitlines()), 1, text)
 
+    def test_another_numerics_profile_is_refused_or_marked(self):
+        digest, _ = self.take(self.path("mine.mp4"), "--numerics-profile", "cpu-fma-chain-v1")
+        other = ["--numerics-profile", "cpu-of-tomorrow-v1"]
+        done = self.run_client("generate", *TAKE, "--out", self.path("other.mp4"), *other, code=1)
+        self.assertIn(b"in numerics profile cpu-fma-chain-v1, not cpu-of-tomorrow-v1", done.stderr)
+        again, done = self.take(self.path("other.mp4"), *other, "--any-numerics")
+        self.assertEqual(again, digest)
+        self.assertIn(b"not bit-identical", done.stderr)
+
     def test_commands_on_sessions(self):
         # A reader that dies leaves its session for the ttl.
         reader = subprocess.Popen(

@@ -56,6 +56,17 @@ TEST(ServerErrors, RequestsThatWillNeverDo) {
   EXPECT_EQ(FieldOf(server.Create(request)), "session_id");
 
   request = SmallSession(9);
+  request.mutable_spec()->set_numerics_profile(std::string(65, 'x'));
+  EXPECT_EQ(FieldOf(server.Create(request)), "spec.numerics_profile");
+  request.mutable_spec()->set_numerics_profile("cpu-of-tomorrow-v1");
+  EXPECT_EQ(ReasonOf(server.Create(request)), "NUMERICS_DIFFER");
+  request.mutable_spec()->set_allow_other_numerics(true);
+  v1::Session marked;
+  EXPECT_TRUE(server.Create(request, &marked).ok());
+  EXPECT_TRUE(marked.numerics_differ());
+  EXPECT_EQ(marked.numerics_profile(), "cpu-fma-chain-v1");
+
+  request = SmallSession(9);
   request.mutable_spec()->set_model("models/other");
   EXPECT_EQ(ReasonOf(server.Create(request)), "MODEL_NOT_FOUND");
 

@@ -15,8 +15,8 @@ struct alignas(64) TileConfig {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-// A constant (not inline: kernels may not share symbols): GCC's intrinsic tells the compiler of the first eight bytes only, so the rest of a
-// local one would never be written.
+// A constant, since GCC's intrinsic tells the compiler of the first eight bytes only, so that the
+// rest of a local one would never be written; not inline, since kernels may not share symbols.
 constexpr TileConfig kTileConfig;
 
 }  // namespace longtake
