@@ -3,8 +3,10 @@
 // longtake-pack: makes, shows and verifies packs.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
+#include <thread>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -12,6 +14,7 @@
 #include "engine/recipe.h"
 #include "pack/pack_model.h"
 #include "pack/show.h"
+#include "pack/synthesise.h"
 #include "storage/pack_directory.h"
 
 namespace longtake {
@@ -82,6 +85,28 @@ int RunPack(const PackArguments& arguments) {
   return 0;
 }
 
+struct SynthArguments {
+  std::string directory;
+  std::string dtype = "bf16";
+  SynthesiseOptions options;
+};
+
+int RunSynth(SynthArguments& arguments) {
+  ProgressLine line;
+  arguments.options.quantize_int8 = arguments.dtype == "int8";
+  arguments.options.progress = [&](const std::string& component, uint64_t done, uint64_t total) {
+    line.Update(component, done, total);
+  };
+  WorkerPool workers(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+  const auto component =
+      SynthesiseComponent(PosixFileSystem(), arguments.directory, arguments.options, workers);
+  if (!component.ok()) return Report(component.status());
+  std::printf("%s/%s.pack, with the same weights as published in %s/%s\n",
+              arguments.directory.c_str(), component->c_str(), arguments.directory.c_str(),
+              component->c_str());
+  return 0;
+}
+
 int RunShow(const std::string& directory) {
   auto text = ShowPack(PosixFileSystem(), directory);
   if (!text.ok()) return Report(text.status());
@@ -121,6 +146,21 @@ int Main(int argc, char** argv) {
       ->check(CLI::IsMember({"none", "int8"}))
       ->capture_default_str();
 
+  SynthArguments synth_arguments;
+  CLI::App* synth = app.add_subcommand(
+      "synth", "Write a component of a published shape with random weights, for benchmarks");
+  synth->add_option("dir", synth_arguments.directory, "Directory to write into; made if missing")
+      ->required();
+  synth
+      ->add_option("--shape", synth_arguments.options.shape,
+                   absl::StrCat("One of ", absl::StrJoin(SyntheticShapes(), ", ")))
+      ->required();
+  synth->add_option("--dtype", synth_arguments.dtype, "Type of the pack's layers")
+      ->check(CLI::IsMember({"bf16", "int8"}))
+      ->capture_default_str();
+  synth->add_option("--layers", synth_arguments.options.layers, "0: as published")
+      ->capture_default_str();
+
   std::string directory;
   CLI::App* show = app.add_subcommand("show", "Print what a pack holds");
   show->add_option("pack-dir", directory)->required();
@@ -129,6 +169,7 @@ int Main(int argc, char** argv) {
 
   CLI11_PARSE(app, argc, argv);
   if (*pack) return RunPack(arguments);
+  if (*synth) return RunSynth(synth_arguments);
   return *show ? RunShow(directory) : RunVerify(directory);
 }
 

@@ -3,13 +3,11 @@
 
 #include <algorithm>
 #include <deque>
-#include <set>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/checked.h"
 #include "engine/model/component_layout.h"
 #include "engine/model/umt5_config.h"
@@ -21,8 +19,7 @@
 #include "engine/model_parts.h"
 #include "engine/recipe.h"
 #include "nlohmann/json.hpp"
-#include "pack/cast.h"
-#include "pack/quantise.h"
+#include "pack/component_packer.h"
 #include "storage/pack_directory.h"
 #include "storage/pack_writer.h"
 #include "storage/safetensors_set.h"
@@ -32,7 +29,6 @@ namespace {
 
 constexpr uint64_t kConfigBytesMax = 1 << 20;
 constexpr uint64_t kTokenizerBytesMax = 64 << 20;
-constexpr uint64_t kCopyBytes = 1 << 20;
 
 struct Component {
   ComponentLayout layout;
@@ -91,138 +87,6 @@ absl::StatusOr<Component> ReadComponent(FileSystem& files, const std::string& di
   }
   return out;
 }
-
-std::string ShapeText(const std::vector<int64_t>& shape) {
-  return absl::StrCat("[", absl::StrJoin(shape, ","), "]");
-}
-
-class ComponentPacker {
- public:
-  // Layers take layer_dtype (kI8: with scales), everything else dtype.
-  ComponentPacker(const SafetensorsSet& tensors, DType dtype, DType layer_dtype)
-      : tensors_(tensors), dtype_(dtype), layer_dtype_(layer_dtype) {}
-
-  // Checks every tensor of the layout against the files, and that the files hold nothing else.
-  absl::StatusOr<PackSpec> MakeSpec(const Component& component) {
-    PackSpec spec;
-    spec.component = component.layout.component;
-    spec.config = component.config;
-    LT_ASSIGN_OR_RETURN(spec.resident, Declare(component.layout.resident, dtype_));
-    LT_ASSIGN_OR_RETURN(spec.row_tables, Declare(component.layout.row_tables, dtype_));
-    for (const auto& layer : component.layout.layers) {
-      LT_ASSIGN_OR_RETURN(auto declared, Declare(layer, layer_dtype_));
-      if (layer_dtype_ == DType::kI8) {
-        for (const TensorDecl& matrix : declared) {
-          spec.resident.push_back(
-              {ScaleTensorName(matrix.name), DType::kF32, {matrix.shape.front()}});
-        }
-      }
-      spec.layers.push_back(std::move(declared));
-    }
-    // An alias of shared.weight that some exports store a second time.
-    expected_.insert("encoder.embed_tokens.weight");
-    for (const std::string& name : tensors_.Names()) {
-      if (!expected_.contains(name)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(tensors_.directory(), ": tensor ", name,
-                         " is not part of the architecture its config.json gives"));
-      }
-    }
-    return spec;
-  }
-
-  absl::Status Copy(const TensorDecl& tensor, const TensorSink& sink) const {
-    if (tensor.dtype == DType::kI8) {
-      return ForEachRow(tensor.name, [&](std::span<const float> row, float scale) {
-        std::vector<int8_t> bytes(row.size());
-        QuantiseRow(row, scale, bytes);
-        return sink(std::as_bytes(std::span(bytes)));
-      });
-    }
-    const std::string matrix = MatrixOfScales(tensor.name);
-    if (!matrix.empty()) {
-      return ForEachRow(matrix, [&](std::span<const float>, float scale) {
-        return sink(std::as_bytes(std::span(&scale, 1)));
-      });
-    }
-    return CopyAsIs(tensor, sink);
-  }
-
- private:
-  // The matrix whose scales this tensor is; empty for all others.
-  std::string MatrixOfScales(const std::string& name) const {
-    const std::string suffix = ScaleTensorName("");
-    if (layer_dtype_ != DType::kI8 || !name.ends_with(suffix)) return "";
-    const std::string matrix = name.substr(0, name.size() - suffix.size());
-    return expected_.contains(matrix) ? matrix : "";
-  }
-
-  // Calls visit(row, scale) for each row of a matrix, widened.
-  template <typename Visit>
-  absl::Status ForEachRow(const std::string& name, const Visit& visit) const {
-    LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(name));
-    LT_ASSIGN_OR_RETURN(const DType from, DTypeFromName(entry->dtype_name));
-    const auto rows = static_cast<uint64_t>(entry->shape.front());
-    std::vector<std::byte> in(entry->bytes / rows);
-    std::vector<float> row(in.size() / DTypeBytes(from));
-    for (uint64_t r = 0; r < rows; ++r) {
-      LT_RETURN_IF_ERROR(tensors_.Read(name, r * in.size(), in));
-      CastElements(from, in, DType::kF32, std::as_writable_bytes(std::span(row)));
-      const absl::StatusOr<float> scale = RowScale(row);
-      if (!scale.ok()) {
-        return Annotate(scale.status(),
-                        absl::StrCat(tensors_.directory(), ": tensor ", name, ", row ", r));
-      }
-      LT_RETURN_IF_ERROR(visit(row, *scale));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status CopyAsIs(const TensorDecl& tensor, const TensorSink& sink) const {
-    LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(tensor.name));
-    LT_ASSIGN_OR_RETURN(const DType from, DTypeFromName(entry->dtype_name));
-    const uint64_t step = kCopyBytes / DTypeBytes(from) * DTypeBytes(from);
-    std::vector<std::byte> in(std::min(step, entry->bytes));
-    std::vector<std::byte> out(in.size() / DTypeBytes(from) * DTypeBytes(tensor.dtype));
-    for (uint64_t offset = 0; offset < entry->bytes; offset += in.size()) {
-      const uint64_t bytes = std::min<uint64_t>(in.size(), entry->bytes - offset);
-      const std::span<std::byte> piece(in.data(), bytes);
-      LT_RETURN_IF_ERROR(tensors_.Read(tensor.name, offset, piece));
-      const std::span<std::byte> cast(out.data(),
-                                      bytes / DTypeBytes(from) * DTypeBytes(tensor.dtype));
-      CastElements(from, piece, tensor.dtype, cast);
-      LT_RETURN_IF_ERROR(sink(cast));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<std::vector<TensorDecl>> Declare(const std::vector<TensorSpec>& specs,
-                                                  DType matrix_dtype) {
-    std::vector<TensorDecl> out;
-    for (const TensorSpec& spec : specs) {
-      LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, tensors_.Find(spec.name));
-      if (entry->shape != spec.shape) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            tensors_.directory(), ": tensor ", spec.name, " has shape ", ShapeText(entry->shape),
-            "; its config.json asks for ", ShapeText(spec.shape)));
-      }
-      const auto dtype = DTypeFromName(entry->dtype_name);
-      if (!dtype.ok() || *dtype == DType::kI8) {
-        return absl::UnimplementedError(absl::StrCat(tensors_.directory(), ": tensor ", spec.name,
-                                                     " is ", entry->dtype_name,
-                                                     "; F32, BF16 and F16 are read"));
-      }
-      expected_.insert(spec.name);
-      out.push_back({spec.name, spec.keep_f32 ? DType::kF32 : matrix_dtype, spec.shape});
-    }
-    return out;
-  }
-
-  const SafetensorsSet& tensors_;
-  const DType dtype_;
-  const DType layer_dtype_;
-  std::set<std::string> expected_;
-};
 
 DType LayerDType(const std::string& component, const PackModelOptions& options) {
   return options.quantize_int8 && component == "transformer" ? DType::kI8 : options.dtype;
@@ -311,7 +175,7 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
                         SafetensorsSet::Open(files, JoinPath(model_directory, name)));
     sets.push_back(std::move(tensors));
     packers.emplace_back(sets.back(), options.dtype, LayerDType(name, options));
-    LT_ASSIGN_OR_RETURN(PackSpec pack, packers.back().MakeSpec(component));
+    LT_ASSIGN_OR_RETURN(PackSpec pack, packers.back().MakeSpec(component.layout, component.config));
     packs.push_back(std::move(pack));
   }
   if (absl::Status status =

@@ -12,10 +12,10 @@
 #include "engine/model/stack_pass.h"
 #include "engine/model/umt5_encoder.h"
 #include "engine/model/wan_transformer.h"
+#include "pack/synthetic_weights.h"
 #include "storage/layer_stream.h"
 #include "storage/pack_reader.h"
 #include "tests/golden/fixture.h"
-#include "tests/golden/synthetic_weights.h"
 
 namespace longtake {
 

@@ -2,7 +2,7 @@
 //
 // The C++ twin of tools/reference/weights.py, bit for bit: fixtures/weights.json has one tensor per
 // rule.
-#include "tests/golden/synthetic_weights.h"
+#include "pack/synthetic_weights.h"
 
 #include <gtest/gtest.h>
 

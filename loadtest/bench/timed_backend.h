@@ -1,0 +1,83 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Another backend, with a stopwatch: seconds of linears, of attention, and of all else.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "base/clock.h"
+#include "engine/backend/backend.h"
+
+namespace longtake {
+
+class TimedBackend final : public Backend {
+ public:
+  struct Seconds {
+    double linear = 0.0;
+    double attention = 0.0;
+    double other = 0.0;
+    double total() const { return linear + attention + other; }
+  };
+
+  explicit TimedBackend(std::unique_ptr<Backend> backend) : backend_(std::move(backend)) {}
+
+  // Since the last call.
+  Seconds TakeSeconds() { return std::exchange(seconds_, {}); }
+
+  std::string_view numerics_profile() const override { return backend_->numerics_profile(); }
+  std::string_view instruction_set() const override { return backend_->instruction_set(); }
+
+  void Linear(const LinearArgs& args) override {
+    Time(seconds_.linear, [&] { backend_->Linear(args); });
+  }
+  void Attention(std::span<const AttentionArgs> items) override {
+    Time(seconds_.attention, [&] { backend_->Attention(items); });
+  }
+  void LayerNormModulate(const LayerNormModulateArgs& args) override {
+    Time(seconds_.other, [&] { backend_->LayerNormModulate(args); });
+  }
+  void LayerNorm(const LayerNormArgs& args) override {
+    Time(seconds_.other, [&] { backend_->LayerNorm(args); });
+  }
+  void RmsNorm(const RmsNormArgs& args) override {
+    Time(seconds_.other, [&] { backend_->RmsNorm(args); });
+  }
+  void Rotary(const RotaryArgs& args) override {
+    Time(seconds_.other, [&] { backend_->Rotary(args); });
+  }
+  void GatedAdd(const GatedAddArgs& args) override {
+    Time(seconds_.other, [&] { backend_->GatedAdd(args); });
+  }
+  void Multiply(float* x, const float* y, int64_t count) override {
+    Time(seconds_.other, [&] { backend_->Multiply(x, y, count); });
+  }
+  void Silu(float* x, int64_t count) override {
+    Time(seconds_.other, [&] { backend_->Silu(x, count); });
+  }
+  std::unique_ptr<ConvWeights> PackConv(const ConvShape& shape, const void* weights, DType dtype,
+                                        const float* bias) override {
+    return backend_->PackConv(shape, weights, dtype, bias);
+  }
+  void Conv(const ConvArgs& args) override {
+    Time(seconds_.other, [&] { backend_->Conv(args); });
+  }
+  void ChannelNorm(const ChannelNormArgs& args) override {
+    Time(seconds_.other, [&] { backend_->ChannelNorm(args); });
+  }
+
+ private:
+  template <typename Run>
+  void Time(double& seconds, const Run& run) {
+    const int64_t start = clock_.MonotonicNanos();
+    run();
+    seconds += NanosToSeconds(clock_.MonotonicNanos() - start);
+  }
+
+  std::unique_ptr<Backend> backend_;
+  SystemClock clock_;
+  Seconds seconds_;
+};
+
+}  // namespace longtake

@@ -1,0 +1,50 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// One component of a published model on its way into a pack: its tensors held against the layout
+// its model states, then copied, narrowed or quantised one by one. Nothing large is held in memory.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/dtype.h"
+#include "base/status_macros.h"
+#include "engine/model/component_layout.h"
+#include "storage/pack_writer.h"
+#include "storage/safetensors_set.h"
+
+namespace longtake {
+
+class ComponentPacker {
+ public:
+  // Layers take layer_dtype (kI8: with scales), everything else dtype (kF32 or kBf16). The tensors
+  // outlive the packer.
+  ComponentPacker(const SafetensorsSet& tensors, DType dtype, DType layer_dtype)
+      : tensors_(tensors), dtype_(dtype), layer_dtype_(layer_dtype) {}
+
+  // Checks every tensor of the layout against the files, and that the files hold nothing else.
+  // NOT_FOUND, INVALID_ARGUMENT or UNIMPLEMENTED naming the tensor.
+  absl::StatusOr<PackSpec> MakeSpec(const ComponentLayout& layout, const std::string& config);
+
+  // The bytes of a tensor of that spec, for WritePack. INVALID_ARGUMENT naming a row that cannot be
+  // quantised.
+  absl::Status Copy(const TensorDecl& tensor, const TensorSink& sink) const;
+
+ private:
+  absl::StatusOr<std::vector<TensorDecl>> Declare(const std::vector<TensorSpec>& specs,
+                                                  DType matrix_dtype);
+  // The matrix whose scales this tensor is; empty for all others.
+  std::string MatrixOfScales(const std::string& name) const;
+  // Calls visit(row, scale) for each row of a matrix, widened.
+  template <typename Visit>
+  absl::Status ForEachRow(const std::string& name, const Visit& visit) const;
+  absl::Status CopyAsIs(const TensorDecl& tensor, const TensorSink& sink) const;
+
+  const SafetensorsSet& tensors_;
+  const DType dtype_;
+  const DType layer_dtype_;
+  std::set<std::string> expected_;
+};
+
+}  // namespace longtake
