@@ -24,5 +24,13 @@ LT_INLINE F32x16 PairBf16(F32x16 even, F32x16 odd) {
   return {_mm512_castsi512_ps(words)};
 }
 
+// The same of sixteen values each that are bf16 already.
+LT_INLINE F32x16 PairBf16(const uint16_t* even, const uint16_t* odd) {
+  const auto load = [](const uint16_t* p) {
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  };
+  return {_mm512_castsi512_ps(_mm512_or_si512(load(even), _mm512_slli_epi32(load(odd), 16)))};
+}
+
 }  // namespace LONGTAKE_ISA
 }  // namespace longtake

@@ -50,7 +50,7 @@ inline constexpr int64_t kAttentionScratchFloats =
 // a multiple of 2, and no bias.
 inline constexpr int64_t kTiledHeadDimMax = 128;
 inline constexpr int64_t kTiledQueriesMax = 1024;
-inline constexpr int64_t kTiledKeyBlock = 128;  // decides bits: part of the numerics profile
+inline constexpr int64_t kTiledKeyBlock = 256;  // decides bits: part of the numerics profile
 inline constexpr int64_t kTiledRows = 32;
 inline constexpr int64_t kTiledOutStride = kTiledHeadDimMax + 16;
 inline constexpr int64_t kTiledScoreStride = kTiledKeyBlock + 16;
@@ -59,10 +59,10 @@ inline constexpr int64_t kTiledQueryStride = kTiledHeadDimMax / 2 + 16;
 inline constexpr int64_t kTiledWeightStride = kTiledKeyBlock / 2 + 16;
 inline constexpr int64_t kTiledScratchFloats =
     kTiledQueriesMax *
-        (kTiledQueryStride + kTiledOutStride + 16 + 1) +     // queries, outputs, sums, maxima
-    2 * kTiledKeyBlock * kTiledHeadDimMax / 2 +              // keys, values as panels
-    kTiledKeyBlock * kTiledQueryStride +                     // keys by row
-    kTiledRows * (kTiledScoreStride + kTiledWeightStride) +  // scores, weights
-    kTiledRows * kTiledRows;                                 // sums of one block
+        (kTiledQueryStride + kTiledOutStride + 16 + 1) +         // queries, outputs, sums, maxima
+    2 * kTiledKeyBlock * kTiledHeadDimMax / 2 +                  // keys, values as panels
+    kTiledKeyBlock * kTiledQueryStride +                         // keys by row
+    kTiledRows * (2 * kTiledScoreStride + kTiledWeightStride) +  // scores of two tiles, weights
+    kTiledRows * kTiledRows;                                     // sums of one block
 
 }  // namespace longtake

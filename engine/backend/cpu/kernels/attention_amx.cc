@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Attention in tiles of bf16. For each block of 128 keys, counted from the first key whatever the
+// Attention in tiles of bf16. For each block of 256 keys, counted from the first key whatever the
 // segments: keys and values become panels of words once (neighbouring channels of a key, the same
 // channel of neighbouring values); then all queries of the task pass by, 32 at a time: scores,
 // running maximum and sums in lanes, weights rounded to bf16, outputs in fp32.
@@ -24,9 +24,13 @@ struct Scratch {
         value_panel(key_panel + kBlock * kTiledHeadDimMax / 2),
         key_rows(reinterpret_cast<float*>(value_panel + kBlock * kTiledHeadDimMax / 2)),
         scores(key_rows + kBlock * kTiledQueryStride),
-        weights(scores + kRows * kTiledScoreStride),
+        weights(scores + 2 * kRows * kTiledScoreStride),
         products(weights + kRows * kTiledWeightStride),
         maxima(products + kRows * kRows) {}
+  float* ScoresOf(int64_t row) const {
+    return scores + row / kRows % 2 * kRows * kTiledScoreStride;
+  }
+
   float* q;     // bf16 [rows][2 kTiledQueryStride]
   float* out;   // [rows][kTiledOutStride]
   float* sums;  // [rows][kLanes]
@@ -34,7 +38,7 @@ struct Scratch {
   int32_t* key_panel;    // [channels / 32][keys / 16], columns are keys
   int32_t* value_panel;  // [keys / 32][channels / 16], columns are channels
   float* key_rows;       // bf16 [kBlock][2 kTiledQueryStride]
-  float* scores;         // [kRows][kTiledScoreStride]
+  float* scores;         // two of [kRows][kTiledScoreStride], in turn
   float* weights;        // bf16 [kRows][2 kTiledWeightStride]
   float* products;       // [kRows][kRows]
   float* maxima;         // [rows], times scale log2(e)
@@ -47,13 +51,23 @@ struct Sizes {
   int64_t steps;     // of 32 channels
 };
 
-// Values of two neighbouring keys, or of the last alone: one row of a row of tiles.
+// Channels [i, i + 16) of the values of two neighbouring keys, or of the last alone.
+LT_INLINE F32x16 LoadValuePair(const KeyRow* rows, int64_t count, int64_t i, int64_t head_dim) {
+  if (count > 1 && rows[0].is_bf16 && rows[1].is_bf16 && i + kLanes <= head_dim) {
+    return PairBf16(static_cast<const uint16_t*>(rows[0].v) + i,
+                    static_cast<const uint16_t*>(rows[1].v) + i);
+  }
+  const F32x16 even = count > 0 ? LoadChannels(rows[0].v, rows[0].is_bf16, i, head_dim) : Zero();
+  const F32x16 odd = count > 1 ? LoadChannels(rows[1].v, rows[1].is_bf16, i, head_dim) : Zero();
+  return PairBf16(even, odd);
+}
+
+// One row of a row of tiles.
 LT_INLINE void PackValues(const KeyRow* rows, int64_t count, const Sizes& sizes, int64_t head_dim,
                           int32_t* panel) {
   for (int64_t i = 0; i < sizes.channels; i += kLanes) {
-    const F32x16 even = count > 0 ? LoadChannels(rows[0].v, rows[0].is_bf16, i, head_dim) : Zero();
-    const F32x16 odd = count > 1 ? LoadChannels(rows[1].v, rows[1].is_bf16, i, head_dim) : Zero();
-    Store(reinterpret_cast<float*>(panel + i / kLanes * kTileSize), PairBf16(even, odd));
+    Store(reinterpret_cast<float*>(panel + i / kLanes * kTileSize),
+          LoadValuePair(rows, count, i, head_dim));
   }
 }
 
@@ -105,20 +119,18 @@ struct Block {
   bool is_last = false;
 };
 
-// 32 rows by all keys of the block; those beyond its end are arbitrary.
-void ScoreRows(const AttentionTask& task, const Block& block, int64_t row, const Scratch& scratch) {
+// Scores of 32 rows with 32 keys of the block; those beyond its end are arbitrary.
+void ScoreTile(const AttentionTask& task, int64_t row, int64_t key, const Scratch& scratch) {
   const Sizes sizes(task.head_dim);
-  for (int64_t key = 0; key < block.padded; key += kTileSide) {
-    MultiplyTiles<Product::kBf16>(
-        {.left = reinterpret_cast<const uint8_t*>(scratch.q + row * kTiledQueryStride),
-         .left_stride = kTiledQueryStride * 4,
-         .left_step = kTileBytes,
-         .right = scratch.key_panel + key / kLanes * kTileSize,
-         .right_stride = kLanes,
-         .right_other = kTileSize,
-         .right_step = kBlock / kLanes * kTileSize},
-        sizes.steps, scratch.scores + key, kTiledScoreStride);
-  }
+  MultiplyTiles<Product::kBf16>(
+      {.left = reinterpret_cast<const uint8_t*>(scratch.q + row * kTiledQueryStride),
+       .left_stride = kTiledQueryStride * 4,
+       .left_step = kTileBytes,
+       .right = scratch.key_panel + key / kLanes * kTileSize,
+       .right_stride = kLanes,
+       .right_other = kTileSize,
+       .right_step = kBlock / kLanes * kTileSize},
+      sizes.steps, scratch.ScoresOf(row) + key, kTiledScoreStride);
 }
 
 // -inf beyond the last key; the last key's bias, in units of the unscaled score.
@@ -202,29 +214,49 @@ void AddValues(const Sizes& sizes, const Block& block, int64_t row, const float*
   }
 }
 
-void ComputeRows(const AttentionTask& task, const Block& block, int64_t row,
-                 const Scratch& scratch) {
-  const float factor = task.scale * kLog2E;
-  ScoreRows(task, block, row, scratch);
+// New maxima of 32 rows; what their sums and outputs shrink by.
+void UpdateMaxima(const AttentionTask& task, const Block& block, int64_t row, float* rescale,
+                  const Scratch& scratch) {
+  float* scores = scratch.ScoresOf(row);
   if (block.is_last) {
-    for (int64_t r = 0; r < kRows; ++r) {
-      CloseScores(task, block, scratch.scores + r * kTiledScoreStride);
-    }
+    for (int64_t r = 0; r < kRows; ++r) CloseScores(task, block, scores + r * kTiledScoreStride);
   }
-  alignas(64) float rescale[kRows];
   float* maxima = scratch.maxima + row;
   for (int64_t r = 0; r < kRows; r += kLanes) {
-    const F32x16 fresh = MaxScores(scratch.scores + r * kTiledScoreStride, block.padded);
+    const F32x16 fresh = MaxScores(scores + r * kTiledScoreStride, block.padded);
     const F32x16 before = Load(maxima + r);
-    const F32x16 after = Max(Mul(fresh, Broadcast(factor)), before);
+    const F32x16 after = Max(Mul(fresh, Broadcast(task.scale * kLog2E)), before);
     Store(maxima + r, after);
     Store(rescale + r, Exp2(Sub(before, after)));
   }
-  for (int64_t r = 0; r < kRows; ++r) {
-    WeighRow(scratch.scores + r * kTiledScoreStride, block.padded, factor, maxima[r], rescale[r],
-             scratch.sums + (row + r) * kLanes, scratch.weights + r * kTiledWeightStride);
+}
+
+// The softmax of 32 rows, while the tile unit works on the scores of the next 32: a few rows here,
+// 32 keys there, so that both are in the processor's window at once.
+void WeighRowsAndScoreNext(const AttentionTask& task, const Block& block, int64_t row,
+                           bool has_next, const float* rescale, const Scratch& scratch) {
+  const float* scores = scratch.ScoresOf(row);
+  const int64_t parts = block.padded / kTileSide;
+  for (int64_t part = 0; part < parts; ++part) {
+    if (has_next) ScoreTile(task, row + kRows, part * kTileSide, scratch);
+    for (int64_t r = kRows * part / parts; r < kRows * (part + 1) / parts; ++r) {
+      WeighRow(scores + r * kTiledScoreStride, block.padded, task.scale * kLog2E,
+               scratch.maxima[row + r], rescale[r], scratch.sums + (row + r) * kLanes,
+               scratch.weights + r * kTiledWeightStride);
+    }
   }
-  AddValues(Sizes(task.head_dim), block, row, rescale, scratch);
+}
+
+void ComputeBlock(const AttentionTask& task, const Block& block, int64_t rows,
+                  const Scratch& scratch) {
+  const Sizes sizes(task.head_dim);
+  for (int64_t key = 0; key < block.padded; key += kTileSide) ScoreTile(task, 0, key, scratch);
+  for (int64_t row = 0; row < rows; row += kRows) {
+    alignas(64) float rescale[kRows];
+    UpdateMaxima(task, block, row, rescale, scratch);
+    WeighRowsAndScoreNext(task, block, row, row + kRows < rows, rescale, scratch);
+    AddValues(sizes, block, row, rescale, scratch);
+  }
 }
 
 // Queries as bf16, zero up to whole tiles in both directions.
@@ -269,7 +301,7 @@ void AttentionTiledKernel(const AttentionTask& task) {
     Block block = {.count = left < kBlock ? left : kBlock, .is_last = left <= kBlock};
     block.padded = (block.count + kTileSide - 1) / kTileSide * kTileSide;
     PackBlock(task, at, block.count, scratch);
-    for (int64_t row = 0; row < rows; row += kRows) ComputeRows(task, block, row, scratch);
+    ComputeBlock(task, block, rows, scratch);
   }
   ReleaseTiles();
   StoreOutputs(task, scratch);
