@@ -11,6 +11,7 @@
 #include "client/commands.h"
 #include "client/connection.h"
 #include "client/spec_options.h"
+#include "client/start_frames.h"
 #include "client/take.h"
 
 namespace longtake {
@@ -31,6 +32,8 @@ struct TakeOptions {
   bool quiet = false;
   std::string session;
   int64_t next_chunk = -1;
+  std::string from;
+  int64_t from_frames = 81;
 };
 
 // "5s=a blue square"; by time, those of one time as given.
@@ -72,7 +75,12 @@ absl::Status Run(v1::LongtakeService::Stub& stub, const TakeOptions& options, Ta
 absl::Status Generate(const Globals& globals, const TakeOptions& options) {
   const auto stub = Connect(globals.server);
   TakeRequest request;
-  LT_ASSIGN_OR_RETURN(*request.first.mutable_open()->mutable_spec(), MakeSpec(*stub, options.spec));
+  v1::SessionSpec* spec = request.first.mutable_open()->mutable_spec();
+  LT_ASSIGN_OR_RETURN(*spec, MakeSpec(*stub, options.spec));
+  if (!options.from.empty()) {
+    LT_ASSIGN_OR_RETURN(request.start_frames,
+                        ReadStartFrames(*stub, options.from, options.from_frames, spec));
+  }
   return Run(*stub, options, std::move(request));
 }
 
@@ -103,6 +111,13 @@ void AddGenerateCommand(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<TakeOptions>();
   CLI::App* command = app.add_subcommand("generate", "Make a session and write its video");
   AddSpecOptions(*command, options->spec);
+  command->add_option(
+      "--from", options->from,
+      "A picture or a video to go on from; it is cut to --size and begins the take");
+  command
+      ->add_option("--from-frames", options->from_frames,
+                   "At most so many of the video's last frames")
+      ->capture_default_str();
   AddOutputOptions(*command, *options);
   command->callback([&globals, options] {
     globals.run = [&globals, options] { return Report(Generate(globals, *options)); };

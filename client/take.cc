@@ -3,6 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -88,7 +89,21 @@ class Take {
                    opened.session().numerics_profile().c_str(), spec.numerics_profile().c_str());
     }
     begun_ = true;
+    SendStart();
     return sink_->Begin(shape_, opened.init_segment());
+  }
+
+  // A write that fails is seen by the next read.
+  void SendStart() {
+    constexpr size_t kPartBytes = 512 << 10;
+    const std::vector<uint8_t>& frames = request_.start_frames;
+    for (size_t offset = 0; offset < frames.size(); offset += kPartBytes) {
+      v1::StreamRequest request;
+      v1::StartPart& part = *request.mutable_start();
+      part.set_data_offset(static_cast<int64_t>(offset));
+      part.set_data(frames.data() + offset, std::min(kPartBytes, frames.size() - offset));
+      if (!stream_->Write(request)) return;
+    }
   }
 
   absl::Status OnPart(const v1::Chunk& part) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ struct TakeRequest {
   v1::StreamRequest first;  // open or attach
   std::string output;       // as OpenVideoSink reads it
   std::vector<PromptChange> changes;
-  bool quiet = false;  // no progress bar
+  std::vector<uint8_t> start_frames;  // RGB of what the spec says the take begins with
+  bool quiet = false;                 // no progress bar
 };
 
 struct TakeReport {

@@ -32,7 +32,9 @@ void ChunkRollout::AppendItems(std::vector<VideoItem>* items) {
     AppendRecache(items);
     return;
   }
-  if (step_ == 0) {
+  if (is_given()) {
+    x_ = GivenChunk();
+  } else if (step_ == 0) {
     // A rolling sink starts every chunk from the same noise (spec 3.6); later draws stay fresh.
     const bool same_noise = key_plan_.kind == KeyPlanKind::kRollingSink;
     x_ = DrawNoise(same_noise ? 0 : chunk_, 0, NoisePurpose::kInitial);

@@ -23,7 +23,7 @@ class ChunkRollout final : public Rollout {
   absl::Status Settle(std::vector<float>* latents) override;
 
  private:
-  bool clean_pass() const { return step_ == sampler_.step_count(); }
+  bool clean_pass() const { return is_given() || step_ == sampler_.step_count(); }
   bool last_chunk() const { return chunk_ + 1 == spec_.chunk_count; }
   int64_t start() const { return chunk_ * spec_.chunk_frames; }
   bool remembers_latents() const { return spec_.prompt_switch != PromptSwitch::kSwap; }

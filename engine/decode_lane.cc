@@ -19,8 +19,9 @@ Hash128 NextLink(const Hash128& chain, const Hash128& digest) {
 
 }  // namespace
 
-DecodeLane::DecodeLane(WanVaeDecoder& decoder, Clock& clock, std::function<void()> on_done)
-    : decoder_(decoder), clock_(clock), on_done_(std::move(on_done)) {}
+DecodeLane::DecodeLane(WanVaeDecoder& decoder, WanVaeEncoder* encoder, Clock& clock,
+                       std::function<void()> on_done)
+    : decoder_(decoder), encoder_(encoder), clock_(clock), on_done_(std::move(on_done)) {}
 
 DecodeLane::~DecodeLane() { Stop(); }
 
@@ -33,6 +34,7 @@ void DecodeLane::Stop() {
     MutexLock lock(mutex_);
     stopping_ = true;
     jobs_.clear();
+    starts_.clear();
   }
   wake_.NotifyAll();
   if (thread_.joinable()) thread_.join();
@@ -48,6 +50,16 @@ void DecodeLane::Put(DecodeJob job) {
   wake_.NotifyOne();
 }
 
+void DecodeLane::PutStart(StartJob job) {
+  LT_CHECK(encoder_ != nullptr);
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    starts_.push_back(std::move(job));
+  }
+  wake_.NotifyOne();
+}
+
 DecodeLane::Stats DecodeLane::stats() const {
   MutexLock lock(mutex_);
   Stats stats = stats_;
@@ -59,19 +71,59 @@ void DecodeLane::Run() {
   for (;;) {
     if (Step()) continue;
     MutexLock lock(mutex_);
-    while (jobs_.empty() && !stopping_) wake_.Wait(mutex_);
+    while (jobs_.empty() && starts_.empty() && !stopping_) wake_.Wait(mutex_);
     if (stopping_) return;
   }
 }
 
+// Clips go to the encoder a latent at a time, in turns with chunks and with each other.
+bool DecodeLane::StepStart() {
+  StartJob job;
+  {
+    MutexLock lock(mutex_);
+    if (starts_.empty()) return false;
+    job = std::move(starts_.front());
+    starts_.pop_front();
+  }
+  if (job.session->cancelled()) return true;
+  const absl::Status status = EncodeNext(job);
+  const SessionSpec& spec = job.session->spec();
+  if (!status.ok()) {
+    job.on_done(status);
+  } else if (job.next_frame == spec.start_frames) {
+    job.on_done(std::move(job.latents));
+  } else {
+    PutStart(std::move(job));
+  }
+  return true;
+}
+
+absl::Status DecodeLane::EncodeNext(StartJob& job) {
+  const SessionSpec& spec = job.session->spec();
+  const int64_t count = job.next_frame == 0 ? 1 : kVaeTimeFactor;
+  const auto frame_values = static_cast<size_t>(spec.width * spec.height * 3);
+  std::vector<float> pixels(static_cast<size_t>(count) * frame_values);
+  const uint8_t* from = job.rgb.data() + static_cast<size_t>(job.next_frame) * frame_values;
+  for (size_t i = 0; i < pixels.size(); ++i)
+    pixels[i] = static_cast<float>(from[i]) / 127.5f - 1.0f;
+  job.next_frame += count;
+  return encoder_->Encode(
+      {.values = pixels, .frames = count, .height = spec.height, .width = spec.width}, job.cache,
+      &job.latents.emplace_back());
+}
+
 bool DecodeLane::Step() {
+  start_had_turn_ = !start_had_turn_ && StepStart();
+  if (start_had_turn_) return true;
   DecodeJob job;
   {
     MutexLock lock(mutex_);
-    if (jobs_.empty()) return false;
-    job = std::move(jobs_.front());
-    jobs_.pop_front();
+    if (!jobs_.empty()) {
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
   }
+  if (job.session == nullptr) return StepStart();
   if (!job.session->cancelled()) Decode(job);
   --job.state->chunks_in_flight;
   on_done_();

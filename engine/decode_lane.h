@@ -17,6 +17,7 @@
 #include "base/mutex.h"
 #include "engine/model/tiled_vae.h"
 #include "engine/model/wan_vae_decoder.h"
+#include "engine/model/wan_vae_encoder.h"
 #include "engine/session.h"
 
 namespace longtake {
@@ -39,17 +40,33 @@ struct DecodeJob {
   bool last = false;           // the session ends after it
 };
 
+// One latent frame each, [channels, height / 8, width / 8].
+using StartLatents = std::vector<std::vector<float>>;
+
+// Frames a session begins with, on their way to latents, a latent at a time.
+struct StartJob {
+  std::shared_ptr<Session> session;
+  std::vector<uint8_t> rgb;  // [frames, height, width, 3]
+  VaeCache cache;
+  StartLatents latents;
+  int64_t next_frame = 0;
+  std::function<void(absl::StatusOr<StartLatents>)> on_done;  // without locks, on the lane's thread
+};
+
 class DecodeLane {
  public:
-  // on_done is called without locks after each chunk, so that the engine can plan again. Decoder
-  // and clock must outlive the lane.
-  DecodeLane(WanVaeDecoder& decoder, Clock& clock, std::function<void()> on_done);
+  // on_done is called without locks after each chunk, so that the engine can plan again. Decoder,
+  // encoder (null when there is none) and clock must outlive the lane.
+  DecodeLane(WanVaeDecoder& decoder, WanVaeEncoder* encoder, Clock& clock,
+             std::function<void()> on_done);
   ~DecodeLane();
 
   void Start();
   // Drops what waits, finishes the chunk in work, joins.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   void Put(DecodeJob job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // There must be an encoder.
+  void PutStart(StartJob job) ABSL_LOCKS_EXCLUDED(mutex_);
   // One job on the caller's thread; false when none waits. Only for tests without Start.
   bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -65,13 +82,18 @@ class DecodeLane {
  private:
   void Run();
   void Decode(DecodeJob& job);
+  bool StepStart() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status EncodeNext(StartJob& job);
 
   WanVaeDecoder& decoder_;
+  WanVaeEncoder* const encoder_;
   Clock& clock_;
   const std::function<void()> on_done_;
   mutable Mutex mutex_;
   CondVar wake_;
   std::deque<DecodeJob> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::deque<StartJob> starts_ ABSL_GUARDED_BY(mutex_);
+  bool start_had_turn_ = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   Stats stats_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;

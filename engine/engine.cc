@@ -40,7 +40,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
 
 Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
     : model_(model), options_(options), clock_(clock) {
-  decode_lane_ = std::make_unique<DecodeLane>(model.decoder(), clock, [this] { stage_->Wake(); });
+  decode_lane_ = std::make_unique<DecodeLane>(model.decoder(), model.encoder(), clock,
+                                              [this] { stage_->Wake(); });
   stage_ = std::make_unique<Stage>(model, *decode_lane_, clock,
                                    [this](const std::string& id) { Forget(id); });
 }
@@ -87,6 +88,7 @@ RolloutSpec Engine::MakeRolloutSpec(const SessionSpec& resolved) const {
   spec.latent_height = resolved.height / 8;
   spec.latent_width = resolved.width / 8;
   spec.chunk_count = ChunkCount(resolved.frame_count, recipe.chunk_frames);
+  spec.start_latents = resolved.start_frames == 0 ? 0 : (resolved.start_frames + 3) / 4;
   spec.kv_layout = model_.kv_layout(resolved.width, resolved.height);
   return spec;
 }
@@ -116,15 +118,25 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
     latents += 2 * sizeof(float) * static_cast<uint64_t>(rollout.frame_values()) *
                static_cast<uint64_t>(rollout.key_plan.window_frames);
   }
-  return outbox_bytes + cache_bytes + texts * text_bytes + latents;
+  // The frames it begins with, as they came and as latents.
+  const uint64_t start =
+      static_cast<uint64_t>(resolved.start_frames) * width * height * 3 +
+      static_cast<uint64_t>(rollout.start_latents * rollout.frame_values()) * sizeof(float);
+  return outbox_bytes + cache_bytes + texts * text_bytes + latents + start;
 }
 
 uint64_t Engine::DecodeBytes(const SessionSpec& resolved) const {
   const VaeConfig& vae = model_.vae_config();
   const int64_t height = resolved.height / 8;
   const int64_t width = resolved.width / 8;
-  if (!*resolved.tiled_decode) return VaeScratchBytes(vae, height, width);
-  return TiledScratchBytes(vae, VaeTiling(), height, width, model_.recipe().chunk_frames);
+  const uint64_t decode =
+      *resolved.tiled_decode
+          ? TiledScratchBytes(vae, VaeTiling(), height, width, model_.recipe().chunk_frames)
+          : VaeScratchBytes(vae, height, width);
+  if (resolved.start_frames == 0) return decode;
+  // The encoder keeps its activations, too, and the cache of the clip in work.
+  return decode + VaeEncoderScratchBytes(vae, height, width) +
+         VaeEncoderCacheBytes(vae, height, width);
 }
 
 absl::Status Engine::CheckRoom(uint64_t bytes, uint64_t decode_bytes) const {

@@ -96,6 +96,27 @@ absl::Status ResolveMemory(const Recipe& recipe, SessionSpec& spec) {
   return absl::OkStatus();
 }
 
+// Whole chunks of latents: the first frame is one latent, each later four are another.
+absl::Status CheckStart(const SessionSpec& spec, int64_t chunk_frames, bool has_encoder) {
+  if (spec.start_frames == 0) return absl::OkStatus();
+  const int64_t chunk = 4 * chunk_frames;
+  if (spec.start_frames < 0 || spec.start_frames > kStartFramesMax ||
+      (spec.start_frames + 3) % chunk != 0) {
+    return FieldError("start_frame_count",
+                      absl::StrCat(spec.start_frames, " is not ", chunk, " k - 3 (", chunk - 3,
+                                   ", ", 2 * chunk - 3, ", ...) up to ", kStartFramesMax));
+  }
+  if (spec.frame_count != 0 && spec.start_frames >= spec.frame_count) {
+    return FieldError("start_frame_count",
+                      absl::StrCat(spec.start_frames, " leaves nothing to generate of ",
+                                   spec.frame_count, " frames"));
+  }
+  if (has_encoder) return absl::OkStatus();
+  return FieldError("start_frame_count",
+                    "this server keeps no encoder (option start-frames), so takes cannot begin "
+                    "with given frames");
+}
+
 // A session keeps the profile it was asked for, so that one that differs can be told from one that
 // does not.
 absl::Status ResolveNumerics(const std::string& profile, SessionSpec& spec) {
@@ -156,6 +177,7 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
   LT_RETURN_IF_ERROR(ResolveSteps(recipe, out));
   LT_RETURN_IF_ERROR(ResolveMemory(recipe, out));
   LT_RETURN_IF_ERROR(CheckLength(out, *out.key_plan, recipe.chunk_frames));
+  LT_RETURN_IF_ERROR(CheckStart(out, recipe.chunk_frames, model_.encoder() != nullptr));
   out.tiled_decode = out.tiled_decode.value_or(recipe.tiled_decode);
   LT_RETURN_IF_ERROR(ResolveNumerics(std::string(model_.numerics_profile()), out));
   if (out.ttl_nanos < 0) return FieldError("ttl", "is negative");

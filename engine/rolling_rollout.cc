@@ -34,6 +34,11 @@ int64_t RollingRollout::tokens_per_sweep() const {
 }
 
 void RollingRollout::AppendItems(std::vector<VideoItem>* items) {
+  // A given chunk is where others are after their last level.
+  if (is_given() && in_work_.empty()) {
+    in_work_.push_back({chunk_, static_cast<int64_t>(spec_.levels.size()), GivenChunk()});
+    clean_pass_ = true;
+  }
   if (clean_pass_) {
     PlanClean();
   } else {

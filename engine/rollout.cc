@@ -57,7 +57,11 @@ absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Create(const RolloutSpec& spec
 }
 
 Rollout::Rollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages)
-    : spec_(spec), pool_(pool), branches_(spec.branch_count()), reserved_pages_(reserved_pages) {}
+    : spec_(spec),
+      pool_(pool),
+      branches_(spec.branch_count()),
+      reserved_pages_(reserved_pages),
+      has_start_(spec.start_latents == 0) {}
 
 Rollout::~Rollout() {
   branches_.clear();
@@ -67,6 +71,26 @@ Rollout::~Rollout() {
 void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
   LT_CHECK(at_chunk_start());
   branches_[branch].text = std::move(text);
+}
+
+void Rollout::SetStart(std::vector<std::vector<float>> latents) {
+  LT_CHECK(!has_start_ && static_cast<int64_t>(latents.size()) == spec_.start_latents);
+  start_ = std::move(latents);
+  has_start_ = true;
+}
+
+std::vector<float> Rollout::GivenChunk() const {
+  const auto frames = static_cast<size_t>(spec_.chunk_frames);
+  const auto area = static_cast<size_t>(spec_.latent_height * spec_.latent_width);
+  std::vector<float> chunk(frames * static_cast<size_t>(spec_.frame_values()));
+  for (size_t i = 0; i < frames; ++i) {
+    const std::vector<float>& frame = start_[static_cast<size_t>(chunk_) * frames + i];
+    for (size_t c = 0; c < static_cast<size_t>(spec_.channels); ++c) {
+      std::copy_n(frame.begin() + static_cast<ptrdiff_t>(c * area), area,
+                  chunk.begin() + static_cast<ptrdiff_t>((c * frames + i) * area));
+    }
+  }
+  return chunk;
 }
 
 bool Rollout::HasText() const {

@@ -35,6 +35,8 @@ struct RolloutSpec {
   int64_t latent_height = 0;
   int64_t latent_width = 0;
   int64_t chunk_count = 0;  // 0: endless
+  // Latent frames it is given to begin with, whole chunks, fewer than all (spec 3.5).
+  int64_t start_latents = 0;
   KvLayout kv_layout;
 
   // Values of one latent frame.
@@ -67,6 +69,9 @@ class Rollout {
   // The engine calls it only between chunks. What it does to the memory of what was shown before
   // is the spec's prompt_switch.
   virtual void SetText(size_t branch, std::unique_ptr<TextContext> text);
+  // The latents it begins with, [channels, h, w] each: as many as the spec says, once.
+  void SetStart(std::vector<std::vector<float>> latents);
+  bool HasStart() const { return has_start_; }
   bool HasText() const;
   bool HasText(size_t branch) const { return branches_[branch].text != nullptr; }
   // Rows of prompts the next sweep would see for the first time.
@@ -106,6 +111,9 @@ class Rollout {
 
   Rollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages);
 
+  // Whether the next chunk is one of those it was given: it takes a clean pass and nothing else.
+  bool is_given() const { return chunk_ * spec_.chunk_frames < spec_.start_latents; }
+  std::vector<float> GivenChunk() const;
   std::vector<float> DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const;
   // The item of one branch; flow must have room for a denoising one.
   VideoItem MakeItem(const Forward& forward, Branch& branch);
@@ -122,6 +130,8 @@ class Rollout {
 
  private:
   const uint64_t reserved_pages_;
+  bool has_start_;
+  std::vector<std::vector<float>> start_;
 };
 
 }  // namespace longtake

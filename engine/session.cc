@@ -114,6 +114,35 @@ absl::StatusOr<uint64_t> Session::Submit(SessionEvent event, std::vector<int32_t
   return sequence;
 }
 
+absl::Status Session::PutStart(int64_t offset, std::string_view bytes) {
+  const auto expected = static_cast<size_t>(spec_.start_frames * spec_.width * spec_.height * 3);
+  {
+    MutexLock lock(mutex_);
+    if (expected == 0) return absl::InvalidArgumentError("data: this session begins with noise");
+    if (start_taken_ || bytes.size() > expected - start_.size()) {
+      return absl::InvalidArgumentError(absl::StrCat("data: more than the ", expected, " bytes of ",
+                                                     spec_.start_frames, " frames"));
+    }
+    if (offset != static_cast<int64_t>(start_.size())) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("data_offset: ", offset, "; the next byte is number ", start_.size()));
+    }
+    if (start_.empty()) start_.reserve(expected);  // counted when the session was admitted
+    start_.insert(start_.end(), bytes.begin(), bytes.end());
+    if (start_.size() < expected) return absl::OkStatus();
+  }
+  wake_engine_();
+  return absl::OkStatus();
+}
+
+std::optional<std::vector<uint8_t>> Session::TakeStart() {
+  const auto expected = static_cast<size_t>(spec_.start_frames * spec_.width * spec_.height * 3);
+  MutexLock lock(mutex_);
+  if (start_taken_ || start_.size() < expected) return std::nullopt;
+  start_taken_ = true;
+  return std::move(start_);
+}
+
 void Session::Cancel(absl::Status why) {
   std::function<void()> wake;
   {
@@ -138,6 +167,9 @@ SessionInfo Session::Info() const {
   info.create_wall_nanos = create_wall_nanos_;
   info.chunk_count = next_chunk_;
   info.frame_count = frame_count_;
+  const auto start_bytes =
+      static_cast<uint64_t>(spec_.start_frames * spec_.width * spec_.height * 3);
+  info.start_bytes = start_taken_ ? start_bytes : start_.size();
   info.oldest_chunk_held = chunks_.empty() ? next_chunk_ : chunks_.front()->index;
   info.next_chunk = next_unsent_;
   info.outbox_bytes = held_bytes_;

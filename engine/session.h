@@ -7,7 +7,9 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -60,6 +62,9 @@ class Session {
   // too many wait, FAILED_PRECONDITION when the session is over.
   absl::StatusOr<uint64_t> Submit(SessionEvent event, std::vector<int32_t> prompt_ids)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // The next bytes of the frames the take begins with, RGB24, frame after frame. INVALID_ARGUMENT
+  // when they are not the next ones, too many or not expected.
+  absl::Status PutStart(int64_t offset, std::string_view bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   // Stops the session, honoured between layers.
   void Cancel(absl::Status why) ABSL_LOCKS_EXCLUDED(mutex_);
   SessionInfo Info() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -67,6 +72,8 @@ class Session {
   // --- The engine's side -------------------------------------------------------------------------
 
   std::vector<AcceptedEvent> TakeEvents() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The frames the take begins with, once all are there; nothing before and after.
+  std::optional<std::vector<uint8_t>> TakeStart() ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come.
   // The first unsent chunk always fits.
   bool HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -98,6 +105,8 @@ class Session {
   std::vector<AcceptedEvent> inbox_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_sequence_ ABSL_GUARDED_BY(mutex_) = 1;
   size_t open_events_ ABSL_GUARDED_BY(mutex_) = 0;  // second receipt not yet polled
+  std::vector<uint8_t> start_ ABSL_GUARDED_BY(mutex_);
+  bool start_taken_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<std::shared_ptr<const MediaChunk>> chunks_ ABSL_GUARDED_BY(mutex_);
   uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t unsent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -29,6 +29,7 @@ inline constexpr int64_t kSidePixelsMax = 8192;
 inline constexpr int64_t kSidePixelsStep = 16;
 inline constexpr int64_t kFpsMax = 240;
 inline constexpr int64_t kGuidanceMax = 50;
+inline constexpr int64_t kStartFramesMax = 321;  // 20 s at 16 frames a second
 inline constexpr int64_t kNumericsProfileBytesMax = 64;
 
 // What the client wants to be sent. The engine keeps it with the session and does nothing with it.
@@ -49,7 +50,8 @@ struct SessionSpec {
   std::optional<PromptSwitch> prompt_switch;
   std::optional<bool> tiled_decode;  // empty: the recipe's
   MediaKind media_kind = MediaKind::kFmp4;
-  int64_t ttl_nanos = 0;  // life without a client; 0: ends when the client goes
+  int64_t ttl_nanos = 0;     // life without a client; 0: ends when the client goes
+  int64_t start_frames = 0;  // pixel frames the client brings, with which the take begins
   // Empty: the model's. Another one is refused, or with allow_other_numerics kept as a mark.
   std::string numerics_profile;
   bool allow_other_numerics = false;
@@ -76,6 +78,7 @@ struct SessionInfo {
   int64_t next_chunk = 0;         // the first not yet sent
   int64_t expire_wall_nanos = 0;  // 0 while a client is attached
   uint64_t outbox_bytes = 0;
+  uint64_t start_bytes = 0;  // of the start frames, arrived
   bool attached = false;
 };
 

@@ -62,6 +62,14 @@ void Stage::Add(Arrival arrival) {
   Wake();
 }
 
+void Stage::PutStart(std::shared_ptr<Session> session, absl::StatusOr<StartLatents> latents) {
+  {
+    MutexLock lock(mutex_);
+    starts_.emplace_back(std::move(session), std::move(latents));
+  }
+  Wake();
+}
+
 void Stage::Wake() {
   {
     MutexLock lock(mutex_);
@@ -86,6 +94,7 @@ void Stage::Run() {
 
 bool Stage::Step() {
   TakeArrivals();
+  MoveStarts();
   DropFinished();
   for (auto& live : live_) {
     if (!live->done()) TakeEvents(*live);
@@ -108,6 +117,39 @@ void Stage::TakeArrivals() {
     live_.back()->last_served_sweep = sweep_;  // behind those who wait already
   }
   arrivals_.clear();
+}
+
+void Stage::MoveStarts() {
+  for (auto& live : live_) {
+    if (live->done() || live->rollout().HasStart()) continue;
+    std::optional<std::vector<uint8_t>> frames = live->session().TakeStart();
+    if (!frames.has_value()) continue;
+    const std::shared_ptr<Session>& session = live->arrival.session;
+    decode_lane_.PutStart({session,
+                           *std::move(frames),
+                           {},
+                           {},
+                           0,
+                           [this, session](absl::StatusOr<StartLatents> latents) {
+                             PutStart(session, std::move(latents));
+                           }});
+  }
+  std::vector<std::pair<std::shared_ptr<Session>, absl::StatusOr<StartLatents>>> starts;
+  {
+    MutexLock lock(mutex_);
+    starts.swap(starts_);
+  }
+  for (auto& [session, latents] : starts) {
+    for (auto& live : live_) {
+      if (live->arrival.session != session || live->done()) continue;
+      if (latents.ok()) {
+        live->rollout().SetStart(*std::move(latents));
+        continue;
+      }
+      Live* failed[] = {live.get()};
+      Fail(failed, Annotate(latents.status(), "encoding the start frames"));
+    }
+  }
 }
 
 // Whoever is over gives its K/V back at once; what is left of it waits in over_ for its reader.
@@ -269,7 +311,7 @@ void Stage::Apply(Live& live, PendingEvent& event) {
 // Sets the state a client sees, too.
 bool Stage::Ready(Live& live) {
   Session& session = live.session();
-  if (live.done() || !live.rollout().HasText()) return false;
+  if (live.done() || !live.rollout().HasText() || !live.rollout().HasStart()) return false;
   if (live.rollout().at_chunk_start()) {
     if (live.paused) {
       session.SetState(SessionState::kPaused);

@@ -44,6 +44,9 @@ class Stage {
   void Start();
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   void Add(Arrival arrival) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The latents a session begins with, or why there are none. Any thread.
+  void PutStart(std::shared_ptr<Session> session, absl::StatusOr<StartLatents> latents)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Something may have changed: an event, room in an outbox, a reader gone.
   void Wake() ABSL_LOCKS_EXCLUDED(mutex_);
   // One turn; false when there was nothing to do.
@@ -79,6 +82,8 @@ class Stage {
 
   void Run();
   void TakeArrivals() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Start frames that are complete go to the encoder; latents that came back to their rollouts.
+  void MoveStarts() ABSL_LOCKS_EXCLUDED(mutex_);
   void DropFinished();
   bool Gone(Session& session) ABSL_LOCKS_EXCLUDED(mutex_);
   void TakeEvents(Live& live);
@@ -114,6 +119,8 @@ class Stage {
   mutable Mutex mutex_;
   CondVar wake_condition_;
   std::vector<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::pair<std::shared_ptr<Session>, absl::StatusOr<StartLatents>>> starts_
+      ABSL_GUARDED_BY(mutex_);
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<bool> stopping_{false};
   EngineStats stats_ ABSL_GUARDED_BY(mutex_);

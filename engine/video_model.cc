@@ -99,6 +99,9 @@ absl::Status VideoModel::OpenDecoder() {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("vae"));
   LT_ASSIGN_OR_RETURN(const ResidentSection resident, pack->LoadResident());
   LT_ASSIGN_OR_RETURN(decoder_, WanVaeDecoder::Create(vae_config_, resident, *decode_backend_));
+  if (options_.with_encoder) {
+    LT_ASSIGN_OR_RETURN(encoder_, WanVaeEncoder::Create(vae_config_, resident, *decode_backend_));
+  }
   resident_bytes_ += resident.bytes();
   return absl::OkStatus();
 }

@@ -16,6 +16,7 @@
 #include "engine/model/umt5_encoder.h"
 #include "engine/model/wan_transformer.h"
 #include "engine/model/wan_vae_decoder.h"
+#include "engine/model/wan_vae_encoder.h"
 #include "engine/recipe.h"
 #include "engine/session_spec.h"
 #include "engine/text/tokenizer.h"
@@ -30,6 +31,7 @@ struct VideoModelOptions {
   size_t slot_count = 3;
   LayerStream::Io io = LayerStream::Io::kAuto;
   DType kv_dtype = DType::kBf16;
+  bool with_encoder = true;         // so that takes can begin with given frames
   std::string numerics_profile;     // of the sweeps; "" is the default (engine/backend/backend.h)
   std::string instruction_set_max;  // for tests
 };
@@ -65,6 +67,8 @@ class VideoModel {
   const LayerStream& text_layers() const { return *text_layers_; }
   // Decode lane.
   WanVaeDecoder& decoder() { return *decoder_; }
+  WanVaeEncoder* encoder() { return encoder_.get(); }  // or null
+  const WanVaeEncoder* encoder() const { return encoder_.get(); }
 
   // Cleans and tokenises; at most 512 ids, the last one </s>. InvalidArgument for bytes that are
   // not UTF-8. Any thread.
@@ -107,6 +111,7 @@ class VideoModel {
   std::unique_ptr<Umt5Encoder> text_encoder_;
   std::unique_ptr<LayerStream> text_layers_;
   std::unique_ptr<WanVaeDecoder> decoder_;
+  std::unique_ptr<WanVaeEncoder> encoder_;
   std::unique_ptr<Tokenizer> tokenizer_;
   uint64_t transformer_bytes_ = 0;
   uint64_t resident_bytes_ = 0;

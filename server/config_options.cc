@@ -40,6 +40,8 @@ constexpr ConfigOption kOptions[] = {
     {"numerics-profile", Type::kChoice, &Config::numerics_profile, "cpu-fma-chain-v1",
      "cpu-fma-chain-v1|cpu-amx-bf16-v1",
      "What bits depend on. cpu-amx-bf16-v1 is several times faster where there is AMX"},
+    {"start-frames", Type::kFlag, &Config::start_frames, "true", "",
+     "Keep the VAE's encoder, so that sessions may begin with a picture or a video"},
     {"kv-bytes", Type::kBytes, &Config::kv_bytes, "1GiB", "",
      "Memory for keys and values of all sessions"},
     {"session-bytes", Type::kBytes, &Config::session_bytes, "4GiB", "",

@@ -26,6 +26,7 @@ struct Config {
   uint64_t slots = 0;
   std::string io;
   std::string numerics_profile;
+  bool start_frames = false;
   uint64_t kv_bytes = 0;
   uint64_t session_bytes = 0;
   uint64_t sessions_max = 0;

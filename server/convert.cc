@@ -148,6 +148,7 @@ absl::StatusOr<SessionSpec> ParseSessionSpec(const v1::SessionSpec& spec,
   out.steps.assign(spec.steps().begin(), spec.steps().end());
   out.step_count = spec.step_count();
   if (spec.has_tiled_decode()) out.tiled_decode = spec.tiled_decode();
+  out.start_frames = spec.start_frame_count();
   out.numerics_profile = spec.numerics_profile();
   out.allow_other_numerics = spec.allow_other_numerics();
   LT_ASSIGN_OR_RETURN(out.prompt_switch, ParsePromptSwitch(spec.prompt_switch()));

@@ -50,6 +50,7 @@ inline constexpr Limit kLimits[] = {
     {"fps_max", kFpsMax},
     {"guidance_max", kGuidanceMax},
     {"window_frames_max", kWindowFramesMax},
+    {"start_frames_max", kStartFramesMax},
     {"numerics_profile_bytes_max", kNumericsProfileBytesMax},
     {"page_size_default", kPageSizeDefault},
     {"page_size_max", kPageSizeMax},

@@ -69,6 +69,7 @@ void RenderSpec(const SessionSpec& spec, v1::SessionSpec* out) {
   out->mutable_steps()->Assign(spec.steps.begin(), spec.steps.end());
   if (spec.tiled_decode.has_value()) out->set_tiled_decode(*spec.tiled_decode);
   out->set_step_count(static_cast<int32_t>(spec.step_count));
+  out->set_start_frame_count(static_cast<int32_t>(spec.start_frames));
   out->set_numerics_profile(spec.numerics_profile);
   out->set_allow_other_numerics(spec.allow_other_numerics);
   if (spec.key_plan.has_value()) RenderKeyPlan(*spec.key_plan, out->mutable_key_plan());
@@ -104,6 +105,7 @@ void RenderSession(const SessionInfo& info, const ModelIdentity& model, v1::Sess
   out->set_oldest_chunk(info.oldest_chunk_held);
   out->set_outbox_bytes(static_cast<int64_t>(info.outbox_bytes));
   out->set_attached(info.attached);
+  out->set_start_bytes(static_cast<int64_t>(info.start_bytes));
   out->set_model_digest(model.digest);
   out->set_numerics_profile(model.numerics_profile);
   out->set_numerics_differ(info.spec.numerics_profile != model.numerics_profile);

@@ -40,6 +40,7 @@ VideoModelOptions ModelOptions(const Config& config) {
   options.slot_count = config.slots;
   options.io = io.at(config.io);
   options.numerics_profile = config.numerics_profile;
+  options.with_encoder = config.start_frames;
   return options;
 }
 

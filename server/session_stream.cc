@@ -175,8 +175,14 @@ void SessionStream::ReadMore() {
 }
 
 void SessionStream::HandleControl() {
+  if (request_.has_start()) {
+    const absl::Status status =
+        session_->PutStart(request_.start().data_offset(), request_.start().data());
+    if (!status.ok()) FinishCall(WithFieldPrefix(status, "start."));
+    return;
+  }
   if (!request_.has_control()) {
-    FinishCall(ProtocolError("after the first message only control is expected"));
+    FinishCall(ProtocolError("after the first message only control and start are expected"));
     return;
   }
   const v1::Control& control = request_.control();

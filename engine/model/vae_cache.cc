@@ -52,6 +52,12 @@ FrameCounts FramesOf(const VaeStage& stage, int64_t frames) {
     case VaeStageKind::kUp2d:
       counts[4 * out] += frames;
       break;
+    case VaeStageKind::kDown2d:  // its level is the output's
+    case VaeStageKind::kDown3d:
+      counts.clear();
+      counts[4 * in] += frames;
+      counts[out] += 2 * frames;
+      break;
     case VaeStageKind::kHead:
       counts[in] += frames;
       counts[out] += frames;
@@ -62,28 +68,45 @@ FrameCounts FramesOf(const VaeStage& stage, int64_t frames) {
   return counts;
 }
 
-}  // namespace
-
-uint64_t VaeScratchBytes(const VaeConfig& config, int64_t height, int64_t width) {
+// At a latent of 1 x 1, for a call that begins with so many frames.
+uint64_t ScratchFloats(const std::vector<VaeStage>& stages, int64_t frames) {
   FrameCounts most;  // the pool keeps what any stage needed
-  int64_t frames = 1;
-  for (const VaeStage& stage : VaeDecoderStages(config)) {
+  for (const VaeStage& stage : stages) {
     for (const auto& [floats, count] : FramesOf(stage, frames)) {
       most[floats] = std::max(most[floats], count);
     }
     if (stage.kind == VaeStageKind::kUp3d) frames *= 2;
+    if (stage.kind == VaeStageKind::kDown3d) frames /= 2;
   }
   uint64_t sum = 0;
   for (const auto& [floats, count] : most) sum += static_cast<uint64_t>(floats * count);
-  return BytesAt(sum, height, width);
+  return sum;
+}
+
+uint64_t CacheFloats(const std::vector<VaeStage>& stages) {
+  uint64_t sum = 0;
+  for (const VaeSlotShape& slot : VaeSlots(stages, 1, 1)) {
+    sum += static_cast<uint64_t>(slot.frame_floats() * slot.frames_max);
+  }
+  return sum;
+}
+
+}  // namespace
+
+uint64_t VaeScratchBytes(const VaeConfig& config, int64_t height, int64_t width) {
+  return BytesAt(ScratchFloats(VaeDecoderStages(config), 1), height, width);
+}
+
+uint64_t VaeEncoderScratchBytes(const VaeConfig& config, int64_t height, int64_t width) {
+  return BytesAt(ScratchFloats(VaeEncoderStages(config), kVaeTimeFactor), height, width);
 }
 
 uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
-  uint64_t sum = 0;
-  for (const VaeSlotShape& slot : VaeSlots(VaeDecoderStages(config), 1, 1)) {
-    sum += static_cast<uint64_t>(slot.frame_floats() * slot.frames_max);
-  }
-  return BytesAt(sum, height, width);
+  return BytesAt(CacheFloats(VaeDecoderStages(config)), height, width);
+}
+
+uint64_t VaeEncoderCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
+  return BytesAt(CacheFloats(VaeEncoderStages(config)), height, width);
 }
 
 absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,

@@ -36,6 +36,10 @@ uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width);
 // UINT64_MAX as above.
 uint64_t VaeScratchBytes(const VaeConfig& config, int64_t height, int64_t width);
 
+// The same of an encoder; its cache lives for one encoding.
+uint64_t VaeEncoderCacheBytes(const VaeConfig& config, int64_t height, int64_t width);
+uint64_t VaeEncoderScratchBytes(const VaeConfig& config, int64_t height, int64_t width);
+
 // INVALID_ARGUMENT naming the slot whose frames do not have the shape the stages ask for at this
 // latent size: a cache of another model or stream, or a damaged one.
 absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,

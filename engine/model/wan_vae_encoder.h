@@ -44,6 +44,9 @@ class WanVaeEncoder {
   // with the one of the call before; anything else is INVALID_ARGUMENT, with the cache as it was.
   absl::Status Encode(const VaePixels& pixels, VaeCache& cache, std::vector<float>* out);
 
+  // Held for activations between calls: at most VaeEncoderScratchBytes of the latest latent size.
+  uint64_t scratch_bytes() const { return network_.scratch_bytes(); }
+
  private:
   static absl::Status Check(const VaePixels& pixels, const VaeCache& cache);
   VaeFrames Load(const VaePixels& pixels, int64_t first, int64_t count);

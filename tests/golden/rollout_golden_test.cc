@@ -57,7 +57,9 @@ class RolloutGolden {
         pool_(Must(KvPool::Create(32 << 20))) {}
 
   // Latents of the chunks from first_stored on.
-  std::vector<float> Roll(const Case& which, bool drop_every_other_sweep = false) {
+  // It begins with the latents of some chunks, if any.
+  std::vector<float> Roll(const Case& which, bool drop_every_other_sweep = false,
+                          const std::vector<float>& start = {}) {
     RolloutSpec spec;
     FewStep(spec, {1000, 500});
     spec.key_plan = {KeyPlanKind::kWindow, 9, 3};
@@ -66,7 +68,10 @@ class RolloutGolden {
     spec.chunk_count = which.chunks;
     spec.kv_layout = tiny_.model->kv_layout(kLatentSide, kLatentSide);
     which.change(spec);
+    const size_t chunk_values = static_cast<size_t>(spec.frame_values() * spec.chunk_frames);
+    spec.start_latents = static_cast<int64_t>(start.size() / chunk_values) * spec.chunk_frames;
     const auto rollout = Must(Rollout::Create(spec, *pool_));
+    if (!start.empty()) rollout->SetStart(FramesOf(spec, start));
     int next_text = 0;
     for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
       rollout->SetText(branch, Text(next_text++));
@@ -102,6 +107,23 @@ class RolloutGolden {
   }
 
  private:
+  // Chunks [channels, frames, h, w] one after another as frames [channels, h, w].
+  static std::vector<std::vector<float>> FramesOf(const RolloutSpec& spec,
+                                                  const std::vector<float>& chunks) {
+    std::vector<std::vector<float>> frames(static_cast<size_t>(spec.start_latents));
+    const int64_t area = spec.latent_height * spec.latent_width;
+    for (int64_t frame = 0; frame < spec.start_latents; ++frame) {
+      const int64_t first = frame / spec.chunk_frames * spec.frame_values() * spec.chunk_frames;
+      for (int64_t c = 0; c < spec.channels; ++c) {
+        const auto from =
+            chunks.begin() + first + (c * spec.chunk_frames + frame % spec.chunk_frames) * area;
+        std::vector<float>& out = frames[static_cast<size_t>(frame)];
+        out.insert(out.end(), from, from + area);
+      }
+    }
+    return frames;
+  }
+
   std::unique_ptr<TextContext> Text(int number) {
     const std::vector<float> states = fixture_.Floats("text." + std::to_string(number));
     return Must(tiny_.model->NewTextContext(std::span(states).first(static_cast<size_t>(
@@ -175,6 +197,50 @@ INSTANTIATE_TEST_SUITE_P(Policies, RolloutGoldenTest, testing::ValuesIn(Cases())
                            for (char& letter : name) letter = letter == '.' ? '_' : letter;
                            return name;
                          });
+
+// A take that begins with a take's own first chunks goes on as that take did, bit for bit: given
+// frames are remembered as generated ones are (spec 3.5).
+TEST(RolloutStart, GivenChunksGoOnAsTheirTake) {
+  const Fixture fixture("f6");
+  GoldenBackend backend("");
+  RolloutGolden rollouts(fixture, backend.get());
+  for (const Case& which : Cases()) {
+    if (which.name.starts_with("rolling") || which.name == "bidirectional") continue;
+    Case whole = which;
+    whole.first_stored = 0;
+    const std::vector<float> take = rollouts.Roll(whole);
+    const size_t chunk = take.size() / static_cast<size_t>(which.chunks);
+    for (size_t given : {size_t{1}, size_t{2}}) {
+      const std::vector<float> start(take.begin(),
+                                     take.begin() + static_cast<ptrdiff_t>(given * chunk));
+      EXPECT_EQ(rollouts.Roll(whole, false, start), take) << which.name;
+      EXPECT_EQ(rollouts.Roll(whole, true, start), take) << which.name << ", sweeps dropped";
+    }
+  }
+}
+
+// Several chunks at once: the given ones come first as they are, then others that saw them.
+TEST(RolloutStart, RollingChunksFollowGivenOnes) {
+  const Fixture fixture("f6");
+  GoldenBackend backend("");
+  RolloutGolden rollouts(fixture, backend.get());
+  for (const Case& which : Cases()) {
+    if (which.name != "rolling") continue;
+    const std::vector<float> take = rollouts.Roll(which);
+    const size_t chunk = take.size() / static_cast<size_t>(which.chunks);
+    const auto part = [&](size_t index) {
+      const auto from = take.begin() + static_cast<ptrdiff_t>(index * chunk);
+      return std::vector<float>(from, from + static_cast<ptrdiff_t>(chunk));
+    };
+    const std::vector<float> after_first = rollouts.Roll(which, false, part(0));
+    const std::vector<float> after_other = rollouts.Roll(which, true, part(3));
+    ASSERT_EQ(after_first.size(), take.size());
+    EXPECT_TRUE(std::equal(take.begin(), take.begin() + static_cast<ptrdiff_t>(chunk),
+                           after_first.begin()));
+    EXPECT_EQ(rollouts.Roll(which, true, part(0)), after_first);
+    EXPECT_NE(after_first, after_other);
+  }
+}
 
 // The comparison can tell a re-cache from a plain swap, and one sink from the other.
 TEST(RolloutGoldenMutation, AnotherPromptSwitchIsSeen) {

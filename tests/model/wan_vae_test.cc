@@ -175,6 +175,19 @@ TEST(WanVaeEncoder, LatentsDoNotDependOnCalls) {
   EXPECT_TRUE(SameBits(whole, Encode(bed, {5, 8})));
 }
 
+TEST(WanVaeEncoder, MemoryIsWhatWasPromised) {
+  TestBed bed;
+  const std::vector<float> pixels = Normal(4, 9 * 64 * kArea * 3);
+  VaeCache cache;
+  std::vector<float> out;
+  MustBeOk(bed.vae.encoder->Encode({pixels, 9, 8 * kHeight, 8 * kWidth}, cache, &out));
+  EXPECT_EQ(cache.bytes(), VaeEncoderCacheBytes(bed.vae.config, kHeight, kWidth));
+  EXPECT_LE(bed.vae.encoder->scratch_bytes(),
+            VaeEncoderScratchBytes(bed.vae.config, kHeight, kWidth));
+  EXPECT_GE(bed.vae.encoder->scratch_bytes(),
+            VaeEncoderScratchBytes(bed.vae.config, kHeight, kWidth) * 3 / 4);
+}
+
 TEST(WanVaeEncoder, WrongSizesAreRefused) {
   TestBed bed;
   const std::vector<float> pixels(4 * 16 * 24 * 3);

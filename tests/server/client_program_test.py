@@ -126,6 +126,27 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(again, digest)
         self.assertIn(b"not bit-identical", done.stderr)
 
+    def test_a_take_begins_with_a_picture_or_a_video(self):
+        self.take(self.path("first/"))
+        self.take(self.path("first.mp4"))
+        picture = os.path.join(self.path("first"), sorted(os.listdir(self.path("first")))[-1])
+        again = set()
+        for source in (self.path("first.mp4"), picture):
+            out = self.path("on.mp4")
+            done = self.run_client("generate", "--prompt", PROMPT, "--size", "48x32", "--duration",
+                                   "2063ms", "--from", source, "--out", out)
+            self.assertIn("33 frames in 3 chunks", done.stdout.decode())
+            self.assertEqual(self.frames_of(out), "48,32,33")
+            again.add(re.search(r"digest +([0-9a-f]{32})", done.stdout.decode()).group(1))
+        self.assertEqual(len(again), 2)
+        for arguments, word in ((["--from", "/nonexistent.png"], "/nonexistent.png"),
+                                (["--from", picture, "--from-frames", "8"], "--from-frames"),
+                                (["--from", self.path("first.mp4"), "--duration", "1s"],
+                                 "spec.start_frame_count")):
+            done = self.run_client("generate", "--quiet", *arguments, "--size", "48x32", "--out",
+                                   self.path("e.mp4"), code=1)
+            self.assertIn(word, done.stderr.decode())
+
     def test_commands_on_sessions(self):
         # A reader that dies leaves its session for the ttl.
         reader = subprocess.Popen(
