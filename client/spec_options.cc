@@ -130,6 +130,10 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
   command.add_flag(
       "--any-numerics", options.any_numerics,
       "Take the server's profile all the same; the picture is close, the bits are not");
+  command
+      .add_option("--decoder", options.decoder,
+                  "full or tiny: the VAE, or the small decoder of a pack that has one")
+      ->check(CLI::IsMember({"full", "tiny"}));
   command.add_flag("--tiled-decode", options.tiled_decode,
                    "Decode in overlapping tiles: less memory for large frames");
   command.add_option("--ttl", options.ttl, "How long the session lives without a client");
@@ -167,6 +171,8 @@ absl::StatusOr<v1::SessionSpec> MakeSpec(v1::LongtakeService::Stub& stub,
   if (!options.steps.empty()) LT_RETURN_IF_ERROR(SetSteps(options.steps, &spec));
   spec.set_step_count(options.step_count);
   if (options.tiled_decode) spec.set_tiled_decode(true);
+  if (options.decoder == "tiny") spec.set_decoder(v1::DECODER_KIND_TINY);
+  if (options.decoder == "full") spec.set_decoder(v1::DECODER_KIND_FULL);
   if (!options.prompt_switch.empty()) {
     LT_RETURN_IF_ERROR(SetPromptSwitch(options.prompt_switch, &spec));
   }

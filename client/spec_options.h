@@ -23,6 +23,7 @@ struct SpecOptions {
   std::string steps;
   int step_count = 0;
   bool tiled_decode = false;
+  std::string decoder;
   std::string prompt_switch;
   std::string ttl;
   std::string numerics_profile;

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "engine/model/tiled_vae.h"
+
 namespace longtake {
 namespace {
 
@@ -19,9 +21,8 @@ Hash128 NextLink(const Hash128& chain, const Hash128& digest) {
 
 }  // namespace
 
-DecodeLane::DecodeLane(WanVaeDecoder& decoder, WanVaeEncoder* encoder, Clock& clock,
-                       std::function<void()> on_done)
-    : decoder_(decoder), encoder_(encoder), clock_(clock), on_done_(std::move(on_done)) {}
+DecodeLane::DecodeLane(VideoModel& model, Clock& clock, std::function<void()> on_done)
+    : model_(model), clock_(clock), on_done_(std::move(on_done)) {}
 
 DecodeLane::~DecodeLane() { Stop(); }
 
@@ -51,7 +52,7 @@ void DecodeLane::Put(DecodeJob job) {
 }
 
 void DecodeLane::PutStart(StartJob job) {
-  LT_CHECK(encoder_ != nullptr);
+  LT_CHECK(model_.encoder() != nullptr);
   {
     MutexLock lock(mutex_);
     if (stopping_) return;
@@ -107,7 +108,7 @@ absl::Status DecodeLane::EncodeNext(StartJob& job) {
   for (size_t i = 0; i < pixels.size(); ++i)
     pixels[i] = static_cast<float>(from[i]) / 127.5f - 1.0f;
   job.next_frame += count;
-  return encoder_->Encode(
+  return model_.encoder()->Encode(
       {.values = pixels, .frames = count, .height = spec.height, .width = spec.width}, job.cache,
       &job.latents.emplace_back());
 }
@@ -130,6 +131,20 @@ bool DecodeLane::Step() {
   return true;
 }
 
+absl::Status DecodeLane::ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb) {
+  const SessionSpec& spec = job.session->spec();
+  const VaeLatents latents{job.latents, job.latent_frames, spec.height / 8, spec.width / 8};
+  std::vector<VaeCache>& caches = job.state->caches;
+  if (spec.tiled_decode.value_or(false)) {
+    return DecodeTiled(model_.decoder(), VaeTiling(), latents, caches, rgb);
+  }
+  caches.resize(1);
+  if (spec.decoder == DecoderKind::kTiny) {
+    return model_.tiny_decoder()->Decode(latents, caches.front(), rgb);
+  }
+  return model_.decoder().Decode(latents, caches.front(), rgb);
+}
+
 void DecodeLane::Decode(DecodeJob& job) {
   const int64_t start_nanos = clock_.MonotonicNanos();
   const SessionSpec& spec = job.session->spec();
@@ -138,16 +153,7 @@ void DecodeLane::Decode(DecodeJob& job) {
   chunk->first_frame = job.state->next_frame;
   chunk->width = spec.width;
   chunk->height = spec.height;
-  const VaeLatents latents{job.latents, job.latent_frames, spec.height / 8, spec.width / 8};
-  std::vector<VaeCache>& caches = job.state->caches;
-  absl::Status status;
-  if (spec.tiled_decode.value_or(false)) {
-    status = DecodeTiled(decoder_, VaeTiling(), latents, caches, &chunk->rgb);
-  } else {
-    caches.resize(1);
-    status = decoder_.Decode(latents, caches.front(), &chunk->rgb);
-  }
-  if (!status.ok()) {
+  if (const absl::Status status = ToPixels(job, &chunk->rgb); !status.ok()) {
     job.session->PutEnd(Annotate(status, "decoding"));
     return;
   }

@@ -15,10 +15,9 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "engine/model/tiled_vae.h"
-#include "engine/model/wan_vae_decoder.h"
-#include "engine/model/wan_vae_encoder.h"
+#include "engine/model/vae_cache.h"
 #include "engine/session.h"
+#include "engine/video_model.h"
 
 namespace longtake {
 
@@ -55,10 +54,9 @@ struct StartJob {
 
 class DecodeLane {
  public:
-  // on_done is called without locks after each chunk, so that the engine can plan again. Decoder,
-  // encoder (null when there is none) and clock must outlive the lane.
-  DecodeLane(WanVaeDecoder& decoder, WanVaeEncoder* encoder, Clock& clock,
-             std::function<void()> on_done);
+  // on_done is called without locks after each chunk, so that the engine can plan again. The lane
+  // alone uses the model's decoders and encoder. Model and clock must outlive it.
+  DecodeLane(VideoModel& model, Clock& clock, std::function<void()> on_done);
   ~DecodeLane();
 
   void Start();
@@ -85,8 +83,9 @@ class DecodeLane {
   bool StepStart() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status EncodeNext(StartJob& job);
 
-  WanVaeDecoder& decoder_;
-  WanVaeEncoder* const encoder_;
+  absl::Status ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb);
+
+  VideoModel& model_;
   Clock& clock_;
   const std::function<void()> on_done_;
   mutable Mutex mutex_;

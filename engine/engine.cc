@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "base/checked.h"
 #include "base/error_reason.h"
+#include "engine/model/tiled_vae.h"
 
 namespace longtake {
 namespace {
@@ -40,8 +41,7 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
 
 Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
     : model_(model), options_(options), clock_(clock) {
-  decode_lane_ = std::make_unique<DecodeLane>(model.decoder(), model.encoder(), clock,
-                                              [this] { stage_->Wake(); });
+  decode_lane_ = std::make_unique<DecodeLane>(model, clock, [this] { stage_->Wake(); });
   stage_ = std::make_unique<Stage>(model, *decode_lane_, clock,
                                    [this](const std::string& id) { Forget(id); });
 }
@@ -101,8 +101,10 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
                       CheckedProduct({width, height, 3, 4, chunk_frames}, "pixels of a chunk"));
   const uint64_t outbox_bytes = std::max(options_.session.outbox_bytes_max, chunk_bytes);
   const VaeConfig& vae = model_.vae_config();
+  const bool tiny = *resolved.decoder == DecoderKind::kTiny;
   const uint64_t cache_bytes =
-      *resolved.tiled_decode
+      tiny ? TinyDecoderCacheBytes(resolved.height / 8, resolved.width / 8)
+      : *resolved.tiled_decode
           ? TiledCacheBytes(vae, VaeTiling(), resolved.height / 8, resolved.width / 8)
           : VaeCacheBytes(vae, resolved.height / 8, resolved.width / 8);
   LT_ASSIGN_OR_RETURN(const uint64_t text_bytes, model_.text_context_bytes_max());
@@ -130,7 +132,8 @@ uint64_t Engine::DecodeBytes(const SessionSpec& resolved) const {
   const int64_t height = resolved.height / 8;
   const int64_t width = resolved.width / 8;
   const uint64_t decode =
-      *resolved.tiled_decode
+      *resolved.decoder == DecoderKind::kTiny ? TinyDecoderScratchBytes(height, width)
+      : *resolved.tiled_decode
           ? TiledScratchBytes(vae, VaeTiling(), height, width, model_.recipe().chunk_frames)
           : VaeScratchBytes(vae, height, width);
   if (resolved.start_frames == 0) return decode;

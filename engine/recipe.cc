@@ -204,6 +204,7 @@ absl::StatusOr<Recipe> ParseRecipe(std::string_view text) {
   LT_RETURN_IF_ERROR(ReadSampler(fields, recipe));
   LT_RETURN_IF_ERROR(ReadKeyPlan(fields, recipe));
   LT_RETURN_IF_ERROR(fields.Bool("tiled_decode", &recipe.tiled_decode));
+  LT_RETURN_IF_ERROR(fields.Bool("tiny_decoder", &recipe.tiny_decoder));
   LT_RETURN_IF_ERROR(fields.Integer("fps", 1, kFpsMax, &recipe.fps));
   LT_RETURN_IF_ERROR(fields.Number("guidance", 0.0, kGuidanceMax, &recipe.guidance));
   LT_RETURN_IF_ERROR(fields.String("negative_prompt", &recipe.negative_prompt));

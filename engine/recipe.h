@@ -44,6 +44,7 @@ struct Recipe {
   PromptSwitch prompt_switch = PromptSwitch::kSwap;
   double context_noise = 0.0;  // timestep of the clean pass
   bool tiled_decode = false;   // for frames too large to decode at once (spec 6.5)
+  bool tiny_decoder = false;   // pixels by the small decoder, which the pack must have (spec 6.6)
   int64_t fps = 16;
   double guidance = 1.0;        // 1 means no guidance and a single branch
   std::string negative_prompt;  // where a session has guidance and none of its own

@@ -96,6 +96,23 @@ absl::Status ResolveMemory(const Recipe& recipe, SessionSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status ResolveDecoder(const Recipe& recipe, bool has_tiny, SessionSpec& spec) {
+  const DecoderKind usual = recipe.tiny_decoder ? DecoderKind::kTiny : DecoderKind::kFull;
+  spec.decoder = spec.decoder.value_or(usual);
+  if (*spec.decoder == DecoderKind::kTiny) {
+    if (!has_tiny) {
+      return FieldError("decoder",
+                        "this pack has no tiny decoder (tiny_decoder/ of the model directory)");
+    }
+    if (spec.tiled_decode.value_or(false)) {
+      return FieldError("tiled_decode", "the tiny decoder takes frames whole");
+    }
+    spec.tiled_decode = false;
+  }
+  spec.tiled_decode = spec.tiled_decode.value_or(recipe.tiled_decode);
+  return absl::OkStatus();
+}
+
 // Whole chunks of latents: the first frame is one latent, each later four are another.
 absl::Status CheckStart(const SessionSpec& spec, int64_t chunk_frames, bool has_encoder) {
   if (spec.start_frames == 0) return absl::OkStatus();
@@ -178,7 +195,7 @@ absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
   LT_RETURN_IF_ERROR(ResolveMemory(recipe, out));
   LT_RETURN_IF_ERROR(CheckLength(out, *out.key_plan, recipe.chunk_frames));
   LT_RETURN_IF_ERROR(CheckStart(out, recipe.chunk_frames, model_.encoder() != nullptr));
-  out.tiled_decode = out.tiled_decode.value_or(recipe.tiled_decode);
+  LT_RETURN_IF_ERROR(ResolveDecoder(recipe, model_.has_tiny_decoder(), out));
   LT_RETURN_IF_ERROR(ResolveNumerics(std::string(model_.numerics_profile()), out));
   if (out.ttl_nanos < 0) return FieldError("ttl", "is negative");
   const int64_t tokens = MakeRolloutSpec(out).tokens_max();

@@ -35,6 +35,9 @@ inline constexpr int64_t kNumericsProfileBytesMax = 64;
 // What the client wants to be sent. The engine keeps it with the session and does nothing with it.
 enum class MediaKind { kFmp4, kRgb24 };
 
+// Who makes pixels of latents: the VAE, or a small model that was trained to do the same.
+enum class DecoderKind { kFull, kTiny };
+
 struct SessionSpec {
   std::string prompt;
   std::string negative_prompt;     // used only with guidance other than 1
@@ -49,6 +52,7 @@ struct SessionSpec {
   std::optional<KeyPlanSpec> key_plan;
   std::optional<PromptSwitch> prompt_switch;
   std::optional<bool> tiled_decode;  // empty: the recipe's
+  std::optional<DecoderKind> decoder;
   MediaKind media_kind = MediaKind::kFmp4;
   int64_t ttl_nanos = 0;     // life without a client; 0: ends when the client goes
   int64_t start_frames = 0;  // pixel frames the client brings, with which the take begins

@@ -103,6 +103,15 @@ absl::Status VideoModel::OpenDecoder() {
     LT_ASSIGN_OR_RETURN(encoder_, WanVaeEncoder::Create(vae_config_, resident, *decode_backend_));
   }
   resident_bytes_ += resident.bytes();
+  if (!pack_->Has("tiny_decoder")) {
+    if (!recipe_.tiny_decoder) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "the recipe asks for tiny_decoder, which the pack does not have");
+  }
+  LT_ASSIGN_OR_RETURN(const PackReader* tiny, pack_->Component("tiny_decoder"));
+  LT_ASSIGN_OR_RETURN(const ResidentSection tiny_section, tiny->LoadResident());
+  LT_ASSIGN_OR_RETURN(tiny_decoder_, TinyDecoder::Create(tiny_section, *decode_backend_));
+  resident_bytes_ += tiny_section.bytes();
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@
 #include "base/worker_pool.h"
 #include "engine/backend/backend.h"
 #include "engine/kv/kv_memory.h"
+#include "engine/model/tiny_decoder.h"
 #include "engine/model/umt5_encoder.h"
 #include "engine/model/wan_transformer.h"
 #include "engine/model/wan_vae_decoder.h"
@@ -67,6 +68,8 @@ class VideoModel {
   const LayerStream& text_layers() const { return *text_layers_; }
   // Decode lane.
   WanVaeDecoder& decoder() { return *decoder_; }
+  TinyDecoder* tiny_decoder() { return tiny_decoder_.get(); }  // or null
+  bool has_tiny_decoder() const { return tiny_decoder_ != nullptr; }
   WanVaeEncoder* encoder() { return encoder_.get(); }  // or null
   const WanVaeEncoder* encoder() const { return encoder_.get(); }
 
@@ -111,6 +114,7 @@ class VideoModel {
   std::unique_ptr<Umt5Encoder> text_encoder_;
   std::unique_ptr<LayerStream> text_layers_;
   std::unique_ptr<WanVaeDecoder> decoder_;
+  std::unique_ptr<TinyDecoder> tiny_decoder_;
   std::unique_ptr<WanVaeEncoder> encoder_;
   std::unique_ptr<Tokenizer> tokenizer_;
   uint64_t transformer_bytes_ = 0;

@@ -40,8 +40,12 @@ absl::StatusOr<PackSpec> ComponentPacker::MakeSpec(const ComponentLayout& layout
   }
   // An alias of shared.weight that some exports store a second time.
   expected_.insert("encoder.embed_tokens.weight");
+  const auto ignored = [&layout](const std::string& name) {
+    return std::any_of(layout.ignored_prefixes.begin(), layout.ignored_prefixes.end(),
+                       [&name](const std::string& prefix) { return name.starts_with(prefix); });
+  };
   for (const std::string& name : tensors_.Names()) {
-    if (!expected_.contains(name)) {
+    if (!expected_.contains(name) && !ignored(name)) {
       return absl::InvalidArgumentError(
           absl::StrCat(tensors_.directory(), ": tensor ", name,
                        " is not part of the architecture its config.json gives"));

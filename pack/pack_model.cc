@@ -74,6 +74,11 @@ absl::StatusOr<Component> ReadComponent(FileSystem& files, const std::string& di
                                         const std::string& name, Configs& configs) {
   const std::string path = JoinPath(JoinPath(directory, name), "config.json");
   Component out;
+  if (name == "tiny_decoder") {  // published without a config
+    out.config = "{}";
+    out.layout = TinyDecoderLayout();
+    return out;
+  }
   LT_ASSIGN_OR_RETURN(out.config, ReadTextFile(files, path, kConfigBytesMax));
   if (name == "transformer") {
     LT_ASSIGN_OR_RETURN(configs.transformer, ParseWanConfig(out.config, path));
@@ -164,6 +169,9 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
 
   // Everything is checked before the first byte is written.
   spec.components = {"transformer", "text_encoder", "vae"};
+  if (files.List(JoinPath(model_directory, "tiny_decoder")).ok()) {
+    spec.components.push_back("tiny_decoder");
+  }
   Configs configs;
   std::deque<SafetensorsSet> sets;
   std::vector<ComponentPacker> packers;

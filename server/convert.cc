@@ -102,6 +102,19 @@ absl::StatusOr<std::optional<PromptSwitch>> ParsePromptSwitch(v1::PromptSwitch p
   }
 }
 
+absl::StatusOr<std::optional<DecoderKind>> ParseDecoder(v1::DecoderKind kind) {
+  switch (kind) {
+    case v1::DECODER_KIND_UNSPECIFIED:
+      return std::optional<DecoderKind>();
+    case v1::DECODER_KIND_FULL:
+      return DecoderKind::kFull;
+    case v1::DECODER_KIND_TINY:
+      return DecoderKind::kTiny;
+    default:
+      return FieldError("decoder", absl::StrCat("unknown value ", int{kind}));
+  }
+}
+
 absl::StatusOr<MediaKind> ParseMediaKind(v1::MediaKind kind) {
   switch (kind) {
     case v1::MEDIA_KIND_UNSPECIFIED:
@@ -151,6 +164,7 @@ absl::StatusOr<SessionSpec> ParseSessionSpec(const v1::SessionSpec& spec,
   out.start_frames = spec.start_frame_count();
   out.numerics_profile = spec.numerics_profile();
   out.allow_other_numerics = spec.allow_other_numerics();
+  LT_ASSIGN_OR_RETURN(out.decoder, ParseDecoder(spec.decoder()));
   LT_ASSIGN_OR_RETURN(out.prompt_switch, ParsePromptSwitch(spec.prompt_switch()));
   if (spec.has_key_plan()) {
     LT_ASSIGN_OR_RETURN(out.key_plan, ParseKeyPlan(spec.key_plan()));

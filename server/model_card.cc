@@ -35,6 +35,7 @@ void RenderModel(const VideoModel& model, v1::Model* out) {
   out->set_guidance(recipe.guidance);
   out->set_chunk_latent_frames(static_cast<int32_t>(recipe.chunk_frames));
   for (const std::string& prompt : recipe.example_prompts) out->add_example_prompts(prompt);
+  out->set_has_tiny_decoder(model.has_tiny_decoder());
   RenderCost(model, out->mutable_cost());
 }
 

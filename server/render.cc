@@ -68,6 +68,10 @@ void RenderSpec(const SessionSpec& spec, v1::SessionSpec* out) {
   if (spec.frame_count != 0) out->set_frame_count(spec.frame_count);
   out->mutable_steps()->Assign(spec.steps.begin(), spec.steps.end());
   if (spec.tiled_decode.has_value()) out->set_tiled_decode(*spec.tiled_decode);
+  if (spec.decoder.has_value()) {
+    out->set_decoder(*spec.decoder == DecoderKind::kTiny ? v1::DECODER_KIND_TINY
+                                                         : v1::DECODER_KIND_FULL);
+  }
   out->set_step_count(static_cast<int32_t>(spec.step_count));
   out->set_start_frame_count(static_cast<int32_t>(spec.start_frames));
   out->set_numerics_profile(spec.numerics_profile);

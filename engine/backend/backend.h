@@ -204,6 +204,8 @@ class Backend {
   // x[i] *= y[i]
   virtual void Multiply(float* x, const float* y, int64_t count) = 0;
   virtual void Silu(float* x, int64_t count) = 0;
+  // x[i] = max(x[i], 0); NaN becomes 0.
+  virtual void Relu(float* x, int64_t count) = 0;
 
   // weights: [out_channels, in_channels, t, h, w] as published, kF32 or kBf16; bias [out_channels].
   virtual std::unique_ptr<ConvWeights> PackConv(const ConvShape& shape, const void* weights,

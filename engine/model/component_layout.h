@@ -27,6 +27,7 @@ struct ComponentLayout {
   std::vector<TensorSpec> resident;             // loaded once
   std::vector<TensorSpec> row_tables;           // [rows, width], read row by row, never resident
   std::vector<std::vector<TensorSpec>> layers;  // in execution order, tensors in use order
+  std::vector<std::string> ignored_prefixes;    // of published tensors that longtake does not use
 };
 
 }  // namespace longtake

@@ -29,6 +29,9 @@ class ResidentLookup {
   // [out_features, in_features]; trailing dimensions are flattened into in_features.
   Weight Matrix(const std::string& name, int64_t out_features, int64_t in_features);
 
+  // Remembers that a tensor is not what its reader can take.
+  void Refuse(const std::string& name, const std::string& expected) { Fail(name, expected); }
+
   // FAILED_PRECONDITION naming tensor and expectation, NOT_FOUND, or OK.
   const absl::Status& status() const { return status_; }
 

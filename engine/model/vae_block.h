@@ -46,6 +46,9 @@ std::unique_ptr<VaeBlock> MakeVaeAttention(const VaeBlockSource& source);
 std::unique_ptr<VaeBlock> MakeVaeUp(const VaeBlockSource& source);
 std::unique_ptr<VaeBlock> MakeVaeDown(const VaeBlockSource& source);
 std::unique_ptr<VaeBlock> MakeVaeHead(const VaeBlockSource& source);
+std::unique_ptr<VaeBlock> MakePlainConv(const VaeBlockSource& source);  // kPlainConv, kPlainUp
+std::unique_ptr<VaeBlock> MakeGrow(const VaeBlockSource& source);
+std::unique_ptr<VaeBlock> MakeMemory(const VaeBlockSource& source);
 
 // The stages in order: what decoder and encoder share.
 class VaeNetwork {

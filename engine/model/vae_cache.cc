@@ -62,6 +62,15 @@ FrameCounts FramesOf(const VaeStage& stage, int64_t frames) {
       counts[in] += frames;
       counts[out] += frames;
       break;
+    case VaeStageKind::kPlainUp:
+      counts[4 * out] += frames;
+      break;
+    case VaeStageKind::kGrow:
+      counts[out] += frames * stage.growth;
+      break;
+    case VaeStageKind::kMemory:
+      counts[in] += frames + 2;  // what comes out, and two convolutions of one frame
+      break;
     default:
       counts[out] += frames;
   }
@@ -77,6 +86,7 @@ uint64_t ScratchFloats(const std::vector<VaeStage>& stages, int64_t frames) {
     }
     if (stage.kind == VaeStageKind::kUp3d) frames *= 2;
     if (stage.kind == VaeStageKind::kDown3d) frames /= 2;
+    frames *= stage.growth;
   }
   uint64_t sum = 0;
   for (const auto& [floats, count] : most) sum += static_cast<uint64_t>(floats * count);
@@ -107,6 +117,14 @@ uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
 
 uint64_t VaeEncoderCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
   return BytesAt(CacheFloats(VaeEncoderStages(config)), height, width);
+}
+
+uint64_t TinyDecoderScratchBytes(int64_t height, int64_t width) {
+  return BytesAt(ScratchFloats(TinyDecoderStages(), 1), height, width);
+}
+
+uint64_t TinyDecoderCacheBytes(int64_t height, int64_t width) {
+  return BytesAt(CacheFloats(TinyDecoderStages()), height, width);
 }
 
 absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,

@@ -40,6 +40,10 @@ uint64_t VaeScratchBytes(const VaeConfig& config, int64_t height, int64_t width)
 uint64_t VaeEncoderCacheBytes(const VaeConfig& config, int64_t height, int64_t width);
 uint64_t VaeEncoderScratchBytes(const VaeConfig& config, int64_t height, int64_t width);
 
+// The same of the tiny decoder.
+uint64_t TinyDecoderCacheBytes(int64_t height, int64_t width);
+uint64_t TinyDecoderScratchBytes(int64_t height, int64_t width);
+
 // INVALID_ARGUMENT naming the slot whose frames do not have the shape the stages ask for at this
 // latent size: a cache of another model or stream, or a damaged one.
 absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,

@@ -21,6 +21,13 @@ std::unique_ptr<VaeBlock> MakeBlock(const VaeBlockSource& source) {
       return MakeVaeDown(source);
     case VaeStageKind::kHead:
       return MakeVaeHead(source);
+    case VaeStageKind::kPlainConv:
+    case VaeStageKind::kPlainUp:
+      return MakePlainConv(source);
+    case VaeStageKind::kGrow:
+      return MakeGrow(source);
+    case VaeStageKind::kMemory:
+      return MakeMemory(source);
   }
   return nullptr;
 }

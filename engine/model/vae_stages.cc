@@ -1,6 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/model/vae_stages.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 
 namespace longtake {
@@ -36,6 +38,19 @@ void AddResTensors(const VaeStage& stage, std::vector<TensorSpec>* out) {
   AddSpec(stage.prefix + ".norm2.gamma", {co, 1, 1, 1}, true, out);
   AddConv(stage.prefix + ".conv2", {co, co, 3, 3, 3}, out);
   if (ci != co) AddConv(stage.prefix + ".conv_shortcut", {co, ci, 1, 1, 1}, out);
+}
+
+void AddPlainTensors(const VaeStage& stage, std::vector<TensorSpec>* out) {
+  AddSpec(stage.prefix + ".weight", {stage.out_channels, stage.in_channels, 3, 3}, true, out);
+  if (stage.bias) AddSpec(stage.prefix + ".bias", {stage.out_channels}, true, out);
+}
+
+void AddMemoryTensors(const VaeStage& stage, std::vector<TensorSpec>* out) {
+  const int64_t c = stage.in_channels;
+  for (const auto& [name, in] : {std::pair(".conv.0", 2 * c), {".conv.2", c}, {".conv.4", c}}) {
+    AddSpec(stage.prefix + name + ".weight", {c, in, 3, 3}, true, out);
+    AddSpec(stage.prefix + name + ".bias", {c}, true, out);
+  }
 }
 
 void AddAttentionTensors(const VaeStage& stage, std::vector<TensorSpec>* out) {
@@ -128,6 +143,16 @@ std::vector<TensorSpec> VaeStageTensors(const VaeStage& stage) {
       AddSpec(stage.prefix + "norm_out.gamma", {ci, 1, 1, 1}, true, &out);
       AddConv(stage.prefix + "conv_out", {co, ci, 3, 3, 3}, &out);
       break;
+    case VaeStageKind::kPlainConv:
+    case VaeStageKind::kPlainUp:
+      AddPlainTensors(stage, &out);
+      break;
+    case VaeStageKind::kGrow:
+      AddSpec(stage.prefix + ".conv.weight", {stage.growth * co, ci, 1, 1}, true, &out);
+      break;
+    case VaeStageKind::kMemory:
+      AddMemoryTensors(stage, &out);
+      break;
   }
   return out;
 }
@@ -140,11 +165,15 @@ int64_t VaeSlotCount(const VaeStage& stage) {
     case VaeStageKind::kUp3d:
     case VaeStageKind::kDown3d:
     case VaeStageKind::kHead:
+    case VaeStageKind::kMemory:
       return 1;
     case VaeStageKind::kPointwise:
     case VaeStageKind::kAttention:
     case VaeStageKind::kUp2d:
     case VaeStageKind::kDown2d:
+    case VaeStageKind::kPlainConv:
+    case VaeStageKind::kPlainUp:
+    case VaeStageKind::kGrow:
       return 0;
   }
   return 0;
@@ -154,11 +183,12 @@ std::vector<VaeSlotShape> VaeSlots(const std::vector<VaeStage>& stages, int64_t 
                                    int64_t width) {
   std::vector<VaeSlotShape> slots;
   for (const VaeStage& stage : stages) {
+    const bool one = stage.kind == VaeStageKind::kDown3d || stage.kind == VaeStageKind::kMemory;
     for (int64_t i = 0; i < VaeSlotCount(stage); ++i) {
       slots.push_back({.channels = i == 0 ? stage.in_channels : stage.out_channels,
                        .height = height << stage.level,
                        .width = width << stage.level,
-                       .frames_max = stage.kind == VaeStageKind::kDown3d ? 1 : 2});
+                       .frames_max = one ? 1 : 2});
     }
   }
   return slots;
@@ -171,6 +201,45 @@ ComponentLayout WanVaeLayout(const VaeConfig& config) {
     for (const VaeStage& stage : stages) {
       for (TensorSpec& spec : VaeStageTensors(stage)) layout.resident.push_back(std::move(spec));
     }
+  }
+  return layout;
+}
+
+std::vector<VaeStage> TinyDecoderStages() {
+  std::vector<VaeStage> stages;
+  int64_t index = 1;  // in the published list; those between have no tensors
+  int64_t level = 0;
+  const auto name = [&index] { return absl::StrCat("decoder.", index); };
+  int64_t width = 256;
+  stages.push_back({VaeStageKind::kPlainConv, name(), kTinyDecoderChannels, width, level});
+  stages.back().relu = true;
+  index = 3;
+  for (const int64_t growth : {1, 2, 2}) {
+    for (int i = 0; i < 3; ++i, ++index) {
+      stages.push_back({VaeStageKind::kMemory, name(), width, width, level});
+    }
+    // Published: upsampling, growth, convolution. A 1x1 convolution may as well come first.
+    const int64_t out = width == 64 ? 64 : width / 2;
+    ++index;
+    stages.push_back({VaeStageKind::kGrow, name(), width, width, level, growth});
+    ++index;
+    stages.push_back({VaeStageKind::kPlainUp, name(), width, out, level, 1, false});
+    ++index;
+    ++level;
+    width = out;
+  }
+  stages.back().relu = true;
+  ++index;
+  stages.push_back({VaeStageKind::kPlainConv, name(), width, kColours, level});
+  return stages;
+}
+
+ComponentLayout TinyDecoderLayout() {
+  ComponentLayout layout;
+  layout.component = "tiny_decoder";
+  layout.ignored_prefixes = {"encoder."};
+  for (const VaeStage& stage : TinyDecoderStages()) {
+    for (TensorSpec& spec : VaeStageTensors(stage)) layout.resident.push_back(std::move(spec));
   }
   return layout;
 }

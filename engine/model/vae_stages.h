@@ -23,6 +23,11 @@ enum class VaeStageKind {
   kDown2d,
   kDown3d,
   kHead,  // norm, SiLU, causal 3x3x3
+  // Of the tiny decoder (docs/spec 6.6), all on single frames.
+  kPlainConv,  // 3x3, perhaps ReLU
+  kPlainUp,    // the same through a nearest 2x upsampling, without bias
+  kGrow,       // 1x1 without bias, each frame becomes several
+  kMemory,     // three 3x3 with ReLU over a frame and the one before it, plus the input
 };
 
 struct VaeStage {
@@ -32,6 +37,9 @@ struct VaeStage {
   int64_t out_channels = 0;
   // The finest grid is 8 times the latent's: 1 << level. Of the input; of the output for kDown*.
   int64_t level = 0;
+  int64_t growth = 1;  // of kGrow: frames that come of one
+  bool bias = true;    // of kPlainConv
+  bool relu = false;   // of kPlainConv and kPlainUp
 };
 
 // A convolution's memory between calls: its last input frames, channels-last.
@@ -56,5 +64,12 @@ std::vector<VaeSlotShape> VaeSlots(const std::vector<VaeStage>& stages, int64_t 
 
 // Everything resident, encoder included.
 ComponentLayout WanVaeLayout(const VaeConfig& config);
+
+// TAEHV's decoder with weights taew2_1: latents of 16 channels as the transformer makes them to
+// pixels in [0, 1]. Its first three frames are dropped.
+std::vector<VaeStage> TinyDecoderStages();
+inline constexpr int64_t kTinyDecoderChannels = 16;
+// Component "tiny_decoder"; the published file's encoder is left out.
+ComponentLayout TinyDecoderLayout();
 
 }  // namespace longtake

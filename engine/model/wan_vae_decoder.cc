@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<WanVaeDecoder>> WanVaeDecoder::Create(const VaeCo
   return std::make_unique<WanVaeDecoder>(Key(), config, std::move(network));
 }
 
-absl::Status WanVaeDecoder::Check(const VaeLatents& latents) const {
+absl::Status CheckVaeLatents(const VaeLatents& latents, int64_t channels) {
   for (const int64_t extent : {latents.height, latents.width}) {
     if (extent < 1 || extent > kLatentExtentMax) {
       return absl::InvalidArgumentError(absl::StrCat("latents: height and width must be from 1 to ",
@@ -51,7 +51,7 @@ absl::Status WanVaeDecoder::Check(const VaeLatents& latents) const {
   if (latents.frames < 0) return absl::InvalidArgumentError("latents: negative frames");
   LT_ASSIGN_OR_RETURN(
       const uint64_t count,
-      CheckedProduct({static_cast<uint64_t>(config_.z_dim), static_cast<uint64_t>(latents.frames),
+      CheckedProduct({static_cast<uint64_t>(channels), static_cast<uint64_t>(latents.frames),
                       static_cast<uint64_t>(latents.height), static_cast<uint64_t>(latents.width)},
                      "latents"));
   if (count != latents.values.size()) {

@@ -32,6 +32,9 @@ struct VaeLatents {
   int64_t width = 0;
 };
 
+// INVALID_ARGUMENT when sizes are out of range or do not fit the values.
+absl::Status CheckVaeLatents(const VaeLatents& latents, int64_t channels);
+
 // [-1, 1] to [0, 255], to nearest; NaN becomes 0.
 uint8_t PixelByte(float pixel);
 
@@ -56,7 +59,9 @@ class WanVaeDecoder {
                              std::vector<float>* pixels);
 
   // INVALID_ARGUMENT when sizes are out of range or do not fit the values.
-  absl::Status Check(const VaeLatents& latents) const;
+  absl::Status Check(const VaeLatents& latents) const {
+    return CheckVaeLatents(latents, config_.z_dim);
+  }
 
   const VaeConfig& config() const { return config_; }
   // Held for activations between calls: at most VaeScratchBytes of the latest latent size.

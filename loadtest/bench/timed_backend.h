@@ -56,6 +56,9 @@ class TimedBackend final : public Backend {
   void Silu(float* x, int64_t count) override {
     Time(seconds_.other, [&] { backend_->Silu(x, count); });
   }
+  void Relu(float* x, int64_t count) override {
+    Time(seconds_.other, [&] { backend_->Relu(x, count); });
+  }
   std::unique_ptr<ConvWeights> PackConv(const ConvShape& shape, const void* weights, DType dtype,
                                         const float* bias) override {
     return backend_->PackConv(shape, weights, dtype, bias);

@@ -103,6 +103,21 @@ TEST(ElementwiseTest, SiluMatchesDoubles) {
   }
 }
 
+TEST(ElementwiseTest, ReluOnAllMachines) {
+  Random random(9);
+  const std::vector<float> x = random.Floats(40011);
+  std::string different;
+  const std::vector<float> y = RunEverywhere(
+      [&](Backend& backend) {
+        std::vector<float> out = x;
+        backend.Relu(out.data(), static_cast<int64_t>(out.size()));
+        return out;
+      },
+      &different);
+  EXPECT_EQ(different, "");
+  for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], x[i] > 0.0f ? x[i] : 0.0f);
+}
+
 TEST(ElementwiseTest, SiluKeepsNanAndEnds) {
   std::vector<float> x = {NAN, 1e30f, -1e4f, 0.0f};
   Machines().back()->backend->Silu(x.data(), 4);

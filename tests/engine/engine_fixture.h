@@ -22,14 +22,14 @@ class ScratchPack {
  public:
   explicit ScratchPack(const std::string& recipe = "")
       : ScratchPack(PackModelOptions{.recipe = recipe, .progress = {}}) {}
-  explicit ScratchPack(const PackModelOptions& options) {
+  explicit ScratchPack(const PackModelOptions& options)
+      : ScratchPack(options,
+                    std::string(std::getenv("LONGTAKE_SOURCE_DIR")) + "/models/shapes-small") {}
+  ScratchPack(const PackModelOptions& options, const std::string& model) {
     std::string name = (std::filesystem::temp_directory_path() / "longtake-engine-XXXXXX").string();
     LT_CHECK(mkdtemp(name.data()) != nullptr);
     directory_ = name;
-    const char* source = std::getenv("LONGTAKE_SOURCE_DIR");
-    LT_CHECK(source != nullptr);
-    const auto digest = PackModel(PosixFileSystem(), std::string(source) + "/models/shapes-small",
-                                  directory_, options);
+    const auto digest = PackModel(PosixFileSystem(), model, directory_, options);
     if (!digest.ok()) std::fprintf(stderr, "%s\n", digest.status().ToString().c_str());
     LT_CHECK(digest.ok());
   }

@@ -32,6 +32,9 @@ class ReferenceBackend : public Backend {
   void GatedAdd(const GatedAddArgs& args) override;
   void Multiply(float* x, const float* y, int64_t count) override;
   void Silu(float* x, int64_t count) override;
+  void Relu(float* x, int64_t count) override {
+    for (int64_t i = 0; i < count; ++i) x[i] = x[i] > 0.0f ? x[i] : 0.0f;
+  }
 
   // The transformer and the text encoder convolve nothing.
   std::unique_ptr<ConvWeights> PackConv(const ConvShape&, const void*, DType,

@@ -55,6 +55,7 @@ TEST(Convert, EveryFieldArrives) {
   in.set_numerics_profile("cpu-other");
   in.set_allow_other_numerics(true);
   in.set_start_frame_count(21);
+  in.set_decoder(v1::DECODER_KIND_TINY);
   in.set_prompt_switch(v1::PROMPT_SWITCH_RECACHE_AND_SINK);
   in.mutable_key_plan()->set_kind(v1::KeyPlan::KIND_ROLLING_SINK);
   in.mutable_key_plan()->set_window_frames(12);
@@ -77,6 +78,7 @@ TEST(Convert, EveryFieldArrives) {
   EXPECT_EQ(spec->numerics_profile, "cpu-other");
   EXPECT_TRUE(spec->allow_other_numerics);
   EXPECT_EQ(spec->start_frames, 21);
+  EXPECT_EQ(spec->decoder, DecoderKind::kTiny);
   EXPECT_EQ(spec->prompt_switch, PromptSwitch::kRecacheAndSink);
   EXPECT_EQ(spec->key_plan->kind, KeyPlanKind::kRollingSink);
   EXPECT_EQ(spec->key_plan->window_frames, 12);

@@ -18,7 +18,7 @@ import shutil
 import sys
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 PREFIXES = ("_fsdp_wrapped_module.", "_orig_mod.", "module.")
 
@@ -153,6 +153,19 @@ def place(source, target, copy):
         shutil.copy(source, target)
 
 
+def place_tiny_decoder(path, target):
+    """taew2_1.pth or .safetensors of TAEHV, as the component tiny_decoder."""
+    if path.endswith(".safetensors"):
+        tensors = load_file(path)
+    else:
+        tensors = load_entry(path, None)
+    if "decoder.1.weight" not in tensors:
+        raise ConvertError(f"{path}: no tensor 'decoder.1.weight': is it TAEHV's?")
+    os.makedirs(target, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()},
+              os.path.join(target, "model.safetensors"))
+
+
 def convert(arguments):
     tensors = rename(load_entry(arguments.checkpoint, arguments.entry), arguments.checkpoint)
     if arguments.lora:
@@ -164,6 +177,8 @@ def convert(arguments):
         place(os.path.join(arguments.base, name), os.path.join(arguments.out, name), arguments.copy)
     place(os.path.join(arguments.base, "transformer", "config.json"),
           os.path.join(transformer, "config.json"), arguments.copy)
+    if arguments.tiny_decoder:
+        place_tiny_decoder(arguments.tiny_decoder, os.path.join(arguments.out, "tiny_decoder"))
     save_file(tensors, os.path.join(transformer, "diffusion_pytorch_model.safetensors"))
     print(f"{arguments.out}: {len(tensors)} tensors. Next:\n"
           f"  longtake-pack pack {arguments.out} PACK_DIR --recipe {arguments.recipe}")
@@ -177,6 +192,7 @@ def main():
     parser.add_argument("--out", required=True, help="model directory to make")
     parser.add_argument("--entry", help="default: generator_ema, generator or model")
     parser.add_argument("--lora", help="LongLive's low-rank weights, merged into the linears")
+    parser.add_argument("--tiny-decoder", help="TAEHV's taew2_1 weights, .pth or .safetensors")
     parser.add_argument("--recipe", default="self-forcing", help="for the closing hint")
     parser.add_argument("--copy", action="store_true", help="copy the base's files, do not link")
     try:

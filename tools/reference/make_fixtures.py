@@ -66,6 +66,12 @@ def rollouts():
     rollouts.f6()
 
 
+def tiny():
+    import taehv
+
+    taehv.f12()
+
+
 def tokenizers():
     import tokenizers_fixture
 
@@ -81,6 +87,7 @@ ALL = dict(
     pipeline=pipeline,
     samplers=samplers,
     rollouts=rollouts,
+    tiny=tiny,
     tokenizers=tokenizers,
 )
 

@@ -35,6 +35,7 @@ class CpuBackend final : public Backend {
   void GatedAdd(const GatedAddArgs& args) override;
   void Multiply(float* x, const float* y, int64_t count) override;
   void Silu(float* x, int64_t count) override;
+  void Relu(float* x, int64_t count) override;
 
   std::unique_ptr<ConvWeights> PackConv(const ConvShape& shape, const void* weights, DType dtype,
                                         const float* bias) override;

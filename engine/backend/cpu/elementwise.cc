@@ -38,4 +38,8 @@ void CpuBackend::Silu(float* x, int64_t count) {
   ParallelRows(count, 1, [&](int64_t begin, int64_t size) { kernels_.silu(x + begin, size); });
 }
 
+void CpuBackend::Relu(float* x, int64_t count) {
+  ParallelRows(count, 1, [&](int64_t begin, int64_t size) { kernels_.relu(x + begin, size); });
+}
+
 }  // namespace longtake

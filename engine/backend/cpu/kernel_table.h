@@ -32,6 +32,7 @@ struct KernelTable {
   void (*gated_add)(const GatedAddTask& task) = nullptr;
   void (*multiply)(float* x, const float* y, int64_t count) = nullptr;
   void (*silu)(float* x, int64_t count) = nullptr;
+  void (*relu)(float* x, int64_t count) = nullptr;
   void (*pack_plane_row)(const PlaneRowTask& task) = nullptr;
   void (*conv_row)(const ConvRowTask& task) = nullptr;
   void (*channel_norm)(const ChannelNormTask& task) = nullptr;

@@ -48,4 +48,11 @@ void SiluKernel(float* x, int64_t count) {
   }
 }
 
+void ReluKernel(float* x, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const Mask16 mask = FirstLanes(count - i);
+    StoreMasked(x + i, mask, Max(LoadMasked(mask, x + i), Zero()));
+  }
+}
+
 }  // namespace longtake::LONGTAKE_ISA

@@ -22,6 +22,7 @@ void RotaryKernel(const RotaryTask& task);
 void GatedAddKernel(const GatedAddTask& task);
 void MultiplyKernel(float* x, const float* y, int64_t count);
 void SiluKernel(float* x, int64_t count);
+void ReluKernel(float* x, int64_t count);
 void PackPlaneRowKernel(const PlaneRowTask& task);
 void ConvRowKernel(const ConvRowTask& task);
 void ConvNarrowRow(const ConvRowTask& task);  // ConvRowKernel for panels of 8 lanes

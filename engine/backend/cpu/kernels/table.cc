@@ -16,6 +16,7 @@ const KernelTable& Kernels() {
       .gated_add = GatedAddKernel,
       .multiply = MultiplyKernel,
       .silu = SiluKernel,
+      .relu = ReluKernel,
       .pack_plane_row = PackPlaneRowKernel,
       .conv_row = ConvRowKernel,
       .channel_norm = ChannelNormKernel,

@@ -1,0 +1,82 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// A pack with a tiny decoder beside its VAE: chosen by session or recipe, refused where there is
+// none.
+#include <gtest/gtest.h>
+
+#include "engine/model/vae_stages.h"
+#include "pack/synthetic_weights.h"
+#include "tests/engine/engine_fixture.h"
+
+namespace longtake {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The embedded model with a tiny decoder that knows nothing: packed like a real one.
+const std::string& PackWithTinyDecoder() {
+  static const auto& pack = *[] {
+    std::string name = (fs::temp_directory_path() / "longtake-tiny-XXXXXX").string();
+    LT_CHECK(mkdtemp(name.data()) != nullptr);
+    fs::copy(fs::path(std::getenv("LONGTAKE_SOURCE_DIR")) / "models/shapes-small", name,
+             fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+    WorkerPool workers(1);
+    const absl::Status written = WriteSyntheticComponent(
+        PosixFileSystem(), name + "/tiny_decoder",
+        {.layout = TinyDecoderLayout(), .config_json = "{}", .rule = {.seed = 3}}, workers);
+    LT_CHECK(written.ok());
+    auto* out = new ScratchPack(PackModelOptions{.recipe = {}, .progress = {}}, name);
+    fs::remove_all(name);
+    return out;
+  }();
+  return pack.directory();
+}
+
+SessionSpec Spec(std::optional<DecoderKind> decoder) {
+  SessionSpec spec = SmallSpec("a red circle", 3, 21);
+  spec.decoder = decoder;
+  return spec;
+}
+
+std::vector<std::string> Digests(TestEngine& engine, const SessionSpec& spec) {
+  const Received received = ReadToEnd(engine, **engine->CreateSession(spec, ""));
+  EXPECT_TRUE(received.end.has_value() && received.end->ok());
+  return received.Digests();
+}
+
+TEST(TinyDecoderTest, ASessionChoosesWhoMakesItsPixels) {
+  EngineSetup setup;
+  setup.pack = PackWithTinyDecoder();
+  TestEngine engine(setup);
+  TestEngine plain;
+  const std::vector<std::string> full = Digests(engine, Spec(std::nullopt));
+  EXPECT_EQ(full, Digests(plain, Spec(std::nullopt))) << "unasked, nothing changes";
+  EXPECT_EQ(full, Digests(engine, Spec(DecoderKind::kFull)));
+  const std::vector<std::string> tiny = Digests(engine, Spec(DecoderKind::kTiny));
+  EXPECT_EQ(tiny.size(), full.size());
+  EXPECT_NE(tiny, full);
+  setup.threads = 1;
+  setup.model.instruction_set_max = "x86-64-v3";
+  TestEngine other(setup);
+  const auto company = *other->CreateSession(Spec(DecoderKind::kFull), "");
+  EXPECT_EQ(Digests(other, Spec(DecoderKind::kTiny)), tiny);
+  const auto estimate = engine->Estimate(Spec(DecoderKind::kTiny));
+  EXPECT_NE(estimate->memory_bytes, engine->Estimate(Spec(DecoderKind::kFull))->memory_bytes);
+}
+
+TEST(TinyDecoderTest, WithoutOneItIsRefused) {
+  TestEngine engine;
+  const absl::Status status = engine->CreateSession(Spec(DecoderKind::kTiny), "").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(status.message()).rfind("decoder: this pack has no tiny decoder", 0), 0u);
+  EngineSetup setup;
+  setup.pack = PackWithTinyDecoder();
+  TestEngine with(setup);
+  SessionSpec tiled = Spec(DecoderKind::kTiny);
+  tiled.tiled_decode = true;
+  EXPECT_EQ(std::string(with->CreateSession(tiled, "").status().message()),
+            "tiled_decode: the tiny decoder takes frames whole");
+}
+
+}  // namespace
+}  // namespace longtake
