@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "engine/backend/backend.h"
@@ -23,6 +24,8 @@ class TimedBackend final : public Backend {
 
   explicit TimedBackend(std::unique_ptr<Backend> backend) : backend_(std::move(backend)) {}
 
+  // Where the first row of what GatedAdd adds to begins: a transformer's residual stream.
+  const float* lowest_sum() const { return lowest_sum_; }
   // Since the last call.
   Seconds TakeSeconds() { return std::exchange(seconds_, {}); }
 
@@ -48,6 +51,7 @@ class TimedBackend final : public Backend {
     Time(seconds_.other, [&] { backend_->Rotary(args); });
   }
   void GatedAdd(const GatedAddArgs& args) override {
+    if (lowest_sum_ == nullptr || args.x < lowest_sum_) lowest_sum_ = args.x;
     Time(seconds_.other, [&] { backend_->GatedAdd(args); });
   }
   void Multiply(float* x, const float* y, int64_t count) override {
@@ -80,6 +84,7 @@ class TimedBackend final : public Backend {
 
   std::unique_ptr<Backend> backend_;
   SystemClock clock_;
+  const float* lowest_sum_ = nullptr;
   Seconds seconds_;
 };
 
