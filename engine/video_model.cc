@@ -108,6 +108,11 @@ absl::Status VideoModel::OpenDecoder() {
     return absl::FailedPreconditionError(
         "the recipe asks for tiny_decoder, which the pack does not have");
   }
+  if (config_.channels != kTinyDecoderChannels) {
+    return absl::FailedPreconditionError(absl::StrCat("tiny_decoder: takes latents of ",
+                                                      kTinyDecoderChannels, " channels, not ",
+                                                      config_.channels));
+  }
   LT_ASSIGN_OR_RETURN(const PackReader* tiny, pack_->Component("tiny_decoder"));
   LT_ASSIGN_OR_RETURN(const ResidentSection tiny_section, tiny->LoadResident());
   LT_ASSIGN_OR_RETURN(tiny_decoder_, TinyDecoder::Create(tiny_section, *decode_backend_));

@@ -109,7 +109,7 @@ TEST(Int8LinearTest, DeepAndWideShapes) {
 // The widest rows there may be, the largest products, and more rows than one block holds.
 TEST(Int8LinearTest, LargestSumsDoNotOverflow) {
   Random random(3);
-  Int8Problem problem(random, 290, kInt8InFeaturesMax, 3);
+  Int8Problem problem(random, 550, kInt8InFeaturesMax, 3);
   std::fill(problem.x.begin(), problem.x.end(), 2.0f);
   std::fill(problem.weight.begin(), problem.weight.end(), int8_t{127});
   std::fill_n(problem.weight.begin(), kInt8InFeaturesMax, int8_t{-127});

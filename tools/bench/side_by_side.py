@@ -2,7 +2,7 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """longtake's layers and VAE beside PyTorch's, on the same weights, shapes and threads, in turns.
 
-usage: side_by_side.py [--bin build/dev/bin] [--work DIR] [--rounds 5] [--threads 2] [--vae-only]
+usage: side_by_side.py [--bin build/dev/bin] [--work DIR] [--rounds 5] [--threads 2] [--only layers|vae]
 
 Needs torch, diffusers and safetensors (tools/reference/requirements.txt); weights are written once
 by `longtake-pack synth` into DIR. Each contender computes one layer of Wan 1.3B on a chunk of 4680
@@ -234,15 +234,16 @@ def main():
     parser.add_argument("--work", default="out/side-by-side")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--vae-only", action="store_true")
+    parser.add_argument("--only", choices=["layers", "vae"])
     options = parser.parse_args()
     os.makedirs(options.work, exist_ok=True)
     torch.set_num_threads(options.threads)
     print(f"torch {torch.__version__}, {options.threads} threads, "
           f"bf16 by {torch.backends.cpu.get_cpu_capability()}")
-    if not options.vae_only:
+    if options.only != "vae":
         layers(options)
-    vae(options)
+    if options.only != "layers":
+        vae(options)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ namespace longtake {
 namespace {
 
 // Of narrowed rows at a time. Weights are packed anew for each block, so blocks are large: even the
-// widest rows of Wan 14B come 1200 at a time.
-constexpr int64_t kBlockBytes = int64_t{16} << 20;
+// widest rows of Wan 14B come 1200 at a time in bf16.
+constexpr int64_t kBlockBytes = int64_t{32} << 20;
 
 // An odd number of cache lines, so that rows side by side do not share few sets of L1.
 int64_t RowStride(int64_t bytes) { return (CeilDiv(bytes, kNarrowRunBytes) | 1) * kNarrowRunBytes; }
@@ -27,8 +27,10 @@ void CpuBackend::NarrowLinear(const LinearArgs& args, const NarrowOps& ops) {
       RowStride(weight.in_features * static_cast<int64_t>(DTypeBytes(weight.dtype)));
   const int64_t rows_max =
       std::max(kNarrowRowsAlign, kBlockBytes / stride / kNarrowRowsAlign * kNarrowRowsAlign);
-  for (int64_t row = 0; row < args.rows; row += rows_max) {
-    const int64_t rows = std::min(rows_max, args.rows - row);
+  const int64_t blocks = CeilDiv(args.rows, rows_max);
+  const int64_t rows_each = AlignRows(CeilDiv(args.rows, blocks));
+  for (int64_t row = 0; row < args.rows; row += rows_each) {
+    const int64_t rows = std::min(rows_each, args.rows - row);
     NarrowBlock(args, ops, {.row = row, .rows = rows, .stride = stride});
   }
 }
