@@ -56,6 +56,8 @@ void DecodeLane::PutStart(StartJob job) {
   {
     MutexLock lock(mutex_);
     if (stopping_) return;
+    // Those nobody waits for any more give their pixels back before others bring theirs.
+    std::erase_if(starts_, [](const StartJob& start) { return start.session->cancelled(); });
     starts_.push_back(std::move(job));
   }
   wake_.NotifyOne();
@@ -65,6 +67,7 @@ DecodeLane::Stats DecodeLane::stats() const {
   MutexLock lock(mutex_);
   Stats stats = stats_;
   stats.backlog_chunks = jobs_.size();
+  stats.waiting_starts = starts_.size();
   return stats;
 }
 
@@ -77,7 +80,8 @@ void DecodeLane::Run() {
   }
 }
 
-// Clips go to the encoder a latent at a time, in turns with chunks and with each other.
+// A clip goes to the encoder a latent at a time, in turns with chunks; the next one follows when it
+// is done, so that there is one encoder cache at a time.
 bool DecodeLane::StepStart() {
   StartJob job;
   {
@@ -94,9 +98,22 @@ bool DecodeLane::StepStart() {
   } else if (job.next_frame == spec.start_frames) {
     job.on_done(std::move(job.latents));
   } else {
-    PutStart(std::move(job));
+    MutexLock lock(mutex_);
+    if (!stopping_) starts_.push_front(std::move(job));
   }
   return true;
+}
+
+// Decoder, tiny decoder and encoder keep what they worked in for their next call; sessions pay for
+// the largest of them, so only one may.
+void DecodeLane::Use(Network network) {
+  if (network == used_) return;
+  used_ = network;
+  if (network != Network::kDecoder) model_.decoder().Release();
+  if (network != Network::kTinyDecoder && model_.has_tiny_decoder()) {
+    model_.tiny_decoder()->Release();
+  }
+  if (network != Network::kEncoder && model_.encoder() != nullptr) model_.encoder()->Release();
 }
 
 absl::Status DecodeLane::EncodeNext(StartJob& job) {
@@ -108,6 +125,7 @@ absl::Status DecodeLane::EncodeNext(StartJob& job) {
   for (size_t i = 0; i < pixels.size(); ++i)
     pixels[i] = static_cast<float>(from[i]) / 127.5f - 1.0f;
   job.next_frame += count;
+  Use(Network::kEncoder);
   return model_.encoder()->Encode(
       {.values = pixels, .frames = count, .height = spec.height, .width = spec.width}, job.cache,
       &job.latents.emplace_back());
@@ -135,6 +153,7 @@ absl::Status DecodeLane::ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb) {
   const SessionSpec& spec = job.session->spec();
   const VaeLatents latents{job.latents, job.latent_frames, spec.height / 8, spec.width / 8};
   std::vector<VaeCache>& caches = job.state->caches;
+  Use(spec.decoder == DecoderKind::kTiny ? Network::kTinyDecoder : Network::kDecoder);
   if (spec.tiled_decode.value_or(false)) {
     return DecodeTiled(model_.decoder(), VaeTiling(), latents, caches, rgb);
   }

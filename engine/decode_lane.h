@@ -74,6 +74,7 @@ class DecodeLane {
     double seconds = 0.0;
     double pixels_per_second = 0.0;  // of the latest chunk; 0 before the first
     uint64_t backlog_chunks = 0;
+    uint64_t waiting_starts = 0;  // clips that are not yet latents
   };
   Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -83,6 +84,8 @@ class DecodeLane {
   bool StepStart() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status EncodeNext(StartJob& job);
 
+  enum class Network { kDecoder, kTinyDecoder, kEncoder };
+  void Use(Network network);
   absl::Status ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb);
 
   VideoModel& model_;
@@ -92,7 +95,8 @@ class DecodeLane {
   CondVar wake_;
   std::deque<DecodeJob> jobs_ ABSL_GUARDED_BY(mutex_);
   std::deque<StartJob> starts_ ABSL_GUARDED_BY(mutex_);
-  bool start_had_turn_ = false;
+  bool start_had_turn_ = false;       // the lane's thread
+  Network used_ = Network::kDecoder;  // the lane's thread
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   Stats stats_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;

@@ -120,10 +120,13 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
     latents += 2 * sizeof(float) * static_cast<uint64_t>(rollout.frame_values()) *
                static_cast<uint64_t>(rollout.key_plan.window_frames);
   }
-  // The frames it begins with, as they came and as latents.
-  const uint64_t start =
-      static_cast<uint64_t>(resolved.start_frames) * width * height * 3 +
-      static_cast<uint64_t>(rollout.start_latents * rollout.frame_values()) * sizeof(float);
+  // The frames it begins with, as they came and as latents, and what encoding them keeps.
+  uint64_t start = 0;
+  if (resolved.start_frames != 0) {
+    start = static_cast<uint64_t>(resolved.start_frames) * width * height * 3 +
+            static_cast<uint64_t>(rollout.start_latents * rollout.frame_values()) * sizeof(float) +
+            VaeEncoderCacheBytes(vae, resolved.height / 8, resolved.width / 8);
+  }
   return outbox_bytes + cache_bytes + texts * text_bytes + latents + start;
 }
 
@@ -137,9 +140,7 @@ uint64_t Engine::DecodeBytes(const SessionSpec& resolved) const {
           ? TiledScratchBytes(vae, VaeTiling(), height, width, model_.recipe().chunk_frames)
           : VaeScratchBytes(vae, height, width);
   if (resolved.start_frames == 0) return decode;
-  // The encoder keeps its activations, too, and the cache of the clip in work.
-  return decode + VaeEncoderScratchBytes(vae, height, width) +
-         VaeEncoderCacheBytes(vae, height, width);
+  return std::max(decode, VaeEncoderScratchBytes(vae, height, width));
 }
 
 absl::Status Engine::CheckRoom(uint64_t bytes, uint64_t decode_bytes) const {
@@ -296,6 +297,7 @@ EngineStats Engine::stats() const {
   stats.frames = decode.frames;
   stats.decode_seconds = decode.seconds;
   stats.decode_backlog_chunks = decode.backlog_chunks;
+  stats.waiting_starts = decode.waiting_starts;
   stats.kv_bytes_max = kv_pool_->page_count() * kv_pool_->page_bytes();
   stats.kv_bytes = stats.kv_bytes_max - kv_pool_->free_page_count() * kv_pool_->page_bytes();
   return stats;

@@ -26,6 +26,7 @@ struct EngineStats {
   double decode_seconds = 0.0;
   uint64_t kv_bytes = 0;  // set aside for sessions, now
   uint64_t kv_bytes_max = 0;
+  uint64_t waiting_starts = 0;         // clips on their way through the encoder
   uint64_t decode_backlog_chunks = 0;  // now
   LayerStream::Stats transformer_layers;
   LayerStream::Stats text_layers;

@@ -1,7 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/model_parts.h"
 
+#include <set>
+
 #include "absl/strings/str_cat.h"
+#include "engine/backend/backend.h"
+#include "engine/model/component_layout.h"
 
 namespace longtake {
 
@@ -26,6 +30,28 @@ absl::Status CheckPartsFit(const WanConfig& transformer, const Umt5Config& text_
   if (vae.z_dim != transformer.channels) {
     return absl::InvalidArgumentError(absl::StrCat(
         "vae: z_dim ", vae.z_dim, " is not the transformer's in_channels ", transformer.channels));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckInt8Layers(const PackReader& transformer) {
+  std::set<std::string> resident;
+  for (const TensorInfo& tensor : transformer.resident().tensors) resident.insert(tensor.name);
+  for (size_t layer = 0; layer < transformer.layer_count(); ++layer) {
+    for (const PartInfo& part : transformer.layer(layer).parts) {
+      for (const TensorInfo& tensor : part.tensors) {
+        const bool is_int8 = tensor.dtype == DType::kI8;
+        if (is_int8 != resident.contains(ScaleTensorName(tensor.name))) {
+          return absl::InvalidArgumentError(
+              absl::StrCat(transformer.path(), ": tensor ", tensor.name,
+                           is_int8 ? " is I8 without scales" : " has scales and is not I8"));
+        }
+        if (is_int8 && tensor.shape.back() > kInt8InFeaturesMax) {
+          return absl::InvalidArgumentError(absl::StrCat(
+              transformer.path(), ": tensor ", tensor.name, " is wider than ", kInt8InFeaturesMax));
+        }
+      }
+    }
   }
   return absl::OkStatus();
 }

@@ -11,6 +11,7 @@
 #include "engine/model/vae_config.h"
 #include "engine/model/wan_config.h"
 #include "engine/text/tokenizer.h"
+#include "storage/pack_reader.h"
 
 namespace longtake {
 
@@ -21,5 +22,9 @@ absl::StatusOr<Tokenizer> ReadTokenizer(const std::string& name, const std::stri
 // them, and whose latents have the channels the VAE decodes. INVALID_ARGUMENT.
 absl::Status CheckPartsFit(const WanConfig& transformer, const Umt5Config& text_encoder,
                            const VaeConfig& vae, const Tokenizer& tokenizer);
+
+// Layer matrices of I8 have their scales among the resident tensors, others have none, and none is
+// wider than sums of 32 bits allow. INVALID_ARGUMENT naming the tensor.
+absl::Status CheckInt8Layers(const PackReader& transformer);
 
 }  // namespace longtake

@@ -157,6 +157,7 @@ absl::Status Rollout::GuideFlow(int64_t step) {
 
 void Rollout::CommitFresh(int64_t first, const KeyPlanSpec& plan) {
   const int64_t next = first + spec_.chunk_frames;
+  if (next >= spec_.start_latents) start_ = {};
   for (Branch& branch : branches_) {
     for (size_t i = 0; i < branch.fresh.size(); ++i) {
       branch.frames[first + static_cast<int64_t>(i)] = std::move(branch.fresh[i]);

@@ -68,9 +68,7 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t attachment) 
   {
     MutexLock lock(mutex_);
     if (attachment != attachment_) {
-      return WithReason(
-          absl::AbortedError(absl::StrCat("session ", id_, " was attached by another client")),
-          {"TAKEN_OVER", {{"session", id_}}});
+      return TakenOver();
     }
     // A receipt goes before the chunk it holds for. Who cancelled wants no more chunks.
     const bool chunk_ready = next_unsent_ < next_chunk_ && !cancelled_;
@@ -114,10 +112,18 @@ absl::StatusOr<uint64_t> Session::Submit(SessionEvent event, std::vector<int32_t
   return sequence;
 }
 
-absl::Status Session::PutStart(int64_t offset, std::string_view bytes) {
+absl::Status Session::TakenOver() const {
+  return WithReason(
+      absl::AbortedError(absl::StrCat("session ", id_, " was attached by another client")),
+      {"TAKEN_OVER", {{"session", id_}}});
+}
+
+absl::Status Session::PutStart(uint64_t attachment, int64_t offset, std::string_view bytes) {
   const auto expected = static_cast<size_t>(spec_.start_frames * spec_.width * spec_.height * 3);
   {
     MutexLock lock(mutex_);
+    if (attachment != attachment_) return TakenOver();
+    if (ended_) return absl::OkStatus();
     if (expected == 0) return absl::InvalidArgumentError("data: this session begins with noise");
     if (start_taken_ || bytes.size() > expected - start_.size()) {
       return absl::InvalidArgumentError(absl::StrCat("data: more than the ", expected, " bytes of ",
@@ -148,6 +154,7 @@ void Session::Cancel(absl::Status why) {
   {
     MutexLock lock(mutex_);
     cancelled_ = true;
+    std::vector<uint8_t>().swap(start_);
     // A reader of a session that had ended well must not take what it has for everything.
     if (ended_ && end_status_.ok()) end_status_ = why;
     wake = wake_reader_;

@@ -62,9 +62,11 @@ class Session {
   // too many wait, FAILED_PRECONDITION when the session is over.
   absl::StatusOr<uint64_t> Submit(SessionEvent event, std::vector<int32_t> prompt_ids)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // The next bytes of the frames the take begins with, RGB24, frame after frame. INVALID_ARGUMENT
-  // when they are not the next ones, too many or not expected.
-  absl::Status PutStart(int64_t offset, std::string_view bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The next bytes of the frames the take begins with, RGB24, frame after frame, from its reader
+  // (0: before anybody attached). INVALID_ARGUMENT when they are not the next ones, too many or not
+  // expected, ABORTED when another reader took over. What comes after the end is thrown away.
+  absl::Status PutStart(uint64_t attachment, int64_t offset, std::string_view bytes)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Stops the session, honoured between layers.
   void Cancel(absl::Status why) ABSL_LOCKS_EXCLUDED(mutex_);
   SessionInfo Info() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -88,6 +90,7 @@ class Session {
   bool Expired() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  absl::Status TakenOver() const;
   void Evict() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Without a client, from the last one on.
   int64_t LifeNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -62,7 +62,7 @@ struct SessionSpec {
 };
 
 enum class SessionState {
-  kStarting,  // its prompt is being encoded
+  kStarting,  // its prompt is being encoded, or the frames it begins with are awaited
   kRunning,
   kPaused,   // by its client
   kBlocked,  // its outbox is full: the reader is slow or away

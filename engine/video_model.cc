@@ -63,6 +63,7 @@ absl::Status VideoModel::ReadConfigs() {
 
 absl::Status VideoModel::OpenTransformer() {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("transformer"));
+  LT_RETURN_IF_ERROR(CheckInt8Layers(*pack));
   LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident());
   resident_bytes_ += resident.bytes();
   transformer_bytes_ = LayerBytes(*pack);

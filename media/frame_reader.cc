@@ -74,8 +74,11 @@ class Reader {
     LT_RETURN_IF_ERROR(OpenDecoder());
     AvPacketPtr packet(av_packet_alloc());
     if (!packet) return AvOutOfMemory("packet");
-    while (av_read_frame(input_.get(), packet.get()) >= 0) {
-      absl::Status status;
+    while (true) {
+      const int code = av_read_frame(input_.get(), packet.get());
+      if (code == AVERROR_EOF) break;
+      absl::Status status = AvStatus(code, "is damaged");
+      LT_RETURN_IF_ERROR(status);
       if (packet->stream_index == stream_) status = Decode(packet.get());
       av_packet_unref(packet.get());
       LT_RETURN_IF_ERROR(status);

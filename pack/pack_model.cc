@@ -169,8 +169,14 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
 
   // Everything is checked before the first byte is written.
   spec.components = {"transformer", "text_encoder", "vae"};
-  if (files.List(JoinPath(model_directory, "tiny_decoder")).ok()) {
+  const absl::Status tiny = files.List(JoinPath(model_directory, "tiny_decoder")).status();
+  if (!absl::IsNotFound(tiny)) {
+    LT_RETURN_IF_ERROR(tiny);
     spec.components.push_back("tiny_decoder");
+  }
+  if (!tiny.ok() && ParseRecipe(spec.recipe)->tiny_decoder) {
+    return absl::NotFoundError(absl::StrCat(JoinPath(model_directory, "tiny_decoder"),
+                                            " is missing; the recipe asks for tiny_decoder"));
   }
   Configs configs;
   std::deque<SafetensorsSet> sets;
@@ -190,6 +196,11 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
           CheckPartsFit(configs.transformer, configs.text_encoder, configs.vae, tokenizer);
       !status.ok()) {
     return Annotate(status, model_directory);
+  }
+  if (tiny.ok() && configs.transformer.channels != kTinyDecoderChannels) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        JoinPath(model_directory, "tiny_decoder"), ": takes latents of ", kTinyDecoderChannels,
+        " channels, the transformer makes ", configs.transformer.channels));
   }
   LT_RETURN_IF_ERROR(CheckFreeSpace(files, pack_directory, packs));
   LT_RETURN_IF_ERROR(BeginPackDirectory(files, pack_directory));

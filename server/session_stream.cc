@@ -177,7 +177,7 @@ void SessionStream::ReadMore() {
 void SessionStream::HandleControl() {
   if (request_.has_start()) {
     const absl::Status status =
-        session_->PutStart(request_.start().data_offset(), request_.start().data());
+        session_->PutStart(attachment_, request_.start().data_offset(), request_.start().data());
     if (!status.ok()) FinishCall(WithFieldPrefix(status, "start."));
     return;
   }

@@ -11,7 +11,7 @@
 //   cpu-fma-chain-v1   fp32 and bf16 weights: every element is one chain of fused multiply-adds in
 //                      index order of the summed dimension. int8 weights: rows are quantised to
 //                      bytes, sums are exact integers. The same on every instruction set.
-//   cpu-amx-bf16-v1  as above, but products with bf16 weights, and attention without bias over
+//   cpu-amx-bf16-v1  as above, but Linear with bf16 weights, and attention without bias over
 //                      heads up to 128 wide, take factors rounded to bf16 and sum in fp32 in the
 //                      order of AMX. Only where there is AMX.
 //

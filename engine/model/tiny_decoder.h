@@ -33,6 +33,7 @@ class TinyDecoder {
                              std::vector<float>* pixels);
 
   uint64_t scratch_bytes() const { return network_.scratch_bytes(); }
+  void Release() { network_.Release(); }  // gives it back
 
  private:
   VaeFrames Load(const VaeLatents& latents, int64_t frame);

@@ -64,6 +64,7 @@ class VaeNetwork {
   void Recycle(VaeFrames& x) { pool_.GiveAll(x.frames); }
   VaeFrame TakeFrame(int64_t floats) { return pool_.Take(floats); }
   uint64_t scratch_bytes() const { return pool_.bytes(); }  // between calls
+  void Release() { pool_.Clear(); }
 
  private:
   explicit VaeNetwork(Backend& backend) : backend_(&backend) {}

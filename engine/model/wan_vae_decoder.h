@@ -66,6 +66,7 @@ class WanVaeDecoder {
   const VaeConfig& config() const { return config_; }
   // Held for activations between calls: at most VaeScratchBytes of the latest latent size.
   uint64_t scratch_bytes() const { return network_.scratch_bytes(); }
+  void Release() { network_.Release(); }  // gives it back
 
  private:
   // Latent frame of the call, scaled to the VAE's space.

@@ -46,6 +46,7 @@ class WanVaeEncoder {
 
   // Held for activations between calls: at most VaeEncoderScratchBytes of the latest latent size.
   uint64_t scratch_bytes() const { return network_.scratch_bytes(); }
+  void Release() { network_.Release(); }  // gives it back
 
  private:
   static absl::Status Check(const VaePixels& pixels, const VaeCache& cache);

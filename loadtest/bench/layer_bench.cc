@@ -33,19 +33,29 @@ absl::Status Run(const Options& options) {
   TimedBackend backend(std::move(cpu));
   LT_ASSIGN_OR_RETURN(const auto run, LayerRun::Create(options.run, backend));
   LT_RETURN_IF_ERROR(run->Forward({}, {}));  // warms up, encodes the prompt
+  SystemClock clock;
   std::string line;
   for (int i = 0;
        options.ask ? static_cast<bool>(std::getline(std::cin, line)) : i < options.rounds; ++i) {
     TimedBackend::Seconds seconds;
-    LT_RETURN_IF_ERROR(run->Forward([&] { backend.TakeSeconds(); },
-                                    [&](int64_t) { seconds = backend.TakeSeconds(); }));
+    int64_t start_nanos = 0;
+    double layer = 0;
+    LT_RETURN_IF_ERROR(run->Forward(
+        [&] {
+          backend.TakeSeconds();
+          start_nanos = clock.MonotonicNanos();
+        },
+        [&](int64_t) {
+          layer = NanosToSeconds(clock.MonotonicNanos() - start_nanos);
+          seconds = backend.TakeSeconds();
+        }));
+    const double other = layer - seconds.linear - seconds.attention;
     std::printf(
         "rows %lld  layer %.4f s  linear %.4f s %.0f Gop/s  attention %.4f s %.0f Gop/s  other "
         "%.4f s %.1f %%\n",
-        static_cast<long long>(run->rows()), seconds.total(), seconds.linear,
+        static_cast<long long>(run->rows()), layer, seconds.linear,
         run->LinearOperations() / seconds.linear * 1e-9, seconds.attention,
-        run->AttentionOperations() / seconds.attention * 1e-9, seconds.other,
-        100 * seconds.other / seconds.total());
+        run->AttentionOperations() / seconds.attention * 1e-9, other, 100 * other / layer);
     std::fflush(stdout);
   }
   return absl::OkStatus();

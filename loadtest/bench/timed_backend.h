@@ -19,7 +19,6 @@ class TimedBackend final : public Backend {
     double linear = 0.0;
     double attention = 0.0;
     double other = 0.0;
-    double total() const { return linear + attention + other; }
   };
 
   explicit TimedBackend(std::unique_ptr<Backend> backend) : backend_(std::move(backend)) {}

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/file_system.h"
+#include "storage/pack_writer.h"
 
 namespace longtake {
 namespace {
@@ -46,6 +48,33 @@ TEST(ModelPartsTest, OtherTokenizersAreRefused) {
   EXPECT_FALSE(ReadTokenizer("vocab.txt", "a").ok());
   EXPECT_FALSE(ReadTokenizer("tokenizer.json", "{}").ok());
   EXPECT_FALSE(ReadTokenizer("spiece.model", "\xff").ok());
+}
+
+// A transformer of one layer and one matrix.
+absl::Status CheckPack(DType matrix, bool with_scales, int64_t width) {
+  const auto folder = std::filesystem::temp_directory_path() / "longtake-int8-layers";
+  std::filesystem::create_directory(folder);
+  PackSpec spec;
+  spec.component = "transformer";
+  spec.config = "{}";
+  if (with_scales) spec.resident.push_back({"w.scale", DType::kF32, {1}});
+  spec.layers.push_back({{"w", matrix, {1, width}}});
+  const auto zeros = [](const TensorDecl& tensor, const TensorSink& sink) {
+    return sink(std::vector<std::byte>(*TensorBytes(tensor.dtype, tensor.shape, "w")));
+  };
+  const std::string path = (folder / "transformer.pack").string();
+  EXPECT_TRUE(WritePack(PosixFileSystem(), path, spec, {.source = zeros, .progress = {}}).ok());
+  const absl::Status status = CheckInt8Layers(**PackReader::Open(PosixFileSystem(), path));
+  std::filesystem::remove_all(folder);
+  return status;
+}
+
+TEST(ModelPartsTest, Int8MatricesAndTheirScalesBelongTogether) {
+  EXPECT_TRUE(CheckPack(DType::kI8, true, 65536).ok());
+  EXPECT_TRUE(CheckPack(DType::kBf16, false, 8).ok());
+  EXPECT_FALSE(CheckPack(DType::kI8, false, 8).ok());
+  EXPECT_FALSE(CheckPack(DType::kBf16, true, 8).ok());
+  EXPECT_FALSE(CheckPack(DType::kI8, true, 65537).ok());
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ std::vector<std::string> Begin(TestEngine& engine, const SessionSpec& spec, cons
                                size_t part_bytes) {
   const auto session = *engine->CreateSession(spec, "");
   for (size_t at = 0; at < clip.size(); at += part_bytes) {
-    EXPECT_TRUE(session->PutStart(static_cast<int64_t>(at), clip.substr(at, part_bytes)).ok());
+    EXPECT_TRUE(session->PutStart(0, static_cast<int64_t>(at), clip.substr(at, part_bytes)).ok());
     engine->Step();
   }
   const Received received = ReadToEnd(engine, *session);
@@ -43,7 +43,7 @@ TEST(StartTest, TheTakeBeginsWithTheFramesAndGoesOn) {
   TestEngine engine;
   const std::string clip = Clip(engine);
   const auto session = *engine->CreateSession(StartSpec(), "");
-  ASSERT_TRUE(session->PutStart(0, clip).ok());
+  ASSERT_TRUE(session->PutStart(0, 0, clip).ok());
   EXPECT_EQ(session->Info().start_bytes, clip.size());
   const Received received = ReadToEnd(engine, *session);
   ASSERT_EQ(received.chunks.size(), 3u);
@@ -79,18 +79,32 @@ TEST(StartTest, ItWaitsForItsFrames) {
   TestEngine engine;
   const std::string clip = Clip(engine);
   const auto session = *engine->CreateSession(StartSpec(), "");
-  ASSERT_TRUE(session->PutStart(0, clip.substr(1)).ok());
+  ASSERT_TRUE(session->PutStart(0, 0, clip.substr(1)).ok());
   engine.RunUntilIdle();
   EXPECT_EQ(session->Info().state, SessionState::kStarting);
   EXPECT_EQ(session->Info().chunk_count, 0);
   const auto refused = [&](int64_t offset, const std::string& bytes) {
-    return std::string(session->PutStart(offset, bytes).message());
+    return std::string(session->PutStart(0, offset, bytes).message());
   };
   EXPECT_EQ(refused(0, "x"), "data_offset: 0; the next byte is number 41471");
   EXPECT_EQ(refused(41471, "xy"), "data: more than the 41472 bytes of 9 frames");
-  ASSERT_TRUE(session->PutStart(41471, "x").ok());
+  ASSERT_TRUE(session->PutStart(0, 41471, "x").ok());
   EXPECT_TRUE(ReadToEnd(engine, *session).end->ok());
-  EXPECT_EQ(refused(41472, "x"), "data: more than the 41472 bytes of 9 frames");
+}
+
+// After a break the upload goes on where it stopped, and only from the new reader.
+TEST(StartTest, AnotherReaderGoesOnWithTheUpload) {
+  TestEngine other;
+  const std::string clip = Clip(other);
+  TestEngine engine;
+  const auto session = *engine->CreateSession(StartSpec(), "");
+  const uint64_t first = *session->Attach(-1, nullptr);
+  ASSERT_TRUE(session->PutStart(first, 0, clip.substr(0, 1000)).ok());
+  const uint64_t second = *session->Attach(-1, nullptr);
+  EXPECT_EQ(session->PutStart(first, 1000, clip.substr(1000)).code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(session->Info().start_bytes, 1000u);
+  ASSERT_TRUE(session->PutStart(second, 1000, clip.substr(1000)).ok());
+  EXPECT_TRUE(ReadToEnd(engine, *session).end->ok());
 }
 
 TEST(StartTest, OneThatIsDeletedMeanwhileLeavesNothing) {
@@ -99,12 +113,15 @@ TEST(StartTest, OneThatIsDeletedMeanwhileLeavesNothing) {
   TestEngine engine;
   for (int steps = 0; steps < 6; ++steps) {
     const auto session = *engine->CreateSession(StartSpec(), "");
-    ASSERT_TRUE(session->PutStart(0, clip).ok());
+    ASSERT_TRUE(session->PutStart(0, 0, clip).ok());
     for (int i = 0; i < steps; ++i) engine->Step();
     ASSERT_TRUE(engine->DeleteSession(session->id()).ok());
+    EXPECT_TRUE(session->PutStart(0, 0, clip).ok()) << "thrown away";
+    EXPECT_LE(session->Info().start_bytes, steps == 0 ? 0u : clip.size());
     engine.RunUntilIdle();
   }
   EXPECT_EQ(engine->stats().kv_bytes, 0u);
+  EXPECT_EQ(engine->stats().waiting_starts, 0u);
   EXPECT_TRUE(engine->Sessions().empty());
 }
 
@@ -118,7 +135,7 @@ TEST(StartTest, OnlyWholeChunksThatLeaveSomethingToDo) {
   EXPECT_EQ(why(333), "start_frame_count: 333 is not 12 k - 3 (9, 21, ...) up to 321");
   EXPECT_EQ(why(33), "start_frame_count: 33 leaves nothing to generate of 33 frames");
   const auto plain = *engine->CreateSession(SmallSpec("a", 1, 9), "");
-  EXPECT_EQ(plain->PutStart(0, "x").message(), "data: this session begins with noise");
+  EXPECT_EQ(plain->PutStart(0, 0, "x").message(), "data: this session begins with noise");
 
   EngineSetup setup;
   setup.model.with_encoder = false;

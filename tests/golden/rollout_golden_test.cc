@@ -204,8 +204,10 @@ TEST(RolloutStart, GivenChunksGoOnAsTheirTake) {
   const Fixture fixture("f6");
   GoldenBackend backend("");
   RolloutGolden rollouts(fixture, backend.get());
+  int policies = 0;
   for (const Case& which : Cases()) {
     if (which.name.starts_with("rolling") || which.name == "bidirectional") continue;
+    ++policies;
     Case whole = which;
     whole.first_stored = 0;
     const std::vector<float> take = rollouts.Roll(whole);
@@ -217,6 +219,7 @@ TEST(RolloutStart, GivenChunksGoOnAsTheirTake) {
       EXPECT_EQ(rollouts.Roll(whole, true, start), take) << which.name << ", sweeps dropped";
     }
   }
+  EXPECT_EQ(policies, 13);
 }
 
 // Several chunks at once: the given ones come first as they are, then others that saw them.
@@ -224,8 +227,10 @@ TEST(RolloutStart, RollingChunksFollowGivenOnes) {
   const Fixture fixture("f6");
   GoldenBackend backend("");
   RolloutGolden rollouts(fixture, backend.get());
+  int policies = 0;
   for (const Case& which : Cases()) {
     if (which.name != "rolling") continue;
+    ++policies;
     const std::vector<float> take = rollouts.Roll(which);
     const size_t chunk = take.size() / static_cast<size_t>(which.chunks);
     const auto part = [&](size_t index) {
@@ -240,6 +245,7 @@ TEST(RolloutStart, RollingChunksFollowGivenOnes) {
     EXPECT_EQ(rollouts.Roll(which, true, part(0)), after_first);
     EXPECT_NE(after_first, after_other);
   }
+  EXPECT_EQ(policies, 1);
 }
 
 // The comparison can tell a re-cache from a plain swap, and one sink from the other.

@@ -73,6 +73,15 @@ TEST_F(FrameReaderTest, OtherShapesAreCutInTheMiddle) {
   EXPECT_EQ(small->size(), size_t{16 * 16 * 3});
 }
 
+// Frames from the middle of a video must not pass for its last ones.
+TEST_F(FrameReaderTest, ACutVideoIsDamaged) {
+  std::ifstream file(WriteVideo(20), std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), {});
+  bytes.resize(bytes.size() * 2 / 3);
+  const auto frames = ReadLastFrames(Write("cut.mp4", bytes), kSize, 5);
+  EXPECT_EQ(frames.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(FrameReaderTest, WhatIsNoVideoNamesTheFile) {
   const auto message = [](const std::string& path) {
     const absl::Status status = ReadLastFrames(path, kSize, 5).status();

@@ -168,6 +168,13 @@ TEST_F(PackModelTest, AWeightThatIsNoNumberCannotBeQuantised) {
       << status;
 }
 
+TEST_F(PackModelTest, ATinyDecoderThatTheRecipeAsksForMustBeThere) {
+  Edit("longtake.json", "{", "{\"tiny_decoder\": true, ");
+  ExpectRefused(absl::StatusCode::kNotFound, {"tiny_decoder"});
+  fs::create_directory(model_ / "tiny_decoder");
+  ExpectRefused(absl::StatusCode::kNotFound, {"tiny_decoder"});  // no safetensors in it
+}
+
 TEST_F(PackModelTest, MissingFilesAreNamed) {
   for (const char* file : {"model_index.json", "transformer/config.json", "vae/config.json",
                            "text_encoder/config.json"}) {

@@ -95,6 +95,62 @@ TEST(ServerErrors, OpenTwiceIsAProtocolError) {
   EXPECT_EQ(ReasonOf(stream.Finish()), "STREAM_PROTOCOL");
 }
 
+v1::StreamRequest StartPart(int64_t offset, size_t bytes) {
+  v1::StreamRequest request;
+  request.mutable_start()->set_data_offset(offset);
+  request.mutable_start()->set_data(std::string(bytes, 'x'));
+  return request;
+}
+
+// A stream whose start part was wrong; its session is not disturbed.
+std::string StartError(TestServer& server, const std::string& name, const v1::StreamRequest& part) {
+  TestStream stream(server);
+  stream.Attach(name);
+  stream.ReadOpened();
+  stream.Send(part);
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(ReasonOf(status), "INVALID_FIELD");
+  return FieldOf(status);
+}
+
+TEST(ServerErrors, StartFramesThatAreNotTheNextOnes) {
+  TestServer server;
+  EXPECT_EQ(ReasonOf(StreamStatus(server, StartPart(0, 1))), "STREAM_PROTOCOL");
+  v1::CreateSessionRequest request = SmallSession(21);
+  request.mutable_spec()->set_start_frame_count(10);
+  EXPECT_EQ(FieldOf(server.Create(request)), "spec.start_frame_count");
+  request.mutable_spec()->set_start_frame_count(9);
+  v1::Session session;
+  ASSERT_TRUE(server.Create(request, &session).ok());
+  constexpr size_t kBytes = 9 * 48 * 32 * 3;
+  EXPECT_EQ(StartError(server, session.name(), StartPart(7, 1)), "start.data_offset");
+  EXPECT_EQ(StartError(server, session.name(), StartPart(-1, 1)), "start.data_offset");
+  EXPECT_EQ(StartError(server, session.name(), StartPart(0, kBytes + 1)), "start.data");
+
+  // A break in the middle: another stream goes on where the first stopped.
+  {
+    TestStream stream(server);
+    stream.Attach(session.name());
+    stream.ReadOpened();
+    stream.Send(StartPart(0, kBytes / 2));
+    for (int i = 0; i < 200 && session.start_bytes() == 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      ASSERT_TRUE(server.Get(session.name(), &session).ok());
+    }
+    stream.Cancel();
+  }
+  ASSERT_EQ(session.start_bytes(), static_cast<int64_t>(kBytes / 2));
+  TestStream stream(server);
+  stream.Attach(session.name());
+  EXPECT_EQ(stream.ReadOpened().session().start_bytes(), static_cast<int64_t>(kBytes / 2));
+  stream.Send(StartPart(session.start_bytes(), kBytes - kBytes / 2));
+  EXPECT_TRUE(stream.Finish().ok());
+
+  v1::Session plain;
+  ASSERT_TRUE(server.Create(SmallSession(0), &plain).ok());
+  EXPECT_EQ(StartError(server, plain.name(), StartPart(0, 1)), "start.data");
+}
+
 TEST(ServerErrors, NoPlaceNoMemory) {
   TestServer places({"--sessions-max", "1"});
   v1::CreateSessionRequest request = SmallSession(0);

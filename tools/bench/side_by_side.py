@@ -166,13 +166,16 @@ def synthesise(options, shape, dtype):
     directory = os.path.join(options.work, f"{shape}-{dtype}")
     if not os.path.exists(directory):
         layers = [] if shape == "wan-vae" else ["--layers", "2"]
-        subprocess.run([f"{options.bin}/longtake-pack", "synth", directory, "--shape", shape,
-                        "--dtype", dtype, *layers], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([f"{options.bin}/longtake-pack", "synth", directory + ".part", "--shape",
+                        shape, "--dtype", dtype, *layers], check=True, stdout=subprocess.DEVNULL)
+        os.rename(directory + ".part", directory)
     return directory
 
 
 def take_turns(contenders, rounds):
     times = {c.name: [] for c in contenders}
+    for contender in contenders:
+        contender.round()  # warms up
     for _ in range(rounds):
         for contender in contenders:
             times[contender.name].append(contender.round())
@@ -223,7 +226,7 @@ def vae(options):
               "--width", str(VAE_SIZE[0]), "--height", str(VAE_SIZE[1])),
         TorchVae("torch fp32", os.path.join(directory, "vae"), torch.float32),
         TorchVae("torch bf16", os.path.join(directory, "vae"), torch.bfloat16)]
-    times = take_turns(contenders, max(1, options.rounds // 2))
+    times = take_turns(contenders, max(3, options.rounds // 2))
     report("a chunk of the Wan VAE, 416x240", times, "decode", ["torch fp32"])
     report("a chunk of the Wan VAE, 416x240", times, "decode", ["torch fp32", "torch bf16"])
 

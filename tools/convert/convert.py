@@ -156,7 +156,10 @@ def place(source, target, copy):
 def place_tiny_decoder(path, target):
     """taew2_1.pth or .safetensors of TAEHV, as the component tiny_decoder."""
     if path.endswith(".safetensors"):
-        tensors = load_file(path)
+        try:
+            tensors = load_file(path)
+        except Exception as error:  # whatever a file that is none makes the library say
+            raise ConvertError(f"{path}: not readable: {error}".split("\n")[0]) from error
     else:
         tensors = load_entry(path, None)
     if "decoder.1.weight" not in tensors:

@@ -132,9 +132,9 @@ void Compute(const NarrowLinearTask& task) {
   const Scratch scratch(task.scratch);
   const int64_t bytes = task.in_features * (kProduct == Product::kBytes ? 1 : 2);
   ConfigureTiles();
-  const DepthCut cut = CutDepth(bytes, kNarrowDepthMax);
-  for (int64_t k = 0; k < bytes; k += cut.bytes) {
-    const int64_t depth = bytes - k < cut.bytes ? bytes - k : cut.bytes;
+  const int64_t depth_bytes = DepthBytes(bytes, kNarrowDepthMax);
+  for (int64_t k = 0; k < bytes; k += depth_bytes) {
+    const int64_t depth = bytes - k < depth_bytes ? bytes - k : depth_bytes;
     const Depth block = {.k = k, .depth = depth, .first = k == 0, .last = k + depth == bytes};
     PackPanels<kProduct>(task, block, scratch);
     for (int64_t row = 0; row < task.rows; row += kTileSide) {

@@ -166,10 +166,10 @@ void PackPanels(const NarrowLinearTask& task, const Depth& block) {
 
 void LinearInt8Kernel(const NarrowLinearTask& task) {
   const int64_t tiles = (task.rows + kRowsMax - 1) / kRowsMax;
-  const DepthCut cut = CutDepth(task.in_features, kDepthMax);
-  for (int64_t k = 0; k < task.in_features; k += cut.bytes) {
+  const int64_t depth_bytes = DepthBytes(task.in_features, kDepthMax);
+  for (int64_t k = 0; k < task.in_features; k += depth_bytes) {
     const int64_t left = task.in_features - k;
-    const Depth block = {k, left < cut.bytes ? left : cut.bytes};
+    const Depth block = {k, left < depth_bytes ? left : depth_bytes};
     PackPanels(task, block);
     for (int64_t t = 0; t < tiles; ++t) {
       const int64_t row = TileBegin(task.rows, t, tiles);

@@ -18,15 +18,11 @@ LT_INLINE uint8_t* NarrowRow(const NarrowRows& rows, int64_t r) {
          (r - block * kNarrowRowsAlign) * rows.row_step;
 }
 
-// How a weight row is cut in depth: count blocks of bytes each, the last one shorter.
-struct DepthCut {
-  int64_t bytes;
-  int64_t count;
-};
-LT_INLINE DepthCut CutDepth(int64_t row_bytes, int64_t bytes_max) {
+// Bytes of a block when a weight row is cut in depth into equal ones; the last may be shorter.
+LT_INLINE int64_t DepthBytes(int64_t row_bytes, int64_t bytes_max) {
   const int64_t count = (row_bytes + bytes_max - 1) / bytes_max;
   const int64_t runs = (row_bytes + kNarrowRunBytes * count - 1) / (kNarrowRunBytes * count);
-  return {runs * kNarrowRunBytes, count};
+  return runs * kNarrowRunBytes;
 }
 
 // Sixteen words of each of sixteen rows; bytes of a row from the count-th are zero, rows too.
