@@ -144,10 +144,11 @@ void Stage::MoveStarts() {
       if (live->arrival.session != session || live->done()) continue;
       if (latents.ok()) {
         live->rollout().SetStart(*std::move(latents));
-        continue;
+      } else {
+        Live* failed[] = {live.get()};
+        Fail(failed, Annotate(latents.status(), "encoding the start frames"));
       }
-      Live* failed[] = {live.get()};
-      Fail(failed, Annotate(latents.status(), "encoding the start frames"));
+      break;
     }
   }
 }

@@ -73,7 +73,7 @@ constexpr uint64_t kPieceValues = 1 << 18;  // computed by one worker at a time
 absl::Status AppendTensor(const SyntheticComponent& component, const TensorDecl& tensor,
                           WorkerPool& workers, SafetensorsWriter& writer) {
   LT_ASSIGN_OR_RETURN(const uint64_t count, ElementCount(tensor.shape, tensor.name));
-  const auto pieces_max = static_cast<uint64_t>(2 * workers.thread_count());
+  const auto pieces_max = 2 * static_cast<uint64_t>(workers.thread_count());
   std::vector<float> wide(std::min(count, pieces_max * kPieceValues));
   std::vector<std::byte> bytes(wide.size() * DTypeBytes(tensor.dtype));
   for (uint64_t first = 0; first < count; first += wide.size()) {
