@@ -102,7 +102,7 @@ void AddOutputOptions(CLI::App& command, TakeOptions& options) {
       ->required();
   command.add_option("--prompt-at", options.changes,
                      "TIME=PROMPT: show something else from about this time on; may repeat");
-  command.add_flag("--quiet", options.quiet, "No progress bar");
+  command.add_flag("--quiet", options.quiet, "No word of progress");
 }
 
 }  // namespace

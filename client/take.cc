@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -113,6 +114,7 @@ class Take {
     media_ += part.data();
     if (!part.last_part()) return absl::OkStatus();
     if (report_.frames == 0) report_.first_frame_seconds = SecondsSinceStart();
+    TellOfChange(part);
     LT_RETURN_IF_ERROR(sink_->Write(media_));
     media_.clear();
     report_.frames += part.frame_count();
@@ -124,14 +126,29 @@ class Take {
 
   // What the server refuses must not pass in silence: the video goes on without it.
   void OnReceipt(const v1::Receipt& receipt) {
-    if (!receipt.has_error()) return;
     const size_t change = receipt.control_id();
+    if (receipt.has_applied_chunk()) applied_[receipt.applied_chunk()] = change;
+    if (!receipt.has_error()) return;
     const bool known = change >= 1 && change <= request_.changes.size();
     std::fprintf(
         stderr, "\nlongtake: the server refused %s: %s\n",
         known ? absl::StrCat("the prompt at ", request_.changes[change - 1].second, " s").c_str()
               : "a control",
         receipt.error().message().c_str());
+  }
+
+  // A prompt takes effect with a chunk; the user thinks in seconds.
+  void TellOfChange(const v1::Chunk& chunk) {
+    const auto applied = applied_.find(chunk.index());
+    if (applied == applied_.end() || request_.quiet) return;
+    const size_t change = applied->second;
+    if (change >= 1 && change <= request_.changes.size()) {
+      std::fprintf(stderr, "\nlongtake: \"%s\" from %.2f s on (chunk %lld)\n",
+                   request_.changes[change - 1].prompt.c_str(),
+                   static_cast<double>(chunk.first_frame()) / shape_.fps,
+                   static_cast<long long>(chunk.index()));
+    }
+    applied_.erase(applied);
   }
 
   // Asks as soon as the video that arrived reaches the second; the server applies it at the next
@@ -166,6 +183,7 @@ class Take {
   std::string media_;
   TakeReport report_;
   size_t next_change_ = 0;
+  std::map<int64_t, size_t> applied_;  // chunk -> the change that it is the first to show
   bool begun_ = false;
   bool asked_to_end_ = false;
 };

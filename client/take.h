@@ -25,7 +25,7 @@ struct TakeRequest {
   std::string output;       // as OpenVideoSink reads it
   std::vector<PromptChange> changes;
   std::vector<uint8_t> start_frames;  // RGB of what the spec says the take begins with
-  bool quiet = false;                 // no progress bar
+  bool quiet = false;                 // no word of progress
 };
 
 struct TakeReport {
