@@ -1,7 +1,7 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """Stage 1: teaches every row of the text encoder's output to tell what the caption says.
 
-Linear probes read background, motion, count and each body's colour and shape from each row, so the
+Linear probes read the background, the light and each body from each row, so the
 DiT's cross-attention finds the whole scene in any of them. The DiT stage trains the encoder on.
 """
 
@@ -20,13 +20,22 @@ import tokenizer
 import world
 
 
+BODY_CLASSES = (("colour", list(world.COLOURS)), ("shape", world.SHAPES), ("size", world.SIZES),
+                ("motion", world.MOTIONS))
+BODIES_MAX = 3
+
+
+def class_counts():
+    return [len(world.BACKGROUNDS), len(world.LIGHTS)] + [
+        1 + len(names) for _, names in BODY_CLASSES] * BODIES_MAX
+
+
 def labels(scene):
-    """Class numbers: background, motion, colour and shape of body 1, of body 2 (0 = none)."""
-    row = [list(world.BACKGROUNDS).index(scene.background), world.MOTIONS.index(scene.motion)]
-    for i in range(2):
+    """Class numbers: background, light; colour, shape, size, motion of each body (0 = no body)."""
+    row = [world.BACKGROUNDS.index(scene.background), world.LIGHTS.index(scene.light)]
+    for i in range(BODIES_MAX):
         body = scene.bodies[i] if i < len(scene.bodies) else None
-        row.append(1 + list(world.COLOURS).index(body.colour) if body else 0)
-        row.append(1 + world.SHAPES.index(body.shape) if body else 0)
+        row += [1 + names.index(getattr(body, part)) if body else 0 for part, names in BODY_CLASSES]
     return row
 
 
@@ -34,6 +43,7 @@ def main():
     args = argparse.ArgumentParser()
     args.add_argument("--work", required=True)
     args.add_argument("--steps", type=int, default=1500)
+    args.add_argument("--level", choices=("plain", "rich"), default="plain")
     args.add_argument("--resume", action="store_true")
     args = args.parse_args()
     torch.set_num_threads(1)
@@ -44,8 +54,7 @@ def main():
         tokenizer.train(tok_dir)
     tok = tokenizer.load(tok_dir)
     encoder = text.build(tok.get_vocab_size())
-    sizes = (4, 5, 7, 4, 7, 4)
-    probes = nn.ModuleList(nn.Linear(text.TEXT_DIM, s) for s in sizes)
+    probes = nn.ModuleList(nn.Linear(text.TEXT_DIM, s) for s in class_counts())
     params = list(encoder.parameters()) + list(probes.parameters())
     optimiser = torch.optim.AdamW(params, 3e-3, betas=(0.9, 0.98), weight_decay=0.0)
     path = os.path.join(args.work, "text.pt")
@@ -60,8 +69,8 @@ def main():
     for step in range(first, args.steps):
         for group in optimiser.param_groups:
             group["lr"] = 3e-3 * common.rate_at(step / args.steps)
-        scenes = [world.draw_scene(rng, 0.4) for _ in range(64)]
-        ids, length = text.batch_ids(tok, [captions.caption(rng, s) for s in scenes])
+        scenes = [world.draw_scene(rng, args.level, "train", 0.4) for _ in range(64)]
+        ids, length = text.batch_ids(tok, [captions.caption(rng, s, args.level) for s in scenes])
         states = text.encode(encoder, ids, length)[:, :-1]
         real = torch.arange(ids.shape[1])[None] < length[:, None]
         want = torch.tensor([labels(s) for s in scenes])
