@@ -4,6 +4,7 @@
 import json
 import os
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,10 +27,17 @@ def load_pca(work):
         return {k: f[k] for k in f.files}
 
 
-def ensure_pca(work):
+@dataclass
+class World:
+    """What is trained on: a level of world.draw_scene and its fixed latents."""
+    level: str
+    pca: dict
+
+
+def ensure_pca(work, level):
     os.makedirs(work, exist_ok=True)
     if not os.path.exists(os.path.join(work, "pca.npz")):
-        np.savez(os.path.join(work, "pca.npz"), **pca_lib.fit())
+        np.savez(os.path.join(work, "pca.npz"), **pca_lib.fit(level))
     return load_pca(work)
 
 

@@ -9,13 +9,14 @@ Inside a head, channels are held as [first of each RoPE pair | second of each pa
 adjacent pairs; q and k rows are permuted alike when used, so results are those of the stored order.
 """
 
+import functools
 import math
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-WIDTH, HEADS, HEAD, LAYERS, FFN, FREQ = 192, 3, 64, 4, 768, 256
+WIDTH, HEADS, HEAD, LAYERS, FFN, FREQ = 192, 3, 64, 6, 768, 256
 GRID = (6, 10)
 CHUNK = 3
 FRAME_TOKENS = GRID[0] * GRID[1]
@@ -184,6 +185,39 @@ def ramp_head(marking, block, rms_q=0.6, rms_k=0.6):
         attn.to_out[0].bias -= 0.5 * ramp
 
 
+# (head, columns, rows, frames) from a token to where a head of blocks 1, 2, ... looks at first.
+NEIGHBOURS = (
+    ((1, 1, 0, 0), (2, 0, 0, -1)),
+    ((0, -1, 0, 0), (1, 0, 1, 0), (2, 0, 0, 1)),
+    ((0, 2, 0, 0), (1, 0, -1, 0)),
+    ((0, -2, 0, 0), (1, 0, 0, -1)),
+    ((0, 1, 1, 0), (1, 0, 0, -3)))
+
+
+@torch.no_grad()
+def neighbour_head(block, head, columns, rows, frames, steady=0.2):
+    """Initial weights by which a head looks at a neighbour of its token, softly.
+
+    Random heads average over everything, which tells a token nothing; these hand places and edges
+    on from the first step. They are free to learn something else.
+    """
+    attn = block.attn1
+    dh = 2 * (HEAD // 6)
+    dt = HEAD - 2 * dh
+    sections = ((0, dt, frames), (dt // 2, dh, rows), (dt // 2 + dh // 2, dh, columns))
+    for first, dims, peak in sections:
+        for j, strength in ((0, 3.0), (1, 5.0)):
+            omega, pair = 10000.0 ** (-2 * j / dims), first + j
+            at = HEAD * head + 2 * pair
+            angle = torch.tensor(-omega * float(peak))
+            turned = torch.stack([angle.cos(), angle.sin()])
+            for linear, norm, bias in ((attn.to_q, attn.norm_q, torch.tensor([1.0, 0.0])),
+                                       (attn.to_k, attn.norm_k, turned)):
+                linear.weight[at:at + 2] *= steady
+                linear.bias[at:at + 2] = bias
+                norm.weight[at:at + 2] = math.sqrt(8 * strength) * 0.6
+
+
 class TwoLinear(nn.Module):
     def __init__(self, ci):
         super().__init__()
@@ -200,13 +234,20 @@ class Conditions(nn.Module):
 def attend(q, k, v, bias=None):
     """[batch, tokens, heads, 64] each; softmax(q k / 8 + bias) v -> [batch, tokens, width]."""
     q, k, v = (t.transpose(1, 2).to(v.dtype) for t in (q, k, v))
-    score = torch.matmul(q * 0.125, k.mT)  # plain products: 2-3x the fused kernel on CPU in bf16
+    if bias is None and not torch.is_grad_enabled():  # twice as fast forward, slower backward
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    score = torch.matmul(q * 0.125, k.mT)
     score = score if bias is None else score + bias.to(v.dtype)
     return torch.matmul(score.softmax(-1).to(v.dtype), v).transpose(1, 2).flatten(2)
 
 
 def rope_angles(frames):
     """cos, sin [len(frames) * 60, 1, 32] for the given frame indices."""
+    return _rope_angles(tuple(frames))
+
+
+@functools.lru_cache(64)
+def _rope_angles(frames):
     dh = 2 * (HEAD // 6)
     dt = HEAD - 2 * dh
     power = lambda d: 10000.0 ** (-torch.arange(0, d, 2, dtype=torch.float64) / d)
@@ -226,6 +267,36 @@ def rotate(x, angles):
 
 def modulated(x, shift, scale):
     return F.layer_norm(x, (WIDTH,), eps=1e-6) * (1 + scale) + shift
+
+
+def before_self_attention(block, x, mod, angles):
+    """x [groups, 180, width], mod [groups, 6, 1, width] -> q, k (rotated, if angles are given), v."""
+    a = modulated(x, mod[:, 0], mod[:, 1])
+    q, (k, v) = block.attn1.q(a), block.attn1.kv(a)
+    if angles is not None:
+        q, k = rotate(q, angles).to(v.dtype), rotate(k, angles).to(v.dtype)
+    return q, k, v
+
+
+def after_self_attention(block, x, o, mod):
+    """-> the stream after self-attention, queries of cross-attention."""
+    x = x + block.attn1.to_out[0](o) * mod[:, 2]
+    return x, block.attn2.q(block.norm2(x))
+
+
+def after_cross_attention(block, x, o, mod):
+    x = x + block.attn2.to_out[0](o)
+    return x + block.ffn(modulated(x, mod[:, 3], mod[:, 4])) * mod[:, 5]
+
+
+def compile_blocks():
+    """Fuses what lies between the matrix products: most of a training step on CPU."""
+    global before_self_attention, after_self_attention, after_cross_attention
+    torch._dynamo.config.recompile_limit = 64
+    fused = lambda f: torch.compile(f, dynamic=True)
+    before_self_attention = fused(before_self_attention)
+    after_self_attention = fused(after_self_attention)
+    after_cross_attention = fused(after_cross_attention)
 
 
 class WanDit(nn.Module):
@@ -269,6 +340,9 @@ class WanDit(nn.Module):
                     self.patch_embedding.weight[row, c, 0, dy, dx] = 0.5
                     self.proj_out.weight[(dy * 2 + dx) * 16 + c, row] = 2.0
         place_block(self.blocks[0])
+        for block, heads in zip(self.blocks[1:], NEIGHBOURS):
+            for head in heads:
+                neighbour_head(block, *head)
         ramp_head(self.blocks[0], self.blocks[1])
 
     def fixed(self):
@@ -313,13 +387,12 @@ class WanDit(nn.Module):
         rows = net.linear_2(F.gelu(net.linear_1(states), approximate="tanh"))
         return [block.attn2.kv(rows) for block in self.blocks]
 
-    def _after_attention(self, block, x, o, m, text, bias):
-        x = x + block.attn1.to_out[0](o) * m[2]
-        b = x.shape[0]
-        y = block.norm2(x).reshape(b, -1, WIDTH)
-        o = attend(block.attn2.q(y), *text, bias)
-        x = x + block.attn2.to_out[0](o).view_as(x)
-        return x + block.ffn(modulated(x, m[3], m[4])) * m[5]
+    def _after_attention(self, block, x, o, mod, text, bias):
+        """x, o [groups, 180, width], text of whole clips; a clip is groups / clips chunks."""
+        x, y = after_self_attention(block, x, o, mod)
+        clips = text[0].shape[0]
+        o = attend(y.view(clips, -1, HEADS, HEAD), *text, bias)
+        return after_cross_attention(block, x, o.view_as(x), mod)
 
     def _head(self, x, e):
         u = self.scale_shift_table[0] + e[..., None, :]
@@ -337,23 +410,19 @@ class WanDit(nn.Module):
         x = self.patchify(x).float().reshape(b, m + k, CHUNK_TOKENS, WIDTH)
         e, big = self.time_states(torch.cat([torch.zeros(b, m), t], 1))
         index = list(range(m)) + list(range(m + 1 - k, m + 1))
-        cos, sin = rope_angles(range(CHUNK * (m + 1)))
-        cos, sin = (a.view(m + 1, CHUNK_TOKENS, 1, -1)[index] for a in (cos, sin))
+        angles = tuple(a.view(m + 1, CHUNK_TOKENS, 1, -1)[index].repeat(b, 1, 1, 1)
+                       for a in rope_angles(range(CHUNK * (m + 1))))
+        x, big = x.flatten(0, 1), big.flatten(0, 1)
+        per_clip = lambda t: t.unflatten(0, (b, -1))
         gradient = torch.is_grad_enabled()
         for i, block in enumerate(self.blocks):
             torch.set_grad_enabled(gradient and i > 0)  # block 0 is not trained
-            mod = (block.scale_shift_table[0] + big)[..., None, :].unbind(2)
-            a = modulated(x, mod[0], mod[1])
-            key, value = block.attn1.kv(a)
-            key = rotate(key, (cos, sin)).to(value.dtype)
+            mod = (block.scale_shift_table + big)[..., None, :]
+            q, key, value = map(per_clip, before_self_attention(block, x, mod, angles))
+            first = 0
             if i + 1 == LAYERS and m:  # clean tokens end with their last keys and values
-                a, x = a[:, m:], x[:, m:]
-                mod = [p[:, m:] for p in mod]
-                q = rotate(block.attn1.q(a), (cos[m:], sin[m:]))
                 first = m
-            else:
-                q = rotate(block.attn1.q(a), (cos, sin))
-                first = 0
+                x, mod = per_clip(x)[:, m:].flatten(0, 1), per_clip(mod)[:, m:].flatten(0, 1)
             out = [None] * (m + k - first)
             for c in range(m + 1):
                 low = max(0, c + 1 - window)
@@ -361,39 +430,42 @@ class WanDit(nn.Module):
                         [c + k - 1] if c >= m + 1 - k else []):
                     ks = torch.cat([key[:, low:c], key[:, slot:slot + 1]], 1).flatten(1, 2)
                     vs = torch.cat([value[:, low:c], value[:, slot:slot + 1]], 1).flatten(1, 2)
-                    out[slot - first] = attend(q[:, slot - first], ks, vs)
-            x = self._after_attention(block, x, torch.stack(out, 1), mod, text[i], bias)
-        y = self._head(x[:, -k:], e[:, m:])
+                    out[slot - first] = attend(q[:, slot], ks, vs)
+            x = self._after_attention(block, x, torch.stack(out, 1).flatten(0, 1), mod, text[i], bias)
+        y = self._head(per_clip(x)[:, -k:], e[:, m:])
         return self.unpatchify(y.reshape(b, k * CHUNK, FRAME_TOKENS, 64)).unflatten(1, (k, CHUNK))
 
     # -- rollout ------------------------------------------------------------------------------
     def chunk_flow(self, x, t, first_frame, context, text, bias, keep=False):
         """One chunk [b, 3, 16, 12, 20] at timestep t (a number or [b]) whose first latent frame has
-        index first_frame. `context` is a list of (frame, RoPE index, per-layer [(k, v)]) entries.
-        Returns the flow or, with keep, per-frame cache entries [(frame, [(k, v)] per layer)]."""
+        index first_frame. `context` comes from `gather`. Returns the flow or, with keep, per-frame
+        cache entries: per layer (k not rotated, v), each [b, 60, heads, 64]."""
         b = x.shape[0]
         h = self.patchify(x).float().reshape(b, CHUNK_TOKENS, WIDTH)
         e, big = self.time_states(torch.as_tensor(t, dtype=torch.float32).expand(b))
-        frames = list(range(first_frame, first_frame + CHUNK))
-        angles = rope_angles(frames)
-        past = rope_angles([c[1] for c in context]) if context else None
+        angles = rope_angles(range(first_frame, first_frame + CHUNK))
         kept = []
         for i, block in enumerate(self.blocks):
-            mod = (block.scale_shift_table[0] + big)[..., None, :].unbind(1)
-            a = modulated(h, mod[0], mod[1])
-            key, value = block.attn1.kv(a)
+            mod = (block.scale_shift_table + big)[..., None, :]
+            q, key, value = before_self_attention(block, h, mod, None)
             kept.append((key, value))
             if keep and i + 1 == LAYERS:
                 break
-            ks, vs = rotate(key, angles), value
+            ks, vs = rotate(key, angles).to(value.dtype), value
             if context:
-                old = torch.cat([c[2][i][0] for c in context], 1)
-                ks = torch.cat([rotate(old, past), ks], 1)
-                vs = torch.cat([torch.cat([c[2][i][1] for c in context], 1), vs], 1)
-            o = attend(rotate(block.attn1.q(a), angles), ks, vs)
+                ks, vs = torch.cat([context[i][0], ks], 1), torch.cat([context[i][1], vs], 1)
+            o = attend(rotate(q, angles), ks, vs)
             h = self._after_attention(block, h, o, mod, text[i], bias)
         if keep:
             cut = lambda t, f: t[:, f * FRAME_TOKENS:(f + 1) * FRAME_TOKENS]
-            return [(frame, [(cut(k, f), cut(v, f)) for k, v in kept])
-                    for f, frame in enumerate(frames)]
+            return [[(cut(k, f), cut(v, f)) for k, v in kept] for f in range(CHUNK)]
         return self.unpatchify(self._head(h, e).reshape(b, CHUNK, FRAME_TOKENS, 64))
+
+
+def gather(entries, indices):
+    """Cache entries of frames and their RoPE indices -> per layer (rotated k, v) to attend to."""
+    if not entries:
+        return None
+    angles = rope_angles(indices)
+    return [(rotate(torch.cat([e[i][0] for e in entries], 1), angles).to(entries[0][i][1].dtype),
+             torch.cat([e[i][1] for e in entries], 1)) for i in range(LAYERS)]

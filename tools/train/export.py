@@ -150,7 +150,7 @@ def check(out):
     padded = torch.zeros(len(prompts), text.TEXT_ROWS, text.TEXT_DIM)
     padded[:, :ids.shape[1]] = states[:, :-1]
     x = torch.randn(len(prompts), 3, 16, 12, 20)
-    flow = model.chunk_flow(x, 937.5, 0, [], model.text_kv(states),
+    flow = model.chunk_flow(x, 937.5, 0, None, model.text_kv(states),
                             text.padding_bias(length, ids.shape[1]))
     want = theirs(x.transpose(1, 2), torch.full((len(prompts),), 937.5), padded,
                   return_dict=False)[0].transpose(1, 2)

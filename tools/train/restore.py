@@ -44,7 +44,7 @@ def aligned_pca(auto, scale, clips=6):
     if np.abs(agreement).min() < AGREEMENT_MIN:
         raise SystemExit("the VAE encoder does not know these latents")
     pca["basis"] = (pca["basis"] * np.sign(agreement)).astype(np.float32)
-    psnr, _ = train_vae.measure(auto, pca, scale["mean"], scale["std"])
+    psnr = train_vae.measure(auto, common.World("plain", pca), scale["mean"], scale["std"])["psnr"]
     print("VAE decoder on them: %.1f dB" % psnr)
     if psnr < PSNR_MIN:
         raise SystemExit("the VAE decoder does not know these latents")

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import captions
+import dit
 import export
 import judge
 import text
@@ -43,7 +44,7 @@ def rollout(networks, prompts, chunks, seed=0):
         low = max(0, c + n - (window - sink))
         frames = list(range(c)) if c + n <= window else (
             list(range(min(sink, low))) + list(range(low, c)))
-        context = [(f, f, cache[f]) for f in frames]
+        context = dit.gather([cache[f] for f in frames], frames)
         x = draw()
         for k, t in enumerate(steps):
             flow = model.chunk_flow(x, t, c, context, kv, bias)
@@ -55,7 +56,8 @@ def rollout(networks, prompts, chunks, seed=0):
             if k + 1 < len(steps):
                 sigma = steps[k + 1] / 1000
                 x = (1 - sigma) * x0 + sigma * draw()
-        cache.update(model.chunk_flow(x0, recipe["context_noise"], c, context, kv, bias, keep=True))
+        kept = model.chunk_flow(x0, recipe["context_noise"], c, context, kv, bias, keep=True)
+        cache.update(zip(range(c, c + n), kept))
         for f in [f for f in cache if sink <= f < c + 2 * n - (window - sink)]:
             del cache[f]
         pixels = auto.decode(x0 * scale["std"] + scale["mean"], decoder_state)

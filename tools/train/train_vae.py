@@ -1,5 +1,9 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-"""Stage 2: the VAE decoder learnt on fixed PCA latents; stage 5: the encoder regressed onto them."""
+"""The VAE on fixed PCA latents: its decoder, its encoder regressed onto them, then both together.
+
+Together they learn to give pixels back; the encoder stays close to the fixed latents, which the
+transformer is trained on at the same time.
+"""
 
 import argparse
 import os
@@ -16,11 +20,11 @@ import world
 NOISE = 0.03  # added to the latents the decoder learns from, DiT-space units
 
 
-def _clip(rng, pca, groups):
+def _clip(rng, world_of, groups, split="train"):
     """Pixels of 1 + 4*groups frames that begin at any time, and their latents."""
-    scene = world.draw_scene(rng)
+    scene = world.draw_scene(rng, world_of.level, split)
     pixels = world.render(scene, int(rng.integers(0, 300)), 1 + 4 * groups)
-    return scene, pixels, pca_lib.encode(pca, pixels, True)
+    return pixels, pca_lib.encode(world_of.pca, pixels, True)
 
 
 def _crop(rng, pixels, z, size):
@@ -34,7 +38,7 @@ def _crop(rng, pixels, z, size):
     return pixels[:, 8 * y:8 * (y + h), 8 * x:8 * (x + w)], z[:, :, y:y + h, x:x + w]
 
 
-def batch_at(rng, pca, done):
+def batch_at(rng, world_of, done):
     """Images, then crops of 9 frames, then 17-frame crops and whole frames."""
     if done < 0.25:
         count, groups, size = 16, 0, 64
@@ -46,7 +50,7 @@ def batch_at(rng, pca, done):
         count, groups, size = 1, 2, 0
     pixels, z = [], []
     for _ in range(count):
-        _, p, l = _clip(rng, pca, groups)
+        p, l = _clip(rng, world_of, groups)
         p, l = _crop(rng, p, l, size) if size else (p, l)
         pixels.append(p)
         z.append(l)
@@ -54,61 +58,96 @@ def batch_at(rng, pca, done):
     return pixels, torch.from_numpy(np.ascontiguousarray(np.stack(z)))
 
 
+def _psnr(error):
+    return float(-10 * np.log10(np.mean(error)))
+
+
 @torch.no_grad()
-def measure(model, pca, mean, std, clips=4):
-    """PSNR (dB) of whole frames and of 48x48 windows round a body, held-out seed."""
+def measure(model, world_of, mean, std, clips=6):
+    """PSNR (dB) on held-out combinations -> of the decoder on fixed latents, of 48x48 windows round
+    a body, of encoder and decoder; and the encoder's error in DiT-space."""
     rng = np.random.default_rng(999)
-    whole, near = [], []
+    whole, near, there_and_back, latent = [], [], [], []
     for _ in range(clips):
-        scene, pixels, z = _clip(rng, pca, 4)
-        out = model.decode(torch.from_numpy(z)[None] * std + mean)[0].permute(0, 2, 3, 1).numpy()
-        error = (np.clip(out, -1, 1) - pixels) ** 2 / 4
+        pixels, z = _clip(rng, world_of, 4, "test")
+        u = model.encode(torch.from_numpy(pixels).permute(0, 3, 1, 2)[None])
+        given = torch.from_numpy(z)[None] * std + mean
+        latent.append(((u - given) / std).square().mean().item())
+        out, back = (model.decode(v)[0].permute(0, 2, 3, 1).numpy().clip(-1, 1) for v in (given, u))
+        error = (out - pixels) ** 2 / 4
         whole.append(error.mean())
+        there_and_back.append(((back - pixels) ** 2 / 4).mean())
         active = np.abs(pixels - np.median(pixels, axis=(1, 2), keepdims=True)).max(-1) > 0.2
         for f in range(0, len(pixels), 4):
             y, x = [int(v.mean()) for v in np.nonzero(active[f])]
             near.append(error[f, max(0, y - 24):y + 24, max(0, x - 24):x + 24].mean())
-    return -10 * np.log10(np.mean(whole)), -10 * np.log10(np.mean(near))
+    return dict(psnr=_psnr(whole), object_psnr=_psnr(near), both_psnr=_psnr(there_and_back),
+                latent_mse=float(np.mean(latent)))
 
 
-@torch.no_grad()
-def measure_encoder(model, pca, mean, std, clips=4):
-    rng = np.random.default_rng(998)
-    error = []
-    for _ in range(clips):
-        _, pixels, z = _clip(rng, pca, 2)
-        u = model.encode(torch.from_numpy(pixels).permute(0, 3, 1, 2)[None])[0]
-        error.append((((u - mean) / std - torch.from_numpy(z)) ** 2).mean().item())
-    return float(np.mean(error))
+def pixel_loss(out, pixels):
+    error = out.float() - pixels
+    return error.abs().mean() + 2 * error.square().mean()
+
+
+def loss_of(part, model, pixels, z, mean, std):
+    loss = 0
+    if part != "encoder":
+        loss = pixel_loss(model.decode((z + NOISE * torch.randn_like(z)) * std + mean), pixels)
+    if part != "decoder":
+        u = model.encode(pixels).float()
+        latent = (((u - mean) / std - z) ** 2).mean()
+        loss = latent if part == "encoder" else loss + pixel_loss(model.decode(u), pixels) + 0.2 * latent
+    return loss
+
+
+class Half:
+    """Encoder or decoder with its running average and its file."""
+
+    def __init__(self, work, name, modules, resume):
+        self.modules, self.path = modules, os.path.join(work, name + ".pt")
+        self.ema, self.state = common.Ema(modules, 0.998), {}
+        if resume and os.path.exists(self.path):
+            self.state = torch.load(self.path)
+            for module, value in zip(modules, self.state["modules"]):
+                module.load_state_dict(value)
+            self.ema.load_state_dict(self.state["ema"])
+
+    def swap(self):
+        """Exchanges the trained and the averaged weights."""
+        for i, module in enumerate(self.modules):
+            live = {k: v.clone() for k, v in module.state_dict().items()}
+            module.load_state_dict(self.ema.values[i])
+            self.ema.values[i] = live
+
+    def save(self, **progress):
+        common.save(self.path, modules=[m.state_dict() for m in self.modules],
+                    ema=self.ema.state_dict(), **progress)
 
 
 def main():
     args = argparse.ArgumentParser()
     args.add_argument("--work", required=True)
-    args.add_argument("--part", choices=("decoder", "encoder"), required=True)
+    args.add_argument("--part", choices=("decoder", "encoder", "both"), required=True)
+    args.add_argument("--level", choices=("plain", "rich"), default="plain")
     args.add_argument("--minutes", type=float, default=15, help="wall time in all, resumes included")
     args.add_argument("--rate", type=float, default=2e-3)
     args.add_argument("--resume", action="store_true")
     args = args.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(7)
-    pca = common.ensure_pca(args.work)
-    mean, std = (torch.from_numpy(pca[k]).view(16, 1, 1) for k in ("mean", "std"))
+    world_of = common.World(args.level, common.ensure_pca(args.work, args.level))
+    mean, std = (torch.from_numpy(world_of.pca[k]).view(16, 1, 1) for k in ("mean", "std"))
     model = vae.Vae()
-    encoder = args.part == "encoder"
-    trained = [model.encoder, model.quant_conv] if encoder else [model.decoder, model.post_quant_conv]
-    params = [p for m in trained for p in m.parameters()]
+    parts = dict(decoder=[model.decoder, model.post_quant_conv], encoder=[model.encoder, model.quant_conv])
+    names = list(parts) if args.part == "both" else [args.part]
+    halves = [Half(args.work, n, parts[n], args.resume or args.part == "both") for n in names]
+    params = [p for h in halves for m in h.modules for p in m.parameters()]
     optimiser = torch.optim.AdamW(params, args.rate, betas=(0.9, 0.95), weight_decay=0.0)
-    path = os.path.join(args.work, args.part + ".pt")
-    ema = common.Ema(trained, 0.998)
     step, spent, frames = 0, 0.0, 0
-    if args.resume and os.path.exists(path):
-        state = torch.load(path)
-        for m, s in zip(trained, state["modules"]):
-            m.load_state_dict(s)
-        ema.load_state_dict(state["ema"])
-        if "optimiser" in state:
-            optimiser.load_state_dict(state["optimiser"])
+    state = halves[0].state
+    if args.resume and state.get("part") == args.part:
+        optimiser.load_state_dict(state["optimiser"])
         step, spent, frames = state["step"], state["spent"], state["frames"]
     rng = np.random.default_rng(1000 + step)
     log = common.Log(os.path.join(args.work, args.part + ".jsonl"))
@@ -117,37 +156,28 @@ def main():
         done = spent / (args.minutes * 60)
         for group in optimiser.param_groups:
             group["lr"] = args.rate * common.rate_at(done, hold=0.4, floor=0.02)
-        pixels, z = batch_at(rng, pca, done)
+        # Together, both begin where their own stages ended: with windows of several frames.
+        pixels, z = batch_at(rng, world_of, max(done, 0.25) if args.part == "both" else done)
         with common.fast_products():
-            if encoder:
-                u = model.encode(pixels).float()
-                loss = (((u - mean) / std - z) ** 2).mean()
-            else:
-                out = model.decode((z + NOISE * torch.randn_like(z)) * std + mean).float()
-                loss = (out - pixels).abs().mean() + 2 * (out - pixels).square().mean()
+            loss = loss_of(args.part, model, pixels, z, mean, std)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(params, 1.0)
         optimiser.step()
-        ema.update()
         step, frames = step + 1, frames + pixels.shape[0] * pixels.shape[1]
         losses.append(loss.item())
+        for half in halves:
+            half.ema.update()
         spent, last = spent + time.time() - last, time.time()
         if time.time() - saved > 60 or spent >= args.minutes * 60:
-            live = [{k: v.clone() for k, v in m.state_dict().items()} for m in trained]
-            for m, s in zip(trained, ema.values):
-                m.load_state_dict(s)
-            row = dict(step=step, spent=spent, core_s=time.process_time() - cpu, frames=frames,
-                       loss=float(np.mean(losses)))
-            if encoder:
-                row["latent_mse"] = measure_encoder(model, pca, mean, std)
-            else:
-                row["psnr"], row["object_psnr"] = map(float, measure(model, pca, mean, std))
-            log(**row)
-            for m, s in zip(trained, live):
-                m.load_state_dict(s)
-            common.save(path, modules=live, ema=ema.state_dict(), optimiser=optimiser.state_dict(),
-                        step=step, spent=spent, frames=frames)
+            for half in halves:
+                half.swap()
+            log(step=step, spent=spent, core_s=time.process_time() - cpu, frames=frames,
+                loss=float(np.mean(losses)), **measure(model, world_of, mean, std))
+            for half in halves:
+                half.swap()
+                half.save(part=args.part, optimiser=optimiser.state_dict(), step=step, spent=spent,
+                          frames=frames)
             saved, losses = time.time(), []
 
 
