@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 SECONDS_OF_VIDEO ?= 10
 
-.PHONY: help packages build demo test sanitize golden lint fuzz speed bench format clean
+.PHONY: help packages build demo test sanitize golden lint fuzz speed judge judge-long bench format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -39,6 +39,12 @@ fuzz: ## fuzz every target for FUZZ_SECONDS (60) each
 
 speed: build ## stream takes of the embedded model and print frames per second by stage
 	@python3 loadtest/speed.py
+
+judge: build ## judge the embedded model on held-out prompts into docs/model-quality.md (minutes)
+	@python3 tools/judge/judge.py truth prompts steps change report
+
+judge-long: build ## the same over takes of 10 and 30 minutes (hours; can be cut off and go on)
+	@python3 tools/judge/judge.py long report
 
 bench: ## print the kernel benchmarks
 	@deploy/run-bench
