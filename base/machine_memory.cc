@@ -1,6 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "base/machine_memory.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -34,6 +36,15 @@ std::optional<uint64_t> MeminfoBytes(const std::string& name) {
     if (words.size() >= 2 && absl::SimpleAtoi(words[1], &kilobytes)) return kilobytes * 1024;
   }
   return std::nullopt;
+}
+
+std::optional<uint64_t> ResidentBytes() {
+  const auto text = ReadSystemFile("/proc/self/statm");
+  if (!text) return std::nullopt;
+  const std::vector<std::string> words = absl::StrSplit(*text, ' ');
+  uint64_t pages = 0;
+  if (words.size() < 2 || !absl::SimpleAtoi(words[1], &pages)) return std::nullopt;
+  return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 std::optional<CgroupLimit> TightestCgroupLimit() {

@@ -13,6 +13,9 @@ namespace longtake {
 // A line of /proc/meminfo, such as MemTotal or MemAvailable, in bytes.
 std::optional<uint64_t> MeminfoBytes(const std::string& name);
 
+// Of this process, in RAM now.
+std::optional<uint64_t> ResidentBytes();
+
 struct CgroupLimit {
   std::string version;  // "v1" or "v2"
   uint64_t bytes = 0;

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "engine/model/tiled_vae.h"
 
 namespace longtake {
@@ -165,6 +166,8 @@ absl::Status DecodeLane::ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb) {
 }
 
 void DecodeLane::Decode(DecodeJob& job) {
+  const TraceSpan span(model_.options().trace, clock_, "decode",
+                       absl::StrCat("chunk ", job.chunk, " of ", job.session->id()));
   const int64_t start_nanos = clock_.MonotonicNanos();
   const SessionSpec& spec = job.session->spec();
   auto chunk = std::make_shared<MediaChunk>();

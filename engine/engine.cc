@@ -299,6 +299,13 @@ EngineStats Engine::stats() const {
   stats.decode_backlog_chunks = decode.backlog_chunks;
   stats.waiting_starts = decode.waiting_starts;
   stats.kv_bytes_max = kv_pool_->page_count() * kv_pool_->page_bytes();
+  {
+    MutexLock lock(mutex_);
+    uint64_t decode_bytes = 0;
+    for (const auto& [id, entry] : sessions_)
+      decode_bytes = std::max(decode_bytes, entry.decode_bytes);
+    stats.session_bytes = session_bytes_ + decode_bytes;
+  }
   stats.kv_bytes = stats.kv_bytes_max - kv_pool_->free_page_count() * kv_pool_->page_bytes();
   return stats;
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/batcher.h"
 #include "engine/sweep.h"
@@ -39,7 +40,11 @@ struct Stage::TextJob {
 
 Stage::Stage(VideoModel& model, DecodeLane& decode_lane, Clock& clock,
              std::function<void(const std::string& id)> on_gone)
-    : model_(model), decode_lane_(decode_lane), clock_(clock), on_gone_(std::move(on_gone)) {}
+    : model_(model),
+      decode_lane_(decode_lane),
+      clock_(clock),
+      on_gone_(std::move(on_gone)),
+      layer_times_(model.transformer_layers().layer_count()) {}
 
 Stage::~Stage() { Stop(); }
 
@@ -270,7 +275,7 @@ absl::Status Stage::RunTextSweep(std::span<TextJob> jobs) {
   return RunSweep(*pass, model_.text_layers(), [&] {
     return !stopping_ && std::any_of(jobs.begin(), jobs.end(),
                                      [this](TextJob& job) { return IsLeft(*job.live); });
-  });
+  }, {clock_, model_.options().trace, "text layers", nullptr});
 }
 
 // Events hold from a chunk boundary on, in the order they were accepted; a prompt that is not
@@ -379,13 +384,17 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
   }
   const auto run = [&]() -> absl::Status {
     LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass, model_.transformer().NewPass(items));
-    return RunSweep(*pass, model_.transformer_layers(), [&] { return AnyoneLeft(plan); });
+    return RunSweep(*pass, model_.transformer_layers(), [&] { return AnyoneLeft(plan); },
+                    {clock_, model_.options().trace, "transformer layers", &layer_times_});
   };
+  const TraceSpan span(model_.options().trace, clock_, "sweeps",
+                       absl::StrCat("sweep of ", items.size(), ", ", tokens, " tokens"));
   const absl::Status status = run();
   const double seconds = NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
   if (status.ok() && seconds > 0) flops_per_second_ = flops / seconds;
   MutexLock lock(mutex_);
   stats_.transformer_layers = model_.transformer_layers().stats();
+  stats_.transformer_layer_times = layer_times_;
   if (!status.ok()) {
     ++stats_.sweeps_dropped;
     return status;

@@ -21,6 +21,7 @@
 #include "engine/engine_stats.h"
 #include "engine/rollout.h"
 #include "engine/session.h"
+#include "engine/sweep.h"
 #include "engine/video_model.h"
 
 namespace longtake {
@@ -113,6 +114,7 @@ class Stage {
   std::vector<std::unique_ptr<Live>> live_;
   std::vector<std::shared_ptr<Session>> over_;
   uint64_t sweep_ = 0;
+  std::vector<LayerTimes> layer_times_;
   bool text_had_turn_ = false;
   std::atomic<double> flops_per_second_{0.0};
 

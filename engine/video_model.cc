@@ -45,11 +45,22 @@ absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
       model->decode_backend_,
       CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max}));
   if (absl::Status status = model->ReadConfigs(); !status.ok()) return Annotate(status, directory);
+  // The decoder first: it reads its weights whole before it repacks them.
+  LT_RETURN_IF_ERROR(model->OpenDecoder());
   LT_RETURN_IF_ERROR(model->OpenTransformer());
   LT_RETURN_IF_ERROR(model->OpenTextEncoder());
-  LT_RETURN_IF_ERROR(model->OpenDecoder());
   return model;
 }
+
+WanTransformerOptions VideoModel::TransformerOptions(const VideoModelOptions& options) {
+  WanTransformerOptions out;
+  out.tokens_max = options.tokens_max;
+  out.prompt_rows_max = kPromptRowsMax;
+  out.kv_dtype = options.kv_dtype;
+  return out;
+}
+
+Umt5EncoderOptions VideoModel::TextOptions() { return {kPromptRowsMax, kPromptTokensMax}; }
 
 absl::Status VideoModel::ReadConfigs() {
   LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack_->Component("transformer"));
@@ -67,16 +78,15 @@ absl::Status VideoModel::OpenTransformer() {
   LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident());
   resident_bytes_ += resident.bytes();
   transformer_bytes_ = LayerBytes(*pack);
-  WanTransformerOptions transformer;
-  transformer.tokens_max = options_.tokens_max;
-  transformer.prompt_rows_max = kPromptRowsMax;
-  transformer.kv_dtype = options_.kv_dtype;
-  LT_ASSIGN_OR_RETURN(transformer_, WanTransformer::Create(config_, std::move(resident),
-                                                           *sweep_backend_, transformer));
+  LT_ASSIGN_OR_RETURN(transformer_,
+                      WanTransformer::Create(config_, std::move(resident), *sweep_backend_,
+                                             TransformerOptions(options_)));
   LayerStream::Options stream;
   stream.slot_count = options_.slot_count;
   stream.pinned_bytes_max = options_.pinned_bytes_max;
   stream.io = options_.io;
+  stream.trace = options_.trace;
+  stream.trace_name = "transformer";
   LT_ASSIGN_OR_RETURN(transformer_layers_, LayerStream::Open(*pack, stream));
   return absl::OkStatus();
 }
@@ -84,14 +94,16 @@ absl::Status VideoModel::OpenTransformer() {
 absl::Status VideoModel::OpenTextEncoder() {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("text_encoder"));
   resident_bytes_ += pack->resident().bytes;
-  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_,
-                                                         {kPromptRowsMax, kPromptTokensMax}));
+  LT_ASSIGN_OR_RETURN(
+      text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_, TextOptions()));
   // What the transformer's pinned layers leave.
   LayerStream::Options stream;
   stream.slot_count = options_.slot_count;
   const uint64_t taken = std::min(options_.pinned_bytes_max, transformer_layers_->memory_bytes());
   stream.pinned_bytes_max = options_.pinned_bytes_max - taken;
   stream.io = options_.io;
+  stream.trace = options_.trace;
+  stream.trace_name = "text";
   LT_ASSIGN_OR_RETURN(text_layers_, LayerStream::Open(*pack, stream));
   return absl::OkStatus();
 }

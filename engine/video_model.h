@@ -35,6 +35,7 @@ struct VideoModelOptions {
   bool with_encoder = true;         // so that takes can begin with given frames
   std::string numerics_profile;     // of the sweeps; "" is the default (engine/backend/backend.h)
   std::string instruction_set_max;  // for tests
+  Trace* trace = nullptr;           // outlives the model
 };
 
 class VideoModel {
@@ -48,6 +49,10 @@ class VideoModel {
                                                           const std::string& directory,
                                                           const VideoModelOptions& options,
                                                           WorkerPool& workers);
+
+  // What Open gives to its stacks.
+  static WanTransformerOptions TransformerOptions(const VideoModelOptions& options);
+  static Umt5EncoderOptions TextOptions();
 
   const std::string& name() const { return recipe_.name; }
   const std::string& digest() const { return pack_->model_digest(); }

@@ -88,8 +88,19 @@ int RunPack(const PackArguments& arguments) {
 struct SynthArguments {
   std::string directory;
   std::string dtype = "bf16";
+  std::string model_directory;
+  int64_t text_layers = 0;
   SynthesiseOptions options;
 };
+
+int RunSynthModel(const SynthArguments& arguments, WorkerPool& workers) {
+  const auto digest =
+      SynthesiseModel(PosixFileSystem(), arguments.directory, arguments.model_directory,
+                      arguments.text_layers, arguments.options, workers);
+  if (!digest.ok()) return Report(digest.status());
+  std::printf("%s: model digest %s\n", arguments.directory.c_str(), digest->c_str());
+  return 0;
+}
 
 int RunSynth(SynthArguments& arguments) {
   ProgressLine line;
@@ -98,12 +109,16 @@ int RunSynth(SynthArguments& arguments) {
     line.Update(component, done, total);
   };
   WorkerPool workers(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+  if (!arguments.model_directory.empty()) return RunSynthModel(arguments, workers);
   const auto component =
       SynthesiseComponent(PosixFileSystem(), arguments.directory, arguments.options, workers);
   if (!component.ok()) return Report(component.status());
-  std::printf("%s/%s.pack, with the same weights as published in %s/%s\n",
-              arguments.directory.c_str(), component->c_str(), arguments.directory.c_str(),
-              component->c_str());
+  std::printf("%s/%s.pack", arguments.directory.c_str(), component->c_str());
+  if (!arguments.options.pack_only) {
+    std::printf(", with the same weights as published in %s/%s", arguments.directory.c_str(),
+                component->c_str());
+  }
+  std::putchar('\n');
   return 0;
 }
 
@@ -148,7 +163,7 @@ int Main(int argc, char** argv) {
 
   SynthArguments synth_arguments;
   CLI::App* synth = app.add_subcommand(
-      "synth", "Write a component of a published shape with random weights, for benchmarks");
+      "synth", "Write a component of a published shape, or a whole model, with random weights");
   synth->add_option("dir", synth_arguments.directory, "Directory to write into; made if missing")
       ->required();
   synth
@@ -160,6 +175,15 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   synth->add_option("--layers", synth_arguments.options.layers, "0: as published")
       ->capture_default_str();
+  synth->add_option("--model-dir", synth_arguments.model_directory,
+                    "Make a model that can be served: text encoder and VAE, too, and the tokenizer "
+                    "and recipe of this model directory");
+  synth
+      ->add_option("--text-layers", synth_arguments.text_layers,
+                   "Of the text encoder of --model-dir; 0: as published")
+      ->capture_default_str();
+  synth->add_flag("--pack-only", synth_arguments.options.pack_only,
+                  "Keep the pack, not the published files that it is made from");
 
   std::string directory;
   CLI::App* show = app.add_subcommand("show", "Print what a pack holds");

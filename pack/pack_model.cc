@@ -20,6 +20,7 @@
 #include "engine/recipe.h"
 #include "nlohmann/json.hpp"
 #include "pack/component_packer.h"
+#include "pack/model_files.h"
 #include "storage/pack_directory.h"
 #include "storage/pack_writer.h"
 #include "storage/safetensors_set.h"
@@ -28,7 +29,6 @@ namespace longtake {
 namespace {
 
 constexpr uint64_t kConfigBytesMax = 1 << 20;
-constexpr uint64_t kTokenizerBytesMax = 64 << 20;
 
 struct Component {
   ComponentLayout layout;
@@ -97,42 +97,6 @@ DType LayerDType(const std::string& component, const PackModelOptions& options) 
   return options.quantize_int8 && component == "transformer" ? DType::kI8 : options.dtype;
 }
 
-// The recipe comes with the model or from the caller; either way it must parse before hours of
-// work.
-absl::StatusOr<std::string> ReadRecipe(FileSystem& files, const std::string& directory,
-                                       const std::string& given) {
-  std::string recipe = given;
-  std::string where = "--recipe";
-  if (recipe.empty()) {
-    where = JoinPath(directory, "longtake.json");
-    auto text = ReadTextFile(files, where, kConfigBytesMax);
-    if (absl::IsNotFound(text.status())) {
-      return absl::NotFoundError(absl::StrCat(
-          where, " is missing; give --recipe with a file or a name, such as self-forcing"));
-    }
-    LT_ASSIGN_OR_RETURN(recipe, text);
-  }
-  if (auto parsed = ParseRecipe(recipe); !parsed.ok()) return Annotate(parsed.status(), where);
-  return recipe;
-}
-
-// The fast tokenizer's file is what the published pipeline loads; spiece.model serves without it.
-absl::StatusOr<Tokenizer> FindTokenizer(FileSystem& files, const std::string& directory,
-                                        PackDirectorySpec* spec) {
-  const std::string folder = JoinPath(directory, "tokenizer");
-  for (const char* name : {"tokenizer.json", "spiece.model"}) {
-    const std::string path = JoinPath(folder, name);
-    auto text = ReadTextFile(files, path, kTokenizerBytesMax);
-    if (absl::IsNotFound(text.status())) continue;
-    LT_ASSIGN_OR_RETURN(spec->tokenizer, text);
-    spec->tokenizer_name = name;
-    auto tokenizer = ReadTokenizer(name, spec->tokenizer);
-    if (!tokenizer.ok()) return Annotate(tokenizer.status(), path);
-    return tokenizer;
-  }
-  return absl::NotFoundError(absl::StrCat(folder, ": neither tokenizer.json nor spiece.model"));
-}
-
 // An old pack of that name gives way component by component, so the old files count only once their
 // successors stand.
 absl::Status CheckFreeSpace(FileSystem& files, const std::string& directory,
@@ -164,8 +128,8 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
                                       const PackModelOptions& options) {
   LT_RETURN_IF_ERROR(CheckModelIndex(files, model_directory));
   PackDirectorySpec spec;
-  LT_ASSIGN_OR_RETURN(spec.recipe, ReadRecipe(files, model_directory, options.recipe));
-  LT_ASSIGN_OR_RETURN(const Tokenizer tokenizer, FindTokenizer(files, model_directory, &spec));
+  LT_ASSIGN_OR_RETURN(spec.recipe, ReadModelRecipe(files, model_directory, options.recipe));
+  LT_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadModelTokenizer(files, model_directory, &spec));
 
   // Everything is checked before the first byte is written.
   spec.components = {"transformer", "text_encoder", "vae"};

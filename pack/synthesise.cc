@@ -13,6 +13,7 @@
 #include "engine/model/wan_layout.h"
 #include "nlohmann/json.hpp"
 #include "pack/component_packer.h"
+#include "pack/model_files.h"
 #include "pack/synthetic_weights.h"
 #include "storage/pack_directory.h"
 #include "storage/safetensors_set.h"
@@ -160,6 +161,15 @@ absl::Status CheckSpace(FileSystem& files, const std::string& directory,
                                                    " are free; --layers takes less"));
 }
 
+// The folder itself stays.
+absl::Status RemoveFiles(FileSystem& files, const std::string& directory) {
+  LT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(directory));
+  for (const std::string& name : names) {
+    LT_RETURN_IF_ERROR(files.Remove(JoinPath(directory, name)));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::vector<std::string> SyntheticShapes() {
@@ -189,7 +199,33 @@ absl::StatusOr<std::string> SynthesiseComponent(FileSystem& files, const std::st
     calls.progress = [&](uint64_t done, uint64_t total) { options.progress(name, done, total); };
   }
   LT_RETURN_IF_ERROR(WritePack(files, JoinPath(directory, PackFileName(name)), spec, calls));
+  if (options.pack_only) LT_RETURN_IF_ERROR(RemoveFiles(files, published));
   return name;
+}
+
+absl::StatusOr<std::string> SynthesiseModel(FileSystem& files, const std::string& directory,
+                                            const std::string& model_directory, int64_t text_layers,
+                                            const SynthesiseOptions& options, WorkerPool& workers) {
+  if (!options.shape.starts_with("wan-1")) {
+    return absl::InvalidArgumentError(
+        "--shape: a model is made of a transformer's shape, wan-1.3b or wan-14b");
+  }
+  PackDirectorySpec spec;
+  LT_ASSIGN_OR_RETURN(spec.recipe, ReadModelRecipe(files, model_directory, ""));
+  LT_RETURN_IF_ERROR(ReadModelTokenizer(files, model_directory, &spec).status());
+  LT_RETURN_IF_ERROR(BeginPackDirectory(files, directory));
+  const std::pair<const char*, int64_t> parts[] = {
+      {options.shape.c_str(), options.layers}, {"umt5-xxl", text_layers}, {"wan-vae", 0}};
+  for (const auto& [shape, layers] : parts) {
+    SynthesiseOptions part = options;
+    part.shape = shape;
+    part.layers = layers;
+    part.quantize_int8 = options.quantize_int8 && options.shape == shape;
+    LT_ASSIGN_OR_RETURN(const std::string name,
+                        SynthesiseComponent(files, directory, part, workers));
+    spec.components.push_back(name);
+  }
+  return FinishPackDirectory(files, directory, spec);
 }
 
 }  // namespace longtake

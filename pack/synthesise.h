@@ -19,6 +19,7 @@ struct SynthesiseOptions {
   std::string shape;           // of SyntheticShapes
   int64_t layers = 0;          // 0: as published
   bool quantize_int8 = false;  // only a transformer's layers
+  bool pack_only = false;      // the published files are removed once the pack is written
   std::function<void(const std::string& what, uint64_t done_bytes, uint64_t total_bytes)>
       progress;  // of the pack; may be empty
 };
@@ -32,5 +33,12 @@ std::vector<std::string> SyntheticShapes();
 absl::StatusOr<std::string> SynthesiseComponent(FileSystem& files, const std::string& directory,
                                                 const SynthesiseOptions& options,
                                                 WorkerPool& workers);
+
+// A pack directory that can be served: a transformer of options.shape with a text encoder
+// ("umt5-xxl", text_layers of them, 0: as published) and a VAE ("wan-vae"), and the tokenizer and
+// recipe of a model directory. Gives the model digest. Errors as above.
+absl::StatusOr<std::string> SynthesiseModel(FileSystem& files, const std::string& directory,
+                                            const std::string& model_directory, int64_t text_layers,
+                                            const SynthesiseOptions& options, WorkerPool& workers);
 
 }  // namespace longtake

@@ -15,8 +15,6 @@ namespace {
 
 using Type = ConfigOption::Type;
 
-constexpr uint64_t kAllBytes = std::numeric_limits<int64_t>::max();
-
 constexpr ConfigOption kOptions[] = {
     {"pack", Type::kText, &Config::pack, "", "", "Pack directory made by longtake-pack. Required"},
     {"listen", Type::kAddress, &Config::listen, "127.0.0.1:7767", "",
@@ -31,8 +29,11 @@ constexpr ConfigOption kOptions[] = {
      "Threads that compute: layers, decoding, encoding"},
     {"tokens-per-sweep", Type::kCount, &Config::tokens_per_sweep, "32768", "",
      "Rows of one sweep, of all sessions; bounds the largest picture"},
+    {"memory-budget", Type::kBytes, &Config::memory_budget, "none", "none",
+     "Hard limit on everything large: layers, weights, activations, keys and values, sessions; the "
+     "process itself takes some 100 MiB more"},
     {"pinned-bytes", Type::kBytes, &Config::pinned_bytes, "all", "all",
-     "Memory for layers that are kept instead of read each sweep"},
+     "Memory for layers that are kept instead of read each sweep; what the budget leaves at most"},
     {"slots", Type::kCount, &Config::slots, "3", "",
      "Layer parts in memory at once while streaming"},
     {"io", Type::kChoice, &Config::io, "auto", "auto|io_uring|pread",
@@ -42,10 +43,12 @@ constexpr ConfigOption kOptions[] = {
      "What bits depend on. cpu-amx-bf16-v1 is several times faster where there is AMX"},
     {"start-frames", Type::kFlag, &Config::start_frames, "true", "",
      "Keep the VAE's encoder, so that sessions may begin with a picture or a video"},
-    {"kv-bytes", Type::kBytes, &Config::kv_bytes, "1GiB", "",
-     "Memory for keys and values of all sessions"},
-    {"session-bytes", Type::kBytes, &Config::session_bytes, "4GiB", "",
-     "Memory for all else of all sessions: outboxes, decoder caches, decoding"},
+    {"kv-bytes", Type::kBytes, &Config::kv_bytes, "auto", "auto",
+     "Memory for keys and values of all sessions; auto is 1GiB, or a quarter of what the budget "
+     "leaves if that is less"},
+    {"session-bytes", Type::kBytes, &Config::session_bytes, "auto", "auto",
+     "Memory for all else of all sessions: outboxes, decoder caches, decoding; auto is 4GiB, or a "
+     "quarter as above"},
     {"sessions-max", Type::kCount, &Config::sessions_max, "64", "", "Sessions at once"},
     {"outbox-bytes", Type::kBytes, &Config::outbox_bytes, "64MiB", "",
      "Frames held for one session; when full, it waits for its reader"},
@@ -61,6 +64,8 @@ constexpr ConfigOption kOptions[] = {
      "Lines for people or one JSON object per line"},
     {"drain-timeout", Type::kDuration, &Config::drain_timeout_nanos, "10s", "",
      "How long open streams may go on after SIGTERM"},
+    {"trace", Type::kText, &Config::trace, "", "",
+     "File that gets what happened when: reads, layers, decoding; open it in Perfetto"},
 };
 
 absl::Status CheckAddress(const std::string& text) {
@@ -81,10 +86,10 @@ absl::Status CheckChoice(const ConfigOption& option, const std::string& text) {
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is none of ", option.choices));
 }
 
-// "all" and "cores".
+// "all", "auto", "none" and "cores".
 absl::StatusOr<uint64_t> ParseNumber(const ConfigOption& option, const std::string& text) {
   if (!text.empty() && text == option.choices) {
-    if (option.type == Type::kBytes) return kAllBytes;
+    if (option.type == Type::kBytes) return kWordNumber;
     return std::max(1u, std::thread::hardware_concurrency());
   }
   return option.type == Type::kBytes ? ParseBytes(text) : ParseCount(text);
@@ -165,7 +170,7 @@ std::string OptionText(const ConfigOption& option, const Config& config) {
       return absl::StrCat(config.*std::get<uint64_t Config::*>(option.field));
     case Type::kBytes: {
       const uint64_t bytes = config.*std::get<uint64_t Config::*>(option.field);
-      return bytes == kAllBytes ? "all" : FormatBytes(bytes);
+      return bytes == kWordNumber ? option.choices : FormatBytes(bytes);
     }
     case Type::kDuration:
       return FormatDuration(config.*std::get<int64_t Config::*>(option.field));

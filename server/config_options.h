@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <variant>
@@ -22,13 +23,14 @@ struct Config {
   std::string metrics_port_file;
   uint64_t threads = 0;
   uint64_t tokens_per_sweep = 0;
-  uint64_t pinned_bytes = 0;
+  uint64_t memory_budget = 0;  // kWordNumber: none
+  uint64_t pinned_bytes = 0;   // kWordNumber: all
   uint64_t slots = 0;
   std::string io;
   std::string numerics_profile;
   bool start_frames = false;
-  uint64_t kv_bytes = 0;
-  uint64_t session_bytes = 0;
+  uint64_t kv_bytes = 0;       // kWordNumber: auto
+  uint64_t session_bytes = 0;  // kWordNumber: auto
   uint64_t sessions_max = 0;
   uint64_t outbox_bytes = 0;
   int64_t default_ttl_nanos = 0;
@@ -37,7 +39,11 @@ struct Config {
   std::string log_level;
   std::string log_format;
   int64_t drain_timeout_nanos = 0;
+  std::string trace;
 };
+
+// What a size is when its option holds its word instead: "all", "auto", "none".
+inline constexpr uint64_t kWordNumber = std::numeric_limits<int64_t>::max();
 
 struct ConfigOption {
   enum class Type { kText, kAddress, kChoice, kCount, kBytes, kDuration, kFlag };
@@ -48,7 +54,7 @@ struct ConfigOption {
   Type type;
   Field field;
   const char* default_text;
-  const char* choices;  // "a|b" for kChoice; a word that stands for a number: "all", "cores"
+  const char* choices;  // "a|b" for kChoice; a word that stands for a number: "all", "auto"
   const char* help;
 };
 

@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "base/machine_memory.h"
+
 namespace longtake {
 namespace {
 
@@ -100,6 +102,21 @@ struct Stack {
   const LayerStream::Stats& layers;
 };
 
+void AddLayerTimes(const std::vector<LayerTimes>& layers, Page& page) {
+  page.Begin(MetricType::Counter, "longtake_layer_seconds_total",
+             "Time of the transformer's layers: computing, waiting for the disk, checksums");
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const std::pair<const char*, double> kinds[] = {{"compute", layers[i].compute_seconds},
+                                                    {"wait", layers[i].wait_seconds},
+                                                    {"verify", layers[i].verify_seconds}};
+    for (const auto& [kind, seconds] : kinds) {
+      ClientMetric metric;
+      metric.label = {{"layer", std::to_string(i)}, {"kind", kind}};
+      page.Put(std::move(metric), seconds);
+    }
+  }
+}
+
 void AddStorage(const EngineStats& stats, Page& page) {
   const Stack stacks[] = {{"text", stats.text_layers}, {"transformer", stats.transformer_layers}};
   page.Begin(MetricType::Counter, "longtake_storage_read_bytes_total", "Layer bytes read");
@@ -111,6 +128,10 @@ void AddStorage(const EngineStats& stats, Page& page) {
   for (const Stack& stack : stacks) page.Add(stack.layers.wait_seconds, "stack", stack.name);
   page.Begin(MetricType::Counter, "longtake_layer_verify_seconds_total", "Time in checksums");
   for (const Stack& stack : stacks) page.Add(stack.layers.verify_seconds, "stack", stack.name);
+  page.Begin(MetricType::Gauge, "longtake_storage_reads_in_flight",
+             "Layer reads under way when the latest sweep ended");
+  for (const Stack& stack : stacks) page.Add(stack.layers.in_flight, "stack", stack.name);
+  AddLayerTimes(stats.transformer_layer_times, page);
   page.Begin(MetricType::Counter, "longtake_storage_errors_total",
              "Reads that did not go as asked, by kind; all stacks");
   const LayerStream::Stats& text = stats.text_layers;
@@ -126,15 +147,24 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.transformer_layer_bytes, "pool", "transformer_layers");
   page.Add(facts.text_layer_bytes, "pool", "text_layers");
   page.Add(facts.resident_bytes, "pool", "resident");
+  page.Add(facts.vae_bytes, "pool", "vae");
   page.Add(facts.buffer_bytes, "pool", "buffers");
   page.Add(stats.kv_bytes, "pool", "kv");
+  page.Add(stats.session_bytes, "pool", "sessions");
   page.Begin(MetricType::Gauge, "longtake_memory_limit_bytes", "The most a pool can take");
   page.Add(facts.transformer_layer_bytes, "pool", "transformer_layers");
   page.Add(facts.text_layer_bytes, "pool", "text_layers");
   page.Add(facts.resident_bytes, "pool", "resident");
+  page.Add(facts.vae_bytes, "pool", "vae");
   page.Add(facts.buffer_bytes, "pool", "buffers");
   page.Add(stats.kv_bytes_max, "pool", "kv");
   page.Add(facts.session_bytes_max, "pool", "sessions");
+  page.Begin(MetricType::Gauge, "longtake_memory_budget_bytes",
+             "The limit on all pools together (memory-budget); 0: none");
+  page.Add(facts.budget_bytes);
+  page.Begin(MetricType::Gauge, "longtake_process_resident_bytes",
+             "Memory of the process that is in RAM now, code and libraries included");
+  page.Add(ResidentBytes().value_or(0));
 }
 
 }  // namespace

@@ -29,8 +29,10 @@ struct EngineFacts {
   uint64_t transformer_layer_bytes = 0;
   uint64_t text_layer_bytes = 0;
   uint64_t resident_bytes = 0;
+  uint64_t vae_bytes = 0;
   uint64_t buffer_bytes = 0;  // activations
   uint64_t session_bytes_max = 0;
+  uint64_t budget_bytes = 0;  // 0: none
 };
 
 class EngineMetrics final : public prometheus::Collectable {

@@ -2,6 +2,7 @@
 //
 // longtaked: options, server, signals. SIGTERM or SIGINT drains and ends with status 0; a second
 // one ends at once.
+#include <malloc.h>
 #include <signal.h>
 #include <time.h>
 
@@ -84,6 +85,10 @@ absl::Status Run(int argc, char** argv) {
 }  // namespace longtake
 
 int main(int argc, char** argv) {
+  // Large blocks come from the system and go back to it, or the memory promise would leak into the
+  // heap's free lists: glibc raises this threshold by itself as blocks are freed, up to 32 MiB.
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_ARENA_MAX, 4);
   // Before any thread starts, so that all threads leave these to sigwait.
   const sigset_t signals = longtake::EndSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);

@@ -12,6 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_system.h"
 #include "base/machine_memory.h"
+#include "base/trace.h"
+#include "base/units.h"
+#include "engine/memory_plan.h"
 #include "server/engine_metrics.h"
 #include "server/errors.h"
 #include "server/grpc_log.h"
@@ -30,13 +33,16 @@ constexpr std::chrono::seconds kShutdownTimeout{2};
 // "liveness" is apart: a server that drains must not be killed for it.
 constexpr const char* kReadinessNames[] = {"longtake.v1.LongtakeService", "readiness"};
 
+std::optional<uint64_t> Wish(uint64_t bytes) {
+  return bytes == kWordNumber ? std::nullopt : std::optional<uint64_t>(bytes);
+}
+
 VideoModelOptions ModelOptions(const Config& config) {
   const std::map<std::string, LayerStream::Io> io = {{"auto", LayerStream::Io::kAuto},
                                                      {"io_uring", LayerStream::Io::kUring},
                                                      {"pread", LayerStream::Io::kPread}};
   VideoModelOptions options;
   options.tokens_max = static_cast<int64_t>(config.tokens_per_sweep);
-  options.pinned_bytes_max = config.pinned_bytes;
   options.slot_count = config.slots;
   options.io = io.at(config.io);
   options.numerics_profile = config.numerics_profile;
@@ -44,10 +50,10 @@ VideoModelOptions ModelOptions(const Config& config) {
   return options;
 }
 
-EngineOptions SessionOptions(const Config& config) {
+EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory) {
   EngineOptions options;
-  options.kv_bytes_max = config.kv_bytes;
-  options.session_bytes_max = config.session_bytes;
+  options.kv_bytes_max = memory.kv;
+  options.session_bytes_max = memory.sessions;
   options.sessions_max = config.sessions_max;
   options.session.outbox_bytes_max = config.outbox_bytes;
   options.session.inbox_events_max = kWaitingEventsMax;
@@ -69,16 +75,18 @@ SpecDefaults MakeDefaults(const Config& config, const VideoModel& model) {
           .ttl_nanos_max = config.ttl_max_nanos};
 }
 
-EngineFacts MakeFacts(const Config& config, const VideoModel& model) {
+EngineFacts MakeFacts(const MemoryPlan& memory, const VideoModel& model) {
   return {.version = LONGTAKE_VERSION,
           .model = model.name(),
           .numerics_profile = std::string(model.numerics_profile()),
           .instruction_set = std::string(model.instruction_set()),
           .transformer_layer_bytes = model.transformer_layers().memory_bytes(),
           .text_layer_bytes = model.text_layers().memory_bytes(),
-          .resident_bytes = model.resident_bytes(),
+          .resident_bytes = memory.model.resident,
+          .vae_bytes = memory.model.vae,
           .buffer_bytes = model.buffer_bytes(),
-          .session_bytes_max = config.session_bytes};
+          .session_bytes_max = memory.sessions,
+          .budget_bytes = memory.budget.value_or(0)};
 }
 
 void AddLimits(grpc::ServerBuilder& builder) {
@@ -106,6 +114,25 @@ std::string PinnedText(const LayerStream& layers) {
   return absl::StrCat(std::count(pinned.begin(), pinned.end(), true), "/", pinned.size());
 }
 
+void LogMemory(const MemoryPlan& memory) {
+  Log(LogLevel::kInfo, "memory",
+      {{"total_bytes", static_cast<int64_t>(memory.total())},
+       {"budget", memory.budget.has_value() ? FormatBytes(*memory.budget) : "none"},
+       {"layer_bytes", static_cast<int64_t>(memory.layers())},
+       {"resident_bytes", static_cast<int64_t>(memory.model.resident)},
+       {"vae_bytes", static_cast<int64_t>(memory.model.vae)},
+       {"buffer_bytes", static_cast<int64_t>(memory.model.buffers)},
+       {"kv_bytes", static_cast<int64_t>(memory.kv)},
+       {"session_bytes", static_cast<int64_t>(memory.sessions)}});
+  const std::optional<uint64_t> limit = MemoryLimitBytes();
+  if (!limit.has_value() || memory.total() <= *limit) return;
+  Log(LogLevel::kWarning, "more memory promised than there is",
+      {{"promised_bytes", static_cast<int64_t>(memory.total())},
+       {"limit_bytes", static_cast<int64_t>(*limit)},
+       {"advice", std::string("set memory-budget, or lower pinned-bytes, kv-bytes, session-bytes "
+                              "or tokens-per-sweep")}});
+}
+
 void LogStart(const Config& config, const VideoModel& model, int port, int metrics_port) {
   const LayerStream& layers = model.transformer_layers();
   Log(LogLevel::kInfo, "serving",
@@ -120,24 +147,7 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
        {"io", layers.io_name()},
        {"io_reason", layers.io_reason()},
        {"layers_pinned", PinnedText(layers)},
-       {"read_bytes_per_sweep", static_cast<int64_t>(layers.bytes_per_sweep())},
-       {"transformer_layer_bytes", static_cast<int64_t>(layers.memory_bytes())},
-       {"text_layer_bytes", static_cast<int64_t>(model.text_layers().memory_bytes())},
-       {"resident_bytes", static_cast<int64_t>(model.resident_bytes())},
-       {"buffer_bytes", static_cast<int64_t>(model.buffer_bytes())},
-       {"kv_bytes", static_cast<int64_t>(config.kv_bytes)},
-       {"session_bytes_max", static_cast<int64_t>(config.session_bytes)}});
-  const uint64_t promised = layers.memory_bytes() + model.text_layers().memory_bytes() +
-                            model.resident_bytes() + model.buffer_bytes() + config.kv_bytes +
-                            config.session_bytes;
-  const std::optional<uint64_t> limit = MemoryLimitBytes();
-  if (limit.has_value() && promised > *limit) {
-    Log(LogLevel::kWarning, "more memory promised than there is",
-        {{"promised_bytes", static_cast<int64_t>(promised)},
-         {"limit_bytes", static_cast<int64_t>(*limit)},
-         {"advice", std::string("lower pinned-bytes, kv-bytes, session-bytes or "
-                                "tokens-per-sweep")}});
-  }
+       {"read_bytes_per_sweep", static_cast<int64_t>(layers.bytes_per_sweep())}});
   if (!config.listen.starts_with("127.") && !config.listen.starts_with("localhost:") &&
       !config.listen.starts_with("[::1]:")) {
     Log(LogLevel::kWarning, "listening beyond this machine without TLS",
@@ -152,6 +162,8 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
 struct Server::Parts {
   ServerMetrics metrics;
   std::unique_ptr<ServiceContext> context;
+  MemoryPlan memory;
+  std::unique_ptr<Trace> trace;
   std::unique_ptr<WorkerPool> workers;
   std::unique_ptr<VideoModel> model;
   std::unique_ptr<Engine> engine;
@@ -168,12 +180,25 @@ struct Server::Parts {
 };
 
 absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
+  VideoModelOptions options = ModelOptions(config);
+  const auto needs = MeasureModel(PosixFileSystem(), config.pack, options);
+  if (!needs.ok()) return Annotate(needs.status(), "pack");
+  LT_ASSIGN_OR_RETURN(memory, PlanMemory(*needs, {.budget = Wish(config.memory_budget),
+                                                  .kv = Wish(config.kv_bytes),
+                                                  .sessions = Wish(config.session_bytes),
+                                                  .pinned = Wish(config.pinned_bytes)}));
+  LogMemory(memory);
+  options.pinned_bytes_max = memory.pinned;
+  if (!config.trace.empty()) {
+    LT_ASSIGN_OR_RETURN(trace, Trace::Create(config.trace));
+    options.trace = trace.get();
+  }
   workers = std::make_unique<WorkerPool>(static_cast<int>(config.threads));
   absl::StatusOr<std::unique_ptr<VideoModel>> opened =
-      VideoModel::Open(PosixFileSystem(), config.pack, ModelOptions(config), *workers);
+      VideoModel::Open(PosixFileSystem(), config.pack, options, *workers);
   if (!opened.ok()) return Annotate(opened.status(), "pack");
   model = *std::move(opened);
-  auto created = Engine::Create(*model, SessionOptions(config), clock);
+  auto created = Engine::Create(*model, SessionOptions(config, memory), clock);
   if (!created.ok()) return Annotate(created.status(), "kv-bytes");
   engine = *std::move(created);
   context = std::unique_ptr<ServiceContext>(new ServiceContext{
@@ -204,7 +229,7 @@ absl::Status Server::Parts::OpenPort(const Config& config) {
 
 absl::Status Server::Parts::OpenMetricsPage(const Config& config) {
   if (config.metrics_listen.empty()) return absl::OkStatus();
-  auto engine_metrics = std::make_shared<EngineMetrics>(MakeFacts(config, *model), [this] {
+  auto engine_metrics = std::make_shared<EngineMetrics>(MakeFacts(memory, *model), [this] {
     EngineSnapshot snapshot{engine->stats(), {}};
     for (const auto& session : engine->Sessions()) snapshot.sessions.push_back(session->Info());
     return snapshot;

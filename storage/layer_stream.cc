@@ -87,7 +87,9 @@ struct LayerStream::Impl {
         plan(std::move(plan_in)),
         fetcher(pack, plan,
                 {.request_bytes = RequestBytes(pack, options),
-                 .verify_every_sweep = options.verify == Verify::kEverySweep},
+                 .verify_every_sweep = options.verify == Verify::kEverySweep,
+                 .trace = options.trace,
+                 .trace_name = options.trace_name},
                 options.clock != nullptr ? *options.clock : system_clock) {}
 
   const PackReader& pack;
@@ -223,6 +225,7 @@ LayerStream::Stats LayerStream::stats() const {
           .checksum_failures = fetched.checksum_failures,
           .io_errors = fetched.io_errors,
           .sweeps_done = impl_->sweeps_done,
+          .in_flight = impl_->fetcher.reader().in_flight(),
           .wait_seconds = NanosToSeconds(fetched.wait_nanos),
           .verify_seconds = NanosToSeconds(fetched.verify_nanos)};
 }

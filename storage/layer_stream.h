@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/status_macros.h"
+#include "base/trace.h"
 #include "storage/pack_reader.h"
 #include "storage/tensor.h"
 
@@ -64,6 +65,8 @@ class LayerStream {
     Io io = Io::kAuto;
     Verify verify = Verify::kEverySweep;
     Clock* clock = nullptr;  // for wait_seconds; null: the system's
+    Trace* trace = nullptr;  // gets reads, waits and checksums; outlives the stream
+    std::string trace_name;  // of the stack, before the rows' names
   };
 
   struct Stats {
@@ -74,6 +77,7 @@ class LayerStream {
     uint64_t checksum_failures = 0;  // chunks that differed, also those right at the second reading
     uint64_t io_errors = 0;
     uint64_t sweeps_done = 0;
+    uint64_t in_flight = 0;  // reads under way now
     double wait_seconds = 0;    // the caller blocked on a read
     double verify_seconds = 0;  // checksums, on the caller's thread
   };

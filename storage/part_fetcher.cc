@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "base/checksum.h"
 
@@ -100,6 +101,9 @@ void PartFetcher::IssueRequests() {
       reader_->Submit({.tag = MakeTag(first_fetch_ + i, fetch.issued),
                        .offset = offset,
                        .out = RequestSpan(fetch, fetch.issued)});
+      if (fetch.issued == 0 && options_.trace != nullptr) {
+        fetch.issued_nanos = clock_.MonotonicNanos();
+      }
       ++fetch.issued;
       ++fetch.under_way;
     }
@@ -115,7 +119,11 @@ void PartFetcher::Collect(bool wait) {
   if (wait) {
     const int64_t start = clock_.MonotonicNanos();
     Handle(reader_->Wait());
-    stats_.wait_nanos += clock_.MonotonicNanos() - start;
+    const int64_t end = clock_.MonotonicNanos();
+    stats_.wait_nanos += end - start;
+    if (options_.trace != nullptr) {
+      options_.trace->Span(options_.trace_name + " wait", "wait for the disk", start, end);
+    }
   }
   while (std::optional<BlockCompletion> completion = reader_->Poll()) Handle(*completion);
   PopFinished();
@@ -134,6 +142,19 @@ void PartFetcher::Handle(const BlockCompletion& completion) {
   fetch.arrived[completion.tag & ((1u << kRequestBits) - 1)] = true;
   --fetch.under_way;
   if (fetch.status.ok()) fetch.status = completion.status;
+  if (options_.trace != nullptr && fetch.issued == fetch.request_count && fetch.under_way == 0) {
+    TraceRead(fetch);
+  }
+}
+
+void PartFetcher::TraceRead(const Fetch& fetch) {
+  const StreamUnit& unit = plan_.units[fetch.unit];
+  const std::string row = fetch.slot == kNoSlot
+                              ? options_.trace_name + " read, kept"
+                              : absl::StrCat(options_.trace_name, " read, slot ", fetch.slot);
+  options_.trace->Span(row, absl::StrCat("layer ", unit.layer, " part ", unit.part),
+                       fetch.issued_nanos, clock_.MonotonicNanos(),
+                       absl::StrCat(unit.bytes, " bytes"));
 }
 
 void PartFetcher::PopFinished() {
@@ -200,7 +221,11 @@ absl::Status PartFetcher::VerifyRequest(Fetch& fetch, size_t request) {
     status = VerifyChunk(chunk, bytes.subspan(at, chunk_bytes), unit);
     if (status.ok()) seen_[chunk] = true;
   }
-  stats_.verify_nanos += clock_.MonotonicNanos() - start - (stats_.wait_nanos - waited);
+  const int64_t end = clock_.MonotonicNanos();
+  stats_.verify_nanos += end - start - (stats_.wait_nanos - waited);
+  if (options_.trace != nullptr) {
+    options_.trace->Span(options_.trace_name + " verify", "checksums", start, end);
+  }
   return status;
 }
 

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "base/status_macros.h"
+#include "base/trace.h"
 #include "storage/block_reader.h"
 #include "storage/pack_reader.h"
 #include "storage/stream_plan.h"
@@ -37,6 +38,8 @@ class PartFetcher {
   struct Options {
     uint64_t request_bytes = 0;  // a multiple of the chunk
     bool verify_every_sweep = true;
+    Trace* trace = nullptr;
+    std::string trace_name;  // of the stack
   };
 
   // Pack, plan and clock outlive the fetcher.
@@ -80,6 +83,7 @@ class PartFetcher {
     std::vector<bool> arrived;
     absl::Status status;
     bool released = false;
+    int64_t issued_nanos = 0;  // when its first request was
   };
 
   bool StartNextFetch();
@@ -87,6 +91,7 @@ class PartFetcher {
   void Collect(bool wait);
   void Handle(const BlockCompletion& completion);
   void PopFinished();
+  void TraceRead(const Fetch& fetch);
   Fetch* Find(size_t unit);
   std::span<std::byte> RequestSpan(const Fetch& fetch, size_t request) const;
   absl::Status VerifyRequest(Fetch& fetch, size_t request);

@@ -42,7 +42,8 @@ TEST(Config, DefaultsAreComplete) {
   const auto loaded = Given{{"--pack", "p"}}.Load();
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->config.listen, "127.0.0.1:7767");
-  EXPECT_EQ(loaded->config.kv_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(loaded->config.kv_bytes, kWordNumber);
+  EXPECT_EQ(loaded->config.memory_budget, kWordNumber);
   EXPECT_EQ(loaded->config.default_ttl_nanos, int64_t{60} * 1'000'000'000);
   EXPECT_GE(loaded->config.threads, 1u);
   EXPECT_GT(loaded->config.pinned_bytes, uint64_t{1} << 50);

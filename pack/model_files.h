@@ -1,0 +1,25 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What a pack directory takes from a model directory beside the weights.
+#pragma once
+
+#include <string>
+
+#include "base/file_system.h"
+#include "base/status_macros.h"
+#include "engine/text/tokenizer.h"
+#include "storage/pack_directory.h"
+
+namespace longtake {
+
+// The recipe comes with the model (longtake.json) or from the caller; either way it must parse
+// before hours of work.
+absl::StatusOr<std::string> ReadModelRecipe(FileSystem& files, const std::string& directory,
+                                            const std::string& given);
+
+// The fast tokenizer's file is what the published pipeline loads; spiece.model serves without it.
+// Puts name and bytes into spec. NOT_FOUND names the folder.
+absl::StatusOr<Tokenizer> ReadModelTokenizer(FileSystem& files, const std::string& directory,
+                                             PackDirectorySpec* spec);
+
+}  // namespace longtake

@@ -1,0 +1,78 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/memory_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace longtake {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr uint64_t kMiB = 1 << 20;
+
+// 100 layers' worth of transformer, like a large model cut to round numbers.
+ModelMemory Large() {
+  return {.resident = 400 * kMiB,
+          .vae = 600 * kMiB,
+          .buffers = 100 * kMiB,
+          .transformer_slots = 480 * kMiB,
+          .transformer_layers = 28000 * kMiB,
+          .text_slots = 300 * kMiB,
+          .text_layers = 10000 * kMiB};
+}
+
+TEST(MemoryPlanTest, WithoutABudgetTheDefaultsHold) {
+  const auto plan = PlanMemory(Large(), {});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->kv, kKvBytesDefault);
+  EXPECT_EQ(plan->sessions, kSessionBytesDefault);
+  EXPECT_GT(plan->pinned, 38000 * kMiB);
+  EXPECT_EQ(plan->layers(), 38000 * kMiB);
+}
+
+TEST(MemoryPlanTest, NothingExceedsTheBudget) {
+  for (uint64_t budget = 1900; budget < 50000; budget += 37) {
+    const auto plan = PlanMemory(Large(), {.budget = budget * kMiB});
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_LE(plan->total(), budget * kMiB);
+    uint64_t sum = 0;
+    for (const auto& [name, bytes] : plan->Breakdown()) sum += bytes;
+    EXPECT_EQ(sum, plan->total());
+  }
+}
+
+TEST(MemoryPlanTest, WhatIsLeftKeepsLayers) {
+  const MemoryWishes wishes = {
+      .budget = 4000 * kMiB, .kv = 200 * kMiB, .sessions = 300 * kMiB};
+  const auto plan = PlanMemory(Large(), wishes);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->kv, 200 * kMiB);
+  EXPECT_EQ(plan->sessions, 300 * kMiB);
+  EXPECT_EQ(plan->pinned, (4000 - 400 - 600 - 100 - 480 - 300 - 200 - 300) * kMiB);
+  EXPECT_EQ(plan->total(), 4000 * kMiB);
+}
+
+TEST(MemoryPlanTest, ABudgetForEverythingNeedsNoSlots) {
+  const auto plan = PlanMemory(Large(), {.budget = 60000 * kMiB});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->layers(), 38000 * kMiB);
+}
+
+TEST(MemoryPlanTest, PinnedBytesAreAnUpperBound) {
+  const auto plan = PlanMemory(Large(), {.budget = 60000 * kMiB, .pinned = 0});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->layers(), 780 * kMiB);
+}
+
+TEST(MemoryPlanTest, TooLittleSaysHowMuchAndForWhat) {
+  const auto plan = PlanMemory(Large(), {.budget = 1800 * kMiB, .kv = 500 * kMiB});
+  EXPECT_EQ(plan.status().code(), absl::StatusCode::kResourceExhausted);
+  const std::string message(plan.status().message());
+  EXPECT_THAT(message, HasSubstr("memory-budget: 1800 MiB are 580 MiB too few"));
+  EXPECT_THAT(message, HasSubstr("780 MiB for layers of the model (slots, pinned-bytes)"));
+  EXPECT_THAT(message, HasSubstr("500 MiB for keys and values (kv-bytes)"));
+}
+
+}  // namespace
+}  // namespace longtake
