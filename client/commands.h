@@ -21,6 +21,7 @@ struct Globals {
 void AddGenerateCommand(CLI::App& app, Globals& globals);  // generate
 void AddAttachCommand(CLI::App& app, Globals& globals);    // attach
 void AddSessionCommands(CLI::App& app, Globals& globals);  // list, get, delete, models, estimate
+void AddTopCommand(CLI::App& app, Globals& globals);       // top
 void AddDoctorCommand(CLI::App& app, Globals& globals);    // doctor
 
 // Prints "longtake: message" to standard error when it is an error; the exit status.

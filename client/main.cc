@@ -27,6 +27,7 @@ int Main(int argc, char** argv) {
   AddGenerateCommand(app, globals);
   AddAttachCommand(app, globals);
   AddSessionCommands(app, globals);
+  AddTopCommand(app, globals);
   AddDoctorCommand(app, globals);
   CLI11_PARSE(app, argc, argv);
   return globals.run();

@@ -5,18 +5,21 @@ a clean pass at t=0 per chunk, a key plan over unrotated keys, a streaming VAE d
 
 import argparse
 import json
+import os
+import sys
 import time
 
 import numpy as np
 import torch
 from PIL import Image
 
-import captions
 import dit
 import export
-import judge
 import text
 import world
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "judge"))
+import scoring  # noqa: E402
 
 
 def warped(recipe):
@@ -25,6 +28,10 @@ def warped(recipe):
         return [float(k) for k in recipe["steps"]]
     s = recipe["shift"]
     return [1000 * s * (k / 1000) / (1 + (s - 1) * (k / 1000)) for k in recipe["steps"]]
+
+
+def to_bytes(pixels):
+    return ((np.clip(pixels, -1, 1) + 1) * 127.5).round().astype(np.uint8)
 
 
 @torch.no_grad()
@@ -61,7 +68,7 @@ def rollout(networks, prompts, chunks, seed=0):
         for f in [f for f in cache if sink <= f < c + 2 * n - (window - sink)]:
             del cache[f]
         pixels = auto.decode(x0 * scale["std"] + scale["mean"], decoder_state)
-        yield i, judge.to_bytes(pixels.permute(0, 1, 3, 4, 2).numpy())
+        yield i, to_bytes(pixels.permute(0, 1, 3, 4, 2).numpy())
 
 
 def sheet(path, rows):
@@ -76,7 +83,8 @@ def main():
     args = argparse.ArgumentParser()
     args.add_argument("--model", required=True)
     args.add_argument("--count", type=int, default=24, help="prompts drawn from the grammar")
-    args.add_argument("--chunks", type=int, default=3)
+    args.add_argument("--chunks", type=int, default=scoring.CLIP_CHUNKS)
+    args.add_argument("--split", choices=("train", "test"), default="test")
     args.add_argument("--seed", type=int, default=0)
     args.add_argument("--sheet", help="contact sheet PNG")
     args.add_argument("--sheet-rows", type=int, default=12)
@@ -90,18 +98,16 @@ def main():
     for name in ("steps", "sink_frames", "sampler"):
         if getattr(args, name) is not None:
             recipe[name] = getattr(args, name)
-    rng = np.random.default_rng(args.seed + 31337)
-    scenes = [world.draw_scene(rng) for _ in range(args.count)]
-    prompts = [captions.caption(rng, s) for s in scenes]
+    scenes, prompts = zip(*scoring.prompts(args.count, split=args.split, seed=args.seed + 31337))
     start, shown, opening, seconds = time.process_time(), [], [], []
     for i, pixels in rollout(networks, prompts, args.chunks, args.seed):
-        opening += [pixels] if i < 3 else []
+        opening += [pixels] if i < scoring.CLIP_CHUNKS else []
         if i < 3 or i % max(1, args.chunks // 8) == 0:
             shown.append(pixels[:, -1])
         if i >= 1:  # one frame per chunk (0.75 s)
-            seconds.append([judge.still_right(s, p[-1]) for s, p in zip(scenes, pixels)])
+            seconds.append([scoring.frame_right(s, p[-1]) for s, p in zip(scenes, pixels)])
     opening = np.concatenate(opening, 1)
-    rows = [judge.judge_clip(s, f) for s, f in zip(scenes, opening)]
+    rows = [scoring.judge_clip(s, f) for s, f in zip(scenes, opening)]
     mean = lambda rs: {k: round(float(np.mean([r[k] for r in rs])), 3) for k in rs[0]}
     result = {"opening": mean(rows)}
     for name, test in (("one body", lambda s: len(s.bodies) == 1), ("two", lambda s: len(s.bodies) == 2)):

@@ -42,14 +42,14 @@ SYNC_SECONDS, REPORT_SECONDS = 20, 150
 
 def plan_batch(rng, done):
     """-> clips, context chunks m, kind of context ("true", "own" or "live")."""
-    if rng.random() < (0.12 if done < 0.3 else 0.25 if done < 0.6 else 0.4):
+    if rng.random() < (0.12 if done < 0.3 else 0.25 if done < 0.6 else 0.6):
         return LIVE_CLIPS, LIVE_CONTEXT, "live"
     draw = rng.random()
-    if done < 0.5:
+    if done < 0.6:
         return (16, 0, "true") if draw < 0.65 else (8, 1, "true") if draw < 0.92 else (4, 3, "true")
-    if draw < 0.2:
+    if draw < 0.25:
         return 8, 2, "own"
-    return (16, 0, "true") if draw < 0.75 else (8, 1, "true") if draw < 0.93 else (2, 6, "true")
+    return (16, 0, "true") if draw < 0.55 else (8, 1, "true") if draw < 0.8 else (2, 6, "true")
 
 
 def draw_batch(rng, world_of, clips, m, split="train"):

@@ -1,0 +1,81 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// longtake top: sessions, sweeps, disk and memory of a server, while it runs.
+#include <grpcpp/grpcpp.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/units.h"
+#include "client/commands.h"
+#include "client/connection.h"
+#include "client/describe.h"
+#include "client/top_page.h"
+
+namespace longtake {
+namespace {
+
+constexpr int kSessionsShown = 20;
+
+struct TopOptions {
+  std::string metrics = "127.0.0.1:9767";
+  std::string interval = "1s";
+  int count = 0;  // 0: until interrupted
+};
+
+absl::StatusOr<std::string> SessionTable(const std::string& server) {
+  const auto stub = Connect(server);
+  v1::ListSessionsRequest request;
+  request.set_page_size(kSessionsShown);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
+  v1::ListSessionsResponse response;
+  LT_RETURN_IF_ERROR(FromGrpc(stub->ListSessions(&context, request, &response)));
+  if (response.sessions().empty()) return std::string();
+  std::string out = "\n" + SessionLineHeader();
+  for (const v1::Session& session : response.sessions()) out += DescribeSessionLine(session);
+  if (!response.next_page_token().empty()) out += "...\n";
+  return out;
+}
+
+absl::Status Top(const Globals& globals, const TopOptions& options) {
+  LT_ASSIGN_OR_RETURN(const int64_t interval_nanos, ParseDurationNanos(options.interval));
+  const bool terminal = isatty(STDOUT_FILENO) != 0;
+  SystemClock clock;
+  int64_t looked = clock.MonotonicNanos();
+  LT_ASSIGN_OR_RETURN(MetricValues before, ScrapeMetrics(options.metrics));
+  for (int shown = 0; options.count == 0 || shown < options.count; ++shown) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(interval_nanos));
+    const int64_t now = clock.MonotonicNanos();
+    LT_ASSIGN_OR_RETURN(MetricValues values, ScrapeMetrics(options.metrics));
+    LT_ASSIGN_OR_RETURN(const std::string sessions, SessionTable(globals.server));
+    const std::string page = RenderTop(before, values, NanosToSeconds(now - looked)) + sessions;
+    // Home, each line to its end, then what is below: without a flicker.
+    std::fputs(terminal ? ("\033[H\033[J" + page).c_str() : (page + "\n").c_str(), stdout);
+    std::fflush(stdout);
+    before = std::move(values);
+    looked = now;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddTopCommand(CLI::App& app, Globals& globals) {
+  auto options = std::make_shared<TopOptions>();
+  CLI::App* top = app.add_subcommand("top", "Watch a server: sessions, sweeps, disk, memory");
+  top->add_option("--metrics", options->metrics, "HOST:PORT of longtaked's metrics")
+      ->envname("LONGTAKE_METRICS")
+      ->capture_default_str();
+  top->add_option("--interval", options->interval, "Time between two looks")->capture_default_str();
+  top->add_option("--count", options->count, "Looks; 0: until interrupted")->capture_default_str();
+  top->callback([&globals, options] {
+    globals.run = [&globals, options] { return Report(Top(globals, *options)); };
+  });
+}
+
+}  // namespace longtake

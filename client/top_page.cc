@@ -1,0 +1,119 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "client/top_page.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace longtake {
+namespace {
+
+class Looks {
+ public:
+  Looks(const MetricValues& before, const MetricValues& now, double seconds)
+      : before_(before), now_(now), seconds_(seconds) {}
+
+  double Grown(const std::string& name, const std::string& label = "") const {
+    return std::max(0.0, now_.Sum(name, label) - before_.Sum(name, label));
+  }
+  double Rate(const std::string& name, const std::string& label = "") const {
+    return seconds_ > 0 ? Grown(name, label) / seconds_ : 0.0;
+  }
+  // Grown per one more of another counter.
+  double Per(const std::string& name, const std::string& other, const std::string& label = "") const {
+    const double count = Grown(other, label);
+    return count > 0 ? Grown(name, label) / count : 0.0;
+  }
+  const MetricValues& now() const { return now_; }
+
+ private:
+  const MetricValues& before_;
+  const MetricValues& now_;
+  const double seconds_;
+};
+
+std::string Size(double bytes) {
+  if (bytes >= 1e9) return absl::StrFormat("%.2f GB", bytes / 1e9);
+  return absl::StrFormat("%.1f MB", bytes / 1e6);
+}
+
+std::string Model(const MetricValues& now) {
+  const std::string name = "longtake_build_info";
+  return absl::StrFormat("model     %s   %s   %s   longtaked %s\n", now.Label(name, "model"),
+                         now.Label(name, "numerics_profile"), now.Label(name, "instruction_set"),
+                         now.Label(name, "version"));
+}
+
+std::string Sessions(const Looks& looks) {
+  std::string states;
+  for (const char* state : {"starting", "running", "paused", "blocked", "ended", "failed"}) {
+    const double count =
+        looks.now().Get(absl::StrCat("longtake_sessions{state=\"", state, "\"}"));
+    if (count > 0) absl::StrAppendFormat(&states, "   %.0f %s", count, state);
+  }
+  return absl::StrFormat("sessions  %.0f%s   %.1f chunks/s   %.1f frames/s   %.0f waiting to decode\n",
+                         looks.now().Sum("longtake_sessions"), states,
+                         looks.Rate("longtake_chunks_decoded_total"),
+                         looks.Rate("longtake_frames_decoded_total"),
+                         looks.now().Sum("longtake_decode_backlog_chunks"));
+}
+
+std::string Sweeps(const Looks& looks) {
+  const std::string sweeps = "longtake_weight_sweeps_total";
+  const std::string stack = "stack=\"transformer\"";
+  const double count = looks.Grown(sweeps, stack);
+  if (count == 0) return "sweeps    none since the last look\n";
+  const double compute = looks.Grown("longtake_layer_seconds_total", "kind=\"compute\"");
+  const double wait = looks.Grown("longtake_layer_seconds_total", "kind=\"wait\"");
+  const double verify = looks.Grown("longtake_layer_seconds_total", "kind=\"verify\"");
+  const double all = std::max(1e-9, compute + wait + verify);
+  return absl::StrFormat(
+      "sweeps    %.2f/s   %.3f s each: %.0f %% computing, %.0f %% waiting for the disk, %.0f %% "
+      "checksums   %.1f items   %.0f tokens\n",
+      looks.Rate(sweeps, stack), all / count, 100 * compute / all, 100 * wait / all,
+      100 * verify / all, looks.Grown("longtake_sweep_items_total") / count,
+      looks.Grown("longtake_sweep_tokens_total") / count);
+}
+
+std::string Disk(const Looks& looks) {
+  const MetricValues& now = looks.now();
+  const auto errors = [&now](const char* kind) {
+    return now.Sum("longtake_storage_errors_total", absl::StrCat("kind=\"", kind, "\""));
+  };
+  return absl::StrFormat(
+      "disk      %s/s   %.0f reads/s   %.0f under way   so far: %.0f short, %.0f again, %.0f wrong "
+      "checksums, %.0f I/O errors\n",
+      Size(looks.Rate("longtake_storage_read_bytes_total")),
+      looks.Rate("longtake_storage_reads_total"), now.Sum("longtake_storage_reads_in_flight"),
+      errors("short_read"), errors("retry"), errors("checksum"), errors("io"));
+}
+
+std::string Memory(const MetricValues& now) {
+  const double budget = now.Sum("longtake_memory_budget_bytes");
+  std::string out = absl::StrFormat(
+      "memory    %s in RAM, %s taken of %s\n", Size(now.Sum("longtake_process_resident_bytes")),
+      Size(now.Sum("longtake_memory_used_bytes")),
+      budget > 0 ? Size(budget) + " budget" : Size(now.Sum("longtake_memory_limit_bytes")));
+  for (const char* pool :
+       {"transformer_layers", "text_layers", "resident", "vae", "buffers", "kv", "sessions"}) {
+    const std::string label = absl::StrCat("{pool=\"", pool, "\"}");
+    const double used = now.Get("longtake_memory_used_bytes" + label);
+    const double limit = now.Get("longtake_memory_limit_bytes" + label);
+    const int filled = limit > 0 ? static_cast<int>(20 * std::min(1.0, used / limit) + 0.5) : 0;
+    absl::StrAppendFormat(&out, "          %-18s [%s%s] %s of %s\n", pool,
+                          std::string(static_cast<size_t>(filled), '#'),
+                          std::string(static_cast<size_t>(20 - filled), ' '), Size(used),
+                          Size(limit));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string RenderTop(const MetricValues& before, const MetricValues& now, double seconds) {
+  const Looks looks(before, now, seconds);
+  return absl::StrCat(Model(now), Sessions(looks), Sweeps(looks), Disk(looks), Memory(now));
+}
+
+}  // namespace longtake
