@@ -16,6 +16,7 @@ namespace {
 constexpr uint64_t kBlockBytes = 1 << 20;
 constexpr uint64_t kScratchBlocks = 256;
 constexpr size_t kDepth = 8;
+constexpr int64_t kReadNanos = 30'000'000'000;
 
 // A file of pseudo-random blocks that is gone when this ends.
 class ScratchFile {
@@ -56,8 +57,9 @@ absl::StatusOr<double> ReadAll(BlockReader& reader, std::byte* memory, uint64_t 
           {next, next * kBlockBytes, {memory + next % kDepth * kBlockBytes, kBlockBytes}});
       ++next;
     }
-    const BlockCompletion completion = reader.Wait();
-    LT_RETURN_IF_ERROR(completion.status);
+    const std::optional<BlockCompletion> completion = reader.Wait(kReadNanos);
+    if (!completion.has_value()) return absl::UnavailableError("the disk does not answer");
+    LT_RETURN_IF_ERROR(completion->status);
     ++done;
   }
   return NanosToSeconds(clock.MonotonicNanos() - start_nanos);

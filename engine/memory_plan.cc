@@ -77,7 +77,10 @@ absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWish
   plan.sessions = wishes.sessions.value_or(0);
   if (plan.total() > *wishes.budget) return TooSmall(plan);
   uint64_t left = *wishes.budget - plan.total();
-  const uint64_t share = left / kShare;
+  uint64_t share = left / kShare;
+  // What all layers leave is of no other use.
+  const uint64_t unkept = model.transformer_layers + model.text_layers - plan.layers();
+  if (left > unkept) share = std::max(share, (left - unkept) / 2);
   if (!wishes.kv.has_value()) plan.kv = std::min(kKvBytesDefault, share);
   if (!wishes.sessions.has_value()) plan.sessions = std::min(kSessionBytesDefault, share);
   left = *wishes.budget - plan.total();

@@ -85,6 +85,7 @@ absl::Status VideoModel::OpenTransformer() {
   stream.slot_count = options_.slot_count;
   stream.pinned_bytes_max = options_.pinned_bytes_max;
   stream.io = options_.io;
+  stream.read_timeout_nanos = options_.read_timeout_nanos;
   stream.trace = options_.trace;
   stream.trace_name = "transformer";
   LT_ASSIGN_OR_RETURN(transformer_layers_, LayerStream::Open(*pack, stream));
@@ -102,6 +103,7 @@ absl::Status VideoModel::OpenTextEncoder() {
   const uint64_t taken = std::min(options_.pinned_bytes_max, transformer_layers_->memory_bytes());
   stream.pinned_bytes_max = options_.pinned_bytes_max - taken;
   stream.io = options_.io;
+  stream.read_timeout_nanos = options_.read_timeout_nanos;
   stream.trace = options_.trace;
   stream.trace_name = "text";
   LT_ASSIGN_OR_RETURN(text_layers_, LayerStream::Open(*pack, stream));

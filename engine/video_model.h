@@ -31,6 +31,7 @@ struct VideoModelOptions {
   uint64_t pinned_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
   size_t slot_count = 3;
   LayerStream::Io io = LayerStream::Io::kAuto;
+  int64_t read_timeout_nanos = LayerStream::Options().read_timeout_nanos;
   DType kv_dtype = DType::kBf16;
   bool with_encoder = true;         // so that takes can begin with given frames
   std::string numerics_profile;     // of the sweeps; "" is the default (engine/backend/backend.h)

@@ -38,6 +38,8 @@ constexpr ConfigOption kOptions[] = {
      "Layer parts in memory at once while streaming"},
     {"io", Type::kChoice, &Config::io, "auto", "auto|io_uring|pread",
      "How layers are read; auto is io_uring where the kernel allows it"},
+    {"read-timeout", Type::kDuration, &Config::read_timeout_nanos, "30s", "",
+     "A disk that answers no read for so long fails the sessions that need it"},
     {"numerics-profile", Type::kChoice, &Config::numerics_profile, "cpu-fma-chain-v1",
      "cpu-fma-chain-v1|cpu-amx-bf16-v1",
      "What bits depend on. cpu-amx-bf16-v1 is several times faster where there is AMX"},

@@ -27,6 +27,7 @@ struct Config {
   uint64_t pinned_bytes = 0;   // kWordNumber: all
   uint64_t slots = 0;
   std::string io;
+  int64_t read_timeout_nanos = 0;
   std::string numerics_profile;
   bool start_frames = false;
   uint64_t kv_bytes = 0;       // kWordNumber: auto

@@ -140,6 +140,7 @@ void AddStorage(const EngineStats& stats, Page& page) {
   page.Add(text.retries + video.retries, "kind", "retry");
   page.Add(text.checksum_failures + video.checksum_failures, "kind", "checksum");
   page.Add(text.io_errors + video.io_errors, "kind", "io");
+  page.Add(text.read_timeouts + video.read_timeouts, "kind", "timeout");
 }
 
 void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {

@@ -45,6 +45,7 @@ VideoModelOptions ModelOptions(const Config& config) {
   options.tokens_max = static_cast<int64_t>(config.tokens_per_sweep);
   options.slot_count = config.slots;
   options.io = io.at(config.io);
+  options.read_timeout_nanos = config.read_timeout_nanos;
   options.numerics_profile = config.numerics_profile;
   options.with_encoder = config.start_frames;
   return options;

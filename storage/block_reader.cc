@@ -13,6 +13,7 @@ namespace {
 // A short direct read may end anywhere, but the next must start at a whole block again; what the
 // block held already is simply read twice.
 constexpr size_t kRestartBytes = 4096;
+constexpr int64_t kDrainNanos = 1'000'000'000;
 
 }  // namespace
 
@@ -31,17 +32,17 @@ void BlockReader::Submit(const BlockRead& read) {
   StartRaw(slot, read.offset, read.out);
 }
 
-std::optional<BlockCompletion> BlockReader::Poll() { return Next(/*wait=*/false); }
+std::optional<BlockCompletion> BlockReader::Poll() { return Next(0); }
 
-BlockCompletion BlockReader::Wait() {
+std::optional<BlockCompletion> BlockReader::Wait(int64_t timeout_nanos) {
   LT_CHECK(in_flight_ > 0);
-  return *Next(/*wait=*/true);
+  return Next(timeout_nanos);
 }
 
-std::optional<BlockCompletion> BlockReader::Next(bool wait) {
+std::optional<BlockCompletion> BlockReader::Next(int64_t wait_nanos) {
   FlushRaw();
   while (in_flight_ > 0) {
-    const std::optional<RawCompletion> raw = NextRaw(wait);
+    const std::optional<RawCompletion> raw = NextRaw(wait_nanos);
     if (!raw) return std::nullopt;
     if (std::optional<BlockCompletion> done = Settle(*raw)) return done;
     FlushRaw();
@@ -92,7 +93,7 @@ absl::Status BlockReader::Advance(Pending& pending, int64_t result) {
 }
 
 void BlockReader::Drain() {
-  while (in_flight_ > 0) Wait();
+  while (in_flight_ > 0) Wait(kDrainNanos);
 }
 
 }  // namespace longtake

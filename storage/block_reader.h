@@ -51,8 +51,8 @@ class BlockReader {
   void Flush() { FlushRaw(); }
   // A completion that is there already.
   std::optional<BlockCompletion> Poll();
-  // The next completion, waiting for it; in_flight() > 0.
-  BlockCompletion Wait();
+  // The next completion, waiting for it; in_flight() > 0. nullopt when none came in time.
+  std::optional<BlockCompletion> Wait(int64_t timeout_nanos);
 
  protected:
   struct RawCompletion {
@@ -64,7 +64,8 @@ class BlockReader {
   // Starts one attempt; slot < capacity names it.
   virtual void StartRaw(size_t slot, uint64_t offset, std::span<std::byte> out) = 0;
   virtual void FlushRaw() {}
-  virtual std::optional<RawCompletion> NextRaw(bool wait) = 0;
+  // Waits at most so long for one attempt; 0: not at all.
+  virtual std::optional<RawCompletion> NextRaw(int64_t wait_nanos) = 0;
   // Waits for all; derived destructors call it while the memory is still theirs to write.
   void Drain();
 
@@ -74,7 +75,7 @@ class BlockReader {
     size_t done_bytes = 0;
     int stall_count = 0;  // attempts in a row that brought nothing
   };
-  std::optional<BlockCompletion> Next(bool wait);
+  std::optional<BlockCompletion> Next(int64_t wait_nanos);
   // Takes in the answer to one attempt.
   absl::Status Advance(Pending& pending, int64_t result);
   // nullopt: queued again.

@@ -73,6 +73,9 @@ absl::Status CheckOptions(const PackReader& pack, const LayerStream::Options& op
     return absl::InvalidArgumentError(
         "layer stream: slot_count and pread_thread_count are above 0");
   }
+  if (options.read_timeout_nanos <= 0) {
+    return absl::InvalidArgumentError("layer stream: read_timeout_nanos is above 0");
+  }
   if (options.request_bytes == 0 || options.request_bytes > (1u << 30)) {
     return absl::InvalidArgumentError("layer stream: request_bytes is not in 1 .. 1 GiB");
   }
@@ -88,6 +91,7 @@ struct LayerStream::Impl {
         fetcher(pack, plan,
                 {.request_bytes = RequestBytes(pack, options),
                  .verify_every_sweep = options.verify == Verify::kEverySweep,
+                 .read_timeout_nanos = options.read_timeout_nanos,
                  .trace = options.trace,
                  .trace_name = options.trace_name},
                 options.clock != nullptr ? *options.clock : system_clock) {}
@@ -145,7 +149,9 @@ absl::StatusOr<LayerLease> LayerStream::Next() {
   s.next_layer = (s.next_layer + 1) % layer_count();
   s.part = 0;
   s.memory = {};
-  s.fetcher.AwaitBegin(s.plan.first_unit[s.layer]);
+  if (absl::Status status = s.fetcher.AwaitBegin(s.plan.first_unit[s.layer]); !status.ok()) {
+    return s.error = status;
+  }
   s.leased = true;
   return LayerLease(this);
 }
@@ -224,6 +230,7 @@ LayerStream::Stats LayerStream::stats() const {
           .retries = read.retries,
           .checksum_failures = fetched.checksum_failures,
           .io_errors = fetched.io_errors,
+          .read_timeouts = fetched.read_timeouts,
           .sweeps_done = impl_->sweeps_done,
           .in_flight = impl_->fetcher.reader().in_flight(),
           .wait_seconds = NanosToSeconds(fetched.wait_nanos),

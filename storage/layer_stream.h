@@ -38,7 +38,7 @@ class LayerLease {
   // Waits for the part that holds the tensor and verifies it. The view is valid until a tensor of a
   // later part is asked for or the lease ends. FAILED_PRECONDITION for a part already given back;
   // OUT_OF_RANGE for an index beyond the layer; DATA_LOSS naming pack, layer and chunk when bytes
-  // differ from their checksum twice; UNAVAILABLE for I/O errors.
+  // differ from their checksum twice; UNAVAILABLE for I/O errors and a disk that does not answer.
   absl::StatusOr<TensorView> Tensor(size_t index);
 
  private:
@@ -62,11 +62,12 @@ class LayerStream {
     size_t queue_depth = 0;            // reads in flight; 0: as many as the slots hold
     uint64_t request_bytes = 1 << 20;  // rounded to whole chunks
     size_t pread_thread_count = 8;
+    int64_t read_timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
     Io io = Io::kAuto;
     Verify verify = Verify::kEverySweep;
     Clock* clock = nullptr;  // for wait_seconds; null: the system's
     Trace* trace = nullptr;  // gets reads, waits and checksums; outlives the stream
-    std::string trace_name;  // of the stack, before the rows' names
+    std::string trace_name = {};  // of the stack, before the rows' names
   };
 
   struct Stats {
@@ -76,6 +77,7 @@ class LayerStream {
     uint64_t retries = 0;            // EINTR, EAGAIN
     uint64_t checksum_failures = 0;  // chunks that differed, also those right at the second reading
     uint64_t io_errors = 0;
+    uint64_t read_timeouts = 0;  // waits in which no read was answered
     uint64_t sweeps_done = 0;
     uint64_t in_flight = 0;  // reads under way now
     double wait_seconds = 0;    // the caller blocked on a read
@@ -92,7 +94,8 @@ class LayerStream {
   ~LayerStream();
 
   // The next layer in cyclic order, as soon as it has begun to arrive. The lease before must have
-  // ended. After an error the same error again until Rewind.
+  // ended. After an error the same error again until Rewind. Once the disk has not answered for
+  // read_timeout_nanos, every wait is short until it does: whoever needs it fails at once.
   absl::StatusOr<LayerLease> Next();
   // Drops an error and what was read ahead; the next Next() is layer 0. Between sweeps without an
   // error it costs nothing.

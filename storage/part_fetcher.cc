@@ -12,9 +12,11 @@
 namespace longtake {
 namespace {
 
-// A tag is the fetch's number and the request's index in it; second readings have one of their own.
-constexpr uint64_t kAgainTag = UINT64_MAX;
+// A tag is the fetch's number and the request's index in it; second readings have the last index.
 constexpr int kRequestBits = 24;
+constexpr size_t kAgainRequest = (1u << kRequestBits) - 1;
+// A wait for a disk that has not answered before.
+constexpr int64_t kStuckWaitNanos = 100'000'000;
 
 uint64_t MakeTag(uint64_t fetch, size_t request) { return (fetch << kRequestBits) | request; }
 
@@ -53,7 +55,7 @@ std::vector<std::span<std::byte>> PartFetcher::slot_memory() {
 }
 
 void PartFetcher::Pump() {
-  Collect(/*wait=*/false);
+  Collect();
   // One fetch at a time is handed out completely before the next begins, so that the disk sees the
   // order of use.
   for (;;) {
@@ -74,7 +76,7 @@ bool PartFetcher::StartNextFetch() {
   fetch.unit = next_unit_;
   if (unit.pinned) {
     // Only one memory for it: the sweep before may still be reading into it.
-    for (const Fetch& other : fetches_) {
+    for (const auto& [number, other] : fetches_) {
       if (other.unit == next_unit_) return false;
     }
     fetch.memory = pinned_[next_unit_].span();
@@ -86,19 +88,19 @@ bool PartFetcher::StartNextFetch() {
   }
   fetch.request_count = CeilDiv(unit.bytes, options_.request_bytes);
   fetch.arrived.assign(fetch.request_count, false);
-  fetches_.push_back(std::move(fetch));
+  fetch.number = next_number_++;
+  fetches_.emplace(fetch.number, std::move(fetch));
   next_unit_ = (next_unit_ + 1) % plan_.units.size();
   return true;
 }
 
 void PartFetcher::IssueRequests() {
-  for (size_t i = 0; i < fetches_.size(); ++i) {
-    Fetch& fetch = fetches_[i];
+  for (auto& [number, fetch] : fetches_) {
     if (fetch.released || !fetch.status.ok()) continue;
     while (fetch.issued < fetch.request_count && reader_->in_flight() < reader_->capacity()) {
       const uint64_t offset = pack_.header().payload_offset + plan_.units[fetch.unit].offset +
                               fetch.issued * options_.request_bytes;
-      reader_->Submit({.tag = MakeTag(first_fetch_ + i, fetch.issued),
+      reader_->Submit({.tag = MakeTag(number, fetch.issued),
                        .offset = offset,
                        .out = RequestSpan(fetch, fetch.issued)});
       if (fetch.issued == 0 && options_.trace != nullptr) {
@@ -115,32 +117,46 @@ std::span<std::byte> PartFetcher::RequestSpan(const Fetch& fetch, size_t request
   return fetch.memory.subspan(begin, std::min(options_.request_bytes, fetch.memory.size() - begin));
 }
 
-void PartFetcher::Collect(bool wait) {
-  if (wait) {
-    const int64_t start = clock_.MonotonicNanos();
-    Handle(reader_->Wait());
-    const int64_t end = clock_.MonotonicNanos();
-    stats_.wait_nanos += end - start;
-    if (options_.trace != nullptr) {
-      options_.trace->Span(options_.trace_name + " wait", "wait for the disk", start, end);
-    }
-  }
+void PartFetcher::Collect() {
   while (std::optional<BlockCompletion> completion = reader_->Poll()) Handle(*completion);
   PopFinished();
 }
 
+absl::Status PartFetcher::CollectSome() {
+  const int64_t start = clock_.MonotonicNanos();
+  const std::optional<BlockCompletion> completion =
+      reader_->Wait(stuck_ ? kStuckWaitNanos : options_.read_timeout_nanos);
+  const int64_t end = clock_.MonotonicNanos();
+  stats_.wait_nanos += end - start;
+  if (options_.trace != nullptr) {
+    options_.trace->Span(options_.trace_name + " wait", "wait for the disk", start, end);
+  }
+  if (!completion.has_value()) {
+    stuck_ = true;
+    ++stats_.read_timeouts;
+    return absl::UnavailableError(
+        absl::StrCat(pack_.path(), ": the disk does not answer, ", reader_->in_flight(),
+                     " reads are under way; waited ",
+                     NanosToSeconds(options_.read_timeout_nanos), " s"));
+  }
+  Handle(*completion);
+  Collect();
+  return absl::OkStatus();
+}
+
 void PartFetcher::Handle(const BlockCompletion& completion) {
+  stuck_ = false;
   if (!completion.status.ok()) ++stats_.io_errors;
-  if (completion.tag == kAgainTag) {
-    again_done_ = true;
+  const auto found = fetches_.find(completion.tag >> kRequestBits);
+  LT_CHECK(found != fetches_.end());
+  Fetch& fetch = found->second;
+  const size_t request = completion.tag & kAgainRequest;
+  --fetch.under_way;
+  if (request == kAgainRequest) {
     again_status_ = completion.status;
     return;
   }
-  const uint64_t number = completion.tag >> kRequestBits;
-  LT_CHECK(number >= first_fetch_ && number - first_fetch_ < fetches_.size());
-  Fetch& fetch = fetches_[number - first_fetch_];
-  fetch.arrived[completion.tag & ((1u << kRequestBits) - 1)] = true;
-  --fetch.under_way;
+  fetch.arrived[request] = true;
   if (fetch.status.ok()) fetch.status = completion.status;
   if (options_.trace != nullptr && fetch.issued == fetch.request_count && fetch.under_way == 0) {
     TraceRead(fetch);
@@ -158,46 +174,44 @@ void PartFetcher::TraceRead(const Fetch& fetch) {
 }
 
 void PartFetcher::PopFinished() {
-  for (Fetch& fetch : fetches_) {
-    if (!fetch.released || fetch.under_way > 0 || fetch.slot == kNoSlot) continue;
-    free_slots_.push_back(std::exchange(fetch.slot, kNoSlot));
-  }
-  while (!fetches_.empty() && fetches_.front().released && fetches_.front().under_way == 0) {
-    fetches_.pop_front();
-    ++first_fetch_;
-  }
+  std::erase_if(fetches_, [this](const auto& entry) {
+    const Fetch& fetch = entry.second;
+    if (!fetch.released || fetch.under_way > 0) return false;
+    if (fetch.slot != kNoSlot) free_slots_.push_back(fetch.slot);
+    return true;
+  });
 }
 
 PartFetcher::Fetch* PartFetcher::Find(size_t unit) {
-  for (Fetch& fetch : fetches_) {
+  for (auto& [number, fetch] : fetches_) {
     if (fetch.unit == unit && !fetch.released) return &fetch;
   }
   return nullptr;
 }
 
-void PartFetcher::AwaitBegin(size_t unit) {
+absl::Status PartFetcher::AwaitBegin(size_t unit) {
   Pump();
   while (!resident_[unit]) {
     const Fetch* fetch = Find(unit);
-    if (fetch != nullptr && (fetch->arrived[0] || !fetch->status.ok())) return;
-    Collect(/*wait=*/true);
+    if (fetch != nullptr && (fetch->arrived[0] || !fetch->status.ok())) break;
+    LT_RETURN_IF_ERROR(CollectSome());
     Pump();
   }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::span<const std::byte>> PartFetcher::Await(size_t unit) {
   Pump();
   if (resident_[unit]) return std::as_const(pinned_[unit]).span();
   while (Find(unit) == nullptr) {
-    Collect(/*wait=*/true);
+    LT_RETURN_IF_ERROR(CollectSome());
     Pump();
   }
-  // Stays where it is: fetches only leave the front, and this one is not released.
-  Fetch& fetch = *Find(unit);
+  Fetch& fetch = *Find(unit);  // stays where it is, as it is not released
   while (fetch.verified < fetch.request_count) {
     if (!fetch.status.ok()) return fetch.status;
     if (!fetch.arrived[fetch.verified]) {
-      Collect(/*wait=*/true);
+      LT_RETURN_IF_ERROR(CollectSome());
       Pump();
       continue;
     }
@@ -218,7 +232,7 @@ absl::Status PartFetcher::VerifyRequest(Fetch& fetch, size_t request) {
   absl::Status status;
   for (uint64_t at = 0; at < bytes.size() && status.ok(); at += chunk_bytes, ++chunk) {
     if (seen_[chunk] && !options_.verify_every_sweep) continue;
-    status = VerifyChunk(chunk, bytes.subspan(at, chunk_bytes), unit);
+    status = VerifyChunk(fetch, chunk, bytes.subspan(at, chunk_bytes));
     if (status.ok()) seen_[chunk] = true;
   }
   const int64_t end = clock_.MonotonicNanos();
@@ -229,29 +243,29 @@ absl::Status PartFetcher::VerifyRequest(Fetch& fetch, size_t request) {
   return status;
 }
 
-absl::Status PartFetcher::VerifyChunk(uint64_t chunk, std::span<std::byte> bytes,
-                                      const StreamUnit& unit) {
+absl::Status PartFetcher::VerifyChunk(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes) {
   if (Crc32c(bytes) == pack_.chunk_crc(chunk)) return absl::OkStatus();
   ++stats_.checksum_failures;
   // A fault on the way (bus, controller) may be gone the second time; one on the disk is not.
-  LT_RETURN_IF_ERROR(ReadAgain(chunk, bytes));
+  LT_RETURN_IF_ERROR(ReadAgain(fetch, chunk, bytes));
   if (Crc32c(bytes) == pack_.chunk_crc(chunk)) return absl::OkStatus();
   ++stats_.checksum_failures;
   return absl::DataLossError(
-      pack_.path() + ": layer " + std::to_string(unit.layer) + ", chunk " + std::to_string(chunk) +
+      pack_.path() + ": layer " + std::to_string(plan_.units[fetch.unit].layer) + ", chunk " + std::to_string(chunk) +
       " at byte " +
       std::to_string(pack_.header().payload_offset + chunk * pack_.header().chunk_bytes) +
       ": CRC32C differs, also when read again");
 }
 
-absl::Status PartFetcher::ReadAgain(uint64_t chunk, std::span<std::byte> bytes) {
-  while (reader_->in_flight() == reader_->capacity()) Collect(/*wait=*/true);
-  again_done_ = false;
-  reader_->Submit({.tag = kAgainTag,
+absl::Status PartFetcher::ReadAgain(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes) {
+  while (reader_->in_flight() == reader_->capacity()) LT_RETURN_IF_ERROR(CollectSome());
+  again_status_.reset();
+  reader_->Submit({.tag = MakeTag(fetch.number, kAgainRequest),
                    .offset = pack_.header().payload_offset + chunk * pack_.header().chunk_bytes,
                    .out = bytes});
-  while (!again_done_) Collect(/*wait=*/true);
-  return again_status_;
+  ++fetch.under_way;
+  while (!again_status_.has_value()) LT_RETURN_IF_ERROR(CollectSome());
+  return *again_status_;
 }
 
 void PartFetcher::Release(size_t unit) {
@@ -265,10 +279,8 @@ void PartFetcher::Release(size_t unit) {
 }
 
 void PartFetcher::Restart() {
-  for (Fetch& fetch : fetches_) fetch.released = true;
-  while (reader_->in_flight() > 0) Collect(/*wait=*/true);
-  PopFinished();
-  LT_CHECK(fetches_.empty());
+  for (auto& [number, fetch] : fetches_) fetch.released = true;
+  Collect();
   next_unit_ = 0;
 }
 

@@ -9,8 +9,9 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ namespace longtake {
 struct PartFetcherStats {
   uint64_t checksum_failures = 0;
   uint64_t io_errors = 0;
+  uint64_t read_timeouts = 0;
   int64_t wait_nanos = 0;
   int64_t verify_nanos = 0;
 };
@@ -38,6 +40,7 @@ class PartFetcher {
   struct Options {
     uint64_t request_bytes = 0;  // a multiple of the chunk
     bool verify_every_sweep = true;
+    int64_t read_timeout_nanos = 0;
     Trace* trace = nullptr;
     std::string trace_name;  // of the stack
   };
@@ -54,15 +57,17 @@ class PartFetcher {
 
   // Queues what there is room for and takes in what has come. Never blocks.
   void Pump();
-  // Blocks until something of the unit has come, or has failed.
-  void AwaitBegin(size_t unit);
+  // Blocks until something of the unit has come, or has failed. UNAVAILABLE when the disk does not
+  // answer.
+  absl::Status AwaitBegin(size_t unit);
   // Blocks until the unit is whole and verified. All units before it must have been released. After
   // an error only Restart helps.
   absl::StatusOr<std::span<const std::byte>> Await(size_t unit);
   // Gives the memory of the unit back; one that was not fetched yet will be
   // passed over.
   void Release(size_t unit);
-  // Forgets everything on its way; the next unit expected is number 0.
+  // Forgets everything on its way; the next unit expected is number 0. Does not wait: slots that
+  // the kernel may still write to are not used again before it has answered.
   void Restart();
 
   const BlockReader& reader() const { return *reader_; }
@@ -73,6 +78,7 @@ class PartFetcher {
 
   // One unit on its way into memory, or there and not yet released.
   struct Fetch {
+    uint64_t number = 0;
     size_t unit = 0;
     size_t slot = kNoSlot;  // pinned units have their own memory
     std::span<std::byte> memory;
@@ -88,15 +94,17 @@ class PartFetcher {
 
   bool StartNextFetch();
   void IssueRequests();
-  void Collect(bool wait);
+  void Collect();
+  // Waits for an answer, then takes in what else is there.
+  absl::Status CollectSome();
   void Handle(const BlockCompletion& completion);
   void PopFinished();
   void TraceRead(const Fetch& fetch);
   Fetch* Find(size_t unit);
   std::span<std::byte> RequestSpan(const Fetch& fetch, size_t request) const;
   absl::Status VerifyRequest(Fetch& fetch, size_t request);
-  absl::Status VerifyChunk(uint64_t chunk, std::span<std::byte> bytes, const StreamUnit& unit);
-  absl::Status ReadAgain(uint64_t chunk, std::span<std::byte> bytes);
+  absl::Status VerifyChunk(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
+  absl::Status ReadAgain(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
 
   const PackReader& pack_;
   const StreamPlan& plan_;
@@ -108,11 +116,11 @@ class PartFetcher {
   std::vector<AlignedBuffer> pinned_;  // per unit; empty for streamed ones
   std::vector<bool> resident_;         // per unit: pinned and verified
   std::vector<bool> seen_;             // per chunk: was right once
-  std::deque<Fetch> fetches_;          // in order of use
-  uint64_t first_fetch_ = 0;           // number of fetches_.front()
-  size_t next_unit_ = 0;               // to fetch
-  absl::Status again_status_;          // of the one second reading under way
-  bool again_done_ = false;
+  std::map<uint64_t, Fetch> fetches_;  // by number, which is the order of use
+  uint64_t next_number_ = 0;
+  size_t next_unit_ = 0;                     // to fetch
+  std::optional<absl::Status> again_status_;  // of the latest second reading, once answered
+  bool stuck_ = false;  // the latest wait was in vain
   PartFetcherStats stats_;
   std::unique_ptr<BlockReader>
       reader_;  // last: its destructor waits for reads into the memory above

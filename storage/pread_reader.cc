@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "storage/pread_reader.h"
 
+#include <chrono>
 #include <deque>
 #include <thread>
 #include <vector>
@@ -43,9 +44,15 @@ class PreadReader final : public BlockReader {
     work_there_.NotifyOne();
   }
 
-  std::optional<RawCompletion> NextRaw(bool wait) override ABSL_LOCKS_EXCLUDED(mutex_) {
+  std::optional<RawCompletion> NextRaw(int64_t wait_nanos) override
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(wait_nanos);
     MutexLock lock(mutex_);
-    while (wait && done_.empty()) done_there_.Wait(mutex_);
+    while (wait_nanos > 0 && done_.empty()) {
+      const auto left = end - std::chrono::steady_clock::now();
+      if (left <= left.zero()) break;
+      done_there_.WaitFor(mutex_, left);
+    }
     if (done_.empty()) return std::nullopt;
     const RawCompletion raw = done_.front();
     done_.pop_front();

@@ -18,6 +18,8 @@ namespace {
 
 constexpr size_t kRingEntriesMax = 4096;
 constexpr size_t kTrialBytes = 4096;
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+constexpr int64_t kTrialNanos = 10 * kNanosPerSecond;
 // A submission waits in the kernel when the device's own queue is full (256 entries are common, and
 // a request of 1 MiB takes two). Beyond this many the kernel's worker threads do that waiting, so
 // that the caller can compute.
@@ -87,12 +89,15 @@ class UringReader final : public BlockReader {
     }
   }
 
-  std::optional<RawCompletion> NextRaw(bool wait) override {
+  std::optional<RawCompletion> NextRaw(int64_t wait_nanos) override {
     io_uring_cqe* cqe = nullptr;
     int error = io_uring_peek_cqe(&ring_, &cqe);
-    while (wait && cqe == nullptr) {
+    while (wait_nanos > 0 && cqe == nullptr) {
       FlushRaw();
-      error = io_uring_wait_cqe(&ring_, &cqe);
+      __kernel_timespec timeout = {.tv_sec = wait_nanos / kNanosPerSecond,
+                                   .tv_nsec = wait_nanos % kNanosPerSecond};
+      error = io_uring_wait_cqe_timeout(&ring_, &cqe, &timeout);
+      if (error == -ETIME) break;
       LT_CHECK(error == 0 || error == -EINTR || error == -EAGAIN);
     }
     if (cqe == nullptr) return std::nullopt;
@@ -143,9 +148,10 @@ absl::StatusOr<UringReaderResult> OpenUringReader(File& file,
   }
   LT_ASSIGN_OR_RETURN(AlignedBuffer trial, AlignedBuffer::Allocate(kTrialBytes, kTrialBytes));
   reader->Submit({.tag = 0, .offset = 0, .out = trial.span()});
-  const BlockCompletion done = reader->Wait();
-  if (!done.status.ok()) {
-    return absl::UnavailableError("io_uring: trial read: " + std::string(done.status.message()));
+  const std::optional<BlockCompletion> done = reader->Wait(kTrialNanos);
+  if (!done.has_value()) return absl::UnavailableError("io_uring: the trial read hangs");
+  if (!done->status.ok()) {
+    return absl::UnavailableError("io_uring: trial read: " + std::string(done->status.message()));
   }
   reader->ClearStats();
   result.reader = std::move(reader);

@@ -59,6 +59,21 @@ TEST(MemoryPlanTest, ABudgetForEverythingNeedsNoSlots) {
   EXPECT_EQ(plan->layers(), 38000 * kMiB);
 }
 
+TEST(MemoryPlanTest, WhatASmallModelLeavesGoesToItsSessions) {
+  const ModelMemory small = {.resident = kMiB,
+                             .vae = 8 * kMiB,
+                             .buffers = 13 * kMiB,
+                             .transformer_slots = 3 * kMiB,
+                             .transformer_layers = 5 * kMiB,
+                             .text_slots = kMiB,
+                             .text_layers = kMiB};
+  const auto plan = PlanMemory(small, {.budget = 100 * kMiB});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->kv, 36 * kMiB);
+  EXPECT_EQ(plan->sessions, 36 * kMiB);
+  EXPECT_EQ(plan->total(), 100 * kMiB);
+}
+
 TEST(MemoryPlanTest, PinnedBytesAreAnUpperBound) {
   const auto plan = PlanMemory(Large(), {.budget = 60000 * kMiB, .pinned = 0});
   ASSERT_TRUE(plan.ok());

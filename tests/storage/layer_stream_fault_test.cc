@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <random>
 
 #include "storage/layer_stream.h"
@@ -126,6 +127,30 @@ TEST_F(LayerStreamFaultTest, ALateReadKeepsItsSlot) {
   ASSERT_TRUE(view.ok());
   std::this_thread::sleep_for(std::chrono::milliseconds(80));
   ExpectFixtureTensor(*view);
+}
+
+// After the first wait in vain every call is quick, until the disk answers again.
+TEST_F(LayerStreamFaultTest, AStuckReadIsAnErrorInTime) {
+  std::atomic<int> stuck = 1;
+  files_.set_decide([&stuck](const Attempt&) {
+    return ReadFault{.delay_millis = stuck.exchange(0) == 1 ? 600 : 0};
+  });
+  auto stream = LayerStream::Open(*pack_, {.slot_count = 1,
+                                           .pread_thread_count = 1,
+                                           .read_timeout_nanos = 50'000'000})
+                    .value();
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status status = stream->Next().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+    EXPECT_THAT(std::string(status.message()), testing::HasSubstr("the disk does not answer"));
+    stream->Rewind();
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(500));
+  EXPECT_EQ(stream->stats().read_timeouts, 3u);
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  EXPECT_EQ(TakeSweep(*stream, *pack_), absl::OkStatus());
+  EXPECT_EQ(TakeSweep(*stream, *pack_), absl::OkStatus());
 }
 
 TEST_F(LayerStreamFaultTest, AFlipOnTheWayIsReadAgain) {

@@ -36,20 +36,21 @@ PAIR_SHARE = 0.1
 LIVE_CLIPS, LIVE_CONTEXT = 10, WINDOW - 1
 LIVE_CHUNKS = 30  # a live clip's mean life
 SWITCH_CHUNKS = 40  # chunks between its changes of prompt, on average
+LOST = 0.2  # error of a live clip that has lost its way: what comes next is anybody's guess
 MUON_RATE, ADAM_RATE = 0.012, 1.5e-3
 SYNC_SECONDS, REPORT_SECONDS = 20, 150
 
 
 def plan_batch(rng, done):
     """-> clips, context chunks m, kind of context ("true", "own" or "live")."""
-    if rng.random() < (0.12 if done < 0.3 else 0.25 if done < 0.6 else 0.6):
+    if rng.random() < (0.12 if done < 0.3 else 0.25 if done < 0.6 else 0.35):
         return LIVE_CLIPS, LIVE_CONTEXT, "live"
     draw = rng.random()
     if done < 0.6:
         return (16, 0, "true") if draw < 0.65 else (8, 1, "true") if draw < 0.92 else (4, 3, "true")
-    if draw < 0.25:
+    if draw < 0.15:
         return 8, 2, "own"
-    return (16, 0, "true") if draw < 0.55 else (8, 1, "true") if draw < 0.8 else (2, 6, "true")
+    return (16, 0, "true") if draw < 0.5 else (8, 1, "true") if draw < 0.75 else (3, 6, "true")
 
 
 def draw_batch(rng, world_of, clips, m, split="train"):
@@ -128,6 +129,7 @@ class LiveRollouts:
     def __init__(self, rng, model, world_of, encode):
         self.rng, self.model, self.world_of, self.encode = rng, model, world_of, encode
         self.scenes, self.texts, self.at = [None] * LIVE_CLIPS, [""] * LIVE_CLIPS, [0] * LIVE_CLIPS
+        self.error = np.zeros(LIVE_CLIPS)  # of the latest chunk
         self.frames = None  # cache entries of the window, oldest first
         self.context = None
 
@@ -170,7 +172,8 @@ class LiveRollouts:
     def prepare(self):
         """Begins clips that are new or have lived long enough -> text keys, bias, true next chunk."""
         for i in range(LIVE_CLIPS):
-            if self.scenes[i] is None or self.rng.random() < 1 / LIVE_CHUNKS:
+            lost = self.error[i] > LOST
+            if self.scenes[i] is None or lost or self.rng.random() < 1 / LIVE_CHUNKS:
                 self._begin(i)
             elif self.rng.random() < 1 / SWITCH_CHUNKS:
                 self._switch(i)
@@ -218,7 +221,9 @@ def live_loss(rng, model, live, kv, bias, target, weight):
     x, sigma = noised(target, t)
     with common.fast_products():
         flow = model.chunk_flow(x, t, dit.CHUNK * LIVE_CONTEXT, live.context, kv, bias)
-    return ((x - sigma * flow.float() - target).square() * weight).mean()
+    error = ((x - sigma * flow.float() - target).square() * weight).mean((1, 2, 3, 4))
+    live.error = error.detach().numpy()
+    return error.mean()
 
 
 @torch.no_grad()

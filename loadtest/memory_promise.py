@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""Does the memory promise hold? A server in a cgroup of its budget + 256 MiB, without swap.
+
+usage: loadtest/memory_promise.py --pack DIR --budget 3GiB [--sessions 2] [--size 48x32]
+           [--key-plan window:12] [--chunks 2] [--server-option=--tokens-per-sweep=64 ...]
+
+Starts longtaked with --memory-budget inside the cgroup (v1 or v2; needs the right to make one), lets
+the sessions make their chunks at the same time, and looks at what the process has in RAM all the
+while. Fails when the kernel killed the server, when a take failed, when the cgroup's peak exceeds the
+limit or when pages of the pack lie in the page cache.
+"""
+import argparse
+import ctypes
+import glob
+import mmap
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+BESIDE = 256 << 20  # what the process may take beside its budget
+ROOTS = ("/sys/fs/cgroup/memory", "/sys/fs/cgroup")
+
+
+def parse_bytes(text):
+    number, unit = re.fullmatch(r"(\d+)(MiB|GiB)", text).groups()
+    return int(number) << {"MiB": 20, "GiB": 30}[unit]
+
+
+class Cgroup:
+    """A memory cgroup of our own, v1 or v2."""
+
+    def __init__(self, limit):
+        for root in ROOTS:
+            v1 = root.endswith("memory")
+            if not os.path.exists(os.path.join(root, "cgroup.procs")):
+                continue
+            self.path = os.path.join(root, f"longtake-{os.getpid()}")
+            try:
+                if not v1:
+                    self._write(os.path.join(root, "cgroup.subtree_control"), "+memory")
+                os.mkdir(self.path)
+                self._write(self._file("memory.limit_in_bytes" if v1 else "memory.max"), str(limit))
+            except OSError as error:
+                print(f"{root}: {error}", file=sys.stderr)
+                continue
+            self.v1 = v1
+            if v1:
+                self._write(self._file("memory.swappiness"), "0")
+            elif os.path.exists(self._file("memory.swap.max")):
+                self._write(self._file("memory.swap.max"), "0")
+            return
+        sys.exit("memory_promise: no memory cgroup can be made here, neither v1 nor v2; run it as root")
+
+    def _file(self, name):
+        return os.path.join(self.path, name)
+
+    @staticmethod
+    def _write(path, text):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(text)
+
+    def enter(self):
+        self._write(self._file("cgroup.procs"), str(os.getpid()))
+
+    def peak(self):
+        for name in ("memory.max_usage_in_bytes", "memory.peak"):
+            if os.path.exists(self._file(name)):
+                with open(self._file(name), encoding="ascii") as file:
+                    return int(file.read())
+        return 0
+
+    def kills(self):
+        name = "memory.oom_control" if self.v1 else "memory.events"
+        with open(self._file(name), encoding="ascii") as file:
+            found = re.search(r"^oom_kill (\d+)", file.read(), re.M)
+        return int(found.group(1)) if found else 0
+
+    def remove(self):
+        os.rmdir(self.path)
+
+
+def cached_bytes(path):
+    """Of a file, in the page cache, as mincore(2) sees it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    size, page = os.path.getsize(path), mmap.PAGESIZE
+    vector = (ctypes.c_ubyte * ((size + page - 1) // page))()
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+    with open(path, "rb") as file:
+        address = libc.mmap(None, size, 1, 1, file.fileno(), 0)
+        if libc.mincore(ctypes.c_void_p(address), ctypes.c_size_t(size), vector) != 0:
+            raise OSError(ctypes.get_errno(), "mincore")
+        libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(size))
+    return page * sum(v & 1 for v in bytes(vector))
+
+
+def drop_cached(path):
+    with open(path, "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def wait_for(path, process):
+    while not (os.path.exists(path) and os.path.getsize(path)):
+        if process.poll() is not None:
+            sys.exit(f"memory_promise: longtaked ended with status {process.returncode}")
+        time.sleep(0.1)
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
+
+
+class Watch(threading.Thread):
+    """The largest resident size and reading rate that the metrics page tells."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.url, self.resident, self.page, self.ended = f"http://127.0.0.1:{port}/metrics", 0, "", False
+
+    def value(self, name):
+        return sum(float(v) for v in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", self.page, re.M))
+
+    def look(self):
+        with urllib.request.urlopen(self.url, timeout=30) as page:
+            self.page = page.read().decode()
+        self.resident = max(self.resident, int(self.value("longtake_process_resident_bytes")))
+
+    def run(self):
+        while not self.ended:
+            self.look()
+            time.sleep(0.2)
+
+
+def takes(options, port, scratch):
+    frames = 9 + 12 * (options.chunks - 1)
+    clients = [subprocess.Popen([
+        f"{options.bin}/longtake", "--server", f"127.0.0.1:{port}", "generate", "--size", options.size,
+        "--prompt", f"a red circle {i}", "--seed", str(i), "--quiet", "--fps", "16", "--duration", f"{frames / 16 * 1000:.0f}ms",
+        "--key-plan", options.key_plan, "--out", f"{scratch}/{i}.y4m"], stdout=subprocess.DEVNULL)
+        for i in range(options.sessions)]
+    return sum(client.wait() != 0 for client in clients)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--bin", default="build/release/bin")
+    parser.add_argument("--pack", required=True)
+    parser.add_argument("--budget", required=True)
+    parser.add_argument("--sessions", type=int, default=2)
+    parser.add_argument("--size", default="48x32")
+    parser.add_argument("--key-plan", default="window:12")
+    parser.add_argument("--chunks", type=int, default=2)
+    parser.add_argument("--server-option", action="append", default=[])
+    options = parser.parse_args()
+    budget = parse_bytes(options.budget)
+    packs = glob.glob(os.path.join(options.pack, "*.pack"))
+    os.sync()  # what was just written cannot be dropped
+    for path in packs:
+        drop_cached(path)
+    group = Cgroup(budget + BESIDE)
+    with tempfile.TemporaryDirectory() as scratch:
+        server = subprocess.Popen(
+            [f"{options.bin}/longtaked", "--pack", options.pack, "--memory-budget", options.budget,
+             "--listen", "127.0.0.1:0", "--port-file", f"{scratch}/port", "--metrics-listen", "127.0.0.1:0",
+             "--metrics-port-file", f"{scratch}/metrics-port", *options.server_option], preexec_fn=group.enter)
+        try:
+            port = wait_for(f"{scratch}/port", server)
+            watch = Watch(wait_for(f"{scratch}/metrics-port", server))
+            watch.start()
+            start = time.monotonic()
+            failed = takes(options, port, scratch)
+            seconds = time.monotonic() - start
+            watch.ended = True
+            watch.join()
+            alive = server.poll() is None
+            if alive:
+                watch.look()
+        finally:
+            server.terminate()
+            server.wait()
+        peak, kills = group.peak(), group.kills()
+        group.remove()
+    cached = sum(cached_bytes(path) for path in packs)
+    sweeps = watch.value("longtake_weight_sweeps_total")
+    read = watch.value("longtake_storage_read_bytes_total")
+    print(f"budget {options.budget}, {options.sessions} x {options.size}, {options.chunks} chunks each: {seconds:.0f} s, "
+          f"{sweeps:.0f} sweeps, {read / 1e9:.1f} GB read, {read / 1e9 / seconds:.2f} GB/s; pack {sum(map(os.path.getsize, packs)) / 1e9:.1f} GB")
+    print(f"in RAM at most {watch.resident >> 20} MiB (budget {budget >> 20}), cgroup peak {peak >> 20} MiB of "
+          f"{(budget + BESIDE) >> 20}, killed {kills}, takes failed {failed}, pack in page cache {cached >> 20} MiB")
+    if not alive or kills or failed or cached > 64 << 20 or watch.resident > budget + BESIDE:
+        sys.exit("memory_promise: BROKEN")
+
+
+if __name__ == "__main__":
+    main()

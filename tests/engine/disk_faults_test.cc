@@ -1,0 +1,178 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What a disk can do to sessions while their layers are streamed: fail now and then, stall, be slow,
+// or get another pack under the server. Never a wrong byte; who is hit hears why; the others go on.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "tests/engine/engine_fixture.h"
+#include "tests/storage/fault_file.h"
+
+namespace longtake {
+namespace {
+
+using Attempt = FaultFileSystem::Attempt;
+using ::testing::HasSubstr;
+
+bool IsTransformer(const Attempt& attempt) {
+  return attempt.path.find("transformer") != std::string::npos;
+}
+
+EngineSetup Streaming(FileSystem& files, int64_t read_timeout_millis = 30'000) {
+  EngineSetup setup;
+  setup.files = &files;
+  setup.model.pinned_bytes_max = 0;
+  setup.model.io = LayerStream::Io::kPread;
+  setup.model.read_timeout_nanos = read_timeout_millis * 1'000'000;
+  return setup;
+}
+
+std::vector<std::string> CleanDigests(const std::string& prompt, uint64_t seed, int64_t frames) {
+  TestEngine engine;
+  return ReadToEnd(engine, **engine->CreateSession(SmallSpec(prompt, seed, frames), "")).Digests();
+}
+
+// Turns the stage of an engine with nothing to wait for but its disk.
+Received ReadForAtMost(TestEngine& engine, Session& session, int steps) {
+  Received received;
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  for (int i = 0; i < steps && !received.end.has_value(); ++i) {
+    engine->Step();
+    PollAll(session, reader, &received);
+  }
+  session.Detach(reader);
+  return received;
+}
+
+class DiskFaultsTest : public ::testing::Test {
+ protected:
+  void TearDown() override { files_.set_decide(nullptr); }
+  FaultFileSystem files_{PosixFileSystem()};
+};
+
+TEST_F(DiskFaultsTest, ErrorsAtAnyRateNeverGiveAWrongFrame) {
+  const auto clean = CleanDigests("a red circle", 1, 33);
+  for (const uint64_t rate : {8, 32, 100, 1000}) {
+    TestEngine engine(Streaming(files_));
+    files_.set_decide([rate](const Attempt& attempt) -> ReadFault {
+      // Spread without a period that could keep step with the layers.
+      const uint64_t mixed = (attempt.number + 1) * 0x9E3779B97F4A7C15;
+      if (!IsTransformer(attempt) || (mixed >> 32) % rate != 0) return {};
+      return {.error = EIO};
+    });
+    int failed = 0;
+    for (int take = 0; take < 4; ++take) {
+      const Received received =
+          ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), ""));
+      ASSERT_TRUE(received.end.has_value());
+      const auto digests = received.Digests();
+      ASSERT_LE(digests.size(), clean.size());
+      EXPECT_TRUE(std::equal(digests.begin(), digests.end(), clean.begin())) << "1 in " << rate;
+      if (received.end->ok()) {
+        EXPECT_EQ(digests, clean);
+      } else {
+        ++failed;
+        EXPECT_EQ(received.end->code(), absl::StatusCode::kUnavailable);
+        EXPECT_THAT(std::string(received.end->message()), HasSubstr("transformer.pack"));
+      }
+    }
+    EXPECT_EQ(engine->stats().sessions_failed, static_cast<uint64_t>(failed));
+    if (rate == 8) {
+      EXPECT_GT(failed, 0) << "the faults did not bite";
+    }
+    files_.set_decide(nullptr);
+    EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), ""))
+                  .Digests(),
+              clean);
+  }
+}
+
+TEST_F(DiskFaultsTest, AStuckReadFailsWhoNeedsItAndTheOthersGoOn) {
+  const auto clean = CleanDigests("a blue square", 2, 33);
+  TestEngine engine(Streaming(files_, /*read_timeout_millis=*/60));
+  auto waiting = *engine->CreateSession(SmallSpec("a blue square", 2, 33), "waiting");
+  for (int i = 0; i < 6; ++i) engine->Step();
+  ASSERT_TRUE(engine->Submit(*waiting, {EventKind::kPause, ""}).ok());
+  while (waiting->Info().state != SessionState::kPaused) ASSERT_TRUE(engine->Step());
+
+  std::atomic<bool> stuck = true;
+  files_.set_decide([&stuck](const Attempt& attempt) -> ReadFault {
+    return {.delay_millis = stuck && IsTransformer(attempt) ? 700 : 0};
+  });
+  auto hit = *engine->CreateSession(SmallSpec("a red circle", 1, 33), "hit");
+  const Received failed = ReadForAtMost(engine, *hit, 60);
+  ASSERT_TRUE(failed.end.has_value());
+  EXPECT_EQ(failed.end->code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(failed.end->message()), HasSubstr("the disk does not answer"));
+  EXPECT_GT(engine->stats().transformer_layers.read_timeouts, 0u);
+
+  // While it lasts, nobody waits for long.
+  const auto start = std::chrono::steady_clock::now();
+  auto next = *engine->CreateSession(SmallSpec("a red circle", 3, 33), "next");
+  ASSERT_TRUE(ReadForAtMost(engine, *next, 60).end.has_value());
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+
+  stuck = false;
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // the late answers come in
+  ASSERT_TRUE(engine->Submit(*waiting, {EventKind::kResume, ""}).ok());
+  EXPECT_EQ(ReadToEnd(engine, *waiting).Digests(), clean);
+}
+
+TEST_F(DiskFaultsTest, ASlowDiskIsOnlySlow) {
+  const auto clean = CleanDigests("a red circle", 1, 9);
+  TestEngine engine(Streaming(files_));
+  files_.set_decide([](const Attempt& attempt) -> ReadFault {
+    return {.delay_millis = IsTransformer(attempt) ? 5 : 0};
+  });
+  const Received received =
+      ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 9), ""));
+  EXPECT_EQ(received.Digests(), clean);
+  const LayerStream::Stats stats = engine->stats().transformer_layers;
+  EXPECT_GT(stats.wait_seconds + 1e-9, 0.0);
+  EXPECT_EQ(stats.read_timeouts, 0u);
+  // Reading ahead is bounded by the slots, however long it takes.
+  EXPECT_LE(stats.in_flight * (1 << 20), 4 * engine.model().transformer_layers().memory_bytes());
+}
+
+// The server holds the file it opened: another pack under its name changes nothing, and what is
+// written into the open file is found by the checksums.
+TEST_F(DiskFaultsTest, AnotherPackUnderTheServerIsNeverComputedOn) {
+  const auto clean = CleanDigests("a red circle", 1, 33);
+  const ScratchPack pack;
+  EngineSetup setup = Streaming(PosixFileSystem());
+  setup.pack = pack.directory();
+  TestEngine engine(setup);
+  const std::filesystem::path path = std::filesystem::path(pack.directory()) / "transformer.pack";
+  const auto size = std::filesystem::file_size(path);
+  const std::filesystem::path other = path.string() + ".new";
+  {
+    std::FILE* file = std::fopen(other.c_str(), "wb");
+    const std::vector<char> noise(size, 'x');
+    ASSERT_EQ(std::fwrite(noise.data(), 1, size, file), size);
+    std::fclose(file);
+  }
+  std::filesystem::path held = path.string() + ".held";
+  std::filesystem::create_hard_link(path, held);
+  std::filesystem::rename(other, path);
+  EXPECT_EQ(
+      ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), "")).Digests(),
+      clean);
+
+  std::FILE* file = std::fopen(held.c_str(), "r+b");
+  const std::vector<char> noise(size, 'x');
+  ASSERT_EQ(std::fwrite(noise.data(), 1, size, file), size);
+  std::fclose(file);
+  const Received received =
+      ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), ""));
+  ASSERT_TRUE(received.end.has_value());
+  EXPECT_EQ(received.end->code(), absl::StatusCode::kDataLoss) << *received.end;
+  const auto digests = received.Digests();
+  EXPECT_LT(digests.size(), clean.size());
+  EXPECT_TRUE(std::equal(digests.begin(), digests.end(), clean.begin()));
+}
+
+}  // namespace
+}  // namespace longtake
