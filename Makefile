@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 SECONDS_OF_VIDEO ?= 10
 
-.PHONY: help packages build demo test sanitize golden lint fuzz speed judge judge-long bench format clean
+.PHONY: help packages build demo test sanitize night golden lint fuzz speed judge judge-long bench format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -25,6 +25,9 @@ test: ## install, build and run all tests
 
 sanitize: ## unit and engine tests under ASan+UBSan and TSan, fuzz corpora replayed
 	@deploy/run-tests sanitize
+
+night: ## the long fault tests: a million flips, disk faults, the memory promise (as root)
+	@deploy/run-tests night
 
 golden: ## print the golden table: every comparison with the published models, and its error
 	@deploy/run-tests golden

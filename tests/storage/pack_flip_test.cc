@@ -7,7 +7,10 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
+#include <random>
+#include <set>
 
 #include "storage/layer_stream.h"
 #include "storage/pack_copy.h"
@@ -129,6 +132,37 @@ TEST_F(PackFlipTest, NoFlippedLayerIsEverLent) {
     stream->Rewind();
     ASSERT_TRUE(TakeLayer(*stream, *pack, 0).ok());
   }
+}
+
+// One to four flips anywhere at once, many times over (LONGTAKE_FLIPS): an error, or the bytes as they
+// were written. Counts what happened, since a test in which nothing is found would pass, too.
+TEST_F(PackFlipTest, RandomFlipsGiveAnErrorOrTheRightBytes) {
+  const char* wanted = std::getenv("LONGTAKE_FLIPS");
+  const uint64_t rounds = wanted == nullptr ? 3000 : std::strtoull(wanted, nullptr, 10);
+  std::mt19937_64 random(20261126);
+  uint64_t refused = 0;
+  uint64_t lost = 0;
+  uint64_t right = 0;
+  for (uint64_t round = 0; round < rounds; ++round) {
+    std::set<uint64_t> bits;  // twice the same would be none
+    while (bits.size() < 1 + round % 4) bits.insert(random() % (file_bytes() * 8));
+    for (const uint64_t bit : bits) Flip(bit);
+    const auto pack = PackReader::Open(files_, kPath);
+    if (!pack.ok()) {
+      ++refused;
+    } else {
+      auto stream = LayerStream::Open(**pack, {.slot_count = 1, .pread_thread_count = 1}).value();
+      const absl::Status status = TakeLayer(*stream, *pack_, 0);  // compares with what was written
+      ASSERT_TRUE(status.ok() || status.code() == absl::StatusCode::kDataLoss) << status;
+      ++(status.ok() ? right : lost);
+    }
+    for (const uint64_t bit : bits) Flip(bit);
+  }
+  std::printf("%lu flipped packs: %lu refused, %lu layers lost, %lu right\n",
+              static_cast<unsigned long>(rounds), static_cast<unsigned long>(refused),
+              static_cast<unsigned long>(lost), static_cast<unsigned long>(right));
+  EXPECT_GT(lost, 0u);
+  EXPECT_GT(right, 0u);
 }
 
 }  // namespace
