@@ -2,7 +2,7 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """Judges the embedded model by the frames of `longtake generate` alone.
 
-usage: judge.py [--out out/judge] STAGE ...
+usage: judge.py [--out rows] STAGE ...
 
   truth    the judge judged: clips drawn by the world itself, both levels
   vae      clips through the VAE and back (needs PyTorch)
@@ -39,7 +39,7 @@ LONG = {  # name: (key plan, minutes)
     "window_sink": ("window:21:3", 10),
     "longlive": ("slot_window:21:3", 10),
 }
-CHANGE_EVERY, CHANGES, CHANGE_RUNS = 20, 9, 5  # seconds, per run, runs
+CHANGE_EVERY, CHANGES, CHANGE_RUNS = 20, 9, 4  # seconds, per run, runs
 CHANGE_CHUNKS = 2  # within so many chunks the new prompt has to show
 
 
@@ -97,7 +97,7 @@ def vae(options):
 
 def prompts(options):
     rows = Rows(options.out, "prompts")
-    os.makedirs(os.path.join(options.out, "frames"), exist_ok=True)
+    os.makedirs(options.frames, exist_ok=True)
     with takes.Server(options.bin, options.pack) as server:
         for i, (scene, prompt) in enumerate(scoring.prompts(options.count)):
             if rows.has(number=i):
@@ -107,18 +107,18 @@ def prompts(options):
                      **scoring.judge_clip(scene, clip))
             keep = clip[np.linspace(0, len(clip) - 1, 8).astype(int)]
             Image.fromarray(np.concatenate(keep, 1)).save(
-                os.path.join(options.out, "frames", f"{i:03d}.png"))
+                os.path.join(options.frames, f"{i:03d}.png"))
 
 
 def steps(options):
+    """Many steps; the few are the first 50 of `prompts`, same seeds."""
     rows = Rows(options.out, "steps")
     many = ",".join(str(t) for t in MANY_STEPS)
     with takes.Server(options.bin, options.pack) as server:
         for i, (scene, prompt) in enumerate(scoring.prompts(50)):
-            for name, extra in (("few", ()), ("many", ("--steps", many))):
-                if not rows.has(number=i, steps=name):
-                    clip = takes.frames(server, prompt, scoring.CLIP_FRAMES, FPS, SEED + i, *extra)
-                    rows.add(number=i, steps=name, prompt=prompt, **scoring.judge_clip(scene, clip))
+            if not rows.has(number=i):
+                clip = takes.frames(server, prompt, scoring.CLIP_FRAMES, FPS, SEED + i, "--steps", many)
+                rows.add(number=i, prompt=prompt, **scoring.judge_clip(scene, clip))
 
 
 def change(options):
@@ -206,13 +206,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default=os.path.join(root, "build/release/bin"))
     parser.add_argument("--model", default=os.path.join(root, "models/shapes-small"))
-    parser.add_argument("--out", default=os.path.join(root, "out/judge"))
+    parser.add_argument("--out", default=os.path.join(HERE, "rows"), help="judged rows, kept in the repository")
     parser.add_argument("--docs", default=os.path.join(root, "docs"))
     parser.add_argument("--count", type=int, default=200, help="held-out prompts")
     parser.add_argument("stages", nargs="+", choices=STAGES, metavar="STAGE")
     options = parser.parse_args()
     os.makedirs(options.out, exist_ok=True)
-    options.pack = os.path.join(options.out, "pack")
+    scratch = os.path.join(root, "out/judge")
+    os.makedirs(scratch, exist_ok=True)
+    options.pack, options.frames = os.path.join(scratch, "pack"), os.path.join(scratch, "frames")
     if set(options.stages) & {"prompts", "steps", "change", "long"}:
         shutil.rmtree(options.pack, ignore_errors=True)
         takes.pack(options.bin, options.model, options.pack)

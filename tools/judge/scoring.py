@@ -19,10 +19,13 @@ PROPERTIES = ("ground", "colour", "count", "shape", "motion", "bounces")
 
 
 def prompts(count, level="plain", split="test", seed=31337):
-    """-> [(scene, caption)], held-out combinations."""
+    """-> [(scene, caption)], held-out combinations; fewer are the first of more."""
     rng = np.random.default_rng(seed)
-    scenes = [world.draw_scene(rng, level, split) for _ in range(count)]
-    return [(scene, captions.caption(rng, scene, level)) for scene in scenes]
+    out = []
+    for _ in range(count):
+        scene = world.draw_scene(rng, level, split)
+        out.append((scene, captions.caption(rng, scene, level)))
+    return out
 
 
 def expected_track(scene, frames, colour=None):

@@ -66,8 +66,8 @@ def prompts(rows):
             + "\n".join(f"{i + 1}. {r['prompt']}" for i, r in enumerate(rows[:SHEET_ROWS])) + "\n")
 
 
-def steps(rows):
-    few, many = ({r["number"]: r for r in rows if r["steps"] == name} for name in ("few", "many"))
+def steps(rows, prompt_rows):
+    few, many = ({r["number"]: r for r in part} for part in (prompt_rows, rows))
     both = sorted(set(few) & set(many))
     lines = []
     for key in scoring.PROPERTIES:
@@ -155,8 +155,9 @@ def learning(log, docs):
 
 def write(options):
     sections = []
-    for stage, section in (("truth", truth), ("prompts", prompts), ("vae", vae), ("steps", steps),
-                           ("change", change)):
+    asked = Rows(options.out, "prompts").rows
+    for stage, section in (("truth", truth), ("prompts", prompts), ("vae", vae),
+                           ("steps", lambda rows: steps(rows, asked)), ("change", change)):
         rows = Rows(options.out, stage).rows
         if rows:
             sections.append(section(rows))
@@ -166,7 +167,7 @@ def write(options):
     log = os.path.join(options.out, "dit.jsonl")
     if os.path.exists(log):
         sections.append(learning(log, options.docs))
-    pictures = sorted(glob.glob(os.path.join(options.out, "frames", "*.png")))[:SHEET_ROWS]
+    pictures = sorted(glob.glob(os.path.join(options.frames, "*.png")))[:SHEET_ROWS]
     if pictures:
         Image.fromarray(np.concatenate([np.asarray(Image.open(p)) for p in pictures])).resize(
             (8 * 112, len(pictures) * 67), Image.LANCZOS).save(os.path.join(options.docs, "model-quality.png"), optimize=True)
@@ -182,5 +183,5 @@ tracks of centres). It knows the world's palette and captions, and nothing of th
 combinations of shape, colour and motion that training never showed (one in five of all).
 
 This page and its pictures are written by `make judge` (minutes) and `make judge-long` (hours); rows that have been
-judged are kept in `out/judge`, so both can be cut off and go on.
+judged are kept in `tools/judge/rows`, so both can be cut off and go on; remove them to judge anew.
 """
