@@ -71,6 +71,11 @@ class PosixFile final : public File {
     return done < 0 ? -errno : done;
   }
 
+  void DropCached(uint64_t offset, uint64_t bytes) override {
+    ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                    POSIX_FADV_DONTNEED);
+  }
+
   absl::Status Sync() override {
     if (::fsync(fd_.get()) != 0) return ErrnoError(errno, "sync " + path_);
     return absl::OkStatus();

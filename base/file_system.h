@@ -37,6 +37,8 @@ class File {
   // Data and metadata reach the device. After a failed Sync the file's contents are unknown.
   virtual absl::Status Sync() = 0;
   virtual absl::StatusOr<uint64_t> Size() = 0;
+  // What was read is not wanted again: it need not stay in the page cache. Advice only.
+  virtual void DropCached(uint64_t /*offset*/, uint64_t /*bytes*/) {}
   // The descriptor for io_uring, or -1 when this file must be read through the calls above.
   virtual int fd() const { return -1; }
 

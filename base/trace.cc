@@ -51,9 +51,10 @@ Trace::~Trace() {
 int Trace::RowNumber(const std::string& row) {
   const auto [found, is_new] = rows_.try_emplace(row, static_cast<int>(rows_.size()) + 1);
   if (is_new) {
-    absl::FPrintF(file_,
-                  "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":%s}},\n",
-                  found->second, Quoted(row));
+    absl::FPrintF(
+        file_,
+        "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":%s}},\n",
+        found->second, Quoted(row));
   }
   return found->second;
 }
@@ -66,7 +67,8 @@ void Trace::Span(const std::string& row, const std::string& name, int64_t start_
   const int number = RowNumber(row);
   const std::string arguments =
       detail.empty() ? "" : absl::StrCat(",\"args\":{\"detail\":", Quoted(detail), "}");
-  absl::FPrintF(file_, "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"name\":%s,\"ts\":%.3f,\"dur\":%.3f%s},\n",
+  absl::FPrintF(file_,
+                "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"name\":%s,\"ts\":%.3f,\"dur\":%.3f%s},\n",
                 number, Quoted(name), static_cast<double>(start_nanos) / 1e3,
                 static_cast<double>(end_nanos - start_nanos) / 1e3, arguments);
 }

@@ -22,9 +22,9 @@ constexpr size_t kPageBytesMax = 16 << 20;
 constexpr timeval kTimeout = {5, 0};
 
 absl::Status Unreachable(const std::string& address, const std::string& why) {
-  return absl::UnavailableError(absl::StrCat(
-      "no metrics at ", address, ": ", why,
-      "; give --metrics the address of longtaked's --metrics-listen"));
+  return absl::UnavailableError(
+      absl::StrCat("no metrics at ", address, ": ", why,
+                   "; give --metrics the address of longtaked's --metrics-listen"));
 }
 
 absl::StatusOr<Fd> Connect(const std::string& address) {
@@ -33,8 +33,8 @@ absl::StatusOr<Fd> Connect(const std::string& address) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const int error = getaddrinfo(address.substr(0, colon).c_str(), address.c_str() + colon + 1,
-                                &hints, &found);
+  const int error =
+      getaddrinfo(address.substr(0, colon).c_str(), address.c_str() + colon + 1, &hints, &found);
   if (error != 0) return Unreachable(address, gai_strerror(error));
   Fd fd(socket(found->ai_family, found->ai_socktype, found->ai_protocol));
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kTimeout, sizeof(kTimeout));

@@ -21,7 +21,8 @@ class Looks {
     return seconds_ > 0 ? Grown(name, label) / seconds_ : 0.0;
   }
   // Grown per one more of another counter.
-  double Per(const std::string& name, const std::string& other, const std::string& label = "") const {
+  double Per(const std::string& name, const std::string& other,
+             const std::string& label = "") const {
     const double count = Grown(other, label);
     return count > 0 ? Grown(name, label) / count : 0.0;
   }
@@ -48,15 +49,14 @@ std::string Model(const MetricValues& now) {
 std::string Sessions(const Looks& looks) {
   std::string states;
   for (const char* state : {"starting", "running", "paused", "blocked", "ended", "failed"}) {
-    const double count =
-        looks.now().Get(absl::StrCat("longtake_sessions{state=\"", state, "\"}"));
+    const double count = looks.now().Get(absl::StrCat("longtake_sessions{state=\"", state, "\"}"));
     if (count > 0) absl::StrAppendFormat(&states, "   %.0f %s", count, state);
   }
-  return absl::StrFormat("sessions  %.0f%s   %.1f chunks/s   %.1f frames/s   %.0f waiting to decode\n",
-                         looks.now().Sum("longtake_sessions"), states,
-                         looks.Rate("longtake_chunks_decoded_total"),
-                         looks.Rate("longtake_frames_decoded_total"),
-                         looks.now().Sum("longtake_decode_backlog_chunks"));
+  return absl::StrFormat(
+      "sessions  %.0f%s   %.1f chunks/s   %.1f frames/s   %.0f waiting to decode\n",
+      looks.now().Sum("longtake_sessions"), states, looks.Rate("longtake_chunks_decoded_total"),
+      looks.Rate("longtake_frames_decoded_total"),
+      looks.now().Sum("longtake_decode_backlog_chunks"));
 }
 
 std::string Sweeps(const Looks& looks) {

@@ -28,7 +28,7 @@ struct EngineStats {
   double decode_seconds = 0.0;
   uint64_t kv_bytes = 0;  // set aside for sessions, now
   uint64_t kv_bytes_max = 0;
-  uint64_t session_bytes = 0;  // promised to sessions beside K/V, now
+  uint64_t session_bytes = 0;          // promised to sessions beside K/V, now
   uint64_t waiting_starts = 0;         // clips on their way through the encoder
   uint64_t decode_backlog_chunks = 0;  // now
   LayerStream::Stats transformer_layers;

@@ -19,9 +19,9 @@ std::string Mebibytes(uint64_t bytes) {
 }
 
 absl::Status TooSmall(const MemoryPlan& least) {
-  std::string text = absl::StrCat(
-      "memory-budget: ", Mebibytes(*least.budget), " are ",
-      Mebibytes(least.total() - *least.budget), " too few; at least needed are");
+  std::string text =
+      absl::StrCat("memory-budget: ", Mebibytes(*least.budget), " are ",
+                   Mebibytes(least.total() - *least.budget), " too few; at least needed are");
   for (const auto& [name, bytes] : least.Breakdown()) {
     if (bytes > 0) absl::StrAppend(&text, "\n  ", Mebibytes(bytes), " for ", name);
   }

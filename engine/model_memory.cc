@@ -61,11 +61,10 @@ absl::StatusOr<ModelMemory> MeasureModel(FileSystem& files, const std::string& d
   LT_ASSIGN_OR_RETURN(const WanConfig config,
                       ParseWanConfig(transformer->config(), transformer->path()));
   LT_ASSIGN_OR_RETURN(const Umt5Config text_config, ParseUmt5Config(text->config(), text->path()));
-  LT_ASSIGN_OR_RETURN(
-      const uint64_t buffers,
-      WanTransformer::BufferBytes(config, VideoModel::TransformerOptions(options)));
+  LT_ASSIGN_OR_RETURN(const uint64_t buffers,
+                      WanTransformer::BufferBytes(config, VideoModel::TransformerOptions(options)));
   LT_ASSIGN_OR_RETURN(const uint64_t text_buffers,
-                      Umt5Encoder::BufferBytes(text_config, VideoModel::TextOptions()));
+                      Umt5Encoder::BufferBytes(text_config, VideoModel::TextOptions(options)));
   LayerStream::Options stream;
   stream.slot_count = options.slot_count;
   ModelMemory memory;

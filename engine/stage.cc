@@ -205,7 +205,7 @@ std::vector<Stage::TextJob> Stage::CollectTextJobs() {
   int64_t tokens = 0;
   const auto add = [&](TextJob job) {
     const auto rows = static_cast<int64_t>(job.ids.size());
-    if (!jobs.empty() && tokens + rows > VideoModel::kPromptRowsMax) return;
+    if (!jobs.empty() && tokens + rows > model_.prompt_rows_max()) return;
     tokens += rows;
     jobs.push_back(std::move(job));
   };
@@ -272,10 +272,13 @@ absl::Status Stage::RunTextSweep(std::span<TextJob> jobs) {
     items.push_back({job.ids, job.states.data()});
   }
   LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass, model_.text_encoder().NewPass(items));
-  return RunSweep(*pass, model_.text_layers(), [&] {
-    return !stopping_ && std::any_of(jobs.begin(), jobs.end(),
-                                     [this](TextJob& job) { return IsLeft(*job.live); });
-  }, {clock_, model_.options().trace, "text layers", nullptr});
+  return RunSweep(*pass, model_.text_layers(),
+                  [&] {
+                    return !stopping_ &&
+                           std::any_of(jobs.begin(), jobs.end(),
+                                       [this](TextJob& job) { return IsLeft(*job.live); });
+                  },
+                  {clock_, model_.options().trace, "text layers", nullptr});
 }
 
 // Events hold from a chunk boundary on, in the order they were accepted; a prompt that is not
@@ -346,7 +349,7 @@ std::vector<Stage::Live*> Stage::Plan() {
   int64_t text_rows = 0;
   for (size_t index : PlanSweep(candidates, model_.options().tokens_max)) {
     text_rows += ready[index]->rollout().new_text_rows();
-    if (!plan.empty() && text_rows > VideoModel::kPromptRowsMax) break;
+    if (!plan.empty() && text_rows > model_.prompt_rows_max()) break;
     plan.push_back(ready[index]);
   }
   return plan;

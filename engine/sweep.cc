@@ -42,8 +42,8 @@ absl::Status RunLayers(StackPass& pass, LayerStream& layers,
 
 }  // namespace
 
-absl::Status RunSweep(StackPass& pass, LayerStream& layers,
-                      const std::function<bool()>& keep_going, const SweepProbe& probe) {
+absl::Status RunSweep(StackPass& pass, LayerStream& layers, const std::function<bool()>& keep_going,
+                      const SweepProbe& probe) {
   LT_RETURN_IF_ERROR(pass.Embed());
   if (absl::Status status = RunLayers(pass, layers, keep_going, probe); !status.ok()) {
     layers.Rewind();

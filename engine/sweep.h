@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/status_macros.h"
-#include "engine/model/stack_pass.h"
 #include "base/trace.h"
+#include "engine/model/stack_pass.h"
 #include "storage/layer_stream.h"
 
 namespace longtake {
@@ -24,14 +24,14 @@ struct LayerTimes {
 // Who looks on.
 struct SweepProbe {
   Clock& clock;
-  Trace* trace = nullptr;  // or null
-  const char* row = "";    // of the trace
+  Trace* trace = nullptr;                    // or null
+  const char* row = "";                      // of the trace
   std::vector<LayerTimes>* times = nullptr;  // per layer, or null
 };
 
 // Runs the pass over every layer. keep_going is asked between layers; when it says no, the sweep is
 // dropped with CANCELLED. After any error the stream is back at its first layer.
-absl::Status RunSweep(StackPass& pass, LayerStream& layers,
-                      const std::function<bool()>& keep_going, const SweepProbe& probe);
+absl::Status RunSweep(StackPass& pass, LayerStream& layers, const std::function<bool()>& keep_going,
+                      const SweepProbe& probe);
 
 }  // namespace longtake

@@ -11,8 +11,6 @@
 namespace longtake {
 namespace {
 
-constexpr int kPromptTokensMax = 512;
-
 uint64_t LayerBytes(const PackReader& pack) {
   uint64_t bytes = 0;
   for (size_t layer = 0; layer < pack.layer_count(); ++layer) {
@@ -55,12 +53,14 @@ absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
 WanTransformerOptions VideoModel::TransformerOptions(const VideoModelOptions& options) {
   WanTransformerOptions out;
   out.tokens_max = options.tokens_max;
-  out.prompt_rows_max = kPromptRowsMax;
+  out.prompt_rows_max = PromptRowsMax(options);
   out.kv_dtype = options.kv_dtype;
   return out;
 }
 
-Umt5EncoderOptions VideoModel::TextOptions() { return {kPromptRowsMax, kPromptTokensMax}; }
+Umt5EncoderOptions VideoModel::TextOptions(const VideoModelOptions& options) {
+  return {PromptRowsMax(options), options.prompt_tokens_max};
+}
 
 absl::Status VideoModel::ReadConfigs() {
   LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack_->Component("transformer"));
@@ -95,8 +95,8 @@ absl::Status VideoModel::OpenTransformer() {
 absl::Status VideoModel::OpenTextEncoder() {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("text_encoder"));
   resident_bytes_ += pack->resident().bytes;
-  LT_ASSIGN_OR_RETURN(
-      text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_, TextOptions()));
+  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_,
+                                                         TextOptions(options_)));
   // What the transformer's pinned layers leave.
   LayerStream::Options stream;
   stream.slot_count = options_.slot_count;
@@ -138,7 +138,11 @@ absl::Status VideoModel::OpenDecoder() {
 absl::StatusOr<std::vector<int32_t>> VideoModel::Tokenize(const std::string& prompt) const {
   auto cleaned = CleanPrompt(prompt);
   if (!cleaned.ok()) return Annotate(cleaned.status(), "prompt");
-  return tokenizer_->Encode(*cleaned, kPromptTokensMax);
+  std::vector<int32_t> ids = tokenizer_->Encode(*cleaned, static_cast<int>(kPromptTokensMax));
+  const auto tokens = static_cast<int64_t>(ids.size());
+  if (tokens <= options_.prompt_tokens_max) return ids;
+  return absl::InvalidArgumentError(absl::StrCat("prompt: ", tokens, " tokens, this server takes ",
+                                                 options_.prompt_tokens_max, " (prompt-tokens)"));
 }
 
 absl::StatusOr<std::unique_ptr<TextContext>> VideoModel::NewTextContext(
@@ -147,7 +151,7 @@ absl::StatusOr<std::unique_ptr<TextContext>> VideoModel::NewTextContext(
 }
 
 absl::StatusOr<uint64_t> VideoModel::text_context_bytes_max() const {
-  return TextContextBytes(transformer_->text_shape(kPromptTokensMax));
+  return TextContextBytes(transformer_->text_shape(options_.prompt_tokens_max));
 }
 
 KvLayout VideoModel::kv_layout(int64_t width, int64_t height) const {
@@ -159,7 +163,7 @@ double VideoModel::ForwardFlops(int64_t rows, int64_t keys) const {
   const auto n = static_cast<double>(rows);
   const double linear = 2.0 * (6.0 * d * d + 2.0 * d * static_cast<double>(config_.ffn_dim)) * n;
   const double self = 4.0 * n * static_cast<double>(keys) * d;
-  const double cross = 4.0 * n * kPromptTokensMax * d;
+  const double cross = 4.0 * n * static_cast<double>(kPromptTokensMax) * d;
   return (linear + self + cross) * static_cast<double>(config_.layers);
 }
 

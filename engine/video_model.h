@@ -27,6 +27,8 @@
 namespace longtake {
 
 struct VideoModelOptions {
+  int64_t prompt_tokens_max =
+      512;  // of one prompt, </s> included; a session's text memory is for so many
   int64_t tokens_max = 32768;                     // rows of one sweep, all sessions together
   uint64_t pinned_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
   size_t slot_count = 3;
@@ -41,8 +43,7 @@ struct VideoModelOptions {
 
 class VideoModel {
  public:
-  // Rows of prompts that may be new in one sweep; one session brings at most two full prompts.
-  static constexpr int64_t kPromptRowsMax = 4 * 513;
+  static constexpr int64_t kPromptTokensMax = 512;  // what the models were trained on
 
   // Opens a pack directory. Errors name the file and what is wrong with it. workers and files must
   // outlive the model.
@@ -53,7 +54,7 @@ class VideoModel {
 
   // What Open gives to its stacks.
   static WanTransformerOptions TransformerOptions(const VideoModelOptions& options);
-  static Umt5EncoderOptions TextOptions();
+  static Umt5EncoderOptions TextOptions(const VideoModelOptions& options);
 
   const std::string& name() const { return recipe_.name; }
   const std::string& digest() const { return pack_->model_digest(); }
@@ -79,8 +80,14 @@ class VideoModel {
   WanVaeEncoder* encoder() { return encoder_.get(); }  // or null
   const WanVaeEncoder* encoder() const { return encoder_.get(); }
 
+  // Rows of prompts that may be new in one sweep; one session brings at most two full prompts.
+  int64_t prompt_rows_max() const { return PromptRowsMax(options_); }
+  static int64_t PromptRowsMax(const VideoModelOptions& options) {
+    return 4 * (options.prompt_tokens_max + 1);
+  }
+
   // Cleans and tokenises; at most 512 ids, the last one </s>. InvalidArgument for bytes that are
-  // not UTF-8. Any thread.
+  // not UTF-8 and for more than prompt_tokens_max where that is less. Any thread.
   absl::StatusOr<std::vector<int32_t>> Tokenize(const std::string& prompt) const;
 
   // A prompt's states [tokens, text_dim] as the transformer keeps them.

@@ -14,7 +14,7 @@ constexpr uint64_t kTokenizerBytesMax = 64 << 20;
 }  // namespace
 
 absl::StatusOr<std::string> ReadModelRecipe(FileSystem& files, const std::string& directory,
-                                       const std::string& given) {
+                                            const std::string& given) {
   std::string recipe = given;
   std::string where = "--recipe";
   if (recipe.empty()) {
@@ -31,7 +31,7 @@ absl::StatusOr<std::string> ReadModelRecipe(FileSystem& files, const std::string
 }
 
 absl::StatusOr<Tokenizer> ReadModelTokenizer(FileSystem& files, const std::string& directory,
-                                        PackDirectorySpec* spec) {
+                                             PackDirectorySpec* spec) {
   const std::string folder = JoinPath(directory, "tokenizer");
   for (const char* name : {"tokenizer.json", "spiece.model"}) {
     const std::string path = JoinPath(folder, name);

@@ -116,6 +116,9 @@ absl::Status CheckTogether(const Config& config) {
   if (config.tokens_per_sweep == 0 || config.tokens_per_sweep > (1 << 24)) {
     return error("tokens-per-sweep: must be 1 to 16777216");
   }
+  if (config.prompt_tokens == 0 || config.prompt_tokens > 512) {
+    return error("prompt-tokens: must be 1 to 512");
+  }
   if (config.slots == 0 || config.slots > 64) return error("slots: must be 1 to 64");
   if (config.sessions_max == 0 || config.sessions_max > 100'000) {
     return error("sessions-max: must be 1 to 100000");

@@ -29,6 +29,8 @@ constexpr ConfigOption kOptions[] = {
      "Threads that compute: layers, decoding, encoding"},
     {"tokens-per-sweep", Type::kCount, &Config::tokens_per_sweep, "32768", "",
      "Rows of one sweep, of all sessions; bounds the largest picture"},
+    {"prompt-tokens", Type::kCount, &Config::prompt_tokens, "512", "",
+     "Longest prompt, in tokens, at most 512; every session has text memory for so many"},
     {"memory-budget", Type::kBytes, &Config::memory_budget, "none", "none",
      "Hard limit on everything large: layers, weights, activations, keys and values, sessions; the "
      "process itself takes some 100 MiB more"},

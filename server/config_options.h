@@ -24,7 +24,8 @@ struct Config {
   uint64_t threads = 0;
   uint64_t tokens_per_sweep = 0;
   uint64_t memory_budget = 0;  // kWordNumber: none
-  uint64_t pinned_bytes = 0;   // kWordNumber: all
+  uint64_t prompt_tokens = 0;
+  uint64_t pinned_bytes = 0;  // kWordNumber: all
   uint64_t slots = 0;
   std::string io;
   int64_t read_timeout_nanos = 0;

@@ -43,6 +43,7 @@ VideoModelOptions ModelOptions(const Config& config) {
                                                      {"pread", LayerStream::Io::kPread}};
   VideoModelOptions options;
   options.tokens_max = static_cast<int64_t>(config.tokens_per_sweep);
+  options.prompt_tokens_max = static_cast<int64_t>(config.prompt_tokens);
   options.slot_count = config.slots;
   options.io = io.at(config.io);
   options.read_timeout_nanos = config.read_timeout_nanos;

@@ -65,8 +65,8 @@ class LayerStream {
     int64_t read_timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
     Io io = Io::kAuto;
     Verify verify = Verify::kEverySweep;
-    Clock* clock = nullptr;  // for wait_seconds; null: the system's
-    Trace* trace = nullptr;  // gets reads, waits and checksums; outlives the stream
+    Clock* clock = nullptr;       // for wait_seconds; null: the system's
+    Trace* trace = nullptr;       // gets reads, waits and checksums; outlives the stream
     std::string trace_name = {};  // of the stack, before the rows' names
   };
 
@@ -79,7 +79,7 @@ class LayerStream {
     uint64_t io_errors = 0;
     uint64_t read_timeouts = 0;  // waits in which no read was answered
     uint64_t sweeps_done = 0;
-    uint64_t in_flight = 0;  // reads under way now
+    uint64_t in_flight = 0;     // reads under way now
     double wait_seconds = 0;    // the caller blocked on a read
     double verify_seconds = 0;  // checksums, on the caller's thread
   };

@@ -62,6 +62,7 @@ absl::Status PackReader::ReadChunks(uint64_t first_chunk, std::span<std::byte> o
   LT_CHECK(out.size() % chunk_bytes == 0);
   const uint64_t offset = header().payload_offset + first_chunk * chunk_bytes;
   LT_RETURN_IF_ERROR(file_->ReadAt(offset, out));
+  file_->DropCached(offset, out.size());  // the memory promise counts the page cache, too
   for (uint64_t at = 0; at < out.size(); at += chunk_bytes) {
     const uint64_t chunk = first_chunk + at / chunk_bytes;
     const std::span<std::byte> bytes = out.subspan(at, chunk_bytes);

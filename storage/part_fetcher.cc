@@ -134,10 +134,9 @@ absl::Status PartFetcher::CollectSome() {
   if (!completion.has_value()) {
     stuck_ = true;
     ++stats_.read_timeouts;
-    return absl::UnavailableError(
-        absl::StrCat(pack_.path(), ": the disk does not answer, ", reader_->in_flight(),
-                     " reads are under way; waited ",
-                     NanosToSeconds(options_.read_timeout_nanos), " s"));
+    return absl::UnavailableError(absl::StrCat(
+        pack_.path(), ": the disk does not answer, ", reader_->in_flight(),
+        " reads are under way; waited ", NanosToSeconds(options_.read_timeout_nanos), " s"));
   }
   Handle(*completion);
   Collect();
@@ -251,8 +250,8 @@ absl::Status PartFetcher::VerifyChunk(Fetch& fetch, uint64_t chunk, std::span<st
   if (Crc32c(bytes) == pack_.chunk_crc(chunk)) return absl::OkStatus();
   ++stats_.checksum_failures;
   return absl::DataLossError(
-      pack_.path() + ": layer " + std::to_string(plan_.units[fetch.unit].layer) + ", chunk " + std::to_string(chunk) +
-      " at byte " +
+      pack_.path() + ": layer " + std::to_string(plan_.units[fetch.unit].layer) + ", chunk " +
+      std::to_string(chunk) + " at byte " +
       std::to_string(pack_.header().payload_offset + chunk * pack_.header().chunk_bytes) +
       ": CRC32C differs, also when read again");
 }

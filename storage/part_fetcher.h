@@ -118,9 +118,9 @@ class PartFetcher {
   std::vector<bool> seen_;             // per chunk: was right once
   std::map<uint64_t, Fetch> fetches_;  // by number, which is the order of use
   uint64_t next_number_ = 0;
-  size_t next_unit_ = 0;                     // to fetch
+  size_t next_unit_ = 0;                      // to fetch
   std::optional<absl::Status> again_status_;  // of the latest second reading, once answered
-  bool stuck_ = false;  // the latest wait was in vain
+  bool stuck_ = false;                        // the latest wait was in vain
   PartFetcherStats stats_;
   std::unique_ptr<BlockReader>
       reader_;  // last: its destructor waits for reads into the memory above

@@ -44,8 +44,7 @@ class PreadReader final : public BlockReader {
     work_there_.NotifyOne();
   }
 
-  std::optional<RawCompletion> NextRaw(int64_t wait_nanos) override
-      ABSL_LOCKS_EXCLUDED(mutex_) {
+  std::optional<RawCompletion> NextRaw(int64_t wait_nanos) override ABSL_LOCKS_EXCLUDED(mutex_) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(wait_nanos);
     MutexLock lock(mutex_);
     while (wait_nanos > 0 && done_.empty()) {

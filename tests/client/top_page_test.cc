@@ -12,20 +12,30 @@ namespace {
 using ::testing::HasSubstr;
 
 MetricValues Look(int sweeps, double compute, double wait, double read_bytes) {
-  return MetricValues::Parse(absl::StrCat(
-      "longtake_build_info{version=\"1\",model=\"m\"} 1\n"
-      "longtake_sessions{state=\"running\"} 2\n"
-      "longtake_sessions{state=\"blocked\"} 1\n"
-      "longtake_weight_sweeps_total{stack=\"text\"} 99\n"
-      "longtake_weight_sweeps_total{stack=\"transformer\"} ", sweeps, "\n"
-      "longtake_sweep_items_total ", 3 * sweeps, "\n"
-      "longtake_layer_seconds_total{layer=\"0\",kind=\"compute\"} ", compute, "\n"
-      "longtake_layer_seconds_total{layer=\"1\",kind=\"wait\"} ", wait, "\n"
-      "longtake_storage_read_bytes_total{stack=\"transformer\"} ", read_bytes, "\n"
-      "longtake_storage_errors_total{kind=\"checksum\"} 5\n"
-      "longtake_memory_budget_bytes 3000000000\n"
-      "longtake_memory_used_bytes{pool=\"kv\"} 500000000\n"
-      "longtake_memory_limit_bytes{pool=\"kv\"} 1000000000\n"));
+  return MetricValues::Parse(
+      absl::StrCat("longtake_build_info{version=\"1\",model=\"m\"} 1\n"
+                   "longtake_sessions{state=\"running\"} 2\n"
+                   "longtake_sessions{state=\"blocked\"} 1\n"
+                   "longtake_weight_sweeps_total{stack=\"text\"} 99\n"
+                   "longtake_weight_sweeps_total{stack=\"transformer\"} ",
+                   sweeps,
+                   "\n"
+                   "longtake_sweep_items_total ",
+                   3 * sweeps,
+                   "\n"
+                   "longtake_layer_seconds_total{layer=\"0\",kind=\"compute\"} ",
+                   compute,
+                   "\n"
+                   "longtake_layer_seconds_total{layer=\"1\",kind=\"wait\"} ",
+                   wait,
+                   "\n"
+                   "longtake_storage_read_bytes_total{stack=\"transformer\"} ",
+                   read_bytes,
+                   "\n"
+                   "longtake_storage_errors_total{kind=\"checksum\"} 5\n"
+                   "longtake_memory_budget_bytes 3000000000\n"
+                   "longtake_memory_used_bytes{pool=\"kv\"} 500000000\n"
+                   "longtake_memory_limit_bytes{pool=\"kv\"} 1000000000\n"));
 }
 
 TEST(TopPageTest, RatesAreOverTheTimeBetweenTheLooks) {
@@ -40,8 +50,10 @@ TEST(TopPageTest, RatesAreOverTheTimeBetweenTheLooks) {
 }
 
 TEST(TopPageTest, AnIdleServerAndARestartedOneHaveNoRates) {
-  EXPECT_THAT(RenderTop(Look(10, 1, 1, 1e9), Look(10, 1, 1, 1e9), 1.0), HasSubstr("sweeps    none"));
-  EXPECT_THAT(RenderTop(Look(10, 1, 1, 1e9), Look(0, 0, 0, 0), 1.0), HasSubstr("disk      0.0 MB/s"));
+  EXPECT_THAT(RenderTop(Look(10, 1, 1, 1e9), Look(10, 1, 1, 1e9), 1.0),
+              HasSubstr("sweeps    none"));
+  EXPECT_THAT(RenderTop(Look(10, 1, 1, 1e9), Look(0, 0, 0, 0), 1.0),
+              HasSubstr("disk      0.0 MB/s"));
   EXPECT_THAT(RenderTop({}, {}, 0.0), HasSubstr("sessions  0"));
 }
 

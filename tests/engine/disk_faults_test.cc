@@ -1,7 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What a disk can do to sessions while their layers are streamed: fail now and then, stall, be slow,
-// or get another pack under the server. Never a wrong byte; who is hit hears why; the others go on.
+// What a disk can do to sessions while their layers are streamed: fail now and then, stall, be
+// slow, or get another pack under the server. Never a wrong byte; who is hit hears why; the others
+// go on.
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -84,9 +85,9 @@ TEST_F(DiskFaultsTest, ErrorsAtAnyRateNeverGiveAWrongFrame) {
       EXPECT_GT(failed, 0) << "the faults did not bite";
     }
     files_.set_decide(nullptr);
-    EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), ""))
-                  .Digests(),
-              clean);
+    EXPECT_EQ(
+        ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), "")).Digests(),
+        clean);
   }
 }
 

@@ -43,8 +43,7 @@ TEST(MemoryPlanTest, NothingExceedsTheBudget) {
 }
 
 TEST(MemoryPlanTest, WhatIsLeftKeepsLayers) {
-  const MemoryWishes wishes = {
-      .budget = 4000 * kMiB, .kv = 200 * kMiB, .sessions = 300 * kMiB};
+  const MemoryWishes wishes = {.budget = 4000 * kMiB, .kv = 200 * kMiB, .sessions = 300 * kMiB};
   const auto plan = PlanMemory(Large(), wishes);
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->kv, 200 * kMiB);

@@ -135,10 +135,10 @@ TEST_F(LayerStreamFaultTest, AStuckReadIsAnErrorInTime) {
   files_.set_decide([&stuck](const Attempt&) {
     return ReadFault{.delay_millis = stuck.exchange(0) == 1 ? 600 : 0};
   });
-  auto stream = LayerStream::Open(*pack_, {.slot_count = 1,
-                                           .pread_thread_count = 1,
-                                           .read_timeout_nanos = 50'000'000})
-                    .value();
+  auto stream =
+      LayerStream::Open(
+          *pack_, {.slot_count = 1, .pread_thread_count = 1, .read_timeout_nanos = 50'000'000})
+          .value();
   const auto start = std::chrono::steady_clock::now();
   for (int i = 0; i < 3; ++i) {
     const absl::Status status = stream->Next().status();

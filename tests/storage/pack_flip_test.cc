@@ -134,8 +134,8 @@ TEST_F(PackFlipTest, NoFlippedLayerIsEverLent) {
   }
 }
 
-// One to four flips anywhere at once, many times over (LONGTAKE_FLIPS): an error, or the bytes as they
-// were written. Counts what happened, since a test in which nothing is found would pass, too.
+// One to four flips anywhere at once, many times over (LONGTAKE_FLIPS): an error, or the bytes as
+// they were written. Counts what happened, since a test in which nothing is found would pass, too.
 TEST_F(PackFlipTest, RandomFlipsGiveAnErrorOrTheRightBytes) {
   const char* wanted = std::getenv("LONGTAKE_FLIPS");
   const uint64_t rounds = wanted == nullptr ? 3000 : std::strtoull(wanted, nullptr, 10);

@@ -39,7 +39,7 @@ LONG = {  # name: (key plan, minutes)
     "window_sink": ("window:21:3", 10),
     "longlive": ("slot_window:21:3", 10),
 }
-CHANGE_EVERY, CHANGES, CHANGE_RUNS = 20, 9, 4  # seconds, per run, runs
+CHANGE_EVERY, CHANGES, CHANGE_RUNS = 20, 9, 2  # seconds, per run, runs
 CHANGE_CHUNKS = 2  # within so many chunks the new prompt has to show
 
 
@@ -121,6 +121,11 @@ def steps(options):
                 rows.add(number=i, prompt=prompt, **scoring.judge_clip(scene, clip))
 
 
+def counted_and_coloured(scene, frame):
+    row = scoring.frame_right(scene, frame, shapes=False)
+    return row["count"] and row["colour"]
+
+
 def change(options):
     """A run of CHANGES changes: does the new prompt show within CHANGE_CHUNKS chunks?"""
     rows = Rows(options.out, "change")
@@ -146,7 +151,7 @@ def change_run(rows, server, run, switch, scenes):
         scene = scenes[i + 1][0]
         first = round(second * FPS)
         # The last frame of each chunk from the change on.
-        right = [all(scoring.frame_right(scene, frames[f], shapes=False).values())
+        right = [counted_and_coloured(scene, frames[f])
                  for f in range(first + 11, min(first + 12 * 20, len(frames)), 12)]
         rows.add(run=run, switch=switch, number=i, prompt=prompt, chunk=chunk, asked=CHANGE_EVERY * (i + 1),
                  shown=second, right_by_chunk=right, in_time=any(right[:CHANGE_CHUNKS]),
@@ -156,8 +161,7 @@ def change_run(rows, server, run, switch, scenes):
 def window_row(scene, clip):
     """One second: right if 3 of 4 frames show the count and the colours asked for."""
     sampled = clip[np.linspace(1, len(clip) - 1, 4).astype(int)]
-    right = [all(scoring.frame_right(scene, f, shapes=False)[k] for k in ("count", "colour"))
-             for f in sampled]
+    right = [counted_and_coloured(scene, f) for f in sampled]
     return (sum(right) >= 3, vision.sharpness(clip[-1]), vision.saturation(clip[-1]),
             vision.motion_energy(clip))
 

@@ -37,7 +37,10 @@ def expected_track(scene, frames, colour=None):
 
 
 def frame_right(scene, frame, level="plain", shapes=True):
-    """One frame against its scene: dict of booleans (a missing body makes all of them wrong)."""
+    """One frame against its scene: dict of booleans (a missing body makes all of them wrong).
+
+    Without `shapes`, which cost most of the time, "shape" means nothing.
+    """
     rich = level == "rich"
     known = world.SHAPES if rich else world.PLAIN_SHAPES
     seen = vision.bodies(frame, known, rich, shapes)
