@@ -32,7 +32,6 @@ absl::StatusOr<std::string> SessionTable(const std::string& server) {
   v1::ListSessionsRequest request;
   request.set_page_size(kSessionsShown);
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
   v1::ListSessionsResponse response;
   LT_RETURN_IF_ERROR(FromGrpc(stub->ListSessions(&context, request, &response)));
   if (response.sessions().empty()) return std::string();

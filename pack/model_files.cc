@@ -2,7 +2,6 @@
 #include "pack/model_files.h"
 
 #include "absl/strings/str_cat.h"
-#include "engine/model_parts.h"
 #include "engine/recipe.h"
 
 namespace longtake {

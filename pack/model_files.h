@@ -7,7 +7,7 @@
 
 #include "base/file_system.h"
 #include "base/status_macros.h"
-#include "engine/text/tokenizer.h"
+#include "engine/model_parts.h"
 #include "storage/pack_directory.h"
 
 namespace longtake {

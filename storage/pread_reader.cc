@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/mutex.h"
 
 namespace longtake {
@@ -45,12 +46,12 @@ class PreadReader final : public BlockReader {
   }
 
   std::optional<RawCompletion> NextRaw(int64_t wait_nanos) override ABSL_LOCKS_EXCLUDED(mutex_) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(wait_nanos);
+    const int64_t end_nanos = clock_.MonotonicNanos() + wait_nanos;
     MutexLock lock(mutex_);
     while (wait_nanos > 0 && done_.empty()) {
-      const auto left = end - std::chrono::steady_clock::now();
-      if (left <= left.zero()) break;
-      done_there_.WaitFor(mutex_, left);
+      const int64_t left_nanos = end_nanos - clock_.MonotonicNanos();
+      if (left_nanos <= 0) break;
+      done_there_.WaitFor(mutex_, std::chrono::nanoseconds(left_nanos));
     }
     if (done_.empty()) return std::nullopt;
     const RawCompletion raw = done_.front();
@@ -78,6 +79,7 @@ class PreadReader final : public BlockReader {
   }
 
   File& file_;
+  SystemClock clock_;
   Mutex mutex_;
   CondVar work_there_;
   CondVar done_there_;

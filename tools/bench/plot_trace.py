@@ -41,13 +41,16 @@ def main():
     names = {e["tid"]: e["args"]["name"] for e in events if e.get("ph") == "M"}
     spans = [e for e in events if e.get("ph") == "X"]
     zero = min(e["ts"] for e in spans)
-    order = sorted(names.values(), key=lambda n: ([i for i, (w, _) in enumerate(COLOURS) if w in n] or [9], n))
+    shown = {e["tid"] for e in spans if options.first <= (e["ts"] - zero) / 1e6 <= options.first + options.seconds}
+    order = sorted((names[tid] for tid in shown), key=lambda n: ([i for i, (w, _) in enumerate(COLOURS) if w in n] or [9], n))
     figure, axis = plt.subplots(figsize=(13, 0.42 * len(order) + 1))
     for place, row in enumerate(order):
         bars = [((e["ts"] - zero) / 1e6, e["dur"] / 1e6) for e in spans if names[e["tid"]] == row]
-        bars = [(t - options.first, d) for t, d in bars
-                if t + d >= options.first and t <= options.first + options.seconds]
-        axis.broken_barh(bars, (place - 0.4, 0.8), facecolors=colour(row), edgecolor="white", linewidth=0.3)
+        bars = [(max(0.0, t - options.first), min(options.seconds, t + d - options.first)) for t, d in bars]
+        bars = [(start, end - start) for start, end in bars if end > start]
+        axis.broken_barh(bars, (place - 0.4, 0.8), facecolors=colour(row))
+        if "layers" in row or "sweeps" in row:  # where one ends and the next begins
+            axis.vlines([start for start, _ in bars], place - 0.4, place + 0.4, "white", linewidth=0.8)
         busy = sum(d for _, d in bars)
         axis.text(options.seconds * 1.005, place, f"{100 * busy / options.seconds:.0f} %", va="center", fontsize=8)
     axis.set(yticks=range(len(order)), yticklabels=order, xlim=(0, options.seconds), xlabel="seconds")
