@@ -44,9 +44,11 @@ speed: build ## stream takes of the embedded model and print frames per second b
 	@python3 loadtest/speed.py
 
 judge: build ## judge the embedded model on held-out prompts into docs/model-quality.md (minutes)
+	@deploy/install-packages judge
 	@python3 tools/judge/judge.py truth prompts steps change report
 
 judge-long: build ## the same over takes of 10 and 30 minutes (hours; can be cut off and go on)
+	@deploy/install-packages judge
 	@python3 tools/judge/judge.py long report
 
 bench: ## print the kernel benchmarks
