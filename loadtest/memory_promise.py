@@ -16,6 +16,7 @@ import glob
 import mmap
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -156,6 +157,7 @@ def main():
     parser.add_argument("--chunks", type=int, default=2)
     parser.add_argument("--server-option", action="append", default=[])
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("memory_promise: ended early"))  # cleans up
     budget = parse_bytes(options.budget)
     packs = glob.glob(os.path.join(options.pack, "*.pack"))
     os.sync()  # what was just written cannot be dropped
@@ -182,8 +184,8 @@ def main():
         finally:
             server.terminate()
             server.wait()
-        peak, kills = group.peak(), group.kills()
-        group.remove()
+            peak, kills = group.peak(), group.kills()
+            group.remove()
     cached = sum(cached_bytes(path) for path in packs)
     sweeps = watch.value("longtake_weight_sweeps_total")
     read = watch.value("longtake_storage_read_bytes_total")

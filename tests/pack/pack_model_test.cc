@@ -221,8 +221,8 @@ TEST_F(PackModelTest, AMissingTensorIsNamed) {
 }
 
 TEST_F(PackModelTest, ATensorTooManyIsNamed) {
-  Edit("transformer/config.json", "\"num_layers\": 4", "\"num_layers\": 3");
-  ExpectRefused(absl::StatusCode::kInvalidArgument, {"blocks.3."});
+  Edit("transformer/config.json", "\"num_layers\": 6", "\"num_layers\": 5");
+  ExpectRefused(absl::StatusCode::kInvalidArgument, {"blocks.5."});
 }
 
 TEST_F(PackModelTest, ATruncatedFileIsNamed) {
