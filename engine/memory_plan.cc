@@ -58,8 +58,8 @@ std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
       {"activations (tokens-per-sweep)", model.buffers},
       {"keys and values (kv-bytes)", kv},
       {"sessions (session-bytes)", sessions}};
-  std::stable_sort(out.begin(), out.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.second > b.second; });
   return out;
 }
 
