@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -35,6 +36,7 @@ absl::Status ErrnoError(int error, const std::string& what) {
       return absl::AlreadyExistsError(message);
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
@@ -81,6 +83,12 @@ class PosixFile final : public File {
     return absl::OkStatus();
   }
 
+  absl::Status Reserve(uint64_t bytes) override {
+    const int error = ::posix_fallocate(fd_.get(), 0, static_cast<off_t>(bytes));
+    if (error == 0) return absl::OkStatus();
+    return ErrnoError(error, "reserve " + std::to_string(bytes) + " bytes of " + path_);
+  }
+
   absl::StatusOr<uint64_t> Size() override {
     struct stat info{};
     if (::fstat(fd_.get(), &info) != 0) return ErrnoError(errno, "size of " + path_);
@@ -102,6 +110,16 @@ class PosixFileSystemImpl final : public FileSystem {
 
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
     return OpenWith(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, "create ");
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> CreateScratch(const std::string& directory,
+                                                      ReadMode mode) override {
+    std::string path = JoinPath(directory, "longtake-scratch-XXXXXX");
+    const int flags = O_CLOEXEC | (mode == ReadMode::kDirect ? O_DIRECT : 0);
+    Fd fd(::mkostemp(path.data(), flags));
+    if (!fd.valid()) return ErrnoError(errno, "create a scratch file in " + directory);
+    if (::unlink(path.c_str()) != 0) return ErrnoError(errno, "remove " + path);
+    return std::make_unique<PosixFile>(std::move(fd), path);
   }
 
   absl::Status Rename(const std::string& from, const std::string& to) override {

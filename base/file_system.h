@@ -37,9 +37,11 @@ class File {
   // Data and metadata reach the device. After a failed Sync the file's contents are unknown.
   virtual absl::Status Sync() = 0;
   virtual absl::StatusOr<uint64_t> Size() = 0;
+  // The file is at least so long from now on, and no write within it can find the disk full.
+  virtual absl::Status Reserve(uint64_t bytes) = 0;
   // What was read is not wanted again: it need not stay in the page cache. Advice only.
   virtual void DropCached(uint64_t /*offset*/, uint64_t /*bytes*/) {}
-  // The descriptor for io_uring, or -1 when this file must be read through the calls above.
+  // The descriptor for io_uring, or -1 when this file must be used through the calls above.
   virtual int fd() const { return -1; }
 
   // All of it or an error; EINTR, EAGAIN and short transfers are continued here.
@@ -60,6 +62,10 @@ class FileSystem {
                                                          ReadMode mode) = 0;
   // A new empty file, readable and writable; an old one of that name is emptied.
   virtual absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) = 0;
+  // A new file without a name in a directory, readable and writable, gone when it is closed.
+  // FAILED_PRECONDITION when the file system has no direct mode and that was asked for.
+  virtual absl::StatusOr<std::unique_ptr<File>> CreateScratch(const std::string& directory,
+                                                              ReadMode mode) = 0;
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
   // Makes renames, creations and removals in a directory durable.

@@ -103,6 +103,16 @@ std::string DescribeEstimate(const v1::SessionEstimate& estimate) {
   absl::StrAppend(
       &out, absl::StrFormat("%.1f MB of memory, of which K/V %.1f MB\n",
                             Megabytes(estimate.memory_bytes()), Megabytes(estimate.kv_bytes())));
+  if (estimate.kv_file_bytes_per_sweep() > 0) {
+    absl::StrAppend(&out,
+                    absl::StrFormat("K/V would live in the server's file: %.1f MB with each sweep",
+                                    Megabytes(estimate.kv_file_bytes_per_sweep())));
+    if (estimate.kv_file_slowdown() > 0) {
+      absl::StrAppend(
+          &out, absl::StrFormat(", which take %.2f times as long", estimate.kv_file_slowdown()));
+    }
+    absl::StrAppend(&out, "\n");
+  }
   absl::StrAppend(&out,
                   estimate.admissible()
                       ? "would be admitted now\n"

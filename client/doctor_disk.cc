@@ -1,5 +1,4 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <functional>
 
 #include "absl/strings/str_cat.h"
@@ -7,8 +6,9 @@
 #include "base/aligned_buffer.h"
 #include "base/clock.h"
 #include "client/doctor_checks.h"
-#include "storage/pread_reader.h"
-#include "storage/uring_reader.h"
+#include "storage/disk_rate.h"
+#include "storage/pread_io.h"
+#include "storage/uring_io.h"
 
 namespace longtake {
 namespace {
@@ -45,60 +45,47 @@ class ScratchFile {
   const std::string path_;
 };
 
-// Reads the whole file; seconds.
-absl::StatusOr<double> ReadAll(BlockReader& reader, std::byte* memory, uint64_t block_count) {
-  SystemClock clock;
-  const int64_t start_nanos = clock.MonotonicNanos();
-  uint64_t next = 0;
-  uint64_t done = 0;
-  while (done < block_count) {
-    while (next < block_count && next < done + kDepth) {
-      reader.Submit(
-          {next, next * kBlockBytes, {memory + next % kDepth * kBlockBytes, kBlockBytes}});
-      ++next;
-    }
-    const std::optional<BlockCompletion> completion = reader.Wait(kReadNanos);
-    if (!completion.has_value()) return absl::UnavailableError("the disk does not answer");
-    LT_RETURN_IF_ERROR(completion->status);
-    ++done;
-  }
-  return NanosToSeconds(clock.MonotonicNanos() - start_nanos);
-}
-
-struct ReadTrial {
+struct DiskTrial {
   std::string note;
   double bytes_per_second = 0.0;
 };
 
-using OpenReader =
-    std::function<absl::StatusOr<UringReaderResult>(File& file, std::span<std::byte> memory)>;
+using OpenIo =
+    std::function<absl::StatusOr<UringIoResult>(File& file, std::span<std::byte> memory)>;
 
-absl::StatusOr<ReadTrial> TryReader(FileSystem& files, const std::string& directory,
-                                    uint64_t block_count, const OpenReader& open) {
+absl::StatusOr<DiskTrial> TryIo(FileSystem& files, const std::string& directory,
+                                uint64_t block_count, const OpenIo& open) {
   ScratchFile scratch(files, directory);
   LT_RETURN_IF_ERROR(scratch.Fill(block_count));
   LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
                       files.OpenRead(scratch.path(), ReadMode::kDirect));
   LT_ASSIGN_OR_RETURN(AlignedBuffer memory, AlignedBuffer::Allocate(kDepth * kBlockBytes, 4096));
-  LT_ASSIGN_OR_RETURN(UringReaderResult opened, open(*file, {memory.data(), kDepth * kBlockBytes}));
-  LT_ASSIGN_OR_RETURN(const double seconds, ReadAll(*opened.reader, memory.data(), block_count));
-  return ReadTrial{opened.note,
-                   static_cast<double>(block_count * kBlockBytes) / std::max(seconds, 1e-9)};
+  LT_ASSIGN_OR_RETURN(UringIoResult opened, open(*file, {memory.data(), kDepth * kBlockBytes}));
+  SystemClock clock;
+  const uint64_t bytes = block_count * kBlockBytes;
+  LT_ASSIGN_OR_RETURN(const double rate, MeasureReadRate(*opened.io, memory.span(),
+                                                         {.request_bytes = kBlockBytes,
+                                                          .depth = kDepth,
+                                                          .file_bytes = bytes,
+                                                          .bytes_max = bytes,
+                                                          .nanos_max = kReadNanos},
+                                                         clock));
+  return DiskTrial{opened.note, rate};
 }
 
-absl::StatusOr<ReadTrial> TryRing(FileSystem& files, const std::string& directory,
+absl::StatusOr<DiskTrial> TryRing(FileSystem& files, const std::string& directory,
                                   uint64_t block_count) {
-  return TryReader(files, directory, block_count, [](File& file, std::span<std::byte> memory) {
+  return TryIo(files, directory, block_count, [](File& file, std::span<std::byte> memory) {
     const std::span<std::byte> buffers[] = {memory};
-    return OpenUringReader(file, buffers, kDepth);
+    return OpenUringIo(file, buffers, kDepth);
   });
 }
 
 // As layers are read where io_uring is refused.
-absl::StatusOr<ReadTrial> TryThreads(FileSystem& files, const std::string& directory,
+absl::StatusOr<DiskTrial> TryThreads(FileSystem& files, const std::string& directory,
                                      uint64_t block_count) {
-  return TryReader(files, directory, block_count, [](File& file, std::span<std::byte>) {
-    return absl::StatusOr<UringReaderResult>({OpenPreadReader(file, kDepth, kDepth), ""});
+  return TryIo(files, directory, block_count, [](File& file, std::span<std::byte>) {
+    return absl::StatusOr<UringIoResult>({OpenPreadIo(file, kDepth, kDepth), ""});
   });
 }
 

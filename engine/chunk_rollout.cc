@@ -6,10 +6,8 @@
 
 namespace longtake {
 
-ChunkRollout::ChunkRollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages)
-    : Rollout(spec, pool, reserved_pages),
-      sampler_(spec.sampler, spec.levels),
-      key_plan_(spec.key_plan) {
+ChunkRollout::ChunkRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
+    : Rollout(spec, std::move(kv)), sampler_(spec.sampler, spec.levels), key_plan_(spec.key_plan) {
   for (Branch& branch : branches_) {
     branch.flow.resize(static_cast<size_t>(spec.frame_values() * spec.chunk_frames));
   }

@@ -14,7 +14,7 @@ namespace longtake {
 
 class ChunkRollout final : public Rollout {
  public:
-  ChunkRollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages);
+  ChunkRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
 
   void SetText(size_t branch, std::unique_ptr<TextContext> text) override;
   bool at_chunk_start() const override { return step_ == 0; }

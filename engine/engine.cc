@@ -35,15 +35,29 @@ std::string RandomId() {
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
                                                        const EngineOptions& options, Clock& clock) {
   auto engine = std::unique_ptr<Engine>(new Engine(model, options, clock));
-  LT_ASSIGN_OR_RETURN(engine->kv_pool_, KvPool::Create(options.kv_bytes_max));
+  LT_RETURN_IF_ERROR(engine->OpenKv());
+  engine->decode_lane_ =
+      std::make_unique<DecodeLane>(model, clock, [raw = engine.get()] { raw->stage_->Wake(); });
+  engine->stage_ =
+      std::make_unique<Stage>(model, *engine->decode_lane_, engine->kv_stream_.get(), clock,
+                              [raw = engine.get()](const std::string& id) { raw->Forget(id); });
   return engine;
 }
 
 Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
-    : model_(model), options_(options), clock_(clock) {
-  decode_lane_ = std::make_unique<DecodeLane>(model, clock, [this] { stage_->Wake(); });
-  stage_ = std::make_unique<Stage>(model, *decode_lane_, clock,
-                                   [this](const std::string& id) { Forget(id); });
+    : model_(model), options_(options), clock_(clock) {}
+
+absl::Status Engine::OpenKv() {
+  LT_ASSIGN_OR_RETURN(kv_pool_, KvPool::Create(options_.kv_bytes_max));
+  if (options_.kv_file_directory.empty()) return absl::OkStatus();
+  LT_ASSIGN_OR_RETURN(kv_file_, KvFile::Create(*options_.files, options_.kv_file_directory,
+                                               options_.kv_file_bytes_max));
+  LT_ASSIGN_OR_RETURN(kv_stream_, KvStream::Open(*kv_file_, options_.kv_stream));
+  return absl::OkStatus();
+}
+
+KvMemory Engine::kv_memory() const {
+  return {*kv_pool_, kv_file_.get(), kv_stream_ == nullptr ? 0 : kv_stream_->layer_bytes_max()};
 }
 
 Engine::~Engine() { Stop(); }
@@ -62,8 +76,8 @@ void Engine::Stop() {
   for (const auto& session : Sessions()) {
     session->Cancel(ShuttingDown());
   }
-  stage_->Stop();
-  decode_lane_->Stop();
+  if (stage_ != nullptr) stage_->Stop();
+  if (decode_lane_ != nullptr) decode_lane_->Stop();
 }
 
 bool Engine::Step() {
@@ -183,11 +197,16 @@ double Engine::ChunkFlops(const RolloutSpec& rollout) const {
 absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const {
   LT_ASSIGN_OR_RETURN(const SessionSpec resolved, Resolve(spec));
   const RolloutSpec rollout = MakeRolloutSpec(resolved);
-  LT_ASSIGN_OR_RETURN(const uint64_t pages, Rollout::PagesNeeded(rollout, *kv_pool_));
+  LT_ASSIGN_OR_RETURN(const uint64_t frames, Rollout::FramesNeeded(rollout));
+  LT_ASSIGN_OR_RETURN(const uint64_t frame_pages, kv_pool_->PagesPerFrame(rollout.kv_layout));
+  const auto in_file = KvShare::WouldBeInFile(kv_memory(), rollout.kv_layout, frames);
   LT_ASSIGN_OR_RETURN(const uint64_t session_bytes, SessionBytes(resolved));
   SessionEstimate out;
-  out.kv_bytes = pages * kv_pool_->page_bytes();
-  out.memory_bytes = out.kv_bytes + session_bytes + DecodeBytes(resolved);
+  out.kv_in_file = in_file.ok() && *in_file;
+  out.kv_bytes = frames * (out.kv_in_file ? rollout.kv_layout.file_frame_bytes()
+                                          : frame_pages * kv_pool_->page_bytes());
+  out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + session_bytes + DecodeBytes(resolved);
+  if (out.kv_in_file) EstimateKvFile(rollout, frames, &out);
   const double flops = ChunkFlops(rollout);
   const double rate = stage_->flops_per_second();
   const double pixels =
@@ -195,17 +214,29 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
   const double pixel_rate = decode_lane_->stats().pixels_per_second;
   if (rate > 0 && pixel_rate > 0) {
     // Decoding runs beside the sweeps but on the same cores.
-    out.seconds_per_chunk = flops / rate + pixels / pixel_rate;
+    const double slowdown = std::max(1.0, out.kv_file_slowdown);
+    out.seconds_per_chunk = flops / rate * slowdown + pixels / pixel_rate;
     out.seconds_to_first_frame = out.seconds_per_chunk;
     out.realtime_factor = static_cast<double>(4 * rollout.chunk_frames) /
                           static_cast<double>(resolved.fps) / out.seconds_per_chunk;
   }
   MutexLock lock(mutex_);
   absl::Status room = CheckRoom(session_bytes, DecodeBytes(resolved));
-  if (room.ok()) room = kv_pool_->CheckRoom(pages);
+  if (room.ok()) room = in_file.status();
   out.fits_now = room.ok();
   out.refusal = std::string(room.message());
   return out;
+}
+
+void Engine::EstimateKvFile(const RolloutSpec& rollout, uint64_t frames,
+                            SessionEstimate* out) const {
+  const uint64_t layer_bytes = frames * rollout.kv_layout.file_layer_bytes();
+  out->kv_file_bytes_per_sweep = static_cast<uint64_t>(rollout.kv_layout.layers) * layer_bytes;
+  if (!options_.predict_sweep) return;
+  const int64_t tokens =
+      static_cast<int64_t>(rollout.branch_count()) * rollout.chunk_frames * rollout.kv_layout.rows;
+  out->kv_file_slowdown =
+      options_.predict_sweep(tokens, layer_bytes) / options_.predict_sweep(tokens, 0);
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec& spec,
@@ -228,7 +259,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec
       return WithReason(absl::AlreadyExistsError(absl::StrCat("session ", id, " exists")),
                         {"SESSION_EXISTS", {{"session", id}}});
     }
-    LT_ASSIGN_OR_RETURN(arrival.rollout, Rollout::Create(MakeRolloutSpec(resolved), *kv_pool_));
+    LT_ASSIGN_OR_RETURN(arrival.rollout, Rollout::Create(MakeRolloutSpec(resolved), kv_memory()));
     arrival.session = std::make_shared<Session>(
         id, std::move(resolved), options_.session, clock_, [this] { stage_->Wake(); },
         options_.on_session_end);
@@ -305,6 +336,10 @@ EngineStats Engine::stats() const {
     for (const auto& [id, entry] : sessions_)
       decode_bytes = std::max(decode_bytes, entry.decode_bytes);
     stats.session_bytes = session_bytes_ + decode_bytes;
+  }
+  if (kv_file_ != nullptr) {
+    stats.kv_file_bytes = kv_file_->bytes_taken();
+    stats.kv_file_bytes_max = kv_file_->bytes_max();
   }
   stats.kv_bytes = stats.kv_bytes_max - kv_pool_->free_page_count() * kv_pool_->page_bytes();
   return stats;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +27,15 @@ namespace longtake {
 
 struct EngineOptions {
   uint64_t kv_bytes_max = uint64_t{1} << 30;
+  // Where K/V goes that the pool cannot hold: a scratch file in this directory, and the memory
+  // through which it comes and goes. Empty: nowhere.
+  FileSystem* files = nullptr;
+  std::string kv_file_directory = {};
+  uint64_t kv_file_bytes_max = 0;
+  KvStream::Options kv_stream = {};
+  // Seconds of a sweep of so many rows, when so many bytes of K/V come with each layer; may be
+  // empty. Any thread.
+  std::function<double(int64_t tokens, uint64_t layer_bytes)> predict_sweep = {};
   // Everything else a session holds: outbox, decoder cache, text keys, latents.
   uint64_t session_bytes_max = uint64_t{4} << 30;
   size_t sessions_max = 64;
@@ -77,6 +87,10 @@ class Engine {
 
   Engine(VideoModel& model, const EngineOptions& options, Clock& clock);
   RolloutSpec MakeRolloutSpec(const SessionSpec& resolved) const;
+  absl::Status OpenKv();
+  // What K/V in the file means for the session's sweeps.
+  void EstimateKvFile(const RolloutSpec& rollout, uint64_t frames, SessionEstimate* out) const;
+  KvMemory kv_memory() const;
   double ChunkFlops(const RolloutSpec& rollout) const;
   // What a session holds beside K/V.
   absl::StatusOr<uint64_t> SessionBytes(const SessionSpec& resolved) const;
@@ -90,6 +104,8 @@ class Engine {
   const EngineOptions options_;
   Clock& clock_;
   std::unique_ptr<KvPool> kv_pool_;
+  std::unique_ptr<KvFile> kv_file_;      // or null
+  std::unique_ptr<KvStream> kv_stream_;  // the stage's; null without a file
   mutable Mutex mutex_;
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
   uint64_t session_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/kv/kv_stream.h"
 #include "engine/sweep.h"
 #include "storage/layer_stream.h"
 
@@ -34,6 +35,11 @@ struct EngineStats {
   LayerStream::Stats transformer_layers;
   LayerStream::Stats text_layers;
   std::vector<LayerTimes> transformer_layer_times;  // per layer
+  uint64_t knee_tokens =
+      0;  // rows from which a larger sweep is no more efficient; 0: not known yet
+  uint64_t kv_file_bytes = 0;  // set aside for sessions, now
+  uint64_t kv_file_bytes_max = 0;
+  KvStream::Stats kv_stream;
 };
 
 }  // namespace longtake

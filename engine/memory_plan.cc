@@ -47,7 +47,7 @@ uint64_t MemoryPlan::layers() const {
 }
 
 uint64_t MemoryPlan::total() const {
-  return model.resident + model.vae + model.buffers + layers() + kv + sessions;
+  return model.resident + model.vae + model.buffers + layers() + kv + kv_staging + sessions;
 }
 
 std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
@@ -57,6 +57,7 @@ std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
       {"weights of the VAE (start-frames)", model.vae},
       {"activations (tokens-per-sweep)", model.buffers},
       {"keys and values (kv-bytes)", kv},
+      {"keys and values on their way from the file (kv-staging-bytes)", kv_staging},
       {"sessions (session-bytes)", sessions}};
   std::sort(out.begin(), out.end(),
             [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -67,6 +68,7 @@ absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWish
   MemoryPlan plan;
   plan.model = model;
   plan.budget = wishes.budget;
+  plan.kv_staging = wishes.kv_staging;
   if (!wishes.budget.has_value()) {
     plan.kv = wishes.kv.value_or(kKvBytesDefault);
     plan.sessions = wishes.sessions.value_or(kSessionBytesDefault);

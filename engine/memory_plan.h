@@ -21,11 +21,13 @@ struct MemoryWishes {
   std::optional<uint64_t> kv = {};
   std::optional<uint64_t> sessions = {};
   std::optional<uint64_t> pinned = {};  // the most
+  uint64_t kv_staging = 0;              // for K/V that lives in a file
 };
 
 struct MemoryPlan {
   ModelMemory model;
   uint64_t kv = 0;
+  uint64_t kv_staging = 0;
   uint64_t sessions = 0;
   uint64_t pinned = 0;  // VideoModelOptions::pinned_bytes_max
   std::optional<uint64_t> budget;

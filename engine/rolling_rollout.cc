@@ -19,8 +19,8 @@ KeyPlan PlanRolling(const KeyPlanSpec& spec, int64_t start, int64_t frames) {
   return plan;
 }
 
-RollingRollout::RollingRollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages)
-    : Rollout(spec, pool, reserved_pages) {}
+RollingRollout::RollingRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
+    : Rollout(spec, std::move(kv)) {}
 
 bool RollingRollout::LetsIn() const {
   return in_work_.size() < spec_.levels.size() && (in_work_.empty() || in_work_.back().step > 0) &&

@@ -15,7 +15,7 @@ namespace longtake {
 
 class RollingRollout final : public Rollout {
  public:
-  RollingRollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages);
+  RollingRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
 
   bool at_chunk_start() const override { return !clean_pass_; }
   int64_t tokens_per_sweep() const override;

@@ -38,34 +38,36 @@ int64_t RolloutSpec::tokens_max() const {
   return std::max(denoise, before * kv_layout.rows);
 }
 
-absl::StatusOr<uint64_t> Rollout::PagesNeeded(const RolloutSpec& spec, const KvPool& pool) {
-  LT_ASSIGN_OR_RETURN(const uint64_t per_frame, pool.PagesPerFrame(spec.kv_layout));
-  return CheckedProduct({per_frame, static_cast<uint64_t>(FramesHeld(spec)), spec.branch_count()},
-                        "K/V pages of the session");
+absl::StatusOr<uint64_t> Rollout::FramesNeeded(const RolloutSpec& spec) {
+  return CheckedProduct({static_cast<uint64_t>(FramesHeld(spec)), spec.branch_count()},
+                        "frames of K/V of the session");
 }
 
-absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Create(const RolloutSpec& spec, KvPool& pool) {
-  LT_ASSIGN_OR_RETURN(const uint64_t pages, PagesNeeded(spec, pool));
-  LT_RETURN_IF_ERROR(pool.Reserve(pages));
+absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Create(const RolloutSpec& spec,
+                                                         const KvMemory& memory) {
+  LT_ASSIGN_OR_RETURN(const uint64_t frames, FramesNeeded(spec));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<KvShare> kv, KvShare::Create(memory, spec.kv_layout, frames));
   std::unique_ptr<Rollout> rollout;
   if (spec.kind == RolloutKind::kRolling) {
-    rollout = std::make_unique<RollingRollout>(spec, pool, pages);
+    rollout = std::make_unique<RollingRollout>(spec, std::move(kv));
   } else {
-    rollout = std::make_unique<ChunkRollout>(spec, pool, pages);
+    rollout = std::make_unique<ChunkRollout>(spec, std::move(kv));
   }
   return rollout;
 }
 
-Rollout::Rollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages)
+Rollout::Rollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
     : spec_(spec),
-      pool_(pool),
+      kv_(std::move(kv)),
       branches_(spec.branch_count()),
-      reserved_pages_(reserved_pages),
       has_start_(spec.start_latents == 0) {}
 
-Rollout::~Rollout() {
-  branches_.clear();
-  pool_.Unreserve(reserved_pages_);
+Rollout::~Rollout() = default;
+
+uint64_t Rollout::file_layer_bytes() const {
+  if (!kv_in_file()) return 0;
+  return static_cast<uint64_t>(FramesHeld(spec_)) * branches_.size() *
+         spec_.kv_layout.file_layer_bytes();
 }
 
 void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
@@ -121,7 +123,7 @@ VideoItem Rollout::MakeItem(const Forward& forward, Branch& branch) {
   if (forward.keep_fresh) {
     branch.fresh.resize(forward.timesteps.size());
     for (KvFrame& frame : branch.fresh) {
-      if (frame.empty()) frame = KvFrame::Allocate(pool_, spec_.kv_layout);
+      if (frame.empty()) frame = kv_->NewFrame();
       branch.keep.push_back(&frame);
     }
   }

@@ -57,11 +57,12 @@ constexpr uint64_t NoiseStream(int64_t chunk, int64_t step, NoisePurpose purpose
 
 class Rollout {
  public:
-  // Reserves K/V pages for the most frames it will ever hold; RESOURCE_EXHAUSTED when they are not
-  // free. The pool must outlive it.
-  static absl::StatusOr<std::unique_ptr<Rollout>> Create(const RolloutSpec& spec, KvPool& pool);
-  // Pages Create would reserve.
-  static absl::StatusOr<uint64_t> PagesNeeded(const RolloutSpec& spec, const KvPool& pool);
+  // Sets K/V memory aside for the most frames it will ever hold; RESOURCE_EXHAUSTED when there is
+  // not so much. The memory must outlive it.
+  static absl::StatusOr<std::unique_ptr<Rollout>> Create(const RolloutSpec& spec,
+                                                         const KvMemory& memory);
+  // Frames of K/V that Create would set aside, all branches together.
+  static absl::StatusOr<uint64_t> FramesNeeded(const RolloutSpec& spec);
   virtual ~Rollout();
 
   // 1, or 2 with guidance: the prompt, then the negative prompt.
@@ -82,6 +83,10 @@ class Rollout {
   bool done() const { return spec_.chunk_count != 0 && chunk_ == spec_.chunk_count; }
   // Whether events may be applied now.
   virtual bool at_chunk_start() const = 0;
+  // Whether its K/V comes from the file.
+  bool kv_in_file() const { return kv_->in_file(); }
+  // What the items of a sweep read of one layer from the K/V file, at most.
+  uint64_t file_layer_bytes() const;
   // Rows its items bring to the next sweep.
   virtual int64_t tokens_per_sweep() const = 0;
   // Appends its items for the next sweep, at most one per branch. They point into this object until
@@ -109,7 +114,7 @@ class Rollout {
     bool keep_fresh = false;  // a clean pass: no flow, K/V into fresh
   };
 
-  Rollout(const RolloutSpec& spec, KvPool& pool, uint64_t reserved_pages);
+  Rollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
 
   // Whether the next chunk is one of those it was given: it takes a clean pass and nothing else.
   bool is_given() const { return chunk_ * spec_.chunk_frames < spec_.start_latents; }
@@ -124,12 +129,11 @@ class Rollout {
   void CommitFresh(int64_t first, const KeyPlanSpec& plan);
 
   const RolloutSpec spec_;
-  KvPool& pool_;
-  std::vector<Branch> branches_;
+  const std::unique_ptr<KvShare> kv_;
+  std::vector<Branch> branches_;  // after kv_, which outlives their frames
   int64_t chunk_ = 0;
 
  private:
-  const uint64_t reserved_pages_;
   bool has_start_;
   std::vector<std::vector<float>> start_;
 };

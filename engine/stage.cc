@@ -38,10 +38,12 @@ struct Stage::TextJob {
   std::vector<float> states;
 };
 
-Stage::Stage(VideoModel& model, DecodeLane& decode_lane, Clock& clock,
+Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
              std::function<void(const std::string& id)> on_gone)
     : model_(model),
       decode_lane_(decode_lane),
+      kv_stream_(kv_stream),
+      file_layer_bytes_max_(kv_stream == nullptr ? 0 : kv_stream->layer_bytes_max()),
       clock_(clock),
       on_gone_(std::move(on_gone)),
       layer_times_(model.transformer_layers().layer_count()) {}
@@ -340,16 +342,24 @@ bool Stage::Ready(Live& live) {
 std::vector<Stage::Live*> Stage::Plan() {
   std::vector<Live*> ready;
   std::vector<SweepCandidate> candidates;
+  int64_t waiting = 0;
+  int64_t largest = 0;
   for (auto& live : live_) {
     if (!Ready(*live)) continue;
     ready.push_back(live.get());
     candidates.push_back({live->rollout().tokens_per_sweep(), live->last_served_sweep});
+    waiting += candidates.back().tokens;
+    largest = std::max(largest, candidates.back().tokens);
   }
+  const int64_t budget = costs_.TokenBudget(waiting, largest, model_.options().tokens_max);
   std::vector<Live*> plan;
   int64_t text_rows = 0;
-  for (size_t index : PlanSweep(candidates, model_.options().tokens_max)) {
+  uint64_t file_bytes = 0;
+  for (size_t index : PlanSweep(candidates, budget)) {
     text_rows += ready[index]->rollout().new_text_rows();
+    file_bytes += ready[index]->rollout().file_layer_bytes();
     if (!plan.empty() && text_rows > model_.prompt_rows_max()) break;
+    if (!plan.empty() && file_bytes > file_layer_bytes_max_) break;
     plan.push_back(ready[index]);
   }
   return plan;
@@ -359,17 +369,23 @@ bool Stage::SweepChunks() {
   const std::vector<Live*> plan = Plan();
   if (plan.empty()) return false;
   ++sweep_;
+  SweepTogether(plan);
+  return true;
+}
+
+// What fails together is tried one by one, so that a fault takes along only who needs the bytes.
+void Stage::SweepTogether(std::span<Live* const> plan) {
   const absl::Status status = RunTwice([&] { return RunVideoSweep(plan); });
-  if (absl::IsCancelled(status)) return true;
-  if (!status.ok()) {
-    Fail(plan, status);
-    return true;
+  if (absl::IsCancelled(status)) return;
+  if (!status.ok() && plan.size() > 1) {
+    for (size_t i = 0; i < plan.size(); ++i) SweepTogether(plan.subspan(i, 1));
+    return;
   }
+  if (!status.ok()) return Fail(plan, status);
   for (Live* live : plan) {
     live->last_served_sweep = sweep_;
     if (!live->session().cancelled()) SettleSession(*live);
   }
-  return true;
 }
 
 absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
@@ -385,8 +401,10 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
         model_.ForwardFlops(item.frames * frame_tokens, (item.frames + context) * frame_tokens);
     tokens += item.frames * frame_tokens;
   }
+  const double waited = model_.transformer_layers().stats().wait_seconds;
   const auto run = [&]() -> absl::Status {
-    LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass, model_.transformer().NewPass(items));
+    LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass,
+                        model_.transformer().NewPass(items, kv_stream_));
     return RunSweep(*pass, model_.transformer_layers(), [&] { return AnyoneLeft(plan); },
                     {clock_, model_.options().trace, "transformer layers", &layer_times_});
   };
@@ -394,9 +412,15 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
                        absl::StrCat("sweep of ", items.size(), ", ", tokens, " tokens"));
   const absl::Status status = run();
   const double seconds = NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
-  if (status.ok() && seconds > 0) flops_per_second_ = flops / seconds;
+  const LayerStream::Stats layers = model_.transformer_layers().stats();
+  if (status.ok() && seconds > 0) {
+    flops_per_second_ = flops / seconds;
+    costs_.Add({tokens, seconds, layers.wait_seconds - waited});
+  }
   MutexLock lock(mutex_);
-  stats_.transformer_layers = model_.transformer_layers().stats();
+  stats_.transformer_layers = layers;
+  stats_.knee_tokens = static_cast<uint64_t>(costs_.Knee().value_or(0));
+  if (kv_stream_ != nullptr) stats_.kv_stream = kv_stream_->stats();
   stats_.transformer_layer_times = layer_times_;
   if (!status.ok()) {
     ++stats_.sweeps_dropped;

@@ -19,9 +19,11 @@
 #include "base/mutex.h"
 #include "engine/decode_lane.h"
 #include "engine/engine_stats.h"
+#include "engine/kv/kv_stream.h"
 #include "engine/rollout.h"
 #include "engine/session.h"
 #include "engine/sweep.h"
+#include "engine/sweep_costs.h"
 #include "engine/video_model.h"
 
 namespace longtake {
@@ -36,9 +38,9 @@ struct Arrival {
 
 class Stage {
  public:
-  // All must outlive the stage. on_gone is called on the stage's thread when a session is over and
-  // forgotten.
-  Stage(VideoModel& model, DecodeLane& decode_lane, Clock& clock,
+  // All must outlive the stage; kv_stream is null where no K/V lives in a file. on_gone is called
+  // on the stage's thread when a session is over and forgotten.
+  Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
         std::function<void(const std::string& id)> on_gone);
   ~Stage();
 
@@ -99,6 +101,7 @@ class Stage {
   bool Ready(Live& live);
   std::vector<Live*> Plan();
   bool SweepChunks();
+  void SweepTogether(std::span<Live* const> plan);
   absl::Status RunVideoSweep(std::span<Live* const> plan);
   void SettleSession(Live& live);
   void Fail(std::span<Live* const> plan, const absl::Status& status);
@@ -107,6 +110,8 @@ class Stage {
 
   VideoModel& model_;
   DecodeLane& decode_lane_;
+  KvStream* const kv_stream_;
+  const uint64_t file_layer_bytes_max_;
   Clock& clock_;
   const std::function<void(const std::string& id)> on_gone_;
 
@@ -115,6 +120,7 @@ class Stage {
   std::vector<std::shared_ptr<Session>> over_;
   uint64_t sweep_ = 0;
   std::vector<LayerTimes> layer_times_;
+  SweepCosts costs_;
   bool text_had_turn_ = false;
   std::atomic<double> flops_per_second_{0.0};
 

@@ -83,6 +83,7 @@ absl::Status VideoModel::OpenTransformer() {
                                              TransformerOptions(options_)));
   LayerStream::Options stream;
   stream.slot_count = options_.slot_count;
+  stream.request_bytes = options_.request_bytes;
   stream.pinned_bytes_max = options_.pinned_bytes_max;
   stream.io = options_.io;
   stream.read_timeout_nanos = options_.read_timeout_nanos;
@@ -100,6 +101,7 @@ absl::Status VideoModel::OpenTextEncoder() {
   // What the transformer's pinned layers leave.
   LayerStream::Options stream;
   stream.slot_count = options_.slot_count;
+  stream.request_bytes = options_.request_bytes;
   const uint64_t taken = std::min(options_.pinned_bytes_max, transformer_layers_->memory_bytes());
   stream.pinned_bytes_max = options_.pinned_bytes_max - taken;
   stream.io = options_.io;

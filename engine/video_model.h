@@ -32,6 +32,7 @@ struct VideoModelOptions {
   int64_t tokens_max = 32768;                     // rows of one sweep, all sessions together
   uint64_t pinned_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
   size_t slot_count = 3;
+  uint64_t request_bytes = LayerStream::Options().request_bytes;
   LayerStream::Io io = LayerStream::Io::kAuto;
   int64_t read_timeout_nanos = LayerStream::Options().read_timeout_nanos;
   DType kv_dtype = DType::kBf16;

@@ -36,8 +36,11 @@ constexpr ConfigOption kOptions[] = {
      "process itself takes some 100 MiB more"},
     {"pinned-bytes", Type::kBytes, &Config::pinned_bytes, "all", "all",
      "Memory for layers that are kept instead of read each sweep; what the budget leaves at most"},
-    {"slots", Type::kCount, &Config::slots, "3", "",
-     "Layer parts in memory at once while streaming"},
+    {"slots", Type::kCount, &Config::slots, "auto", "auto",
+     "Layer parts in memory at once while streaming; auto is 3, or what the calibration says"},
+    {"calibration", Type::kText, &Config::calibration, "", "",
+     "File that holds what this disk and processor do with the pack, measured when it is missing "
+     "(some ten seconds); slots and request size then follow from it, and the plan is logged"},
     {"io", Type::kChoice, &Config::io, "auto", "auto|io_uring|pread",
      "How layers are read; auto is io_uring where the kernel allows it"},
     {"read-timeout", Type::kDuration, &Config::read_timeout_nanos, "30s", "",
@@ -50,6 +53,14 @@ constexpr ConfigOption kOptions[] = {
     {"kv-bytes", Type::kBytes, &Config::kv_bytes, "auto", "auto",
      "Memory for keys and values of all sessions; auto is 1GiB, or a quarter of what the budget "
      "leaves if that is less"},
+    {"kv-file", Type::kText, &Config::kv_file, "", "",
+     "Directory on a fast disk for a scratch file with the keys and values of sessions that "
+     "kv-bytes cannot hold; they come with each layer, which makes sweeps longer"},
+    {"kv-file-bytes", Type::kBytes, &Config::kv_file_bytes, "16GiB", "",
+     "Size of that file, taken at start"},
+    {"kv-staging-bytes", Type::kBytes, &Config::kv_staging_bytes, "256MiB", "",
+     "Memory through which keys and values of the file come and go; a session's layer may take up "
+     "to 7/16 of it"},
     {"session-bytes", Type::kBytes, &Config::session_bytes, "auto", "auto",
      "Memory for all else of all sessions: outboxes, decoder caches, decoding; auto is 4GiB, or a "
      "quarter as above"},
@@ -94,7 +105,7 @@ absl::Status CheckChoice(const ConfigOption& option, const std::string& text) {
 absl::StatusOr<uint64_t> ParseNumber(const ConfigOption& option, const std::string& text) {
   if (!text.empty() && text == option.choices) {
     if (option.type == Type::kBytes) return kWordNumber;
-    return std::max(1u, std::thread::hardware_concurrency());
+    return text == "auto" ? 0 : std::max(1u, std::thread::hardware_concurrency());
   }
   return option.type == Type::kBytes ? ParseBytes(text) : ParseCount(text);
 }
@@ -170,8 +181,10 @@ std::string OptionText(const ConfigOption& option, const Config& config) {
     case Type::kAddress:
     case Type::kChoice:
       return config.*std::get<std::string Config::*>(option.field);
-    case Type::kCount:
-      return absl::StrCat(config.*std::get<uint64_t Config::*>(option.field));
+    case Type::kCount: {
+      const uint64_t count = config.*std::get<uint64_t Config::*>(option.field);
+      return count == 0 && option.choices[0] != '\0' ? option.choices : absl::StrCat(count);
+    }
     case Type::kBytes: {
       const uint64_t bytes = config.*std::get<uint64_t Config::*>(option.field);
       return bytes == kWordNumber ? option.choices : FormatBytes(bytes);

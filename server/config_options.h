@@ -26,12 +26,16 @@ struct Config {
   uint64_t memory_budget = 0;  // kWordNumber: none
   uint64_t prompt_tokens = 0;
   uint64_t pinned_bytes = 0;  // kWordNumber: all
-  uint64_t slots = 0;
+  uint64_t slots = 0;         // 0: auto
+  std::string calibration;
   std::string io;
   int64_t read_timeout_nanos = 0;
   std::string numerics_profile;
   bool start_frames = false;
-  uint64_t kv_bytes = 0;       // kWordNumber: auto
+  uint64_t kv_bytes = 0;  // kWordNumber: auto
+  std::string kv_file;
+  uint64_t kv_file_bytes = 0;
+  uint64_t kv_staging_bytes = 0;
   uint64_t session_bytes = 0;  // kWordNumber: auto
   uint64_t sessions_max = 0;
   uint64_t outbox_bytes = 0;

@@ -86,6 +86,9 @@ void AddWork(const EngineStats& stats, Page& page) {
                stats.sweeps_dropped);
   page.Counter("longtake_sweep_items_total", "Forwards in all transformer sweeps", stats.items);
   page.Counter("longtake_sweep_tokens_total", "Rows in all transformer sweeps", stats.item_tokens);
+  page.Begin(MetricType::Gauge, "longtake_sweep_knee_tokens",
+             "Rows from which a larger sweep makes hardly more rows per second; 0: not known yet");
+  page.Add(stats.knee_tokens);
   page.Counter("longtake_chunks_decoded_total", "Chunks decoded", stats.chunks);
   page.Counter("longtake_frames_decoded_total", "Frames decoded", stats.frames);
   page.Begin(MetricType::Counter, "longtake_stage_seconds_total",
@@ -138,9 +141,25 @@ void AddStorage(const EngineStats& stats, Page& page) {
   const LayerStream::Stats& video = stats.transformer_layers;
   page.Add(text.short_reads + video.short_reads, "kind", "short_read");
   page.Add(text.retries + video.retries, "kind", "retry");
-  page.Add(text.checksum_failures + video.checksum_failures, "kind", "checksum");
+  page.Add(text.checksum_failures + video.checksum_failures + stats.kv_stream.checksum_failures,
+           "kind", "checksum");
   page.Add(text.io_errors + video.io_errors, "kind", "io");
   page.Add(text.read_timeouts + video.read_timeouts, "kind", "timeout");
+}
+
+void AddKvFile(const EngineStats& stats, Page& page) {
+  page.Begin(MetricType::Gauge, "longtake_kv_file_used_bytes",
+             "Keys and values set aside for sessions in the file (kv-file)");
+  page.Add(stats.kv_file_bytes);
+  page.Begin(MetricType::Gauge, "longtake_kv_file_limit_bytes", "Size of that file; 0: none");
+  page.Add(stats.kv_file_bytes_max);
+  page.Begin(MetricType::Counter, "longtake_kv_file_bytes_total",
+             "Keys and values that came from the file and went there");
+  page.Add(stats.kv_stream.bytes_read, "direction", "read");
+  page.Add(stats.kv_stream.bytes_written, "direction", "write");
+  page.Begin(MetricType::Counter, "longtake_kv_file_stall_seconds_total",
+             "Time the sweeps waited for it");
+  page.Add(stats.kv_stream.wait_seconds);
 }
 
 void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
@@ -151,6 +170,7 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.vae_bytes, "pool", "vae");
   page.Add(facts.buffer_bytes, "pool", "buffers");
   page.Add(stats.kv_bytes, "pool", "kv");
+  page.Add(facts.kv_staging_bytes, "pool", "kv_staging");
   page.Add(stats.session_bytes, "pool", "sessions");
   page.Begin(MetricType::Gauge, "longtake_memory_limit_bytes", "The most a pool can take");
   page.Add(facts.transformer_layer_bytes, "pool", "transformer_layers");
@@ -159,6 +179,7 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.vae_bytes, "pool", "vae");
   page.Add(facts.buffer_bytes, "pool", "buffers");
   page.Add(stats.kv_bytes_max, "pool", "kv");
+  page.Add(facts.kv_staging_bytes, "pool", "kv_staging");
   page.Add(facts.session_bytes_max, "pool", "sessions");
   page.Begin(MetricType::Gauge, "longtake_memory_budget_bytes",
              "The limit on all pools together (memory-budget); 0: none");
@@ -180,6 +201,7 @@ std::vector<MetricFamily> EngineMetrics::Collect() const {
   AddSessions(snapshot, page);
   AddWork(snapshot.stats, page);
   AddStorage(snapshot.stats, page);
+  AddKvFile(snapshot.stats, page);
   AddMemory(facts_, snapshot.stats, page);
   return page.Take();
 }

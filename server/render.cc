@@ -123,6 +123,8 @@ void RenderEstimate(const SessionEstimate& estimate, v1::SessionEstimate* out) {
   out->set_memory_bytes(static_cast<int64_t>(estimate.memory_bytes));
   out->set_admissible(estimate.fits_now);
   out->set_refusal_message(estimate.refusal);
+  out->set_kv_file_bytes_per_sweep(static_cast<int64_t>(estimate.kv_file_bytes_per_sweep));
+  out->set_kv_file_slowdown(estimate.kv_file_slowdown);
 }
 
 std::string DigestBytes(const Hash128& digest) {

@@ -5,15 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/file_system.h"
-#include "base/machine_memory.h"
 #include "base/trace.h"
-#include "base/units.h"
 #include "engine/memory_plan.h"
 #include "server/engine_metrics.h"
 #include "server/errors.h"
@@ -21,6 +18,7 @@
 #include "server/limits.h"
 #include "server/log.h"
 #include "server/metrics_page.h"
+#include "server/plan_model.h"
 #include "server/reflection.h"
 #include "server/service.h"
 
@@ -33,28 +31,17 @@ constexpr std::chrono::seconds kShutdownTimeout{2};
 // "liveness" is apart: a server that drains must not be killed for it.
 constexpr const char* kReadinessNames[] = {"longtake.v1.LongtakeService", "readiness"};
 
-std::optional<uint64_t> Wish(uint64_t bytes) {
-  return bytes == kWordNumber ? std::nullopt : std::optional<uint64_t>(bytes);
-}
-
-VideoModelOptions ModelOptions(const Config& config) {
-  const std::map<std::string, LayerStream::Io> io = {{"auto", LayerStream::Io::kAuto},
-                                                     {"io_uring", LayerStream::Io::kUring},
-                                                     {"pread", LayerStream::Io::kPread}};
-  VideoModelOptions options;
-  options.tokens_max = static_cast<int64_t>(config.tokens_per_sweep);
-  options.prompt_tokens_max = static_cast<int64_t>(config.prompt_tokens);
-  options.slot_count = config.slots;
-  options.io = io.at(config.io);
-  options.read_timeout_nanos = config.read_timeout_nanos;
-  options.numerics_profile = config.numerics_profile;
-  options.with_encoder = config.start_frames;
-  return options;
-}
-
-EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory) {
+EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
+                             const VideoModel& model) {
   EngineOptions options;
   options.kv_bytes_max = memory.kv;
+  options.files = &PosixFileSystem();
+  options.kv_file_directory = config.kv_file;
+  options.kv_file_bytes_max = config.kv_file_bytes;
+  options.kv_stream = {.bytes = config.kv_staging_bytes,
+                       .io = model.options().io,
+                       .timeout_nanos = config.read_timeout_nanos,
+                       .trace = model.options().trace};
   options.session_bytes_max = memory.sessions;
   options.sessions_max = config.sessions_max;
   options.session.outbox_bytes_max = config.outbox_bytes;
@@ -87,6 +74,7 @@ EngineFacts MakeFacts(const MemoryPlan& memory, const VideoModel& model) {
           .resident_bytes = memory.model.resident,
           .vae_bytes = memory.model.vae,
           .buffer_bytes = model.buffer_bytes(),
+          .kv_staging_bytes = memory.kv_staging,
           .session_bytes_max = memory.sessions,
           .budget_bytes = memory.budget.value_or(0)};
 }
@@ -114,25 +102,6 @@ void AddLimits(grpc::ServerBuilder& builder) {
 std::string PinnedText(const LayerStream& layers) {
   const std::vector<bool>& pinned = layers.pinned();
   return absl::StrCat(std::count(pinned.begin(), pinned.end(), true), "/", pinned.size());
-}
-
-void LogMemory(const MemoryPlan& memory) {
-  Log(LogLevel::kInfo, "memory",
-      {{"total_bytes", static_cast<int64_t>(memory.total())},
-       {"budget", memory.budget.has_value() ? FormatBytes(*memory.budget) : "none"},
-       {"layer_bytes", static_cast<int64_t>(memory.layers())},
-       {"resident_bytes", static_cast<int64_t>(memory.model.resident)},
-       {"vae_bytes", static_cast<int64_t>(memory.model.vae)},
-       {"buffer_bytes", static_cast<int64_t>(memory.model.buffers)},
-       {"kv_bytes", static_cast<int64_t>(memory.kv)},
-       {"session_bytes", static_cast<int64_t>(memory.sessions)}});
-  const std::optional<uint64_t> limit = MemoryLimitBytes();
-  if (!limit.has_value() || memory.total() <= *limit) return;
-  Log(LogLevel::kWarning, "more memory promised than there is",
-      {{"promised_bytes", static_cast<int64_t>(memory.total())},
-       {"limit_bytes", static_cast<int64_t>(*limit)},
-       {"advice", std::string("set memory-budget, or lower pinned-bytes, kv-bytes, session-bytes "
-                              "or tokens-per-sweep")}});
 }
 
 void LogStart(const Config& config, const VideoModel& model, int port, int metrics_port) {
@@ -165,6 +134,8 @@ struct Server::Parts {
   ServerMetrics metrics;
   std::unique_ptr<ServiceContext> context;
   MemoryPlan memory;
+  std::optional<Calibration> calibration;  // with the plan that follows from it
+  std::optional<ResidencyPlan> residency;
   std::unique_ptr<Trace> trace;
   std::unique_ptr<WorkerPool> workers;
   std::unique_ptr<VideoModel> model;
@@ -182,26 +153,27 @@ struct Server::Parts {
 };
 
 absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
-  VideoModelOptions options = ModelOptions(config);
-  const auto needs = MeasureModel(PosixFileSystem(), config.pack, options);
-  if (!needs.ok()) return Annotate(needs.status(), "pack");
-  LT_ASSIGN_OR_RETURN(memory, PlanMemory(*needs, {.budget = Wish(config.memory_budget),
-                                                  .kv = Wish(config.kv_bytes),
-                                                  .sessions = Wish(config.session_bytes),
-                                                  .pinned = Wish(config.pinned_bytes)}));
-  LogMemory(memory);
-  options.pinned_bytes_max = memory.pinned;
+  workers = std::make_unique<WorkerPool>(static_cast<int>(config.threads));
+  LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanModel(config, *workers, clock));
+  memory = plan.memory;
+  calibration = std::move(plan.calibration);
+  residency = std::move(plan.residency);
   if (!config.trace.empty()) {
     LT_ASSIGN_OR_RETURN(trace, Trace::Create(config.trace));
-    options.trace = trace.get();
+    plan.options.trace = trace.get();
   }
-  workers = std::make_unique<WorkerPool>(static_cast<int>(config.threads));
   absl::StatusOr<std::unique_ptr<VideoModel>> opened =
-      VideoModel::Open(PosixFileSystem(), config.pack, options, *workers);
+      VideoModel::Open(PosixFileSystem(), config.pack, plan.options, *workers);
   if (!opened.ok()) return Annotate(opened.status(), "pack");
   model = *std::move(opened);
-  auto created = Engine::Create(*model, SessionOptions(config, memory), clock);
-  if (!created.ok()) return Annotate(created.status(), "kv-bytes");
+  EngineOptions session_options = SessionOptions(config, memory, *model);
+  if (residency.has_value()) {
+    session_options.predict_sweep = [this](int64_t tokens, uint64_t layer_bytes) {
+      return PredictTokens(*residency, *calibration, tokens, layer_bytes).time.seconds;
+    };
+  }
+  auto created = Engine::Create(*model, session_options, clock);
+  if (!created.ok()) return Annotate(created.status(), "memory of the sessions");
   engine = *std::move(created);
   context = std::unique_ptr<ServiceContext>(new ServiceContext{
       .engine = *engine,

@@ -27,6 +27,7 @@ absl::StatusOr<std::shared_ptr<Session>> ServiceContext::CreateSession(
   }
   LT_ASSIGN_OR_RETURN(const std::string id, ParseNewSessionId(request.session_id()));
   LT_ASSIGN_OR_RETURN(const SessionSpec spec, ResolveSpec(request.spec()));
+  const absl::StatusOr<SessionEstimate> estimate = engine.Estimate(spec);
   absl::StatusOr<std::shared_ptr<Session>> session = engine.CreateSession(spec, id);
   if (!session.ok()) {
     metrics.CountRejected(ReasonName(session.status()));
@@ -43,6 +44,12 @@ absl::StatusOr<std::shared_ptr<Session>> ServiceContext::CreateSession(
        {"height", spec.height},
        {"frames", spec.frame_count},
        {"seed", std::to_string(spec.seed)}});
+  if (estimate.ok() && estimate->kv_in_file) {
+    Log(LogLevel::kInfo, "its keys and values live in the file",
+        {{"session", (*session)->id()},
+         {"bytes_per_sweep", static_cast<int64_t>(estimate->kv_file_bytes_per_sweep)},
+         {"slowdown", estimate->kv_file_slowdown}});
+  }
   return session;
 }
 

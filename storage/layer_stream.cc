@@ -5,9 +5,7 @@
 
 #include "base/checked.h"
 #include "storage/part_fetcher.h"
-#include "storage/pread_reader.h"
 #include "storage/stream_plan.h"
-#include "storage/uring_reader.h"
 
 namespace longtake {
 namespace {
@@ -15,50 +13,36 @@ namespace {
 constexpr size_t kDepthMin = 16;
 constexpr size_t kDepthMax = 1024;
 
-// How the bytes come in, and why not by the first choice.
-struct OpenedReader {
+struct OpenedPack {
   std::unique_ptr<File> file;
-  std::unique_ptr<BlockReader> reader;
-  std::string name;
-  std::string reason;
+  OpenedBlockIo io;
 };
 
-struct ReaderNeeds {
+struct IoNeeds {
   std::vector<std::span<std::byte>> slots;
   size_t depth = 0;
 };
 
-absl::StatusOr<OpenedReader> OpenReader(const PackReader& pack, const LayerStream::Options& options,
-                                        const ReaderNeeds& needs) {
-  OpenedReader out;
+absl::StatusOr<OpenedPack> OpenPack(const PackReader& pack, const LayerStream::Options& options,
+                                    const IoNeeds& needs) {
+  OpenedPack out;
+  BlockIoOptions io = {
+      .choice = options.io, .depth = needs.depth, .thread_count = options.pread_thread_count};
   FileSystem& files = pack.file_system();
   absl::StatusOr<std::unique_ptr<File>> file = files.OpenRead(pack.path(), ReadMode::kDirect);
-  const bool direct = file.ok();
-  if (!direct) {
-    out.reason = "no direct I/O: " + std::string(file.status().message());
-    LT_ASSIGN_OR_RETURN(out.file, files.OpenRead(pack.path(), ReadMode::kBuffered));
-  } else {
+  if (file.ok()) {
     out.file = *std::move(file);
+  } else {
+    io.direct = false;
+    io.reason = "no direct I/O: " + std::string(file.status().message());
+    LT_ASSIGN_OR_RETURN(out.file, files.OpenRead(pack.path(), ReadMode::kBuffered));
   }
   // Another pack may have been put under this name since its table was read.
   LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, out.file->Size());
   if (file_bytes != pack.header().file_bytes) {
     return absl::DataLossError(pack.path() + ": its size changed since it was opened");
   }
-  if (options.io != LayerStream::Io::kPread && direct) {
-    absl::StatusOr<UringReaderResult> uring = OpenUringReader(*out.file, needs.slots, needs.depth);
-    if (uring.ok()) {
-      out.reader = std::move(uring->reader);
-      out.name = "io_uring direct";
-      out.reason = uring->note;
-      return out;
-    }
-    out.reason = std::string(uring.status().message());
-  }
-  if (options.io == LayerStream::Io::kUring) return absl::UnavailableError(out.reason);
-  if (options.io == LayerStream::Io::kPread && out.reason.empty()) out.reason = "as configured";
-  out.reader = OpenPreadReader(*out.file, options.pread_thread_count, needs.depth);
-  out.name = direct ? "pread direct" : "pread buffered";
+  LT_ASSIGN_OR_RETURN(out.io, OpenBlockIo(*out.file, needs.slots, io));
   return out;
 }
 
@@ -122,18 +106,18 @@ absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader&
   StreamPlan plan = PlanStream(pack, options.slot_count, options.pinned_bytes_max);
   auto impl = std::make_unique<Impl>(pack, std::move(plan), options);
   LT_RETURN_IF_ERROR(Annotate(impl->fetcher.Allocate(), pack.path() + ": layer stream"));
-  ReaderNeeds needs = {.slots = impl->fetcher.slot_memory(), .depth = options.queue_depth};
+  IoNeeds needs = {.slots = impl->fetcher.slot_memory(), .depth = options.queue_depth};
   if (needs.depth == 0) {
     const uint64_t per_slot = CeilDiv(impl->plan.slot_bytes, RequestBytes(pack, options));
     needs.depth = std::clamp<uint64_t>(impl->plan.slot_count * per_slot, kDepthMin, kDepthMax);
   }
-  LT_ASSIGN_OR_RETURN(OpenedReader opened, OpenReader(pack, options, needs));
+  LT_ASSIGN_OR_RETURN(OpenedPack opened, OpenPack(pack, options, needs));
   impl->file = std::move(opened.file);
-  impl->io_name = std::move(opened.name);
-  impl->io_reason = std::move(opened.reason);
+  impl->io_name = std::move(opened.io.name);
+  impl->io_reason = std::move(opened.io.reason);
   // Reading begins with the first Next: the kernel cancels the reads of a thread that ends, and the
   // thread that opens need not be the one that sweeps.
-  impl->fetcher.Start(std::move(opened.reader));
+  impl->fetcher.Start(std::move(opened.io.io));
   return std::make_unique<LayerStream>(Key(), std::move(impl));
 }
 
@@ -222,11 +206,11 @@ std::string LayerStream::io_name() const { return impl_->io_name; }
 std::string LayerStream::io_reason() const { return impl_->io_reason; }
 
 LayerStream::Stats LayerStream::stats() const {
-  const BlockReaderStats& read = impl_->fetcher.reader().stats();
+  const BlockIoStats& read = impl_->fetcher.reader().stats();
   const PartFetcherStats& fetched = impl_->fetcher.stats();
   return {.bytes_read = read.bytes_read,
           .reads = read.reads,
-          .short_reads = read.short_reads,
+          .short_reads = read.short_transfers,
           .retries = read.retries,
           .checksum_failures = fetched.checksum_failures,
           .io_errors = fetched.io_errors,

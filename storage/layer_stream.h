@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/trace.h"
+#include "storage/open_block_io.h"
 #include "storage/pack_reader.h"
 #include "storage/tensor.h"
 
@@ -52,7 +53,7 @@ class LayerStream {
   struct Key {};
 
  public:
-  enum class Io { kAuto, kUring, kPread };
+  using Io = IoChoice;
   // kFirstTouch trusts a chunk that was right once since Open.
   enum class Verify { kFirstTouch, kEverySweep };
 

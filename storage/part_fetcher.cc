@@ -102,7 +102,7 @@ void PartFetcher::IssueRequests() {
                               fetch.issued * options_.request_bytes;
       reader_->Submit({.tag = MakeTag(number, fetch.issued),
                        .offset = offset,
-                       .out = RequestSpan(fetch, fetch.issued)});
+                       .memory = RequestSpan(fetch, fetch.issued)});
       if (fetch.issued == 0 && options_.trace != nullptr) {
         fetch.issued_nanos = clock_.MonotonicNanos();
       }
@@ -261,7 +261,7 @@ absl::Status PartFetcher::ReadAgain(Fetch& fetch, uint64_t chunk, std::span<std:
   again_status_.reset();
   reader_->Submit({.tag = MakeTag(fetch.number, kAgainRequest),
                    .offset = pack_.header().payload_offset + chunk * pack_.header().chunk_bytes,
-                   .out = bytes});
+                   .memory = bytes});
   ++fetch.under_way;
   while (!again_status_.has_value()) LT_RETURN_IF_ERROR(CollectSome());
   return *again_status_;

@@ -21,7 +21,7 @@
 #include "base/file_system.h"
 #include "base/status_macros.h"
 #include "base/trace.h"
-#include "storage/block_reader.h"
+#include "storage/block_io.h"
 #include "storage/pack_reader.h"
 #include "storage/stream_plan.h"
 
@@ -53,7 +53,7 @@ class PartFetcher {
   // The slots, for registration with the kernel.
   std::vector<std::span<std::byte>> slot_memory();
   // Starts reading. The reader's file must outlive the fetcher.
-  void Start(std::unique_ptr<BlockReader> reader) { reader_ = std::move(reader); }
+  void Start(std::unique_ptr<BlockIo> reader) { reader_ = std::move(reader); }
 
   // Queues what there is room for and takes in what has come. Never blocks.
   void Pump();
@@ -70,7 +70,7 @@ class PartFetcher {
   // the kernel may still write to are not used again before it has answered.
   void Restart();
 
-  const BlockReader& reader() const { return *reader_; }
+  const BlockIo& reader() const { return *reader_; }
   const PartFetcherStats& stats() const { return stats_; }
 
  private:
@@ -122,8 +122,7 @@ class PartFetcher {
   std::optional<absl::Status> again_status_;  // of the latest second reading, once answered
   bool stuck_ = false;                        // the latest wait was in vain
   PartFetcherStats stats_;
-  std::unique_ptr<BlockReader>
-      reader_;  // last: its destructor waits for reads into the memory above
+  std::unique_ptr<BlockIo> reader_;  // last: its destructor waits for reads into the memory above
 };
 
 }  // namespace longtake

@@ -28,6 +28,11 @@ void StoreRow(const float* row, int64_t width, DType dtype, std::byte* out) {
 
 }  // namespace
 
+uint64_t KvLayout::file_layer_bytes() const {
+  return CeilDiv(2 * static_cast<uint64_t>(rows) * row_bytes(), KvFile::kBlockBytes) *
+         KvFile::kBlockBytes;
+}
+
 absl::StatusOr<std::unique_ptr<KvPool>> KvPool::Create(uint64_t bytes_max, uint64_t page_bytes) {
   if (page_bytes == 0 || bytes_max < page_bytes) {
     return absl::InvalidArgumentError(
@@ -120,15 +125,19 @@ KvFrame& KvFrame::operator=(KvFrame&& other) noexcept {
   if (this == &other) return *this;
   Release();
   pool_ = std::exchange(other.pool_, nullptr);
+  share_ = std::exchange(other.share_, nullptr);
   layout_ = other.layout_;
   k_pages_ = std::exchange(other.k_pages_, {});
   v_pages_ = std::exchange(other.v_pages_, {});
+  place_ = other.place_;
+  checksums_ = std::exchange(other.checksums_, {});
   return *this;
 }
 
 KvFrame::~KvFrame() { Release(); }
 
 void KvFrame::Release() {
+  if (share_ != nullptr) std::exchange(share_, nullptr)->free_.push_back(place_);
   if (pool_ == nullptr) return;
   pool_->Give(k_pages_);
   pool_->Give(v_pages_);
@@ -140,7 +149,7 @@ int64_t KvFrame::rows_per_page() const {
 }
 
 void KvFrame::Write(int64_t layer, const float* k, const float* v) {
-  LT_CHECK(!empty() && layer >= 0 && layer < layout_.layers);
+  LT_CHECK(pool_ != nullptr && layer >= 0 && layer < layout_.layers);
   const int64_t per_page = rows_per_page();
   for (int64_t row = 0; row < layout_.rows; ++row) {
     const int64_t slot = layer * layout_.rows + row;
@@ -155,7 +164,7 @@ void KvFrame::Write(int64_t layer, const float* k, const float* v) {
 
 void KvFrame::AppendSegments(int64_t layer, const float* rotary, int64_t rotary_stride,
                              std::vector<KeySegment>* out) const {
-  LT_CHECK(!empty() && layer >= 0 && layer < layout_.layers);
+  LT_CHECK(pool_ != nullptr && layer >= 0 && layer < layout_.layers);
   const int64_t per_page = rows_per_page();
   for (int64_t row = 0; row < layout_.rows;) {
     const int64_t slot = layer * layout_.rows + row;
@@ -169,6 +178,85 @@ void KvFrame::AppendSegments(int64_t layer, const float* rotary, int64_t rotary_
                     .rotary = rotary == nullptr ? nullptr : rotary + row * rotary_stride});
     row += count;
   }
+}
+
+void KvFrame::Encode(const float* k, const float* v, std::span<std::byte> layer_bytes) const {
+  LT_CHECK(in_file() && layer_bytes.size() == layout_.file_layer_bytes());
+  std::byte* out = layer_bytes.data();
+  for (const float* rows : {k, v}) {
+    for (int64_t row = 0; row < layout_.rows; ++row, out += layout_.row_bytes()) {
+      StoreRow(rows + row * layout_.width, layout_.width, layout_.dtype, out);
+    }
+  }
+  std::fill(out, layer_bytes.data() + layer_bytes.size(), std::byte{0});
+}
+
+KeySegment KvFrame::Segment(std::span<const std::byte> layer_bytes, const float* rotary) const {
+  const uint64_t values = static_cast<uint64_t>(layout_.rows) * layout_.row_bytes();
+  return {.k = layer_bytes.data(),
+          .v = layer_bytes.data() + values,
+          .dtype = layout_.dtype,
+          .rows = layout_.rows,
+          .rotary = rotary};
+}
+
+uint64_t KvFrame::file_offset(int64_t layer) const {
+  LT_CHECK(in_file() && layer >= 0 && layer < layout_.layers);
+  return place_ + static_cast<uint64_t>(layer) * layout_.file_layer_bytes();
+}
+
+absl::StatusOr<std::unique_ptr<KvShare>> KvShare::Create(const KvMemory& memory,
+                                                         const KvLayout& layout, uint64_t frames) {
+  LT_ASSIGN_OR_RETURN(const bool in_file, WouldBeInFile(memory, layout, frames));
+  auto share = std::unique_ptr<KvShare>(new KvShare(layout));
+  if (in_file) {
+    LT_ASSIGN_OR_RETURN(share->places_, memory.file->Take(layout.file_frame_bytes(), frames));
+    share->file_ = memory.file;
+    share->free_ = share->places_;
+    return share;
+  }
+  LT_ASSIGN_OR_RETURN(const uint64_t per_frame, memory.pool.PagesPerFrame(layout));
+  LT_RETURN_IF_ERROR(memory.pool.Reserve(per_frame * frames));
+  share->pages_ = per_frame * frames;
+  share->pool_ = &memory.pool;
+  return share;
+}
+
+absl::StatusOr<bool> KvShare::WouldBeInFile(const KvMemory& memory, const KvLayout& layout,
+                                            uint64_t frames) {
+  LT_ASSIGN_OR_RETURN(const uint64_t per_frame, memory.pool.PagesPerFrame(layout));
+  LT_ASSIGN_OR_RETURN(const uint64_t pages,
+                      CheckedProduct({per_frame, frames}, "K/V pages of the session"));
+  const absl::Status in_pool = memory.pool.CheckRoom(pages);
+  if (in_pool.ok()) return false;
+  if (memory.file == nullptr) return in_pool;
+  const uint64_t layer_bytes = frames * layout.file_layer_bytes();
+  if (layer_bytes > memory.file_layer_bytes_max) {
+    return WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                          "a layer's K/V of the session is ", layer_bytes,
+                          " bytes; from the K/V file this server takes ",
+                          memory.file_layer_bytes_max, " at a time (kv-staging-bytes)")),
+                      "SESSION_TOO_LARGE");
+  }
+  LT_RETURN_IF_ERROR(memory.file->CheckRoom(layout.file_frame_bytes(), frames));
+  return true;
+}
+
+KvShare::~KvShare() {
+  if (pool_ != nullptr) pool_->Unreserve(pages_);
+  if (file_ != nullptr) file_->Give(places_, layout_.file_frame_bytes());
+}
+
+KvFrame KvShare::NewFrame() {
+  if (pool_ != nullptr) return KvFrame::Allocate(*pool_, layout_);
+  LT_CHECK(!free_.empty());
+  KvFrame frame;
+  frame.layout_ = layout_;
+  frame.share_ = this;
+  frame.place_ = free_.back();
+  frame.checksums_.resize(static_cast<size_t>(layout_.layers));
+  free_.pop_back();
+  return frame;
 }
 
 }  // namespace longtake

@@ -1,16 +1,17 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // KV memory: the keys (unrotated) and values of a session's latent frames, in fixed pages out of
-// one pool per stage (docs/design.md, engine). A frame's rows of all layers lie one after another,
-// K and V apart, so that a page is shared by layers and little is wasted; a row never straddles a
-// page.
+// one pool per stage (docs/design.md, engine), or in places of a file when the pool is too small.
+// In pages a frame's rows of all layers lie one after another, K and V apart, so that a page is
+// shared by layers and little is wasted; a row never straddles a page.
 //
-// Rows are rounded once, when the clean pass writes them. The pool's memory is taken at start and
-// never grows: a session is admitted only if its frames fit.
+// Rows are rounded once, when the clean pass writes them. The memory is taken at start and never
+// grows: a session is admitted only if its frames fit.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -18,6 +19,7 @@
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
+#include "engine/kv/kv_file.h"
 
 namespace longtake {
 
@@ -29,6 +31,9 @@ struct KvLayout {
   DType dtype = DType::kBf16;
 
   uint64_t row_bytes() const { return static_cast<uint64_t>(width) * DTypeBytes(dtype); }
+  // One layer in a file: all keys, then all values, in whole blocks.
+  uint64_t file_layer_bytes() const;
+  uint64_t file_frame_bytes() const { return static_cast<uint64_t>(layers) * file_layer_bytes(); }
 };
 
 // Fixed pool of equal pages. Any thread; a page's contents belong to who allocated it.
@@ -70,8 +75,10 @@ class KvPool {
   uint64_t reserved_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
-// K and V of one latent frame, all layers. Owns its pages and gives them back. Movable value; the
-// pool must outlive it. One thread at a time.
+class KvShare;
+
+// K and V of one latent frame, all layers. Owns its pages, or its place in the file, and gives them
+// back. Movable value; pool or share must outlive it. One thread at a time.
 class KvFrame {
  public:
   KvFrame() = default;
@@ -83,25 +90,77 @@ class KvFrame {
   KvFrame& operator=(const KvFrame&) = delete;
   ~KvFrame();
 
-  bool empty() const { return pool_ == nullptr; }
+  bool empty() const { return pool_ == nullptr && share_ == nullptr; }
+  bool in_file() const { return share_ != nullptr; }
   const KvLayout& layout() const { return layout_; }
 
-  // Rounds and stores the rows of one layer: k and v are [layout.rows, layout.width] fp32.
+  // In pages. Rounds and stores the rows of one layer: k and v are [layout.rows, layout.width]
+  // fp32.
   void Write(int64_t layer, const float* k, const float* v);
-
-  // Appends the layer's rows as segments, in row order. rotary is the frame's table
+  // In pages. Appends the layer's rows as segments, in row order. rotary is the frame's table
   // [layout.rows, head_dim], or null; row_rotary_stride is head_dim.
   void AppendSegments(int64_t layer, const float* rotary, int64_t rotary_stride,
                       std::vector<KeySegment>* out) const;
 
+  // In the file; the K/V stream moves the bytes (engine/kv/kv_stream.h). Rounded as Write does.
+  void Encode(const float* k, const float* v, std::span<std::byte> layer_bytes) const;
+  // What Encode made, as one segment.
+  KeySegment Segment(std::span<const std::byte> layer_bytes, const float* rotary) const;
+  uint64_t file_offset(int64_t layer) const;
+  // CRC32C of what was written last.
+  uint32_t checksum(int64_t layer) const { return checksums_[static_cast<size_t>(layer)]; }
+  void set_checksum(int64_t layer, uint32_t sum) { checksums_[static_cast<size_t>(layer)] = sum; }
+
  private:
+  friend class KvShare;
   int64_t rows_per_page() const;
   void Release();
 
   KvPool* pool_ = nullptr;
+  KvShare* share_ = nullptr;
   KvLayout layout_;
   std::vector<uint32_t> k_pages_;
   std::vector<uint32_t> v_pages_;
+  uint64_t place_ = 0;
+  std::vector<uint32_t> checksums_;  // per layer
+};
+
+// Where a session's K/V may live. The file, which may be null, takes sessions that the pool cannot
+// hold; file_layer_bytes_max is what one layer of such a session may take at most, as the stream
+// brings a layer in whole.
+struct KvMemory {
+  KvMemory(KvPool& pool_in, KvFile* file_in = nullptr, uint64_t file_layer_bytes_max_in = 0)
+      : pool(pool_in), file(file_in), file_layer_bytes_max(file_layer_bytes_max_in) {}
+  KvPool& pool;
+  KvFile* file;
+  uint64_t file_layer_bytes_max;
+};
+
+// Room for a session's frames, set aside at its start so that a frame can never fail to be made
+// halfway. It must outlive its frames, and what it is of must outlive it.
+class KvShare {
+ public:
+  // In the pool if that has room, else in the file. RESOURCE_EXHAUSTED of the last one asked.
+  static absl::StatusOr<std::unique_ptr<KvShare>> Create(const KvMemory& memory,
+                                                         const KvLayout& layout, uint64_t frames);
+  // What Create would answer, and whether in the file.
+  static absl::StatusOr<bool> WouldBeInFile(const KvMemory& memory, const KvLayout& layout,
+                                            uint64_t frames);
+  ~KvShare();
+
+  bool in_file() const { return file_ != nullptr; }
+  KvFrame NewFrame();
+
+ private:
+  friend class KvFrame;
+  explicit KvShare(const KvLayout& layout) : layout_(layout) {}
+
+  const KvLayout layout_;
+  KvPool* pool_ = nullptr;
+  uint64_t pages_ = 0;
+  KvFile* file_ = nullptr;
+  std::vector<uint64_t> places_;  // all of them
+  std::vector<uint64_t> free_;    // of those
 };
 
 }  // namespace longtake

@@ -20,7 +20,7 @@ absl::Status WanPass::RunBlock(const Step& step) {
   Modulate(step.block.modulation, stack_.times.blocks, kBlockLines);
   NormModulated({.shift = kSelfShift, .scale = kSelfScale});
   LT_RETURN_IF_ERROR(SelfKeys(step));
-  KeepKeys(step);
+  LT_RETURN_IF_ERROR(KeepKeys(step));
   // After the last keys nobody asks what a clean pass would have predicted.
   if (next_layer_ == core_.config.layers) rows_ = stack_.flow_rows;
   if (rows_ == 0) return absl::OkStatus();
@@ -61,16 +61,21 @@ absl::Status WanPass::SelfKeys(const Step& step) {
       {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.v_bias, .out = values()});
 }
 
-void WanPass::KeepKeys(const Step& step) {
+absl::Status WanPass::KeepKeys(const Step& step) {
   for (const PlacedItem& item : stack_.items) {
     int64_t row = item.row;
     for (KvFrame* frame : item.video.keep) {
-      if (frame != nullptr) {
-        frame->Write(step.layer, keys() + row * width_, values() + row * width_);
+      const float* k = keys() + row * width_;
+      const float* v = values() + row * width_;
+      if (frame != nullptr && frame->in_file()) {
+        LT_RETURN_IF_ERROR(kv_stream_->Write(*frame, step.layer, k, v));
+      } else if (frame != nullptr) {
+        frame->Write(step.layer, k, v);
       }
       row += item.frame_rows;
     }
   }
+  return absl::OkStatus();
 }
 
 absl::Status WanPass::SelfAttention(const Step& step) {
@@ -80,8 +85,10 @@ absl::Status WanPass::SelfAttention(const Step& step) {
       {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.q_bias, .out = queries()}));
   RmsNormRows(queries(), rows_, vectors.q_gain);
   RotateQueries();
-  GatherSelfKeys(step.layer);
+  LT_RETURN_IF_ERROR(GatherSelfKeys(step.layer));
   Attend(/*text=*/false);
+  // Its memory is free for the next layer while this one goes on.
+  if (kv_stream_ != nullptr) kv_stream_->EndLayer(step.layer);
   LT_RETURN_IF_ERROR(Project(
       step, kWanSelfOut,
       {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.out_bias, .out = branch()}));
@@ -105,14 +112,20 @@ void WanPass::RotateQueries() {
   }
 }
 
-void WanPass::GatherSelfKeys(int64_t layer) {
+absl::Status WanPass::GatherSelfKeys(int64_t layer) {
   for (size_t i = 0; i < stack_.items.size(); ++i) {
     const PlacedItem& item = stack_.items[i];
     std::vector<KeySegment>& segments = segments_[i];
     segments.clear();
     for (size_t j = 0; j < item.context_rotary.size(); ++j) {
-      item.video.context[j].frame->AppendSegments(layer, item.context_rotary[j],
-                                                  core_.config.head_dim, &segments);
+      const KvFrame& frame = *item.video.context[j].frame;
+      const float* rotary = item.context_rotary[j];
+      if (frame.in_file()) {
+        LT_ASSIGN_OR_RETURN(const auto bytes, kv_stream_->Await(frame, layer));
+        segments.push_back(frame.Segment(bytes, rotary));
+      } else {
+        frame.AppendSegments(layer, rotary, core_.config.head_dim, &segments);
+      }
     }
     int64_t row = item.row;
     for (const float* table : item.frame_rotary) {
@@ -124,6 +137,7 @@ void WanPass::GatherSelfKeys(int64_t layer) {
       row += item.frame_rows;
     }
   }
+  return absl::OkStatus();
 }
 
 absl::Status WanPass::TextAttention(const Step& step) {

@@ -17,7 +17,8 @@ namespace longtake {
 class WanPass final : public StackPass {
  public:
   static absl::StatusOr<std::unique_ptr<StackPass>> Create(WanCore& core,
-                                                           std::span<const VideoItem> items);
+                                                           std::span<const VideoItem> items,
+                                                           KvStream* kv_stream);
   ~WanPass() override;
 
   absl::Status Embed() override;
@@ -36,7 +37,7 @@ class WanPass final : public StackPass {
     int64_t scale;
   };
 
-  WanPass(WanCore& core, WanStack stack);
+  WanPass(WanCore& core, WanStack stack, KvStream* kv_stream);
 
   void EmbedPatches();
   void EmbedTexts();
@@ -44,8 +45,8 @@ class WanPass final : public StackPass {
   absl::Status RunBlock(const Step& step);
   absl::Status FillTexts(const Step& step);
   absl::Status SelfKeys(const Step& step);
-  void KeepKeys(const Step& step);
-  void GatherSelfKeys(int64_t layer);
+  absl::Status KeepKeys(const Step& step);
+  absl::Status GatherSelfKeys(int64_t layer);
   absl::Status SelfAttention(const Step& step);
   absl::Status TextAttention(const Step& step);
   absl::Status FeedForward(const Step& step);
@@ -75,6 +76,7 @@ class WanPass final : public StackPass {
   WanCore& core_;
   Backend& backend_;
   WanStack stack_;
+  KvStream* const kv_stream_;  // null when no frame lives in the file
   int64_t width_;
   int64_t rows_;  // of the stack still worked on
   int64_t next_layer_ = 0;

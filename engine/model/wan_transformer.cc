@@ -124,9 +124,9 @@ absl::StatusOr<std::unique_ptr<TextContext>> WanTransformer::NewTextContext(
   return TextContext::Create(text_shape(tokens), states);
 }
 
-absl::StatusOr<std::unique_ptr<StackPass>> WanTransformer::NewPass(
-    std::span<const VideoItem> items) {
-  return WanPass::Create(*core_, items);
+absl::StatusOr<std::unique_ptr<StackPass>> WanTransformer::NewPass(std::span<const VideoItem> items,
+                                                                   KvStream* kv_stream) {
+  return WanPass::Create(*core_, items, kv_stream);
 }
 
 }  // namespace longtake

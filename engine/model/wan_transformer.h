@@ -15,6 +15,7 @@
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
 #include "engine/kv/kv_memory.h"
+#include "engine/kv/kv_stream.h"
 #include "engine/model/stack_pass.h"
 #include "engine/model/text_context.h"
 #include "engine/model/wan_config.h"
@@ -80,8 +81,10 @@ class WanTransformer {
                                                               int64_t tokens) const;
 
   // Checks the items against this model. INVALID_ARGUMENT names item and field; RESOURCE_EXHAUSTED
-  // when they exceed tokens_max or prompt_rows_max; FAILED_PRECONDITION while a pass lives.
-  absl::StatusOr<std::unique_ptr<StackPass>> NewPass(std::span<const VideoItem> items);
+  // when they exceed tokens_max or prompt_rows_max; FAILED_PRECONDITION while a pass lives. The
+  // stream brings and takes frames that live in the K/V file; it outlives the pass.
+  absl::StatusOr<std::unique_ptr<StackPass>> NewPass(std::span<const VideoItem> items,
+                                                     KvStream* kv_stream = nullptr);
 
  private:
   explicit WanTransformer(std::unique_ptr<WanCore> core);

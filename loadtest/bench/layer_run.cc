@@ -31,7 +31,7 @@ absl::Status LayerRun::Open(Backend& backend) {
   LT_ASSIGN_OR_RETURN(ResidentSection resident, pack_->LoadResident());
   LT_ASSIGN_OR_RETURN(
       model_, WanTransformer::Create(config, std::move(resident), backend, {.tokens_max = rows()}));
-  LT_ASSIGN_OR_RETURN(stream_, LayerStream::Open(*pack_, {.pinned_bytes_max = uint64_t{1} << 40}));
+  LT_ASSIGN_OR_RETURN(stream_, LayerStream::Open(*pack_, options_.stream));
   LT_RETURN_IF_ERROR(MakeItem());
   return MakeMemory();
 }
@@ -42,7 +42,7 @@ absl::Status LayerRun::MakeItem() {
   LT_ASSIGN_OR_RETURN(text_, model_->NewTextContext(states, options_.text_tokens));
   latents_ =
       Normals(2, config.channels * options_.frames * options_.height / 8 * options_.width / 8);
-  flow_.resize(latents_.size());
+  flows_.assign(static_cast<size_t>(options_.sessions), std::vector<float>(latents_.size()));
   timesteps_.assign(static_cast<size_t>(options_.frames), 500.0f);
   for (int64_t i = 0; i < options_.frames; ++i) query_index_.push_back(options_.context + i);
   return absl::OkStatus();
@@ -72,20 +72,28 @@ absl::Status LayerRun::MakeMemory() {
 
 absl::Status LayerRun::Forward(const std::function<void()>& before,
                                const std::function<void(int64_t layer)>& after) {
-  const VideoItem item = {.latents = latents_.data(),
-                          .frames = options_.frames,
-                          .height = options_.height / 8,
-                          .width = options_.width / 8,
-                          .timesteps = timesteps_,
-                          .query_index = query_index_,
-                          .context = context_,
-                          .text = text_.get(),
-                          .keep = {},
-                          .flow = flow_.data()};
-  LT_ASSIGN_OR_RETURN(const auto pass, model_->NewPass({&item, 1}));
+  return Forward(*stream_, before, after);
+}
+
+absl::Status LayerRun::Forward(LayerStream& stream, const std::function<void()>& before,
+                               const std::function<void(int64_t layer)>& after) {
+  std::vector<VideoItem> items;
+  for (std::vector<float>& flow : flows_) {
+    items.push_back({.latents = latents_.data(),
+                     .frames = options_.frames,
+                     .height = options_.height / 8,
+                     .width = options_.width / 8,
+                     .timesteps = timesteps_,
+                     .query_index = query_index_,
+                     .context = context_,
+                     .text = text_.get(),
+                     .keep = {},
+                     .flow = flow.data()});
+  }
+  LT_ASSIGN_OR_RETURN(const auto pass, model_->NewPass(items));
   LT_RETURN_IF_ERROR(pass->Embed());
   for (int64_t layer = 0; layer < layers(); ++layer) {
-    LT_ASSIGN_OR_RETURN(LayerLease lease, stream_->Next());
+    LT_ASSIGN_OR_RETURN(LayerLease lease, stream.Next());
     if (before) before();
     LT_RETURN_IF_ERROR(pass->RunLayer(layer, lease));
     if (after) after(layer);
@@ -94,19 +102,22 @@ absl::Status LayerRun::Forward(const std::function<void()>& before,
 }
 
 int64_t LayerRun::rows() const {
-  return options_.frames * options_.height * options_.width / (kPixelsPerToken * kPixelsPerToken);
+  return options_.sessions * options_.frames * options_.height * options_.width /
+         (kPixelsPerToken * kPixelsPerToken);
 }
 
 double LayerRun::LinearOperations() const {
   const auto d = static_cast<double>(width());
   const auto f = static_cast<double>(model_->config().ffn_dim);
-  return 2.0 * static_cast<double>(rows()) * (6 * d * d + 2 * d * f);
+  return 2.0 * static_cast<double>(rows() / options_.sessions) * (6 * d * d + 2 * d * f);
 }
 
 double LayerRun::AttentionOperations() const {
+  const int64_t rows_each = rows() / options_.sessions;
   const double keys =
-      static_cast<double>(rows() / options_.frames * (options_.frames + options_.context));
-  return 4.0 * static_cast<double>(rows() * width()) * (keys + static_cast<double>(text_->rows()));
+      static_cast<double>(rows_each / options_.frames * (options_.frames + options_.context));
+  return 4.0 * static_cast<double>(rows_each * width()) *
+         (keys + static_cast<double>(text_->rows()));
 }
 
 }  // namespace longtake

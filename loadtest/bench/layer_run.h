@@ -23,6 +23,8 @@ struct LayerRunOptions {
   int64_t frames = 3;
   int64_t context = 18;
   int64_t text_tokens = 512;
+  int64_t sessions = 1;  // alike, each with a chunk of its own
+  LayerStream::Options stream = {.pinned_bytes_max = uint64_t{1} << 40};
 };
 
 class LayerRun {
@@ -31,14 +33,20 @@ class LayerRun {
   static absl::StatusOr<std::unique_ptr<LayerRun>> Create(const LayerRunOptions& options,
                                                           Backend& backend);
 
-  // One forward. before and after, which may be empty, are called around each layer.
+  // One forward over its own stream. before and after, which may be empty, are called around each
+  // layer.
   absl::Status Forward(const std::function<void()>& before,
                        const std::function<void(int64_t layer)>& after);
+  // The same over another stream of the same pack.
+  absl::Status Forward(LayerStream& stream, const std::function<void()>& before,
+                       const std::function<void(int64_t layer)>& after);
 
-  int64_t rows() const;
+  const PackReader& pack() const { return *pack_; }
+  LayerStream& stream() { return *stream_; }
+  int64_t rows() const;  // of all sessions
   int64_t layers() const { return model_->config().layers; }
   int64_t width() const { return model_->config().width(); }
-  // Of one layer; a multiply-add counts as two.
+  // Of one layer, one session; a multiply-add counts as two.
   double LinearOperations() const;
   double AttentionOperations() const;
 
@@ -57,7 +65,7 @@ class LayerRun {
   std::vector<KvFrame> memory_;
   std::vector<ContextFrame> context_;
   std::vector<float> latents_;
-  std::vector<float> flow_;
+  std::vector<std::vector<float>> flows_;  // per session
   std::vector<float> timesteps_;
   std::vector<int64_t> query_index_;
 };

@@ -60,6 +60,11 @@ class FaultFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
     return files_.Create(path);
   }
+  absl::StatusOr<std::unique_ptr<File>> CreateScratch(const std::string& directory,
+                                                      ReadMode mode) override {
+    LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.CreateScratch(directory, mode));
+    return std::make_unique<FaultFile>(*this, std::move(file));
+  }
   absl::Status Rename(const std::string& from, const std::string& to) override {
     return files_.Rename(from, to);
   }
@@ -105,6 +110,7 @@ class FaultFileSystem final : public FileSystem {
       return file_->WriteSome(offset, bytes);
     }
     absl::Status Sync() override { return file_->Sync(); }
+    absl::Status Reserve(uint64_t bytes) override { return file_->Reserve(bytes); }
     absl::StatusOr<uint64_t> Size() override { return file_->Size(); }
 
    private:

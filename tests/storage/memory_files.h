@@ -38,6 +38,10 @@ class MemoryFileSystem final : public FileSystem {
     Put(path, std::span<const std::byte>());
     return std::make_unique<MemoryFile>(Contents(path), path);
   }
+  absl::StatusOr<std::unique_ptr<File>> CreateScratch(const std::string& directory,
+                                                      ReadMode) override {
+    return Create(JoinPath(directory, "scratch"));
+  }
   absl::Status Rename(const std::string& from, const std::string& to) override {
     if (!Has(from)) return absl::NotFoundError(from + ": no such file");
     contents_[to] = std::move(contents_[from]);
@@ -80,6 +84,10 @@ class MemoryFileSystem final : public FileSystem {
       return static_cast<int64_t>(bytes.size());
     }
     absl::Status Sync() override { return absl::OkStatus(); }
+    absl::Status Reserve(uint64_t bytes) override {
+      if (bytes_.size() < bytes) bytes_.resize(bytes);
+      return absl::OkStatus();
+    }
     absl::StatusOr<uint64_t> Size() override { return bytes_.size(); }
 
    private:

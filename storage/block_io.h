@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Many reads of aligned ranges in flight at once. What a read needs until it is whole lives here
-// once for both ways to read (io_uring, a pool of pread threads): a short read is queued again for
-// the rest, EINTR and EAGAIN are tried again, the end of the file and errors become a status.
+// Many reads and writes of aligned ranges in flight at once. What one needs until it is whole lives
+// here once for both ways to do it (io_uring, a pool of threads): a short transfer is queued again
+// for the rest, EINTR and EAGAIN are tried again, the end of the file and errors become a status.
 //
 // One thread calls; ranges, sizes and memory are multiples of 4 KiB.
 #pragma once
@@ -19,35 +19,43 @@
 
 namespace longtake {
 
-struct BlockRead {
+struct BlockRequest {
+  enum class Kind { kRead, kWrite };
+
   uint64_t tag = 0;  // the caller's; comes back with the completion
   uint64_t offset = 0;
-  std::span<std::byte> out;  // must stay until the completion
+  std::span<std::byte> memory;  // must stay until the completion
+  Kind kind = Kind::kRead;
 };
 
 struct BlockCompletion {
   uint64_t tag = 0;
-  absl::Status status;  // UNAVAILABLE: I/O error. DATA_LOSS: the file ends before the range
+  // UNAVAILABLE: I/O error. DATA_LOSS: the file ends before the range. RESOURCE_EXHAUSTED: the disk
+  // is full.
+  absl::Status status;
 };
 
-struct BlockReaderStats {
+struct BlockIoStats {
   uint64_t reads = 0;  // answered by the file
   uint64_t bytes_read = 0;
-  uint64_t short_reads = 0;
+  uint64_t writes = 0;
+  uint64_t bytes_written = 0;
+  uint64_t short_transfers = 0;
   uint64_t retries = 0;  // EINTR, EAGAIN
 };
 
-class BlockReader {
+class BlockIo {
  public:
-  virtual ~BlockReader() = default;
+  virtual ~BlockIo() = default;
 
   size_t capacity() const { return pending_.size(); }
   size_t in_flight() const { return in_flight_; }
-  const BlockReaderStats& stats() const { return stats_; }
+  const BlockIoStats& stats() const { return stats_; }
   void ClearStats() { stats_ = {}; }
 
-  // Queues a read; in_flight() < capacity(). It may start only with the next Flush, Poll or Wait.
-  void Submit(const BlockRead& read);
+  // Queues a request; in_flight() < capacity(). It may start only with the next Flush, Poll or
+  // Wait.
+  void Submit(const BlockRequest& request);
   void Flush() { FlushRaw(); }
   // A completion that is there already.
   std::optional<BlockCompletion> Poll();
@@ -60,24 +68,25 @@ class BlockReader {
     int64_t result = 0;  // bytes or a negated errno
   };
 
-  BlockReader(std::string path, size_t capacity);
-  // Starts one attempt; slot < capacity names it.
-  virtual void StartRaw(size_t slot, uint64_t offset, std::span<std::byte> out) = 0;
+  BlockIo(std::string path, size_t capacity);
+  // Starts one attempt at what is left of a request; slot < capacity names it.
+  virtual void StartRaw(size_t slot, const BlockRequest& rest) = 0;
   virtual void FlushRaw() {}
   // Waits at most so long for one attempt; 0: not at all.
   virtual std::optional<RawCompletion> NextRaw(int64_t wait_nanos) = 0;
-  // Waits for all; derived destructors call it while the memory is still theirs to write.
+  // Waits for all; derived destructors call it while the memory is still theirs.
   void Drain();
 
  private:
   struct Pending {
-    BlockRead read;
+    BlockRequest request;
     size_t done_bytes = 0;
     int stall_count = 0;  // attempts in a row that brought nothing
   };
   std::optional<BlockCompletion> Next(int64_t wait_nanos);
   // Takes in the answer to one attempt.
   absl::Status Advance(Pending& pending, int64_t result);
+  void Count(const Pending& pending, uint64_t bytes);
   // nullopt: queued again.
   std::optional<BlockCompletion> Settle(const RawCompletion& raw);
 
@@ -85,7 +94,7 @@ class BlockReader {
   std::vector<Pending> pending_;
   std::vector<size_t> free_;
   size_t in_flight_ = 0;
-  BlockReaderStats stats_;
+  BlockIoStats stats_;
 };
 
 }  // namespace longtake

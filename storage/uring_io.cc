@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "storage/uring_reader.h"
+#include "storage/uring_io.h"
 
 #include <liburing.h>
 #include <sched.h>
@@ -29,11 +29,11 @@ std::string ErrorText(int error) { return std::generic_category().message(error)
 
 // Owns the ring; the kernel may write to buffers until every read has been answered, so the
 // destructor waits for them.
-class UringReader final : public BlockReader {
+class UringIo final : public BlockIo {
  public:
-  UringReader(File& file, size_t capacity) : BlockReader(file.path(), capacity), fd_(file.fd()) {}
+  UringIo(File& file, size_t capacity) : BlockIo(file.path(), capacity), fd_(file.fd()) {}
 
-  ~UringReader() override {
+  ~UringIo() override {
     if (!ring_open_) return;
     Drain();
     io_uring_queue_exit(&ring_);
@@ -60,23 +60,32 @@ class UringReader final : public BlockReader {
   }
 
  private:
-  void StartRaw(size_t slot, uint64_t offset, std::span<std::byte> out) override {
+  void StartRaw(size_t slot, const BlockRequest& rest) override {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     // The queue holds capacity entries; restarts may meet it full until the kernel has taken some.
     while (sqe == nullptr) {
       FlushRaw();
       sqe = io_uring_get_sqe(&ring_);
     }
-    const auto bytes = static_cast<unsigned>(out.size());
-    const int buffer = RegisteredBuffer(out);
-    if (buffer >= 0) {
-      io_uring_prep_read_fixed(sqe, 0, out.data(), bytes, offset, buffer);
-    } else {
-      io_uring_prep_read(sqe, 0, out.data(), bytes, offset);
-    }
+    Prepare(sqe, rest);
     sqe->flags |= IOSQE_FIXED_FILE;
     if (in_flight() > kInlineMax) sqe->flags |= IOSQE_ASYNC;
     io_uring_sqe_set_data64(sqe, slot);
+  }
+
+  void Prepare(io_uring_sqe* sqe, const BlockRequest& rest) {
+    const bool write = rest.kind == BlockRequest::Kind::kWrite;
+    const auto bytes = static_cast<unsigned>(rest.memory.size());
+    const int buffer = RegisteredBuffer(rest.memory);
+    if (buffer >= 0 && write) {
+      io_uring_prep_write_fixed(sqe, 0, rest.memory.data(), bytes, rest.offset, buffer);
+    } else if (buffer >= 0) {
+      io_uring_prep_read_fixed(sqe, 0, rest.memory.data(), bytes, rest.offset, buffer);
+    } else if (write) {
+      io_uring_prep_write(sqe, 0, rest.memory.data(), bytes, rest.offset);
+    } else {
+      io_uring_prep_read(sqe, 0, rest.memory.data(), bytes, rest.offset);
+    }
   }
 
   void FlushRaw() override {
@@ -131,30 +140,29 @@ std::string MemlockText() {
 
 }  // namespace
 
-absl::StatusOr<UringReaderResult> OpenUringReader(File& file,
-                                                  std::span<const std::span<std::byte>> buffers,
-                                                  size_t capacity) {
+absl::StatusOr<UringIoResult> OpenUringIo(File& file, std::span<const std::span<std::byte>> buffers,
+                                          size_t capacity) {
   if (file.fd() < 0) return absl::UnavailableError("io_uring: the file has no descriptor");
-  auto reader = std::make_unique<UringReader>(file, std::min(capacity, kRingEntriesMax));
-  if (const int error = reader->OpenRing(); error != 0) {
+  auto io = std::make_unique<UringIo>(file, std::min(capacity, kRingEntriesMax));
+  if (const int error = io->OpenRing(); error != 0) {
     const char* hint = error == EPERM || error == ENOSYS
                            ? " (see kernel.io_uring_disabled and the container's seccomp profile)"
                            : "";
     return absl::UnavailableError("io_uring: " + ErrorText(error) + hint);
   }
-  UringReaderResult result;
-  if (const int error = reader->RegisterBuffers(buffers); error != 0) {
+  UringIoResult result;
+  if (const int error = io->RegisterBuffers(buffers); error != 0) {
     result.note = "buffers not registered: " + ErrorText(error) + MemlockText();
   }
   LT_ASSIGN_OR_RETURN(AlignedBuffer trial, AlignedBuffer::Allocate(kTrialBytes, kTrialBytes));
-  reader->Submit({.tag = 0, .offset = 0, .out = trial.span()});
-  const std::optional<BlockCompletion> done = reader->Wait(kTrialNanos);
+  io->Submit({.tag = 0, .offset = 0, .memory = trial.span()});
+  const std::optional<BlockCompletion> done = io->Wait(kTrialNanos);
   if (!done.has_value()) return absl::UnavailableError("io_uring: the trial read hangs");
   if (!done->status.ok()) {
     return absl::UnavailableError("io_uring: trial read: " + std::string(done->status.message()));
   }
-  reader->ClearStats();
-  result.reader = std::move(reader);
+  io->ClearStats();
+  result.io = std::move(io);
   return result;
 }
 

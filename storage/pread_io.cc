@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "storage/pread_reader.h"
+#include "storage/pread_io.h"
 
 #include <chrono>
 #include <deque>
@@ -12,14 +12,14 @@
 namespace longtake {
 namespace {
 
-class PreadReader final : public BlockReader {
+class PreadIo final : public BlockIo {
  public:
-  PreadReader(File& file, size_t thread_count, size_t capacity)
-      : BlockReader(file.path(), capacity), file_(file) {
+  PreadIo(File& file, size_t thread_count, size_t capacity)
+      : BlockIo(file.path(), capacity), file_(file) {
     for (size_t i = 0; i < thread_count; ++i) threads_.emplace_back([this] { Work(); });
   }
 
-  ~PreadReader() override {
+  ~PreadIo() override {
     Drain();
     {
       MutexLock lock(mutex_);
@@ -32,15 +32,13 @@ class PreadReader final : public BlockReader {
  private:
   struct Attempt {
     size_t slot = 0;
-    uint64_t offset = 0;
-    std::span<std::byte> out;
+    BlockRequest rest;
   };
 
-  void StartRaw(size_t slot, uint64_t offset, std::span<std::byte> out) override
-      ABSL_LOCKS_EXCLUDED(mutex_) {
+  void StartRaw(size_t slot, const BlockRequest& rest) override ABSL_LOCKS_EXCLUDED(mutex_) {
     {
       MutexLock lock(mutex_);
-      waiting_.push_back({.slot = slot, .offset = offset, .out = out});
+      waiting_.push_back({.slot = slot, .rest = rest});
     }
     work_there_.NotifyOne();
   }
@@ -69,7 +67,10 @@ class PreadReader final : public BlockReader {
         attempt = waiting_.front();
         waiting_.pop_front();
       }
-      const int64_t result = file_.ReadSome(attempt.offset, attempt.out);
+      const BlockRequest& rest = attempt.rest;
+      const int64_t result = rest.kind == BlockRequest::Kind::kWrite
+                                 ? file_.WriteSome(rest.offset, rest.memory)
+                                 : file_.ReadSome(rest.offset, rest.memory);
       {
         MutexLock lock(mutex_);
         done_.push_back({.slot = attempt.slot, .result = result});
@@ -91,9 +92,9 @@ class PreadReader final : public BlockReader {
 
 }  // namespace
 
-std::unique_ptr<BlockReader> OpenPreadReader(File& file, size_t thread_count, size_t capacity) {
+std::unique_ptr<BlockIo> OpenPreadIo(File& file, size_t thread_count, size_t capacity) {
   LT_CHECK(thread_count > 0);
-  return std::make_unique<PreadReader>(file, thread_count, capacity);
+  return std::make_unique<PreadIo>(file, thread_count, capacity);
 }
 
 }  // namespace longtake

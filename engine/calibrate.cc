@@ -1,0 +1,213 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/calibrate.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/checksum.h"
+#include "storage/disk_rate.h"
+#include "storage/pack_directory.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kRequestBytes[] = {256 << 10, 512 << 10, 1 << 20, 2 << 20, 4 << 20};
+constexpr uint64_t kReadMemoryBytes = 64 << 20;
+constexpr int64_t kTrialNanos = 400'000'000;
+constexpr int64_t kSteadyNanos = 3'000'000'000;
+// A larger request must be worth it: small ones are verified and used sooner.
+constexpr double kWorth = 1.02;
+constexpr int64_t kSideMax = 128;         // of the square of tokens
+constexpr double kLayerSecondsMax = 1.0;  // then larger ones follow in proportion
+constexpr int kRuns = 3;
+
+class DiskTrials {
+ public:
+  static absl::StatusOr<DiskTrials> Open(FileSystem& files, const PackReader& pack, IoChoice io) {
+    DiskTrials out;
+    BlockIoOptions options = {.choice = io};
+    auto file = files.OpenRead(pack.path(), ReadMode::kDirect);
+    options.direct = file.ok();
+    if (!file.ok()) file = files.OpenRead(pack.path(), ReadMode::kBuffered);
+    LT_ASSIGN_OR_RETURN(out.file_, std::move(file));
+    LT_ASSIGN_OR_RETURN(out.bytes_, out.file_->Size());
+    LT_ASSIGN_OR_RETURN(out.memory_, AlignedBuffer::Allocate(kReadMemoryBytes, kRequestAlignment));
+    options.depth = kReadMemoryBytes / kRequestBytes[0];
+    const std::span<std::byte> memory[] = {out.memory_.span()};
+    LT_ASSIGN_OR_RETURN(OpenedBlockIo opened, OpenBlockIo(*out.file_, memory, options));
+    out.io_ = std::move(opened.io);
+    return out;
+  }
+
+  absl::StatusOr<double> Rate(uint64_t request_bytes, int64_t nanos, Clock& clock) {
+    return MeasureReadRate(*io_, memory_.span(),
+                           {.request_bytes = request_bytes,
+                            .depth = kReadMemoryBytes / request_bytes,
+                            .file_bytes = bytes_,
+                            .bytes_max = UINT64_MAX,
+                            .nanos_max = nanos},
+                           clock);
+  }
+  // Checksums of what was read last.
+  double VerifyRate(uint64_t chunk_bytes, Clock& clock) {
+    const int64_t start = clock.MonotonicNanos();
+    for (uint64_t at = 0; at + chunk_bytes <= memory_.size(); at += chunk_bytes) {
+      sum_ ^= Crc32c(memory_.span().subspan(at, chunk_bytes));
+    }
+    const double seconds = NanosToSeconds(clock.MonotonicNanos() - start);
+    return static_cast<double>(memory_.size()) / std::max(seconds, 1e-9);
+  }
+
+ private:
+  static constexpr uint64_t kRequestAlignment = 4096;
+  std::unique_ptr<File> file_;
+  uint64_t bytes_ = 0;
+  uint32_t sum_ = 0;
+  AlignedBuffer memory_;
+  std::unique_ptr<BlockIo> io_;  // last: it may still read into the memory
+};
+
+absl::Status MeasureDisk(FileSystem& files, const PackReader& pack,
+                         const VideoModelOptions& options, Clock& clock, Calibration& out) {
+  LT_ASSIGN_OR_RETURN(DiskTrials trials, DiskTrials::Open(files, pack, options.io));
+  const uint64_t chunk_bytes = pack.header().chunk_bytes;
+  out.request_bytes = std::max(chunk_bytes, kRequestBytes[0]);
+  double best = 0;
+  for (const uint64_t bytes : kRequestBytes) {
+    // A pack that is smaller than a request has nothing to choose.
+    if (bytes < chunk_bytes || bytes > pack.header().payload_bytes) continue;
+    LT_ASSIGN_OR_RETURN(const double rate, trials.Rate(bytes, kTrialNanos, clock));
+    if (rate <= best * kWorth) continue;
+    best = rate;
+    out.request_bytes = bytes;
+  }
+  const uint64_t least = std::min(out.request_bytes, pack.header().payload_bytes);
+  LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second, trials.Rate(least, kSteadyNanos, clock));
+  out.verify_bytes_per_second = trials.VerifyRate(chunk_bytes, clock);
+  return absl::OkStatus();
+}
+
+// The transformer's first layer, for chunks of some size.
+class FirstLayer {
+ public:
+  FirstLayer(const PackReader& pack, const VideoModelOptions& options, Clock& clock)
+      : pack_(pack), options_(options), clock_(clock) {}
+
+  absl::Status Open(Backend& backend) {
+    LT_ASSIGN_OR_RETURN(const WanConfig config, ParseWanConfig(pack_.config(), pack_.path()));
+    LT_ASSIGN_OR_RETURN(ResidentSection resident, pack_.LoadResident());
+    LT_ASSIGN_OR_RETURN(model_, WanTransformer::Create(config, std::move(resident), backend,
+                                                       VideoModel::TransformerOptions(options_)));
+    LT_ASSIGN_OR_RETURN(layers_,
+                        LayerStream::Open(pack_, {.slot_count = options_.slot_count,
+                                                  .read_timeout_nanos = options_.read_timeout_nanos,
+                                                  .io = options_.io,
+                                                  .clock = &clock_}));
+    const std::vector<float> states(static_cast<size_t>(config.text_dim));
+    LT_ASSIGN_OR_RETURN(text_, model_->NewTextContext(states, 1));
+    text_->MarkReady();  // its keys stay zero, which costs the same
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<LayerCost> Run(int64_t side) {
+    LayerCost least = {.tokens = side * side, .layer_seconds = 1e9, .between_seconds = 1e9};
+    for (int i = 0; i < kRuns; ++i) {
+      LT_ASSIGN_OR_RETURN(const LayerCost cost, RunOnce(side));
+      least.layer_seconds = std::min(least.layer_seconds, cost.layer_seconds);
+      least.between_seconds = std::min(least.between_seconds, cost.between_seconds);
+    }
+    return least;
+  }
+
+ private:
+  absl::StatusOr<LayerCost> RunOnce(int64_t side) {
+    std::vector<float> latents(static_cast<size_t>(model_->config().channels * side * side * 4),
+                               0.5f);
+    std::vector<float> flow(latents.size());
+    const float timestep = 500.0f;
+    const int64_t place = 0;
+    const VideoItem item = {.latents = latents.data(),
+                            .frames = 1,
+                            .height = 2 * side,
+                            .width = 2 * side,
+                            .timesteps = {&timestep, 1},
+                            .query_index = {&place, 1},
+                            .context = {},
+                            .text = text_.get(),
+                            .keep = {},
+                            .flow = flow.data()};
+    LT_ASSIGN_OR_RETURN(const std::unique_ptr<StackPass> pass, model_->NewPass({&item, 1}));
+    const int64_t start = clock_.MonotonicNanos();
+    LT_RETURN_IF_ERROR(pass->Embed());
+    const int64_t embedded = clock_.MonotonicNanos();
+    const LayerStream::Stats before = layers_->stats();
+    {
+      LT_ASSIGN_OR_RETURN(LayerLease lease, layers_->Next());
+      LT_RETURN_IF_ERROR(pass->RunLayer(0, lease));
+    }
+    const int64_t end = clock_.MonotonicNanos();
+    const LayerStream::Stats after = layers_->stats();
+    layers_->Rewind();
+    const double elsewhere =
+        after.wait_seconds - before.wait_seconds + after.verify_seconds - before.verify_seconds;
+    return LayerCost{.tokens = side * side,
+                     .layer_seconds = std::max(NanosToSeconds(end - embedded) - elsewhere, 1e-9),
+                     .between_seconds = std::max(NanosToSeconds(embedded - start), 1e-9)};
+  }
+
+  const PackReader& pack_;
+  const VideoModelOptions& options_;
+  Clock& clock_;
+  std::unique_ptr<WanTransformer> model_;
+  std::unique_ptr<LayerStream> layers_;
+  std::unique_ptr<TextContext> text_;
+};
+
+absl::Status MeasureLayers(const PackReader& pack, const VideoModelOptions& options,
+                           Backend& backend, Clock& clock, Calibration& out) {
+  FirstLayer layer(pack, options, clock);
+  LT_RETURN_IF_ERROR(layer.Open(backend));
+  LT_RETURN_IF_ERROR(layer.Run(1).status());  // warms up
+  for (int64_t side = 1; side <= kSideMax && side * side <= options.tokens_max; side *= 2) {
+    LT_ASSIGN_OR_RETURN(const LayerCost cost, layer.Run(side));
+    out.layers.push_back(cost);
+    if (cost.layer_seconds > kLayerSecondsMax) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Backend>> SweepBackend(const VideoModelOptions& options,
+                                                      WorkerPool& workers) {
+  return CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max,
+                                    .numerics_profile = options.numerics_profile});
+}
+
+}  // namespace
+
+absl::StatusOr<Calibration> CalibrationSubject(FileSystem& files, const std::string& directory,
+                                               const VideoModelOptions& options,
+                                               WorkerPool& workers) {
+  LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
+  LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(options, workers));
+  Calibration out;
+  out.model_digest = pack.model_digest();
+  out.numerics_profile = std::string(backend->numerics_profile());
+  out.instruction_set = std::string(backend->instruction_set());
+  out.threads = static_cast<uint64_t>(workers.thread_count());
+  return out;
+}
+
+absl::StatusOr<Calibration> Calibrate(FileSystem& files, const std::string& directory,
+                                      const VideoModelOptions& options, WorkerPool& workers,
+                                      Clock& clock) {
+  LT_ASSIGN_OR_RETURN(Calibration out, CalibrationSubject(files, directory, options, workers));
+  LT_ASSIGN_OR_RETURN(const PackDirectory directory_pack, PackDirectory::Open(files, directory));
+  LT_ASSIGN_OR_RETURN(const PackReader* pack, directory_pack.Component("transformer"));
+  LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(options, workers));
+  LT_RETURN_IF_ERROR(MeasureDisk(files, *pack, options, clock, out));
+  LT_RETURN_IF_ERROR(MeasureLayers(*pack, options, *backend, clock, out));
+  return out;
+}
+
+}  // namespace longtake

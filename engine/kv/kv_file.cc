@@ -1,0 +1,107 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/kv/kv_file.h"
+
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
+#include "base/error_reason.h"
+
+namespace longtake {
+
+absl::StatusOr<std::unique_ptr<KvFile>> KvFile::Create(FileSystem& files,
+                                                       const std::string& directory,
+                                                       uint64_t bytes_max) {
+  auto out = std::unique_ptr<KvFile>(new KvFile);
+  out->bytes_max_ = bytes_max / kBlockBytes * kBlockBytes;
+  if (out->bytes_max_ == 0) {
+    return absl::InvalidArgumentError(absl::StrCat("a K/V file of ", bytes_max, " bytes"));
+  }
+  auto file = files.CreateScratch(directory, ReadMode::kDirect);
+  if (!file.ok()) {
+    out->direct_ = false;
+    out->direct_reason_ = "no direct I/O: " + std::string(file.status().message());
+    file = files.CreateScratch(directory, ReadMode::kBuffered);
+  }
+  LT_ASSIGN_OR_RETURN(out->file_, std::move(file));
+  LT_RETURN_IF_ERROR(out->file_->Reserve(out->bytes_max_));
+  MutexLock lock(out->mutex_);
+  out->free_[0] = out->bytes_max_;
+  return out;
+}
+
+uint64_t KvFile::bytes_taken() const {
+  MutexLock lock(mutex_);
+  return taken_;
+}
+
+absl::Status KvFile::CheckRoom(uint64_t place_bytes, uint64_t count) const {
+  MutexLock lock(mutex_);
+  return CheckRoomLocked(place_bytes, count);
+}
+
+absl::Status KvFile::CheckRoomLocked(uint64_t place_bytes, uint64_t count) const {
+  LT_ASSIGN_OR_RETURN(const uint64_t bytes,
+                      CheckedProduct({place_bytes, count}, "K/V of the session"));
+  if (bytes > bytes_max_) {
+    return WithReason(
+        absl::ResourceExhaustedError(absl::StrCat(
+            "the session needs ", bytes, " bytes of the K/V file, which has ", bytes_max_)),
+        "SESSION_TOO_LARGE");
+  }
+  if (bytes > bytes_max_ - taken_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the session needs ", bytes, " bytes of the K/V file, ", bytes_max_ - taken_,
+                     " of ", bytes_max_, " are free"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<uint64_t>> KvFile::Take(uint64_t place_bytes, uint64_t count) {
+  LT_CHECK(place_bytes > 0 && place_bytes % kBlockBytes == 0);
+  MutexLock lock(mutex_);
+  LT_RETURN_IF_ERROR(CheckRoomLocked(place_bytes, count));
+  std::vector<uint64_t> places;
+  for (auto next = free_.begin(); places.size() < count && next != free_.end();) {
+    uint64_t offset = next->first;
+    uint64_t bytes = next->second;
+    while (places.size() < count && bytes >= place_bytes) {
+      places.push_back(offset);
+      offset += place_bytes;
+      bytes -= place_bytes;
+    }
+    next = free_.erase(next);
+    if (bytes > 0) free_[offset] = bytes;  // before next, so not met again
+  }
+  taken_ += places.size() * place_bytes;
+  if (places.size() == count) return places;
+  for (const uint64_t place : places) GiveLocked(place, place_bytes);
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the K/V file has room for the session, but not in pieces of ", place_bytes, " bytes"));
+}
+
+void KvFile::Give(std::span<const uint64_t> places, uint64_t place_bytes) {
+  MutexLock lock(mutex_);
+  for (const uint64_t place : places) GiveLocked(place, place_bytes);
+}
+
+void KvFile::GiveLocked(uint64_t offset, uint64_t bytes) {
+  taken_ -= bytes;
+  const auto after = free_.lower_bound(offset);
+  if (after != free_.end() && offset + bytes == after->first) {
+    bytes += after->second;
+    free_.erase(after);
+  }
+  const auto behind = free_.lower_bound(offset);
+  if (behind != free_.begin()) {
+    const auto before = std::prev(behind);
+    if (before->first + before->second == offset) {
+      before->second += bytes;
+      return;
+    }
+  }
+  free_[offset] = bytes;
+}
+
+}  // namespace longtake

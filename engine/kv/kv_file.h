@@ -1,0 +1,64 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// K/V beyond memory: a file with room for the frames of sessions that the pool cannot hold. A frame
+// lies in one piece, layer after layer, each layer's keys and then its values, padded to whole
+// blocks; the layers of all frames of a sweep come back in order through the K/V stream
+// (engine/kv/kv_stream.h).
+//
+// The file has no name, is taken whole at start and is gone with the process: sessions do not
+// outlive it. Any thread; a place's contents belong to who took it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "base/mutex.h"
+#include "base/status_macros.h"
+
+namespace longtake {
+
+class KvFile {
+ public:
+  static constexpr uint64_t kBlockBytes = 4096;
+
+  // A scratch file of so many bytes, rounded down to blocks, in a directory. RESOURCE_EXHAUSTED
+  // when the disk lacks them.
+  static absl::StatusOr<std::unique_ptr<KvFile>> Create(FileSystem& files,
+                                                        const std::string& directory,
+                                                        uint64_t bytes_max);
+
+  File& file() { return *file_; }
+  bool direct() const { return direct_; }
+  const std::string& direct_reason() const { return direct_reason_; }
+  uint64_t bytes_max() const { return bytes_max_; }
+  uint64_t bytes_taken() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Places of place_bytes (whole blocks) each; their offsets. RESOURCE_EXHAUSTED names what is
+  // free.
+  absl::StatusOr<std::vector<uint64_t>> Take(uint64_t place_bytes, uint64_t count)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Give(std::span<const uint64_t> places, uint64_t place_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  // What Take would answer, fragmentation aside.
+  absl::Status CheckRoom(uint64_t place_bytes, uint64_t count) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  KvFile() = default;
+  absl::Status CheckRoomLocked(uint64_t place_bytes, uint64_t count) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveLocked(uint64_t offset, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  std::unique_ptr<File> file_;
+  bool direct_ = true;
+  std::string direct_reason_;
+  uint64_t bytes_max_ = 0;
+  mutable Mutex mutex_;
+  std::map<uint64_t, uint64_t> free_ ABSL_GUARDED_BY(mutex_);  // offset to bytes, none touch
+  uint64_t taken_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace longtake

@@ -1,0 +1,78 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// K/V that live in the file, on their way through memory: what a pass attends to is read ahead of
+// its layers in the order of use, what a clean pass makes is written behind. No bytes are lent that
+// do not match the checksum of what was written; what differs is read once more, then the answer is
+// DATA_LOSS. I/O errors and a disk that does not answer are UNAVAILABLE.
+//
+// One thread. The file must outlive the stream, frames the pass they take part in.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "base/trace.h"
+#include "engine/kv/kv_file.h"
+#include "engine/kv/kv_memory.h"
+#include "storage/open_block_io.h"
+
+namespace longtake {
+
+class KvStream {
+  struct Impl;
+  struct Key {};
+
+ public:
+  struct Options {
+    uint64_t bytes = 0;  // of memory: seven eighths to read into, the rest to write from
+    uint64_t request_bytes = 1 << 20;
+    IoChoice io = IoChoice::kAuto;
+    int64_t timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
+    Clock* clock = nullptr;                               // null: the system's
+    Trace* trace = nullptr;                               // outlives the stream
+  };
+
+  struct Stats {
+    uint64_t bytes_read = 0;
+    uint64_t bytes_written = 0;
+    uint64_t checksum_failures = 0;
+    double wait_seconds = 0;    // the caller blocked
+    double verify_seconds = 0;  // checksums, of what is written too
+  };
+
+  KvStream(Key, std::unique_ptr<Impl> impl);  // use Open
+  // RESOURCE_EXHAUSTED for memory; UNAVAILABLE when io_uring is demanded and refused.
+  static absl::StatusOr<std::unique_ptr<KvStream>> Open(KvFile& file, const Options& options);
+  // With so much memory, what all frames of a pass may take of one layer, at most: two layers find
+  // room, so that one is read while the other is computed.
+  static uint64_t LayerBytesMax(uint64_t bytes);
+  ~KvStream();
+
+  // What a pass will read, layer by layer, frames in the order of use; those that are not in the
+  // file are passed over. Ends the pass before, and waits for what it has under way.
+  absl::Status Begin(std::vector<const KvFrame*> frames, int64_t layers);
+  // The layer of a frame, the next in the order of use, whole and verified. The bytes stay until
+  // EndLayer.
+  absl::StatusOr<std::span<const std::byte>> Await(const KvFrame& frame, int64_t layer);
+  // Nothing of this layer or before is needed any more, read or not.
+  void EndLayer(int64_t layer);
+  // Rounds, notes the checksum and queues the write; waits only for room.
+  absl::Status Write(KvFrame& frame, int64_t layer, const float* k, const float* v);
+  // Waits until everything is in the file. Frames written may be read by passes that begin later.
+  absl::Status Finish();
+
+  uint64_t layer_bytes_max() const;
+  uint64_t memory_bytes() const;
+  std::string io_name() const;
+  Stats stats() const;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace longtake

@@ -1,0 +1,30 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Before the model is opened: who gets how much memory and how its layers will be read, logged.
+#pragma once
+
+#include <optional>
+
+#include "base/clock.h"
+#include "base/worker_pool.h"
+#include "engine/calibration.h"
+#include "engine/memory_plan.h"
+#include "engine/residency_plan.h"
+#include "engine/video_model.h"
+#include "server/config_options.h"
+
+namespace longtake {
+
+struct ModelPlan {
+  VideoModelOptions options;
+  MemoryPlan memory;
+  // With the option "calibration" only.
+  std::optional<Calibration> calibration;
+  std::optional<ResidencyPlan> residency;
+};
+
+// Measures and writes the calibration when its file is missing or of another machine or model.
+// RESOURCE_EXHAUSTED says what is missing of the budget.
+absl::StatusOr<ModelPlan> PlanModel(const Config& config, WorkerPool& workers, Clock& clock);
+
+}  // namespace longtake

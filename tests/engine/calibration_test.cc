@@ -1,0 +1,71 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/calibration.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace longtake {
+namespace {
+
+using ::testing::HasSubstr;
+
+Calibration Example() {
+  Calibration out;
+  out.model_digest = "abc";
+  out.numerics_profile = "cpu-fma-chain-v1";
+  out.instruction_set = "x86-64-v4";
+  out.threads = 2;
+  out.request_bytes = 1 << 20;
+  out.disk_bytes_per_second = 1.5e9;
+  out.verify_bytes_per_second = 9e9;
+  out.layers = {{4, 0.125, 0.25}, {16, 0.25, 0.5}, {64, 1.0, 0.5}};
+  return out;
+}
+
+TEST(CalibrationTest, ComesBackFromItsFile) {
+  const std::string text = EncodeCalibration(Example());
+  const auto again = DecodeCalibration(text, "c.json");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->IsFor(Example()));
+  EXPECT_EQ(EncodeCalibration(*again), text);
+}
+
+TEST(CalibrationTest, IsOfOneModelProfileAndMachine) {
+  for (int i = 0; i < 4; ++i) {
+    Calibration other = Example();
+    if (i == 0) other.model_digest = "abd";
+    if (i == 1) other.numerics_profile = "cpu-amx-bf16-v1";
+    if (i == 2) other.instruction_set = "x86-64-v3";
+    if (i == 3) other.threads = 4;
+    EXPECT_FALSE(other.IsFor(Example())) << i;
+  }
+}
+
+TEST(CalibrationTest, LayersBetweenWhatWasMeasured) {
+  const Calibration calibration = Example();
+  EXPECT_DOUBLE_EQ(calibration.At(1).layer_seconds, 0.125);
+  EXPECT_DOUBLE_EQ(calibration.At(16).layer_seconds, 0.25);
+  EXPECT_DOUBLE_EQ(calibration.At(40).layer_seconds, 0.625);
+  EXPECT_DOUBLE_EQ(calibration.At(40).between_seconds, 0.5);
+  EXPECT_DOUBLE_EQ(calibration.At(640).layer_seconds, 10.0);
+}
+
+TEST(CalibrationTest, ABrokenFileIsNamedWithItsField) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"1.5e9", "disk_bytes_per_second"}, {"1048576", "request_bytes"}, {"64", "tokens"}};
+  for (const auto& [number, field] : cases) {
+    std::string text = EncodeCalibration(Example());
+    const std::string shown = number == "1.5e9" ? "1500000000.0" : number;
+    ASSERT_NE(text.rfind(shown), std::string::npos) << text;
+    text.replace(text.rfind(shown), shown.size(), "-1");
+    const auto broken = DecodeCalibration(text, "c.json");
+    ASSERT_FALSE(broken.ok()) << field;
+    EXPECT_THAT(std::string(broken.status().message()), HasSubstr("c.json"));
+    EXPECT_THAT(std::string(broken.status().message()), HasSubstr(field));
+  }
+  EXPECT_FALSE(DecodeCalibration("[]", "c.json").ok());
+  EXPECT_FALSE(DecodeCalibration("{", "c.json").ok());
+}
+
+}  // namespace
+}  // namespace longtake

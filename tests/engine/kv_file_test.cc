@@ -1,0 +1,284 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// K/V beyond memory: places in the file, memory in a ring, and sessions whose K/V comes from the
+// disk and whose frames are the same for it.
+#include "engine/kv/kv_file.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "engine/kv/byte_ring.h"
+#include "tests/engine/engine_fixture.h"
+#include "tests/storage/fault_file.h"
+
+namespace longtake {
+namespace {
+
+using Attempt = FaultFileSystem::Attempt;
+using ::testing::HasSubstr;
+
+constexpr uint64_t kBlock = KvFile::kBlockBytes;
+
+std::string ScratchDirectory() { return std::filesystem::temp_directory_path().string(); }
+
+std::unique_ptr<KvFile> MakeFile(uint64_t blocks) {
+  auto file = KvFile::Create(PosixFileSystem(), ScratchDirectory(), blocks * kBlock);
+  LT_CHECK(file.ok());
+  return *std::move(file);
+}
+
+TEST(KvFileTest, PlacesNeverOverlapAndAllComeBack) {
+  const auto file = MakeFile(100);
+  std::mt19937 random(1);
+  struct Held {
+    std::vector<uint64_t> places;
+    uint64_t bytes = 0;
+  };
+  std::vector<Held> held;
+  for (int turn = 0; turn < 2000; ++turn) {
+    if (!held.empty() && random() % 2 == 0) {
+      const size_t i = random() % held.size();
+      file->Give(held[i].places, held[i].bytes);
+      held.erase(held.begin() + static_cast<ptrdiff_t>(i));
+    }
+    const uint64_t bytes = (1 + random() % 5) * kBlock;
+    auto places = file->Take(bytes, 1 + random() % 6);
+    if (places.ok()) held.push_back({*std::move(places), bytes});
+    std::vector<bool> used(100, false);
+    uint64_t taken = 0;
+    for (const Held& one : held) {
+      for (const uint64_t place : one.places) {
+        for (uint64_t at = place; at < place + one.bytes; at += kBlock) {
+          ASSERT_LT(at / kBlock, 100u);
+          ASSERT_FALSE(used[at / kBlock]);
+          used[at / kBlock] = true;
+        }
+        taken += one.bytes;
+      }
+    }
+    ASSERT_EQ(file->bytes_taken(), taken);
+  }
+  for (const Held& one : held) file->Give(one.places, one.bytes);
+  EXPECT_EQ(file->bytes_taken(), 0u);
+  EXPECT_TRUE(file->Take(100 * kBlock, 1).ok()) << "what came back lies together again";
+}
+
+TEST(KvFileTest, WhatDoesNotFitIsRefusedWithFigures) {
+  const auto file = MakeFile(10);
+  const auto large = file->Take(kBlock, 11);
+  EXPECT_EQ(large.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(large.status().message()), HasSubstr("which has 40960"));
+  ASSERT_TRUE(file->Take(4 * kBlock, 2).ok());
+  const auto more = file->Take(kBlock, 3);
+  EXPECT_THAT(std::string(more.status().message()), HasSubstr("8192 of 40960 are free"));
+  EXPECT_EQ(file->Take(kBlock, UINT64_MAX / kBlock).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_FALSE(file->Take(kBlock, UINT64_MAX).ok());
+  EXPECT_EQ(file->bytes_taken(), 8 * kBlock);
+  EXPECT_FALSE(KvFile::Create(PosixFileSystem(), ScratchDirectory(), 100).ok());
+  EXPECT_FALSE(KvFile::Create(PosixFileSystem(), "/nowhere", 1 << 20).ok());
+}
+
+TEST(ByteRingTest, PiecesAreInOneRunAndNeverOverlap) {
+  std::mt19937 random(2);
+  for (int turn = 0; turn < 50; ++turn) {
+    ByteRing ring(64);
+    std::deque<std::pair<uint64_t, uint64_t>> pieces;
+    for (int i = 0; i < 500; ++i) {
+      if (!pieces.empty() && random() % 3 == 0) {
+        ring.GiveOldest();
+        pieces.pop_front();
+      }
+      const uint64_t bytes = 1 + random() % 24;
+      const auto begin = ring.Take(bytes);
+      if (!begin.has_value()) {
+        ASSERT_FALSE(pieces.empty()) << "an empty ring has room";
+        continue;
+      }
+      ASSERT_LE(*begin + bytes, 64u);
+      for (const auto& [other, end] : pieces) ASSERT_TRUE(*begin >= end || *begin + bytes <= other);
+      pieces.emplace_back(*begin, *begin + bytes);
+    }
+  }
+  EXPECT_FALSE(ByteRing(64).Take(65).has_value());
+}
+
+// ---- Whole sessions.
+
+struct FileSetup : EngineSetup {
+  explicit FileSetup(FileSystem& kv_files = PosixFileSystem(), uint64_t kv_bytes = 64 << 10) {
+    engine.kv_bytes_max = kv_bytes;
+    engine.files = &kv_files;
+    engine.kv_file_directory = ScratchDirectory();
+    engine.kv_file_bytes_max = 64 << 20;
+    engine.kv_stream.bytes = 4 << 20;
+  }
+};
+
+// Read to its end; another prompt after two chunks.
+std::vector<std::string> TakeWithChange(TestEngine& engine, const SessionSpec& spec) {
+  auto session = *engine->CreateSession(spec, "");
+  Received received;
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  bool changed = false;
+  while (!received.end.has_value() && engine->Step()) {
+    PollAll(*session, reader, &received);
+    if (received.chunks.size() < 2 || changed) continue;
+    changed = true;
+    EXPECT_TRUE(engine->Submit(*session, {EventKind::kPrompt, "a blue square"}).ok());
+  }
+  PollAll(*session, reader, &received);
+  EXPECT_TRUE(received.end.has_value() && received.end->ok()) << *received.end;
+  return received.Digests();
+}
+
+std::string SmallRecipe(const std::string& name) {
+  std::string recipe = *NamedRecipeJson(name);
+  for (const auto& [from, to] :
+       {std::pair("\"width\":832", "\"width\":160"), {"\"height\":480", "\"height\":96"}}) {
+    recipe.replace(recipe.find(from), std::string(from).size(), to);
+  }
+  return recipe;
+}
+
+TEST(KvFileSessionTest, EveryRecipeMakesTheSameFramesFromTheFile) {
+  int recipes = 0;
+  for (const std::string& name : RecipeNames()) {
+    const ScratchPack pack(SmallRecipe(name));
+    EngineSetup resident;
+    resident.pack = pack.directory();
+    FileSetup in_file;
+    in_file.pack = pack.directory();
+    SessionSpec spec = SmallSpec("a red circle on a white background", 7, 93);
+    TestEngine memory(resident);
+    if (!memory->Resolve(spec).ok()) continue;
+    ++recipes;
+    const auto expected = TakeWithChange(memory, spec);
+    EXPECT_EQ(memory->stats().kv_stream.bytes_read, 0u);
+    TestEngine file(in_file);
+    EXPECT_EQ(TakeWithChange(file, spec), expected) << name;
+    const KvStream::Stats stats = file->stats().kv_stream;
+    EXPECT_GT(stats.bytes_written, 0u) << name;
+    EXPECT_EQ(stats.checksum_failures, 0u);
+    file.RunUntilIdle();
+    EXPECT_EQ(file->stats().kv_file_bytes, 0u) << "given back";
+  }
+  EXPECT_GE(recipes, 4);
+}
+
+TEST(KvFileSessionTest, GuidanceAndThreadsOfReadingMakeNoDifference) {
+  SessionSpec spec = SmallSpec("a red circle", 3, 69);
+  spec.guidance = 3.0;
+  spec.negative_prompt = "a blue square";
+  TestEngine memory;
+  const auto expected = TakeWithChange(memory, spec);
+  for (const IoChoice io : {IoChoice::kAuto, IoChoice::kPread}) {
+    FileSetup setup;
+    setup.engine.kv_stream.io = io;
+    TestEngine file(setup);
+    EXPECT_EQ(TakeWithChange(file, spec), expected);
+    EXPECT_GT(file->stats().kv_stream.bytes_read, 0u);
+  }
+}
+
+TEST(KvFileSessionTest, ThePoolIsFilledFirstAndBothShareSweeps) {
+  const SessionSpec first = SmallSpec("a red circle", 1, 69);
+  const SessionSpec second = SmallSpec("a blue square", 2, 69);
+  TestEngine alone;
+  const auto expected_first = ReadToEnd(alone, **alone->CreateSession(first, "")).Digests();
+  const auto expected_second = ReadToEnd(alone, **alone->CreateSession(second, "")).Digests();
+  const uint64_t needs = alone->Estimate(first)->kv_bytes;
+
+  FileSetup setup(PosixFileSystem(), needs + needs / 2);
+  TestEngine engine(setup);
+  EXPECT_FALSE(engine->Estimate(first)->kv_in_file);
+  auto in_pool = *engine->CreateSession(first, "");
+  EXPECT_TRUE(engine->Estimate(second)->kv_in_file);
+  auto in_file = *engine->CreateSession(second, "");
+  EXPECT_GT(engine->stats().kv_file_bytes, 0u);
+  Received pool_received;
+  Received file_received;
+  const uint64_t pool_reader = *in_pool->Attach(-1, nullptr);
+  const uint64_t file_reader = *in_file->Attach(-1, nullptr);
+  while (engine->Step()) {
+    PollAll(*in_pool, pool_reader, &pool_received);
+    PollAll(*in_file, file_reader, &file_received);
+  }
+  EXPECT_EQ(pool_received.Digests(), expected_first);
+  EXPECT_EQ(file_received.Digests(), expected_second);
+  EXPECT_GT(engine->stats().kv_stream.bytes_read, 0u);
+}
+
+TEST(KvFileSessionTest, ALayerThatFindsNoRoomIsRefusedAtTheDoor) {
+  FileSetup setup;
+  setup.engine.kv_stream.bytes = 256 << 10;
+  TestEngine engine(setup);
+  const auto refused = engine->CreateSession(SmallSpec("a red circle", 1, 0), "");
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("kv-staging-bytes"));
+  EXPECT_FALSE(engine->Estimate(SmallSpec("a red circle", 1, 0))->fits_now);
+}
+
+bool IsScratch(const Attempt& attempt) { return attempt.path.find("scratch") != std::string::npos; }
+
+// What goes wrong with the file hits the session whose K/V is there; the one beside it in every
+// sweep goes on.
+TEST(KvFileSessionTest, AFaultOfTheFileTakesAlongOnlyWhoNeedsIt) {
+  const SessionSpec first = SmallSpec("a red circle", 1, 69);
+  const SessionSpec second = SmallSpec("a blue square", 2, 69);
+  TestEngine alone;
+  const auto expected_first = ReadToEnd(alone, **alone->CreateSession(first, "")).Digests();
+  const auto expected_second = ReadToEnd(alone, **alone->CreateSession(second, "")).Digests();
+  const uint64_t needs = alone->Estimate(first)->kv_bytes;
+  for (const bool flip : {true, false}) {
+    FaultFileSystem files(PosixFileSystem());
+    TestEngine engine(FileSetup(files, needs + needs / 2));
+    auto in_pool = *engine->CreateSession(first, "");
+    auto in_file = *engine->CreateSession(second, "");
+    Received pool_received;
+    Received file_received;
+    const uint64_t pool_reader = *in_pool->Attach(-1, nullptr);
+    const uint64_t file_reader = *in_file->Attach(-1, nullptr);
+    while (engine->Step()) {
+      PollAll(*in_pool, pool_reader, &pool_received);
+      PollAll(*in_file, file_reader, &file_received);
+      if (file_received.chunks.size() < 2) continue;
+      files.set_decide([flip](const Attempt& attempt) -> ReadFault {
+        if (!IsScratch(attempt)) return {};
+        if (flip) return {.flip_bit = attempt.offset * 8 + 100};
+        return {.error = EIO};
+      });
+    }
+    PollAll(*in_pool, pool_reader, &pool_received);
+    PollAll(*in_file, file_reader, &file_received);
+    EXPECT_EQ(pool_received.Digests(), expected_first);
+    ASSERT_TRUE(pool_received.end.has_value());
+    EXPECT_TRUE(pool_received.end->ok()) << *pool_received.end;
+    ASSERT_TRUE(file_received.end.has_value());
+    EXPECT_EQ(file_received.end->code(),
+              flip ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable);
+    const auto digests = file_received.Digests();
+    EXPECT_LT(digests.size(), expected_second.size());
+    EXPECT_TRUE(std::equal(digests.begin(), digests.end(), expected_second.begin()));
+    files.set_decide(nullptr);
+  }
+}
+
+TEST(KvFileSessionTest, ABitThatIsRightTheSecondTimeIsOnlyCounted) {
+  const SessionSpec spec = SmallSpec("a red circle", 1, 69);
+  TestEngine alone;
+  const auto expected = ReadToEnd(alone, **alone->CreateSession(spec, "")).Digests();
+  FaultFileSystem files(PosixFileSystem());
+  TestEngine engine(FileSetup{files});
+  files.set_decide([](const Attempt& attempt) -> ReadFault {
+    if (!IsScratch(attempt) || attempt.number % 50 != 49) return {};
+    return {.flip_bit = attempt.offset * 8 + 7};
+  });
+  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests(), expected);
+  EXPECT_GT(engine->stats().kv_stream.checksum_failures, 0u);
+  files.set_decide(nullptr);
+}
+
+}  // namespace
+}  // namespace longtake

@@ -1,0 +1,99 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Calibration and plan of the embedded model: the real pack, a real measurement, invented rates.
+#include "engine/residency_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/calibrate.h"
+#include "tests/engine/engine_fixture.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kMiB = 1 << 20;
+
+VideoModelOptions Options() {
+  VideoModelOptions options;
+  options.tokens_max = 1024;
+  return options;
+}
+
+Calibration Invented(double disk_bytes_per_second) {
+  Calibration out;
+  out.request_bytes = 1 << 20;
+  out.disk_bytes_per_second = disk_bytes_per_second;
+  out.verify_bytes_per_second = 1e10;
+  out.layers = {{1, 1e-4, 1e-4}, {1024, 1e-1, 1e-4}};
+  return out;
+}
+
+absl::StatusOr<ResidencyPlan> Plan(const MemoryWishes& wishes, const Calibration& calibration,
+                                   size_t slots = 0) {
+  return PlanResidency(PosixFileSystem(), EmbeddedPack(), Options(), slots, wishes, calibration);
+}
+
+TEST(ResidencyPlanTest, AMeasuredCalibrationHoldsWhatItShould) {
+  WorkerPool workers(2);
+  SystemClock clock;
+  const auto measured = Calibrate(PosixFileSystem(), EmbeddedPack(), Options(), workers, clock);
+  ASSERT_TRUE(measured.ok()) << measured.status();
+  const auto subject = CalibrationSubject(PosixFileSystem(), EmbeddedPack(), Options(), workers);
+  ASSERT_TRUE(subject.ok());
+  EXPECT_TRUE(measured->IsFor(*subject));
+  EXPECT_GT(measured->disk_bytes_per_second, 1e6);
+  EXPECT_GT(measured->verify_bytes_per_second, 1e8);
+  ASSERT_EQ(measured->layers.size(), 6u) << "1, 4, 16, 64, 256 and 1024 tokens";
+  EXPECT_EQ(measured->layers.back().tokens, 1024);
+  EXPECT_GT(measured->layers.back().layer_seconds, 2 * measured->layers.front().layer_seconds);
+  const auto plan = Plan({.pinned = 0}, *measured);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_GE(DescribeResidency(*plan, *measured).size(), 3 + measured->layers.size());
+}
+
+TEST(ResidencyPlanTest, WithRoomForEverythingNothingIsRead) {
+  const auto plan = Plan({}, Invented(1e9));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->layers.bytes_per_sweep, 0u);
+  EXPECT_EQ(plan->knee_tokens, 0);
+}
+
+TEST(ResidencyPlanTest, AFasterDiskHasAnEarlierKnee) {
+  const auto slow = Plan({.pinned = 0}, Invented(1e8));
+  const auto fast = Plan({.pinned = 0}, Invented(4e8));
+  ASSERT_TRUE(slow.ok() && fast.ok());
+  EXPECT_GT(fast->knee_tokens, 1);
+  EXPECT_GT(slow->knee_tokens, 3 * fast->knee_tokens);
+  const SweepTime& knee = slow->at_knee.time;
+  EXPECT_LE(knee.work_seconds, knee.read_seconds);
+  EXPECT_GT(knee.work_seconds, 0.98 * knee.read_seconds);
+}
+
+TEST(ResidencyPlanTest, ChosenSlotsAreTheFewestThatAreAsFast) {
+  const Calibration calibration = Invented(2e8);
+  const auto chosen = Plan({.budget = 80 * kMiB, .kv = kMiB, .sessions = kMiB}, calibration);
+  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  EXPECT_GE(chosen->slot_count, 2u);
+  const int64_t tokens = std::max<int64_t>(chosen->knee_tokens, 1);
+  const double seconds = PredictTokens(*chosen, calibration, tokens).time.seconds;
+  for (size_t slots = 2; slots <= 8; ++slots) {
+    const auto other =
+        Plan({.budget = 80 * kMiB, .kv = kMiB, .sessions = kMiB}, calibration, slots);
+    ASSERT_TRUE(other.ok());
+    EXPECT_EQ(other->slot_count, slots);
+    EXPECT_LE(seconds, 1.02 * PredictTokens(*other, calibration, tokens).time.seconds) << slots;
+  }
+}
+
+TEST(ResidencyPlanTest, KvFromTheFileMakesSweepsLonger) {
+  const Calibration calibration = Invented(1e8);
+  const auto plan = Plan({.pinned = 0}, calibration);
+  ASSERT_TRUE(plan.ok());
+  const double layers = static_cast<double>(plan->layers.first_unit.size());
+  const double without = PredictTokens(*plan, calibration, 18).time.seconds;
+  const double with = PredictTokens(*plan, calibration, 18, 10'000'000).time.seconds;
+  EXPECT_NEAR(with - without, layers * 0.1, 0.02 * layers * 0.1);
+}
+
+}  // namespace
+}  // namespace longtake

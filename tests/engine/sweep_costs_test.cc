@@ -1,0 +1,88 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/sweep_costs.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace longtake {
+namespace {
+
+// A machine that reads a sweep in read seconds and computes it in fixed + tokens * per_token.
+struct Machine {
+  double read = 0;
+  double fixed = 0;
+  double per_token = 0;
+
+  SweepCost Sweep(int64_t tokens) const {
+    const double work = fixed + per_token * static_cast<double>(tokens);
+    return {tokens, std::max(read, work), std::max(0.0, read - work)};
+  }
+  double TokensPerSecond(int64_t tokens) const {
+    return static_cast<double>(tokens) / Sweep(tokens).seconds;
+  }
+};
+
+TEST(SweepCostsTest, NothingIsKnownBeforeSweepsOfTwoSizes) {
+  SweepCosts costs;
+  EXPECT_FALSE(costs.Knee().has_value());
+  EXPECT_EQ(costs.TokenBudget(500, 18, 4096), 4096);
+  costs.Add({18, 1.0, 0.8});
+  costs.Add({18, 1.0, 0.8});
+  EXPECT_FALSE(costs.Knee().has_value());
+  costs.Add({0, 1.0, 0.8});
+  costs.Add({100, 0.0, 0.0});
+  EXPECT_FALSE(costs.Knee().has_value());
+}
+
+TEST(SweepCostsTest, FindsTheKneeOfADiskBoundMachineFromSweepsBelowIt) {
+  const Machine machine = {.read = 10, .fixed = 0.1, .per_token = 0.05};
+  SweepCosts costs;
+  for (const int64_t tokens : {18, 36, 72}) costs.Add(machine.Sweep(tokens));
+  ASSERT_TRUE(costs.Knee().has_value());
+  EXPECT_NEAR(static_cast<double>(*costs.Knee()), 0.95 * 10 / 0.05, 2);
+}
+
+TEST(SweepCostsTest, FixedComputingIsSharedToo) {
+  const Machine machine = {.read = 0, .fixed = 1, .per_token = 0.1};
+  SweepCosts costs;
+  for (const int64_t tokens : {10, 1000}) costs.Add(machine.Sweep(tokens));
+  EXPECT_NEAR(static_cast<double>(*costs.Knee()), 190, 2);
+}
+
+TEST(SweepCostsTest, TheBudgetCostsHardlyAnyThroughput) {
+  for (const Machine& machine :
+       {Machine{10, 0.1, 0.05}, Machine{10, 4, 0.05}, Machine{0, 1, 0.1}, Machine{1, 0.01, 0.4}}) {
+    SweepCosts costs;
+    for (const int64_t tokens : {18, 36, 400}) costs.Add(machine.Sweep(tokens));
+    for (int64_t sessions = 1; sessions <= 200; ++sessions) {
+      const int64_t waiting = sessions * 18;
+      const int64_t budget = costs.TokenBudget(waiting, 18, 32768);
+      const int64_t swept = std::min(waiting, budget / 18 * 18);
+      ASSERT_GE(swept, 18);
+      EXPECT_GE(machine.TokensPerSecond(swept), 0.94 * machine.TokensPerSecond(waiting))
+          << sessions << " sessions, read " << machine.read;
+    }
+  }
+}
+
+TEST(SweepCostsTest, BeyondTheKneeSweepsStayShort) {
+  const Machine machine = {.read = 10, .fixed = 0.1, .per_token = 0.05};  // knee at 190
+  SweepCosts costs;
+  for (const int64_t tokens : {18, 36, 72}) costs.Add(machine.Sweep(tokens));
+  EXPECT_EQ(costs.TokenBudget(100 * 18, 18, 32768) / 18 * 18, 216);
+  EXPECT_EQ(costs.TokenBudget(100 * 18, 18, 100), 100) << "the option holds";
+}
+
+TEST(SweepCostsTest, FollowsAMachineThatChanges) {
+  SweepCosts costs;
+  const Machine before = {.read = 10, .fixed = 0, .per_token = 0.05};
+  const Machine after = {.read = 20, .fixed = 0, .per_token = 0.05};
+  for (const int64_t tokens : {18, 72}) costs.Add(before.Sweep(tokens));
+  const int64_t knee = *costs.Knee();
+  for (int i = 0; i < 30; ++i) costs.Add(after.Sweep(18));
+  EXPECT_NEAR(static_cast<double>(*costs.Knee()), 2.0 * static_cast<double>(knee), 4);
+}
+
+}  // namespace
+}  // namespace longtake

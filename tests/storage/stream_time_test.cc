@@ -1,0 +1,159 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The prediction against the real fetcher on a disk of a fixed rate, both in virtual time.
+#include "storage/stream_time.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "storage/part_fetcher.h"
+#include "tests/storage/memory_files.h"
+#include "tests/storage/pack_fixture.h"
+
+namespace longtake {
+namespace {
+
+constexpr double kDiskRate = 1e6;  // bytes per second of virtual time
+constexpr uint64_t kChunk = 4096;
+
+// Answers one request after the other at kDiskRate; waiting moves the clock.
+class FixedRateIo final : public BlockIo {
+ public:
+  FixedRateIo(File& file, ManualClock& clock) : BlockIo("disk", 4096), file_(file), clock_(clock) {}
+
+ private:
+  struct Answer {
+    RawCompletion raw;
+    int64_t nanos = 0;
+  };
+
+  void StartRaw(size_t slot, const BlockRequest& rest) override {
+    const auto bytes = static_cast<double>(rest.memory.size());
+    disk_nanos_ = std::max(disk_nanos_, clock_.MonotonicNanos()) +
+                  static_cast<int64_t>(bytes / kDiskRate * 1e9);
+    answers_.push_back({{slot, file_.ReadSome(rest.offset, rest.memory)}, disk_nanos_});
+  }
+  std::optional<RawCompletion> NextRaw(int64_t wait_nanos) override {
+    if (answers_.empty()) return std::nullopt;
+    const int64_t left = answers_.front().nanos - clock_.MonotonicNanos();
+    if (left > wait_nanos) return std::nullopt;
+    if (left > 0) clock_.Advance(left);
+    const RawCompletion raw = answers_.front().raw;
+    answers_.pop_front();
+    return raw;
+  }
+
+  File& file_;
+  ManualClock& clock_;
+  int64_t disk_nanos_ = 0;
+  std::deque<Answer> answers_;
+};
+
+// Layers of two parts, 12 and 20 chunks.
+PackSpec Spec(size_t layers) {
+  PackSpec spec;
+  spec.component = "transformer";
+  spec.config = "{}";
+  spec.resident = {{.name = "bias", .dtype = DType::kF32, .shape = {16}}};
+  for (size_t i = 0; i < layers; ++i) {
+    const std::string prefix = "blocks." + std::to_string(i) + ".";
+    spec.layers.push_back({{.name = prefix + "a", .dtype = DType::kI8, .shape = {12, 4096}},
+                           {.name = prefix + "b", .dtype = DType::kI8, .shape = {20, 4096}}});
+  }
+  spec.alignment = kChunk;
+  spec.chunk_bytes = kChunk;
+  spec.part_bytes_max = 20 * kChunk;
+  return spec;
+}
+
+struct Case {
+  size_t layers = 10;
+  uint64_t slots = 3;
+  uint64_t pinned_layers = 0;
+  double layer_seconds = 0;
+  double between_seconds = 0;
+};
+
+double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const StreamPlan& plan,
+                    const Case& c) {
+  ManualClock clock;
+  auto file = files.OpenRead(pack.path(), ReadMode::kDirect);
+  PartFetcher fetcher(pack, plan,
+                      {.request_bytes = kChunk,
+                       .verify_every_sweep = true,
+                       .read_timeout_nanos = int64_t{1} << 60,
+                       .trace = nullptr,
+                       .trace_name = ""},
+                      clock);
+  EXPECT_TRUE(fetcher.Allocate().ok());
+  fetcher.Start(std::make_unique<FixedRateIo>(**file, clock));
+  double start = 0;
+  const auto advance = [&](double seconds) { clock.Advance(static_cast<int64_t>(seconds * 1e9)); };
+  for (int sweep = 0; sweep < 5; ++sweep) {
+    start = NanosToSeconds(clock.MonotonicNanos());
+    for (size_t i = 0; i < plan.units.size(); ++i) {
+      EXPECT_TRUE(fetcher.AwaitBegin(i).ok());
+      EXPECT_TRUE(fetcher.Await(i).ok());
+      const double share = static_cast<double>(plan.units[i].bytes) / (32.0 * kChunk);
+      advance(c.layer_seconds * share);
+      fetcher.Release(i);
+      fetcher.Pump();
+    }
+    advance(c.between_seconds);
+  }
+  return NanosToSeconds(clock.MonotonicNanos()) - start;
+}
+
+TEST(StreamTimeTest, PredictsWhatTheFetcherTakesOnADiskOfFixedRate) {
+  const double read_seconds = 32.0 * kChunk / kDiskRate;  // of a layer
+  int stalled = 0;
+  for (const double ratio : {0.0, 0.2, 0.5, 0.9, 1.0, 1.1, 1.5, 5.0}) {
+    for (const uint64_t slots : {1, 2, 3, 4, 8}) {
+      for (const uint64_t pinned : {0, 3, 5, 9}) {
+        for (const double between : {0.0, 0.5}) {
+          const Case c = {.slots = slots,
+                          .pinned_layers = pinned,
+                          .layer_seconds = ratio * read_seconds,
+                          .between_seconds = between * read_seconds};
+          MemoryFileSystem files;
+          WriteFixture(files, "p", Spec(c.layers));
+          const auto pack = PackReader::Open(files, "p");
+          ASSERT_TRUE(pack.ok()) << pack.status();
+          const StreamPlan plan = PlanStream(**pack, slots, pinned * 32 * kChunk);
+          const double measured = MeasureSweep(**pack, files, plan, c);
+          const SweepTime predicted =
+              PredictSweep(plan,
+                           {.disk_bytes_per_second = kDiskRate,
+                            .verify_bytes_per_second = 1e18,
+                            .request_bytes = kChunk},
+                           std::vector<double>(c.layers, c.layer_seconds), c.between_seconds);
+          EXPECT_NEAR(predicted.seconds, measured, 0.03 * measured)
+              << "compute " << ratio << " of reading, " << slots << " slots, " << pinned
+              << " pinned, between " << between;
+          const double bound = std::max(predicted.read_seconds, predicted.work_seconds);
+          EXPECT_GE(predicted.seconds, bound * 0.999);
+          stalled += predicted.seconds > bound * 1.05 ? 1 : 0;
+        }
+      }
+    }
+  }
+  EXPECT_GT(stalled, 10) << "no case in which slots matter";
+}
+
+TEST(StreamTimeTest, WithEveryLayerKeptNothingIsReadButWhatElseTheDiskBrings) {
+  MemoryFileSystem files;
+  WriteFixture(files, "p", Spec(4));
+  const auto pack = PackReader::Open(files, "p");
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  const StreamPlan plan = PlanStream(**pack, 3, uint64_t{1} << 40);
+  StreamRates rates = {.disk_bytes_per_second = 1e6, .verify_bytes_per_second = 1e9};
+  const std::vector<double> layers(4, 0.25);
+  EXPECT_DOUBLE_EQ(PredictSweep(plan, rates, layers, 0).seconds, 1.0);
+  EXPECT_DOUBLE_EQ(PredictSweep(plan, rates, layers, 0).read_seconds, 0.0);
+  rates.extra_layer_bytes = 1'000'000;
+  EXPECT_DOUBLE_EQ(PredictSweep(plan, rates, layers, 0).seconds, 4.0);
+}
+
+}  // namespace
+}  // namespace longtake
