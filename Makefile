@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 PROMPT ?=
 SECONDS_OF_VIDEO ?= 10
 
-.PHONY: help packages build demo test sanitize night golden lint fuzz speed judge judge-long bench format clean
+.PHONY: help packages build demo test sanitize night golden lint fuzz speed judge judge-long bench bench-stream format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -53,6 +53,9 @@ judge-long: build ## the same over takes of 10 and 30 minutes (hours; can be cut
 
 bench: ## print the kernel benchmarks
 	@deploy/run-bench
+
+bench-stream: ## models larger than memory beside fio, Accelerate and mmap (root, PyTorch, 50 GB, an hour)
+	@deploy/run-bench-stream
 
 format: ## format the C++ sources
 	@git ls-files '*.cc' '*.h' | xargs clang-format-19 -i

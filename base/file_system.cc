@@ -115,10 +115,13 @@ class PosixFileSystemImpl final : public FileSystem {
   absl::StatusOr<std::unique_ptr<File>> CreateScratch(const std::string& directory,
                                                       ReadMode mode) override {
     std::string path = JoinPath(directory, "longtake-scratch-XXXXXX");
-    const int flags = O_CLOEXEC | (mode == ReadMode::kDirect ? O_DIRECT : 0);
-    Fd fd(::mkostemp(path.data(), flags));
+    Fd fd(::mkostemp(path.data(), O_CLOEXEC));
     if (!fd.valid()) return ErrnoError(errno, "create a scratch file in " + directory);
     if (::unlink(path.c_str()) != 0) return ErrnoError(errno, "remove " + path);
+    // Asked for at creation, it would leave a file behind where it is refused.
+    if (mode == ReadMode::kDirect && ::fcntl(fd.get(), F_SETFL, O_DIRECT) != 0) {
+      return ErrnoError(errno, "direct I/O in " + directory);
+    }
     return std::make_unique<PosixFile>(std::move(fd), path);
   }
 

@@ -57,7 +57,12 @@ absl::Status Engine::OpenKv() {
 }
 
 KvMemory Engine::kv_memory() const {
-  return {*kv_pool_, kv_file_.get(), kv_stream_ == nullptr ? 0 : kv_stream_->layer_bytes_max()};
+  KvMemory memory(*kv_pool_);
+  if (kv_file_ == nullptr) return memory;
+  memory.file = kv_file_.get();
+  memory.file_layer_bytes_max = kv_stream_->layer_bytes_max();
+  memory.file_frame_bytes_max = kv_stream_->frame_bytes_max();
+  return memory;
 }
 
 Engine::~Engine() { Stop(); }

@@ -10,7 +10,6 @@
 namespace longtake {
 namespace {
 
-constexpr size_t kSlotsMin = 2;
 constexpr size_t kSlotsMax = 8;
 constexpr double kAlike = 1.01;
 

@@ -16,6 +16,8 @@
 
 namespace longtake {
 
+inline constexpr size_t kSlotsMin = 2;  // of those the plan chooses from
+
 struct PlannedSweep {
   int64_t tokens = 0;
   SweepTime time;

@@ -356,10 +356,14 @@ std::vector<Stage::Live*> Stage::Plan() {
   int64_t text_rows = 0;
   uint64_t file_bytes = 0;
   for (size_t index : PlanSweep(candidates, budget)) {
-    text_rows += ready[index]->rollout().new_text_rows();
-    file_bytes += ready[index]->rollout().file_layer_bytes();
+    const Rollout& rollout = ready[index]->rollout();
+    text_rows += rollout.new_text_rows();
     if (!plan.empty() && text_rows > model_.prompt_rows_max()) break;
-    if (!plan.empty() && file_bytes > file_layer_bytes_max_) break;
+    // Who finds no room on the way from the file waits longest and leads the next sweep; those
+    // behind need not wait with it.
+    const uint64_t with_it = file_bytes + rollout.file_layer_bytes();
+    if (!plan.empty() && with_it > std::max(file_bytes, file_layer_bytes_max_)) continue;
+    file_bytes = with_it;
     plan.push_back(ready[index]);
   }
   return plan;
@@ -389,6 +393,7 @@ void Stage::SweepTogether(std::span<Live* const> plan) {
 }
 
 absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
+  if (!AnyoneLeft(plan)) return absl::CancelledError("nobody is left in the sweep");
   const int64_t start_nanos = clock_.MonotonicNanos();
   std::vector<VideoItem> items;
   for (Live* live : plan) live->rollout().AppendItems(&items);
@@ -401,7 +406,11 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
         model_.ForwardFlops(item.frames * frame_tokens, (item.frames + context) * frame_tokens);
     tokens += item.frames * frame_tokens;
   }
-  const double waited = model_.transformer_layers().stats().wait_seconds;
+  const auto waited = [this] {
+    const double for_kv = kv_stream_ == nullptr ? 0.0 : kv_stream_->stats().wait_seconds;
+    return model_.transformer_layers().stats().wait_seconds + for_kv;
+  };
+  const double waited_before = waited();
   const auto run = [&]() -> absl::Status {
     LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass,
                         model_.transformer().NewPass(items, kv_stream_));
@@ -415,7 +424,7 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
   const LayerStream::Stats layers = model_.transformer_layers().stats();
   if (status.ok() && seconds > 0) {
     flops_per_second_ = flops / seconds;
-    costs_.Add({tokens, seconds, layers.wait_seconds - waited});
+    costs_.Add({tokens, seconds, waited() - waited_before});
   }
   MutexLock lock(mutex_);
   stats_.transformer_layers = layers;

@@ -3,11 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace longtake {
 namespace {
 
 constexpr double kNewest = 0.25;  // weight of the latest sweep
+// Then sweeps are as large as they can be until two sizes were seen again: what was learned of
+// sizes that the budget itself keeps away must not hold for ever.
+constexpr uint64_t kForgetEvery = 256;
 // A sweep that waits for less of its time is bound by computing.
 constexpr double kWaits = 0.03;
 
@@ -17,11 +21,18 @@ void Mix(double& mean, double value) { mean += (mean == 0 ? 1.0 : kNewest) * (va
 
 void SweepCosts::Add(const SweepCost& sweep) {
   if (sweep.tokens <= 0 || sweep.seconds <= 0) return;
+  // The first one loads what is kept, and warms up.
+  if (!std::exchange(warm_, true)) return;
   const auto tokens = static_cast<double>(sweep.tokens);
   Mean& mean = means_[static_cast<int>(std::lround(2 * std::log2(tokens)))];
   Mix(mean.tokens, tokens);
   Mix(mean.work_seconds, sweep.seconds - sweep.wait_seconds);
-  if (sweep.wait_seconds > kWaits * sweep.seconds) Mix(read_seconds_, sweep.seconds);
+  if (sweep.wait_seconds > kWaits * sweep.seconds) {
+    Mix(read_seconds_, sweep.seconds);
+  } else {
+    read_seconds_ = std::min(read_seconds_, sweep.seconds);  // reading took less than this
+  }
+  if (++sweeps_ % kForgetEvery == 0) means_.clear();
 }
 
 std::optional<int64_t> SweepCosts::Knee() const {
@@ -36,7 +47,8 @@ std::optional<int64_t> SweepCosts::Knee() const {
   // tokens * per_token / max(read, fixed + tokens * per_token) >= kEfficient
   const double hidden = kEfficient * read_seconds_;
   const double spread = kEfficient / (1 - kEfficient) * fixed;
-  return static_cast<int64_t>(std::ceil(std::max(hidden, spread) / per_token));
+  constexpr double kMost = 1e12;
+  return static_cast<int64_t>(std::ceil(std::min(std::max(hidden, spread) / per_token, kMost)));
 }
 
 int64_t SweepCosts::TokenBudget(int64_t waiting_tokens, int64_t largest_tokens,

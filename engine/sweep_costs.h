@@ -40,6 +40,8 @@ class SweepCosts {
     double tokens = 0;
     double work_seconds = 0;
   };
+  bool warm_ = false;
+  uint64_t sweeps_ = 0;
   std::map<int, Mean> means_;  // by half octaves of tokens
   double read_seconds_ = 0;    // of a sweep that the disk bounds; 0: none was
 };

@@ -24,66 +24,14 @@ import threading
 import time
 import urllib.request
 
+from cgroups import Cgroup
+
 BESIDE = 256 << 20  # what the process may take beside its budget
-ROOTS = ("/sys/fs/cgroup/memory", "/sys/fs/cgroup")
 
 
 def parse_bytes(text):
     number, unit = re.fullmatch(r"(\d+)(MiB|GiB)", text).groups()
     return int(number) << {"MiB": 20, "GiB": 30}[unit]
-
-
-class Cgroup:
-    """A memory cgroup of our own, v1 or v2."""
-
-    def __init__(self, limit):
-        for root in ROOTS:
-            v1 = root.endswith("memory")
-            if not os.path.exists(os.path.join(root, "cgroup.procs")):
-                continue
-            self.path = os.path.join(root, f"longtake-{os.getpid()}")
-            try:
-                if not v1:
-                    self._write(os.path.join(root, "cgroup.subtree_control"), "+memory")
-                os.mkdir(self.path)
-                self._write(self._file("memory.limit_in_bytes" if v1 else "memory.max"), str(limit))
-            except OSError as error:
-                print(f"{root}: {error}", file=sys.stderr)
-                continue
-            self.v1 = v1
-            if v1:
-                self._write(self._file("memory.swappiness"), "0")
-            elif os.path.exists(self._file("memory.swap.max")):
-                self._write(self._file("memory.swap.max"), "0")
-            return
-        sys.exit("memory_promise: no memory cgroup can be made here, neither v1 nor v2; run it as root")
-
-    def _file(self, name):
-        return os.path.join(self.path, name)
-
-    @staticmethod
-    def _write(path, text):
-        with open(path, "w", encoding="ascii") as file:
-            file.write(text)
-
-    def enter(self):
-        self._write(self._file("cgroup.procs"), str(os.getpid()))
-
-    def peak(self):
-        for name in ("memory.max_usage_in_bytes", "memory.peak"):
-            if os.path.exists(self._file(name)):
-                with open(self._file(name), encoding="ascii") as file:
-                    return int(file.read())
-        return 0
-
-    def kills(self):
-        name = "memory.oom_control" if self.v1 else "memory.events"
-        with open(self._file(name), encoding="ascii") as file:
-            found = re.search(r"^oom_kill (\d+)", file.read(), re.M)
-        return int(found.group(1)) if found else 0
-
-    def remove(self):
-        os.rmdir(self.path)
 
 
 def cached_bytes(path):
@@ -163,7 +111,7 @@ def main():
     os.sync()  # what was just written cannot be dropped
     for path in packs:
         drop_cached(path)
-    group = Cgroup(budget + BESIDE)
+    group = Cgroup(memory=budget + BESIDE)
     with tempfile.TemporaryDirectory() as scratch:
         server = subprocess.Popen(
             [f"{options.bin}/longtaked", "--pack", options.pack, "--memory-budget", options.budget,

@@ -33,6 +33,7 @@ constexpr KnownReason kReasons[] = {
     {"STORAGE_UNAVAILABLE", Code::kUnavailable, 1000},
     {"SHUTTING_DOWN", Code::kUnavailable, 1000},
     {"PACK_CORRUPT", Code::kDataLoss, 0},
+    {"KV_FILE_CORRUPT", Code::kDataLoss, 0},
     {"INTERNAL", Code::kInternal, 0},
 };
 

@@ -36,7 +36,9 @@ VideoModelOptions ModelOptions(const Config& config) {
   VideoModelOptions options;
   options.tokens_max = static_cast<int64_t>(config.tokens_per_sweep);
   options.prompt_tokens_max = static_cast<int64_t>(config.prompt_tokens);
-  options.slot_count = config.slots == 0 ? kSlotsDefault : config.slots;
+  options.slot_count = config.slots;
+  if (config.slots == 0)
+    options.slot_count = config.calibration.empty() ? kSlotsDefault : kSlotsMin;
   options.io = io.at(config.io);
   options.read_timeout_nanos = config.read_timeout_nanos;
   options.numerics_profile = config.numerics_profile;
@@ -88,8 +90,12 @@ absl::StatusOr<Calibration> ObtainCalibration(const Config& config,
   Log(LogLevel::kInfo, "measuring disk and processor", {{"calibration", config.calibration}});
   LT_ASSIGN_OR_RETURN(Calibration measured, Calibrate(files, config.pack, options, workers, clock));
   const std::string text = EncodeCalibration(measured);
-  LT_RETURN_IF_ERROR(
-      WriteFileAtomically(files, config.calibration, std::as_bytes(std::span(text))));
+  const absl::Status kept =
+      WriteFileAtomically(files, config.calibration, std::as_bytes(std::span(text)));
+  if (!kept.ok()) {
+    Log(LogLevel::kWarning, "the calibration is not kept and will be measured at the next start",
+        {{"message", std::string(kept.message())}});
+  }
   return measured;
 }
 

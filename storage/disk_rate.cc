@@ -16,6 +16,7 @@ absl::StatusOr<double> MeasureReadRate(BlockIo& io, std::span<std::byte> memory,
   if (requests == 0 || trial.depth == 0 || memory.size() < trial.depth * trial.request_bytes) {
     return absl::InvalidArgumentError("a read trial without a whole request");
   }
+  const uint64_t depth = std::min(trial.depth, io.capacity());
   const int64_t start = clock.MonotonicNanos();
   int64_t end = start;
   const auto over = [&](uint64_t count) {
@@ -27,7 +28,7 @@ absl::StatusOr<double> MeasureReadRate(BlockIo& io, std::span<std::byte> memory,
                .memory = memory.subspan(place * trial.request_bytes, trial.request_bytes)});
   };
   uint64_t asked = 0;
-  for (; asked < trial.depth && !over(asked); ++asked) submit(asked, asked);
+  for (; asked < depth && !over(asked); ++asked) submit(asked, asked);
   uint64_t answered = 0;
   uint64_t in_time = 0;
   absl::Status status;

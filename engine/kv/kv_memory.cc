@@ -230,16 +230,24 @@ absl::StatusOr<bool> KvShare::WouldBeInFile(const KvMemory& memory, const KvLayo
   const absl::Status in_pool = memory.pool.CheckRoom(pages);
   if (in_pool.ok()) return false;
   if (memory.file == nullptr) return in_pool;
-  const uint64_t layer_bytes = frames * layout.file_layer_bytes();
-  if (layer_bytes > memory.file_layer_bytes_max) {
-    return WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                          "a layer's K/V of the session is ", layer_bytes,
-                          " bytes; from the K/V file this server takes ",
-                          memory.file_layer_bytes_max, " at a time (kv-staging-bytes)")),
-                      "SESSION_TOO_LARGE");
+  const absl::Status in_file = CheckFile(memory, layout, frames);
+  if (in_file.ok()) return true;
+  // It only has to wait for others to end.
+  return pages <= memory.pool.page_count() ? in_pool : in_file;
+}
+
+absl::Status KvShare::CheckFile(const KvMemory& memory, const KvLayout& layout, uint64_t frames) {
+  const uint64_t frame_bytes = layout.file_layer_bytes();
+  if (frames * frame_bytes > memory.file_layer_bytes_max ||
+      frame_bytes > memory.file_frame_bytes_max) {
+    return WithReason(
+        absl::ResourceExhaustedError(absl::StrCat(
+            "a layer's K/V of the session is ", frames, " times ", frame_bytes,
+            " bytes; from the K/V file this server takes ", memory.file_layer_bytes_max,
+            " in all and ", memory.file_frame_bytes_max, " a frame (kv-staging-bytes)")),
+        "SESSION_TOO_LARGE");
   }
-  LT_RETURN_IF_ERROR(memory.file->CheckRoom(layout.file_frame_bytes(), frames));
-  return true;
+  return memory.file->CheckRoom(layout.file_frame_bytes(), frames);
 }
 
 KvShare::~KvShare() {

@@ -126,21 +126,21 @@ class KvFrame {
 };
 
 // Where a session's K/V may live. The file, which may be null, takes sessions that the pool cannot
-// hold; file_layer_bytes_max is what one layer of such a session may take at most, as the stream
-// brings a layer in whole.
+// hold. What the stream moves whole is bounded: a layer of all frames of a session, and of one.
 struct KvMemory {
-  KvMemory(KvPool& pool_in, KvFile* file_in = nullptr, uint64_t file_layer_bytes_max_in = 0)
-      : pool(pool_in), file(file_in), file_layer_bytes_max(file_layer_bytes_max_in) {}
+  KvMemory(KvPool& pool_in) : pool(pool_in) {}  // NOLINT(google-explicit-constructor)
   KvPool& pool;
-  KvFile* file;
-  uint64_t file_layer_bytes_max;
+  KvFile* file = nullptr;
+  uint64_t file_layer_bytes_max = 0;
+  uint64_t file_frame_bytes_max = 0;
 };
 
 // Room for a session's frames, set aside at its start so that a frame can never fail to be made
 // halfway. It must outlive its frames, and what it is of must outlive it.
 class KvShare {
  public:
-  // In the pool if that has room, else in the file. RESOURCE_EXHAUSTED of the last one asked.
+  // In the pool if that has room, else in the file. RESOURCE_EXHAUSTED: the pool's answer when the
+  // session would fit an idle pool, else the file's.
   static absl::StatusOr<std::unique_ptr<KvShare>> Create(const KvMemory& memory,
                                                          const KvLayout& layout, uint64_t frames);
   // What Create would answer, and whether in the file.
@@ -154,6 +154,7 @@ class KvShare {
  private:
   friend class KvFrame;
   explicit KvShare(const KvLayout& layout) : layout_(layout) {}
+  static absl::Status CheckFile(const KvMemory& memory, const KvLayout& layout, uint64_t frames);
 
   const KvLayout layout_;
   KvPool* pool_ = nullptr;

@@ -9,6 +9,7 @@
 #include "base/aligned_buffer.h"
 #include "base/checked.h"
 #include "base/checksum.h"
+#include "base/error_reason.h"
 #include "engine/kv/byte_ring.h"
 
 namespace longtake {
@@ -17,6 +18,8 @@ namespace {
 constexpr uint64_t kWriteShare = 8;
 constexpr size_t kDepthMin = 16;
 constexpr size_t kDepthMax = 1024;
+// A wait for a disk that has not answered before.
+constexpr int64_t kStuckWaitNanos = 100'000'000;
 // The kernel registers at most 1 GiB as one buffer.
 constexpr uint64_t kRegisteredMax = 512 << 20;
 
@@ -59,7 +62,7 @@ struct KvStream::Impl {
   absl::Status Open();
   void Pump();
   bool StartNextRead();
-  void Issue(Queue& queue, uint64_t first_number);
+  void Issue(Queue& queue, uint64_t first_number, uint64_t& next_number);
   absl::Status CollectSome();
   void Collect();
   void Handle(const BlockCompletion& completion);
@@ -85,8 +88,11 @@ struct KvStream::Impl {
   Queue writes;
   uint64_t first_read = 0;
   uint64_t first_write = 0;
+  uint64_t next_read = 0;
+  uint64_t next_write = 0;
   size_t next_use = 0;        // in reads
   absl::Status write_status;  // of the pass
+  bool stuck = false;         // the latest wait was in vain; the next ones are short
   uint64_t checksum_failures = 0;
   int64_t wait_nanos = 0;
   int64_t verify_nanos = 0;
@@ -111,6 +117,7 @@ absl::StatusOr<std::unique_ptr<KvStream>> KvStream::Open(KvFile& file, const Opt
 }
 
 uint64_t KvStream::LayerBytesMax(uint64_t bytes) { return ReadBytes(bytes) / 2; }
+uint64_t KvStream::FrameBytesMax(uint64_t bytes) { return WriteBytes(bytes); }
 
 absl::Status KvStream::Impl::Open() {
   if (options.bytes < kWriteShare * KvFile::kBlockBytes || options.request_bytes == 0 ||
@@ -167,7 +174,7 @@ absl::Status KvStream::Impl::Drain() {
   frames.clear();
   layers = 0;
   while (io->in_flight() > 0 || !writes.empty()) {
-    Issue(writes, first_write);
+    Issue(writes, first_write, next_write);
     LT_RETURN_IF_ERROR(CollectSome());
   }
   PopFinished();
@@ -177,8 +184,8 @@ absl::Status KvStream::Impl::Drain() {
 void KvStream::Impl::Pump() {
   Collect();
   for (;;) {
-    Issue(writes, first_write);
-    Issue(reads, first_read);
+    Issue(writes, first_write, next_write);
+    Issue(reads, first_read, next_read);
     if (io->in_flight() == io->capacity() || !StartNextRead()) break;
   }
   io->Flush();
@@ -202,8 +209,11 @@ bool KvStream::Impl::StartNextRead() {
   return true;
 }
 
-void KvStream::Impl::Issue(Queue& queue, uint64_t first_number) {
-  for (size_t i = 0; i < queue.size(); ++i) {
+// next_number: the first transfer that may not have been asked for in full.
+void KvStream::Impl::Issue(Queue& queue, uint64_t first_number, uint64_t& next_number) {
+  next_number = std::max(next_number, first_number);
+  for (; next_number - first_number < queue.size(); ++next_number) {
+    const size_t i = next_number - first_number;
     Transfer& transfer = queue[i];
     while (transfer.issued < transfer.memory.size() && io->in_flight() < io->capacity()) {
       const uint64_t bytes =
@@ -215,6 +225,7 @@ void KvStream::Impl::Issue(Queue& queue, uint64_t first_number) {
       transfer.issued += bytes;
       ++transfer.under_way;
     }
+    if (transfer.issued < transfer.memory.size()) return;
   }
 }
 
@@ -225,11 +236,13 @@ void KvStream::Impl::Collect() {
 
 absl::Status KvStream::Impl::CollectSome() {
   const int64_t start = clock.MonotonicNanos();
-  const std::optional<BlockCompletion> completion = io->Wait(options.timeout_nanos);
+  const std::optional<BlockCompletion> completion =
+      io->Wait(stuck ? kStuckWaitNanos : options.timeout_nanos);
   const int64_t end = clock.MonotonicNanos();
   wait_nanos += end - start;
   if (options.trace != nullptr) options.trace->Span("kv wait", "wait for the disk", start, end);
   if (!completion.has_value()) {
+    stuck = true;
     return absl::UnavailableError(absl::StrCat(file.file().path(), ": the disk does not answer, ",
                                                io->in_flight(), " transfers are under way; waited ",
                                                NanosToSeconds(options.timeout_nanos), " s"));
@@ -240,6 +253,7 @@ absl::Status KvStream::Impl::CollectSome() {
 }
 
 void KvStream::Impl::Handle(const BlockCompletion& completion) {
+  stuck = false;
   const bool write = completion.tag % 2 == 1;
   const uint64_t number = completion.tag / 2;
   Transfer& transfer = write ? writes[number - first_write] : reads[number - first_read];
@@ -298,15 +312,17 @@ absl::Status KvStream::Impl::Verify(Transfer& transfer) {
   LT_RETURN_IF_ERROR(ReadAgain(transfer));
   if (matches()) return absl::OkStatus();
   ++checksum_failures;
-  return absl::DataLossError(absl::StrCat(file.file().path(), ": K/V of layer ", transfer.layer,
-                                          " at byte ", transfer.offset,
-                                          ": CRC32C differs, also when read again"));
+  return WithReason(absl::DataLossError(absl::StrCat(file.file().path(), ": K/V of layer ",
+                                                     transfer.layer, " at byte ", transfer.offset,
+                                                     ": CRC32C differs, also when read again")),
+                    "KV_FILE_CORRUPT");
 }
 
 absl::Status KvStream::Impl::ReadAgain(Transfer& transfer) {
   transfer.issued = 0;
+  next_read = first_read + next_use;
   while (!transfer.arrived()) {
-    Issue(reads, first_read);
+    Issue(reads, first_read, next_read);
     LT_RETURN_IF_ERROR(CollectSome());
   }
   return transfer.status;
@@ -335,6 +351,7 @@ void KvStream::EndLayer(int64_t layer) {
 absl::Status KvStream::Write(KvFrame& frame, int64_t layer, const float* k, const float* v) {
   Impl& s = *impl_;
   const uint64_t bytes = frame.layout().file_layer_bytes();
+  LT_RETURN_IF_ERROR(s.write_status);
   std::optional<uint64_t> begin;
   while (!(begin = s.write_ring.Take(bytes)).has_value()) {
     if (s.write_ring.empty()) {
@@ -344,8 +361,8 @@ absl::Status KvStream::Write(KvFrame& frame, int64_t layer, const float* k, cons
     }
     LT_RETURN_IF_ERROR(s.CollectSome());
     s.Pump();
+    LT_RETURN_IF_ERROR(s.write_status);
   }
-  LT_RETURN_IF_ERROR(s.write_status);
   const std::span<std::byte> memory = s.memory.span().subspan(s.read_ring.bytes() + *begin, bytes);
   frame.Encode(k, v, memory);
   const int64_t start = s.clock.MonotonicNanos();
@@ -380,6 +397,7 @@ KvStream::Stats KvStream::stats() const {
 }
 
 uint64_t KvStream::layer_bytes_max() const { return LayerBytesMax(impl_->options.bytes); }
+uint64_t KvStream::frame_bytes_max() const { return FrameBytesMax(impl_->options.bytes); }
 uint64_t KvStream::memory_bytes() const { return impl_->memory.size(); }
 std::string KvStream::io_name() const { return impl_->io_name; }
 

@@ -51,6 +51,8 @@ class KvStream {
   // With so much memory, what all frames of a pass may take of one layer, at most: two layers find
   // room, so that one is read while the other is computed.
   static uint64_t LayerBytesMax(uint64_t bytes);
+  // And one frame of it, as it is written whole.
+  static uint64_t FrameBytesMax(uint64_t bytes);
   ~KvStream();
 
   // What a pass will read, layer by layer, frames in the order of use; those that are not in the
@@ -67,6 +69,7 @@ class KvStream {
   absl::Status Finish();
 
   uint64_t layer_bytes_max() const;
+  uint64_t frame_bytes_max() const;
   uint64_t memory_bytes() const;
   std::string io_name() const;
   Stats stats() const;

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
@@ -136,6 +137,47 @@ TEST_F(DiskFaultsTest, ASlowDiskIsOnlySlow) {
   EXPECT_EQ(stats.read_timeouts, 0u);
   // Reading ahead is bounded by the slots, however long it takes.
   EXPECT_LE(stats.in_flight * (1 << 20), 4 * engine.model().transformer_layers().memory_bytes());
+}
+
+// A hundred times slower for a while (LONGTAKE_SLOW_DISK_SECONDS), in the middle of a take: it goes
+// on at the disk's pace, what is read ahead stays bounded, and afterwards it is as fast as before.
+TEST_F(DiskFaultsTest, ADiskThatIsSlowForAWhileDelaysAndNothingElse) {
+  const char* wanted = std::getenv("LONGTAKE_SLOW_DISK_SECONDS");
+  const std::chrono::seconds slow_for(wanted != nullptr ? std::atoi(wanted) : 2);
+  const auto clean = CleanDigests("a red circle", 1, 57);
+  TestEngine engine(Streaming(files_));
+  auto session = *engine->CreateSession(SmallSpec("a red circle", 1, 57), "");
+  Received received;
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  std::atomic<bool> slow = false;
+  // A read of the embedded model's layers takes some 50 microseconds here.
+  files_.set_decide([&slow](const Attempt& attempt) -> ReadFault {
+    return {.delay_millis = slow && IsTransformer(attempt) ? 5 : 0};
+  });
+  const auto step = [&] {
+    const bool busy = engine->Step();
+    PollAll(*session, reader, &received);
+    return busy;
+  };
+  while (received.chunks.size() < 2) ASSERT_TRUE(step());
+  slow = true;
+  const auto start = std::chrono::steady_clock::now();
+  const uint64_t slots = engine.model().transformer_layers().memory_bytes();
+  // What is there already is repeated by other takes for as long as the disk is slow.
+  while (std::chrono::steady_clock::now() - start < slow_for) {
+    if (!step()) {
+      const Received other =
+          ReadForAtMost(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 9), ""), 1000);
+      EXPECT_EQ(other.Digests(), std::vector<std::string>(clean.begin(), clean.begin() + 1));
+    }
+    ASSERT_LE(engine->stats().transformer_layers.in_flight * (4 << 10), slots);
+  }
+  slow = false;
+  while (step()) {
+  }
+  EXPECT_EQ(received.Digests(), clean);
+  EXPECT_EQ(engine->stats().transformer_layers.read_timeouts, 0u);
+  EXPECT_EQ(engine->stats().sessions_failed, 0u);
 }
 
 // The server holds the file it opened: another pack under its name changes nothing, and what is

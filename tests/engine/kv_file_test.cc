@@ -265,6 +265,57 @@ TEST(KvFileSessionTest, AFaultOfTheFileTakesAlongOnlyWhoNeedsIt) {
   }
 }
 
+TEST(KvFileSessionTest, AFullOrBrokenDiskEndsTheSessionsThatWriteThere) {
+  for (const int error : {EIO, ENOSPC}) {
+    FaultFileSystem files(PosixFileSystem());
+    FileSetup setup(files);
+    // One layer of three frames fills what can be on its way to the file.
+    setup.engine.kv_stream.bytes = 512 << 10;
+    TestEngine engine(setup);
+    SessionSpec spec = SmallSpec("a red circle", 1, 69);
+    spec.key_plan = KeyPlanSpec{.kind = KeyPlanKind::kWindow, .window_frames = 6};
+    files.set_decide_write([error](const Attempt&) { return error; });
+    for (int take = 0; take < 12; ++take) {
+      const Received received = ReadToEnd(engine, **engine->CreateSession(spec, ""));
+      ASSERT_TRUE(received.end.has_value());
+      EXPECT_EQ(received.end->code(), error == EIO ? absl::StatusCode::kUnavailable
+                                                   : absl::StatusCode::kResourceExhausted)
+          << *received.end;
+      EXPECT_THAT(std::string(received.end->message()), HasSubstr("scratch"));
+    }
+    files.set_decide_write(nullptr);
+    TestEngine alone;
+    EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests(),
+              ReadToEnd(alone, **alone->CreateSession(spec, "")).Digests())
+        << "a disk that is well again serves as before";
+  }
+}
+
+TEST(KvFileSessionTest, AFileThatDoesNotAnswerHoldsNobodyUpForLong) {
+  FaultFileSystem files(PosixFileSystem());
+  FileSetup setup(files);
+  setup.engine.kv_stream.timeout_nanos = 60'000'000;
+  TestEngine engine(setup);
+  auto session = *engine->CreateSession(SmallSpec("a red circle", 1, 69), "");
+  Received received;
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  while (received.chunks.size() < 2) {
+    ASSERT_TRUE(engine->Step());
+    PollAll(*session, reader, &received);
+  }
+  files.set_decide([](const Attempt& attempt) -> ReadFault {
+    return {.delay_millis = IsScratch(attempt) ? 1500 : 0};
+  });
+  const auto start = std::chrono::steady_clock::now();
+  while (!received.end.has_value() && engine->Step()) PollAll(*session, reader, &received);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  PollAll(*session, reader, &received);
+  ASSERT_TRUE(received.end.has_value());
+  EXPECT_EQ(received.end->code(), absl::StatusCode::kUnavailable) << *received.end;
+  EXPECT_THAT(std::string(received.end->message()), HasSubstr("does not answer"));
+  files.set_decide(nullptr);
+}
+
 TEST(KvFileSessionTest, ABitThatIsRightTheSecondTimeIsOnlyCounted) {
   const SessionSpec spec = SmallSpec("a red circle", 1, 69);
   TestEngine alone;

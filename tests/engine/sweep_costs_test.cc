@@ -23,8 +23,15 @@ struct Machine {
   }
 };
 
-TEST(SweepCostsTest, NothingIsKnownBeforeSweepsOfTwoSizes) {
+// Past its first sweep, which teaches nothing.
+SweepCosts Warm() {
   SweepCosts costs;
+  costs.Add({1000, 1000.0, 999.0});
+  return costs;
+}
+
+TEST(SweepCostsTest, NothingIsKnownBeforeSweepsOfTwoSizes) {
+  SweepCosts costs = Warm();
   EXPECT_FALSE(costs.Knee().has_value());
   EXPECT_EQ(costs.TokenBudget(500, 18, 4096), 4096);
   costs.Add({18, 1.0, 0.8});
@@ -37,7 +44,7 @@ TEST(SweepCostsTest, NothingIsKnownBeforeSweepsOfTwoSizes) {
 
 TEST(SweepCostsTest, FindsTheKneeOfADiskBoundMachineFromSweepsBelowIt) {
   const Machine machine = {.read = 10, .fixed = 0.1, .per_token = 0.05};
-  SweepCosts costs;
+  SweepCosts costs = Warm();
   for (const int64_t tokens : {18, 36, 72}) costs.Add(machine.Sweep(tokens));
   ASSERT_TRUE(costs.Knee().has_value());
   EXPECT_NEAR(static_cast<double>(*costs.Knee()), 0.95 * 10 / 0.05, 2);
@@ -45,7 +52,7 @@ TEST(SweepCostsTest, FindsTheKneeOfADiskBoundMachineFromSweepsBelowIt) {
 
 TEST(SweepCostsTest, FixedComputingIsSharedToo) {
   const Machine machine = {.read = 0, .fixed = 1, .per_token = 0.1};
-  SweepCosts costs;
+  SweepCosts costs = Warm();
   for (const int64_t tokens : {10, 1000}) costs.Add(machine.Sweep(tokens));
   EXPECT_NEAR(static_cast<double>(*costs.Knee()), 190, 2);
 }
@@ -53,7 +60,7 @@ TEST(SweepCostsTest, FixedComputingIsSharedToo) {
 TEST(SweepCostsTest, TheBudgetCostsHardlyAnyThroughput) {
   for (const Machine& machine :
        {Machine{10, 0.1, 0.05}, Machine{10, 4, 0.05}, Machine{0, 1, 0.1}, Machine{1, 0.01, 0.4}}) {
-    SweepCosts costs;
+    SweepCosts costs = Warm();
     for (const int64_t tokens : {18, 36, 400}) costs.Add(machine.Sweep(tokens));
     for (int64_t sessions = 1; sessions <= 200; ++sessions) {
       const int64_t waiting = sessions * 18;
@@ -68,20 +75,35 @@ TEST(SweepCostsTest, TheBudgetCostsHardlyAnyThroughput) {
 
 TEST(SweepCostsTest, BeyondTheKneeSweepsStayShort) {
   const Machine machine = {.read = 10, .fixed = 0.1, .per_token = 0.05};  // knee at 190
-  SweepCosts costs;
+  SweepCosts costs = Warm();
   for (const int64_t tokens : {18, 36, 72}) costs.Add(machine.Sweep(tokens));
   EXPECT_EQ(costs.TokenBudget(100 * 18, 18, 32768) / 18 * 18, 216);
   EXPECT_EQ(costs.TokenBudget(100 * 18, 18, 100), 100) << "the option holds";
 }
 
 TEST(SweepCostsTest, FollowsAMachineThatChanges) {
-  SweepCosts costs;
+  SweepCosts costs = Warm();
   const Machine before = {.read = 10, .fixed = 0, .per_token = 0.05};
   const Machine after = {.read = 20, .fixed = 0, .per_token = 0.05};
   for (const int64_t tokens : {18, 72}) costs.Add(before.Sweep(tokens));
   const int64_t knee = *costs.Knee();
   for (int i = 0; i < 30; ++i) costs.Add(after.Sweep(18));
   EXPECT_NEAR(static_cast<double>(*costs.Knee()), 2.0 * static_cast<double>(knee), 4);
+}
+
+// A hiccup of the disk in the one large sweep must not keep sweeps small for ever.
+TEST(SweepCostsTest, WhatWasLearnedOnceIsForgotten) {
+  const Machine machine = {.read = 10, .fixed = 0.1, .per_token = 0.002};
+  SweepCosts costs = Warm();
+  for (const int64_t tokens : {18, 36}) costs.Add(machine.Sweep(tokens));
+  costs.Add({400, 60.0, 0.0});
+  EXPECT_LT(*costs.Knee(), 100);
+  int64_t swept = 0;
+  for (int i = 0; i < 400; ++i) {
+    swept = costs.TokenBudget(1800, 18, 32768) / 18 * 18;
+    costs.Add(machine.Sweep(std::min<int64_t>(swept, 1800)));
+  }
+  EXPECT_GE(swept, 1800);
 }
 
 }  // namespace

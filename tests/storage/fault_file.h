@@ -37,6 +37,7 @@ class FaultFileSystem final : public FileSystem {
     uint64_t offset = 0;
     size_t bytes = 0;
     std::string path = {};
+    bool write = false;
   };
   using Decide = std::function<ReadFault(const Attempt&)>;
 
@@ -46,6 +47,11 @@ class FaultFileSystem final : public FileSystem {
     MutexLock lock(mutex_);
     decide_ = std::move(decide);
     next_number_ = 0;
+  }
+  using DecideWrite = std::function<int(const Attempt&)>;
+  void set_decide_write(DecideWrite decide) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    decide_write_ = std::move(decide);
   }
   void set_refuse_direct(bool refuse) { refuse_direct_ = refuse; }
   void set_free_bytes(uint64_t free_bytes) { free_bytes_ = free_bytes; }
@@ -107,7 +113,8 @@ class FaultFileSystem final : public FileSystem {
       return done;
     }
     int64_t WriteSome(uint64_t offset, std::span<const std::byte> bytes) override {
-      return file_->WriteSome(offset, bytes);
+      const int error = owner_.DecideForWrite(path(), offset, bytes.size());
+      return error != 0 ? -error : file_->WriteSome(offset, bytes);
     }
     absl::Status Sync() override { return file_->Sync(); }
     absl::Status Reserve(uint64_t bytes) override { return file_->Reserve(bytes); }
@@ -117,6 +124,14 @@ class FaultFileSystem final : public FileSystem {
     FaultFileSystem& owner_;
     std::unique_ptr<File> file_;
   };
+
+  // The errno to fail with, or 0.
+  int DecideForWrite(const std::string& path, uint64_t offset, size_t bytes)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    if (!decide_write_) return 0;
+    return decide_write_({.offset = offset, .bytes = bytes, .path = path, .write = true});
+  }
 
   ReadFault DecideFor(const std::string& path, uint64_t offset, size_t bytes)
       ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -130,6 +145,7 @@ class FaultFileSystem final : public FileSystem {
   std::optional<uint64_t> free_bytes_;
   Mutex mutex_;
   Decide decide_ ABSL_GUARDED_BY(mutex_);
+  DecideWrite decide_write_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""Does the residency plan tell the truth? Predicted seconds of a sweep against those of a running server.
+
+usage: loadtest/plan_truth.py --pack DIR [--read-rate 800MB] [--sessions 1,3] [--size 48x32] [--server-option=...]
+
+The server calibrates and serves in a cgroup that limits its reads (as root); goal: within 10 %.
+"""
+import argparse
+import re
+import subprocess
+import tempfile
+
+from cgroups import Cgroup
+from sharing import measure, wait_for
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--bin", default="build/release/bin")
+    parser.add_argument("--pack", required=True)
+    parser.add_argument("--read-rate", default=800 * 10**6, type=lambda text: int(text.removesuffix("MB")) * 10**6)
+    parser.add_argument("--size", default="48x32")
+    parser.add_argument("--sessions", default="1,3")
+    parser.add_argument("--chunks", type=int, default=2)
+    parser.add_argument("--server-option", action="append", default=[])
+    options = parser.parse_args()
+    group = Cgroup(read_rate=options.read_rate, disk_file=f"{options.pack}/transformer.pack")
+    with tempfile.TemporaryDirectory() as scratch:
+        log = open(f"{scratch}/log", "w+", encoding="utf-8")
+        server = subprocess.Popen([
+            f"{options.bin}/longtaked", "--pack", options.pack, "--listen", "127.0.0.1:0", "--metrics-listen",
+            "127.0.0.1:0", "--port-file", f"{scratch}/port", "--metrics-port-file", f"{scratch}/metrics",
+            "--calibration", f"{scratch}/calibration.json", *options.server_option],
+            stdout=log, stderr=log, preexec_fn=group.enter)
+        try:
+            port, metrics_port = wait_for(f"{scratch}/port", server), wait_for(f"{scratch}/metrics", server)
+            log.seek(0)
+            plan = [line.split("plan: ")[1].strip() for line in log if "plan: " in line]
+            print("\n".join(plan))
+            predicted = sorted((int(m[1]), float(m[2])) for line in plan
+                               if (m := re.match(r"a sweep of (\d+) tokens: (\S+) s", line)))
+            print("| rows | predicted s | measured s | off by |\n|---|---|---|---|")
+            for count in (int(n) for n in options.sessions.split(",")):
+                rate, _, tokens, _ = measure(options, port, metrics_port, count)
+                below = max((p for p in predicted if p[0] <= tokens), default=predicted[0])
+                above = min((p for p in predicted if p[0] >= tokens), default=predicted[-1])
+                share = (tokens - below[0]) / (above[0] - below[0]) if above[0] > below[0] else 0
+                expected, seconds = below[1] + share * (above[1] - below[1]), count / rate
+                print(f"| {tokens:.0f} | {expected:.2f} | {seconds:.2f} | {100 * (expected / seconds - 1):+.1f} % |", flush=True)
+        finally:
+            server.terminate()
+            server.wait()
+    group.remove()
+
+
+if __name__ == "__main__":
+    main()
