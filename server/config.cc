@@ -119,7 +119,10 @@ absl::Status CheckTogether(const Config& config) {
   if (config.prompt_tokens == 0 || config.prompt_tokens > 512) {
     return error("prompt-tokens: must be 1 to 512");
   }
-  if (config.slots == 0 || config.slots > 64) return error("slots: must be 1 to 64");
+  if (config.slots > 64) return error("slots: must be at most 64");
+  if (!config.kv_file.empty() && config.kv_staging_bytes < (1 << 20)) {
+    return error("kv-staging-bytes: must be at least 1MiB");
+  }
   if (config.sessions_max == 0 || config.sessions_max > 100'000) {
     return error("sessions-max: must be 1 to 100000");
   }

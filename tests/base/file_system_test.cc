@@ -135,7 +135,7 @@ TEST(FileTest, GivesUpInTheEnd) {
   EXPECT_EQ(ScriptedFile({4, 0}).WriteAt(0, bytes).code(), absl::StatusCode::kUnavailable);
 }
 
-TEST(FileSystemTest, AScratchFileHasNoNameAndItsSpace) {
+TEST(ScratchFileTest, AScratchFileHasNoNameAndItsSpace) {
   FileSystem& files = PosixFileSystem();
   const std::string directory = ::testing::TempDir() + "longtake_scratch_test";
   ASSERT_TRUE(files.MakeDir(directory).ok());

@@ -23,7 +23,7 @@ ALLOWED = {
     "base": set(),
     "storage": {"base"},
     "engine/backend": {"base"},
-    "engine/kv": {"base", "engine/backend"},
+    "engine/kv": {"base", "storage", "engine/backend"},
     "engine/text": {"base"},
     "engine/model": {"base", "storage", "engine/backend", "engine/kv"},
     "engine": {"base", "storage", "engine/backend", "engine/kv", "engine/text", "engine/model"},
@@ -36,8 +36,8 @@ ALLOWED = {
 PROTOBUF_FOLDERS = ("server", "client", "loadtest", "tests")
 THREAD_FILES = {
     "base/worker_pool.h", "base/worker_pool.cc", "engine/stage.h", "engine/stage.cc",
-    "engine/decode_lane.h", "engine/decode_lane.cc", "storage/pread_reader.h",
-    "storage/pread_reader.cc",
+    "engine/decode_lane.h", "engine/decode_lane.cc", "storage/pread_io.h",
+    "storage/pread_io.cc",
 }
 BANS = [
     # pattern, where it is allowed, what to say
