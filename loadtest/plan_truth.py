@@ -40,14 +40,17 @@ def main():
             print("\n".join(plan))
             predicted = sorted((int(m[1]), float(m[2])) for line in plan
                                if (m := re.match(r"a sweep of (\d+) tokens: (\S+) s", line)))
-            print("| rows | predicted s | measured s | off by |\n|---|---|---|---|")
+            print("| sessions | rows | predicted s | measured s | off by | session-steps/s | of N x one |\n|---|---|---|---|---|---|---|")
+            one = None
             for count in (int(n) for n in options.sessions.split(",")):
                 rate, _, tokens, _ = measure(options, port, metrics_port, count)
                 below = max((p for p in predicted if p[0] <= tokens), default=predicted[0])
                 above = min((p for p in predicted if p[0] >= tokens), default=predicted[-1])
                 share = (tokens - below[0]) / (above[0] - below[0]) if above[0] > below[0] else 0
                 expected, seconds = below[1] + share * (above[1] - below[1]), count / rate
-                print(f"| {tokens:.0f} | {expected:.2f} | {seconds:.2f} | {100 * (expected / seconds - 1):+.1f} % |", flush=True)
+                one = one or rate / count
+                print(f"| {count} | {tokens:.0f} | {expected:.2f} | {seconds:.2f} | {100 * (expected / seconds - 1):+.1f} % | "
+                      f"{rate:.3f} | {rate / one / count:.2f} |", flush=True)
         finally:
             server.terminate()
             server.wait()
