@@ -26,16 +26,14 @@ class DiskTrials {
  public:
   static absl::StatusOr<DiskTrials> Open(FileSystem& files, const PackReader& pack, IoChoice io) {
     DiskTrials out;
-    BlockIoOptions options = {.choice = io};
-    auto file = files.OpenRead(pack.path(), ReadMode::kDirect);
-    options.direct = file.ok();
-    if (!file.ok()) file = files.OpenRead(pack.path(), ReadMode::kBuffered);
-    LT_ASSIGN_OR_RETURN(out.file_, std::move(file));
-    LT_ASSIGN_OR_RETURN(out.bytes_, out.file_->Size());
+    LT_ASSIGN_OR_RETURN(
+        out.file_, OpenBlockFile([&](ReadMode mode) { return files.OpenRead(pack.path(), mode); }));
+    LT_ASSIGN_OR_RETURN(out.bytes_, out.file_.file->Size());
     LT_ASSIGN_OR_RETURN(out.memory_, AlignedBuffer::Allocate(kReadMemoryBytes, kRequestAlignment));
-    options.depth = kReadMemoryBytes / kRequestBytes[0];
     const std::span<std::byte> memory[] = {out.memory_.span()};
-    LT_ASSIGN_OR_RETURN(OpenedBlockIo opened, OpenBlockIo(*out.file_, memory, options));
+    const size_t depth = kReadMemoryBytes / kRequestBytes[0];
+    LT_ASSIGN_OR_RETURN(OpenedBlockIo opened,
+                        OpenBlockIo(out.file_, memory, {.choice = io, .depth = depth}));
     out.io_ = std::move(opened.io);
     return out;
   }
@@ -64,7 +62,7 @@ class DiskTrials {
 
  private:
   static constexpr uint64_t kRequestAlignment = 4096;
-  std::unique_ptr<File> file_;
+  BlockFile file_;
   uint64_t bytes_ = 0;
   uint32_t sum_ = 0;
   AlignedBuffer memory_;

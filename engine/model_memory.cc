@@ -9,7 +9,6 @@
 #include "engine/model/vae_config.h"
 #include "engine/model/vae_stages.h"
 #include "engine/model/wan_config.h"
-#include "storage/pack_directory.h"
 
 namespace longtake {
 namespace {
@@ -56,6 +55,11 @@ uint64_t LayerBytes(const PackReader& pack) {
 absl::StatusOr<ModelMemory> MeasureModel(FileSystem& files, const std::string& directory,
                                          const VideoModelOptions& options) {
   LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
+  return MeasureModel(pack, options);
+}
+
+absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
+                                         const VideoModelOptions& options) {
   LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack.Component("transformer"));
   LT_ASSIGN_OR_RETURN(const PackReader* text, pack.Component("text_encoder"));
   LT_ASSIGN_OR_RETURN(const WanConfig config,

@@ -10,6 +10,7 @@
 #include "base/file_system.h"
 #include "base/status_macros.h"
 #include "engine/video_model.h"
+#include "storage/pack_directory.h"
 
 namespace longtake {
 
@@ -26,6 +27,8 @@ struct ModelMemory {
 };
 
 // Errors as of VideoModel::Open, for what the tables tell.
+absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
+                                         const VideoModelOptions& options);
 absl::StatusOr<ModelMemory> MeasureModel(FileSystem& files, const std::string& directory,
                                          const VideoModelOptions& options);
 

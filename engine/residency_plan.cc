@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "storage/pack_directory.h"
 
 namespace longtake {
 namespace {
@@ -32,11 +31,11 @@ int64_t FindKnee(const ResidencyPlan& plan, const Calibration& calibration, int6
   return low;
 }
 
-absl::StatusOr<ResidencyPlan> PlanWithSlots(FileSystem& files, const std::string& directory,
-                                            VideoModelOptions options, const MemoryWishes& wishes,
+absl::StatusOr<ResidencyPlan> PlanWithSlots(const PackDirectory& pack,
+                                            const VideoModelOptions& options,
+                                            const MemoryWishes& wishes,
                                             const Calibration& calibration) {
-  LT_ASSIGN_OR_RETURN(const ModelMemory needs, MeasureModel(files, directory, options));
-  LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
+  LT_ASSIGN_OR_RETURN(const ModelMemory needs, MeasureModel(pack, options));
   LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack.Component("transformer"));
   ResidencyPlan plan;
   plan.slot_count = options.slot_count;
@@ -54,15 +53,15 @@ absl::StatusOr<ResidencyPlan> PlanResidency(FileSystem& files, const std::string
                                             const VideoModelOptions& options, size_t slot_count,
                                             const MemoryWishes& wishes,
                                             const Calibration& calibration) {
+  LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
   VideoModelOptions tried = options;
   tried.slot_count = slot_count == 0 ? kSlotsMin : slot_count;
   // The first must fit; that more slots do not is no error.
-  LT_ASSIGN_OR_RETURN(ResidencyPlan first,
-                      PlanWithSlots(files, directory, tried, wishes, calibration));
+  LT_ASSIGN_OR_RETURN(ResidencyPlan first, PlanWithSlots(pack, tried, wishes, calibration));
   std::vector<ResidencyPlan> plans = {std::move(first)};
   for (size_t slots = kSlotsMin + 1; slot_count == 0 && slots <= kSlotsMax; ++slots) {
     tried.slot_count = slots;
-    auto plan = PlanWithSlots(files, directory, tried, wishes, calibration);
+    auto plan = PlanWithSlots(pack, tried, wishes, calibration);
     if (!plan.ok()) break;
     plans.push_back(*std::move(plan));
   }

@@ -33,7 +33,7 @@ struct VideoModelOptions {
   uint64_t pinned_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
   size_t slot_count = 3;
   uint64_t request_bytes = LayerStream::Options().request_bytes;
-  LayerStream::Io io = LayerStream::Io::kAuto;
+  IoChoice io = IoChoice::kAuto;
   int64_t read_timeout_nanos = LayerStream::Options().read_timeout_nanos;
   DType kv_dtype = DType::kBf16;
   bool with_encoder = true;         // so that takes can begin with given frames

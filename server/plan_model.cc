@@ -30,9 +30,8 @@ MemoryWishes Wishes(const Config& config) {
 }
 
 VideoModelOptions ModelOptions(const Config& config) {
-  const std::map<std::string, LayerStream::Io> io = {{"auto", LayerStream::Io::kAuto},
-                                                     {"io_uring", LayerStream::Io::kUring},
-                                                     {"pread", LayerStream::Io::kPread}};
+  const std::map<std::string, IoChoice> io = {
+      {"auto", IoChoice::kAuto}, {"io_uring", IoChoice::kUring}, {"pread", IoChoice::kPread}};
   VideoModelOptions options;
   options.tokens_max = static_cast<int64_t>(config.tokens_per_sweep);
   options.prompt_tokens_max = static_cast<int64_t>(config.prompt_tokens);

@@ -68,11 +68,6 @@ std::optional<BlockCompletion> BlockIo::Settle(const RawCompletion& raw) {
   return BlockCompletion{.tag = request.tag, .status = status};
 }
 
-void BlockIo::Count(const Pending& pending, uint64_t bytes) {
-  const bool write = IsWrite(pending.request);
-  (write ? stats_.bytes_written : stats_.bytes_read) += bytes;
-}
-
 absl::Status BlockIo::Advance(Pending& pending, int64_t result) {
   const bool write = IsWrite(pending.request);
   const size_t wanted = pending.request.memory.size();
@@ -95,7 +90,7 @@ absl::Status BlockIo::Advance(Pending& pending, int64_t result) {
     if (pending.stall_count <= kTransientRetriesMax) return absl::OkStatus();
     return absl::UnavailableError(verb + place + ": no progress after repeated tries");
   }
-  Count(pending, static_cast<uint64_t>(result));
+  (write ? stats_.bytes_written : stats_.bytes_read) += static_cast<uint64_t>(result);
   size_t got_to = pending.done_bytes + static_cast<size_t>(result);
   if (got_to < wanted) {
     ++stats_.short_transfers;

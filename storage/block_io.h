@@ -86,7 +86,6 @@ class BlockIo {
   std::optional<BlockCompletion> Next(int64_t wait_nanos);
   // Takes in the answer to one attempt.
   absl::Status Advance(Pending& pending, int64_t result);
-  void Count(const Pending& pending, uint64_t bytes);
   // nullopt: queued again.
   std::optional<BlockCompletion> Settle(const RawCompletion& raw);
 

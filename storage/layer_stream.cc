@@ -14,7 +14,7 @@ constexpr size_t kDepthMin = 16;
 constexpr size_t kDepthMax = 1024;
 
 struct OpenedPack {
-  std::unique_ptr<File> file;
+  BlockFile file;
   OpenedBlockIo io;
 };
 
@@ -26,23 +26,18 @@ struct IoNeeds {
 absl::StatusOr<OpenedPack> OpenPack(const PackReader& pack, const LayerStream::Options& options,
                                     const IoNeeds& needs) {
   OpenedPack out;
-  BlockIoOptions io = {
-      .choice = options.io, .depth = needs.depth, .thread_count = options.pread_thread_count};
-  FileSystem& files = pack.file_system();
-  absl::StatusOr<std::unique_ptr<File>> file = files.OpenRead(pack.path(), ReadMode::kDirect);
-  if (file.ok()) {
-    out.file = *std::move(file);
-  } else {
-    io.direct = false;
-    io.reason = "no direct I/O: " + std::string(file.status().message());
-    LT_ASSIGN_OR_RETURN(out.file, files.OpenRead(pack.path(), ReadMode::kBuffered));
-  }
+  LT_ASSIGN_OR_RETURN(out.file, OpenBlockFile([&pack](ReadMode mode) {
+                        return pack.file_system().OpenRead(pack.path(), mode);
+                      }));
   // Another pack may have been put under this name since its table was read.
-  LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, out.file->Size());
+  LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, out.file.file->Size());
   if (file_bytes != pack.header().file_bytes) {
     return absl::DataLossError(pack.path() + ": its size changed since it was opened");
   }
-  LT_ASSIGN_OR_RETURN(out.io, OpenBlockIo(*out.file, needs.slots, io));
+  LT_ASSIGN_OR_RETURN(out.io, OpenBlockIo(out.file, needs.slots,
+                                          {.choice = options.io,
+                                           .depth = needs.depth,
+                                           .thread_count = options.pread_thread_count}));
   return out;
 }
 
@@ -112,7 +107,7 @@ absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader&
     needs.depth = std::clamp<uint64_t>(impl->plan.slot_count * per_slot, kDepthMin, kDepthMax);
   }
   LT_ASSIGN_OR_RETURN(OpenedPack opened, OpenPack(pack, options, needs));
-  impl->file = std::move(opened.file);
+  impl->file = std::move(opened.file.file);
   impl->io_name = std::move(opened.io.name);
   impl->io_reason = std::move(opened.io.reason);
   // Reading begins with the first Next: the kernel cancels the reads of a thread that ends, and the

@@ -53,7 +53,6 @@ class LayerStream {
   struct Key {};
 
  public:
-  using Io = IoChoice;
   // kFirstTouch trusts a chunk that was right once since Open.
   enum class Verify { kFirstTouch, kEverySweep };
 
@@ -64,7 +63,7 @@ class LayerStream {
     uint64_t request_bytes = 1 << 20;  // rounded to whole chunks
     size_t pread_thread_count = 8;
     int64_t read_timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
-    Io io = Io::kAuto;
+    IoChoice io = IoChoice::kAuto;
     Verify verify = Verify::kEverySweep;
     Clock* clock = nullptr;       // for wait_seconds; null: the system's
     Trace* trace = nullptr;       // gets reads, waits and checksums; outlives the stream
@@ -87,7 +86,7 @@ class LayerStream {
 
   LayerStream(Key, std::unique_ptr<Impl> impl);  // use Open
   // INVALID_ARGUMENT for a pack without layers or a zero option; RESOURCE_EXHAUSTED for memory;
-  // UNAVAILABLE when Io::kUring is demanded and refused.
+  // UNAVAILABLE when IoChoice::kUring is demanded and refused.
   static absl::StatusOr<std::unique_ptr<LayerStream>> Open(const PackReader& pack,
                                                            const Options& options);
   // What Open would allocate with these options, without opening.

@@ -8,12 +8,25 @@
 
 namespace longtake {
 
-absl::StatusOr<OpenedBlockIo> OpenBlockIo(File& file, std::span<const std::span<std::byte>> buffers,
+absl::StatusOr<BlockFile> OpenBlockFile(
+    const std::function<absl::StatusOr<std::unique_ptr<File>>(ReadMode)>& open) {
+  BlockFile out;
+  absl::StatusOr<std::unique_ptr<File>> file = open(ReadMode::kDirect);
+  if (!file.ok()) {
+    out.buffered_reason = "no direct I/O: " + std::string(file.status().message());
+    file = open(ReadMode::kBuffered);
+  }
+  LT_ASSIGN_OR_RETURN(out.file, std::move(file));
+  return out;
+}
+
+absl::StatusOr<OpenedBlockIo> OpenBlockIo(const BlockFile& file,
+                                          std::span<const std::span<std::byte>> buffers,
                                           const BlockIoOptions& options) {
   OpenedBlockIo out;
-  out.reason = options.reason;
-  if (options.choice != IoChoice::kPread && options.direct) {
-    absl::StatusOr<UringIoResult> uring = OpenUringIo(file, buffers, options.depth);
+  out.reason = file.buffered_reason;
+  if (options.choice != IoChoice::kPread && file.direct()) {
+    absl::StatusOr<UringIoResult> uring = OpenUringIo(*file.file, buffers, options.depth);
     if (uring.ok()) {
       out.io = std::move(uring->io);
       out.name = "io_uring direct";
@@ -24,8 +37,8 @@ absl::StatusOr<OpenedBlockIo> OpenBlockIo(File& file, std::span<const std::span<
   }
   if (options.choice == IoChoice::kUring) return absl::UnavailableError(out.reason);
   if (options.choice == IoChoice::kPread && out.reason.empty()) out.reason = "as configured";
-  out.io = OpenPreadIo(file, options.thread_count, options.depth);
-  out.name = options.direct ? "pread direct" : "pread buffered";
+  out.io = OpenPreadIo(*file.file, options.thread_count, options.depth);
+  out.name = file.direct() ? "pread direct" : "pread buffered";
   return out;
 }
 

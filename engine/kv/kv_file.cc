@@ -18,14 +18,10 @@ absl::StatusOr<std::unique_ptr<KvFile>> KvFile::Create(FileSystem& files,
   if (out->bytes_max_ == 0) {
     return absl::InvalidArgumentError(absl::StrCat("a K/V file of ", bytes_max, " bytes"));
   }
-  auto file = files.CreateScratch(directory, ReadMode::kDirect);
-  if (!file.ok()) {
-    out->direct_ = false;
-    out->direct_reason_ = "no direct I/O: " + std::string(file.status().message());
-    file = files.CreateScratch(directory, ReadMode::kBuffered);
-  }
-  LT_ASSIGN_OR_RETURN(out->file_, std::move(file));
-  LT_RETURN_IF_ERROR(out->file_->Reserve(out->bytes_max_));
+  LT_ASSIGN_OR_RETURN(out->file_, OpenBlockFile([&](ReadMode mode) {
+                        return files.CreateScratch(directory, mode);
+                      }));
+  LT_RETURN_IF_ERROR(out->file_.file->Reserve(out->bytes_max_));
   MutexLock lock(out->mutex_);
   out->free_[0] = out->bytes_max_;
   return out;

@@ -19,6 +19,7 @@
 #include "base/file_system.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
+#include "storage/open_block_io.h"
 
 namespace longtake {
 
@@ -32,9 +33,7 @@ class KvFile {
                                                         const std::string& directory,
                                                         uint64_t bytes_max);
 
-  File& file() { return *file_; }
-  bool direct() const { return direct_; }
-  const std::string& direct_reason() const { return direct_reason_; }
+  const BlockFile& file() const { return file_; }
   uint64_t bytes_max() const { return bytes_max_; }
   uint64_t bytes_taken() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -52,9 +51,7 @@ class KvFile {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveLocked(uint64_t offset, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  std::unique_ptr<File> file_;
-  bool direct_ = true;
-  std::string direct_reason_;
+  BlockFile file_;
   uint64_t bytes_max_ = 0;
   mutable Mutex mutex_;
   std::map<uint64_t, uint64_t> free_ ABSL_GUARDED_BY(mutex_);  // offset to bytes, none touch

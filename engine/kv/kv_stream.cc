@@ -96,7 +96,6 @@ struct KvStream::Impl {
   uint64_t checksum_failures = 0;
   int64_t wait_nanos = 0;
   int64_t verify_nanos = 0;
-  std::string io_name;
   std::unique_ptr<BlockIo> io;  // last: it waits for transfers of the memory above
 };
 
@@ -133,13 +132,9 @@ absl::Status KvStream::Impl::Open() {
   }
   const size_t depth =
       std::clamp<size_t>(memory.size() / options.request_bytes, kDepthMin, kDepthMax);
-  LT_ASSIGN_OR_RETURN(OpenedBlockIo opened, OpenBlockIo(file.file(), buffers,
-                                                        {.choice = options.io,
-                                                         .depth = depth,
-                                                         .direct = file.direct(),
-                                                         .reason = file.direct_reason()}));
+  LT_ASSIGN_OR_RETURN(OpenedBlockIo opened,
+                      OpenBlockIo(file.file(), buffers, {.choice = options.io, .depth = depth}));
   io = std::move(opened.io);
-  io_name = std::move(opened.name);
   return absl::OkStatus();
 }
 
@@ -243,9 +238,9 @@ absl::Status KvStream::Impl::CollectSome() {
   if (options.trace != nullptr) options.trace->Span("kv wait", "wait for the disk", start, end);
   if (!completion.has_value()) {
     stuck = true;
-    return absl::UnavailableError(absl::StrCat(file.file().path(), ": the disk does not answer, ",
-                                               io->in_flight(), " transfers are under way; waited ",
-                                               NanosToSeconds(options.timeout_nanos), " s"));
+    return absl::UnavailableError(absl::StrCat(
+        file.file().file->path(), ": the disk does not answer, ", io->in_flight(),
+        " transfers are under way; waited ", NanosToSeconds(options.timeout_nanos), " s"));
   }
   Handle(*completion);
   Collect();
@@ -312,7 +307,7 @@ absl::Status KvStream::Impl::Verify(Transfer& transfer) {
   LT_RETURN_IF_ERROR(ReadAgain(transfer));
   if (matches()) return absl::OkStatus();
   ++checksum_failures;
-  return WithReason(absl::DataLossError(absl::StrCat(file.file().path(), ": K/V of layer ",
+  return WithReason(absl::DataLossError(absl::StrCat(file.file().file->path(), ": K/V of layer ",
                                                      transfer.layer, " at byte ", transfer.offset,
                                                      ": CRC32C differs, also when read again")),
                     "KV_FILE_CORRUPT");
@@ -398,7 +393,5 @@ KvStream::Stats KvStream::stats() const {
 
 uint64_t KvStream::layer_bytes_max() const { return LayerBytesMax(impl_->options.bytes); }
 uint64_t KvStream::frame_bytes_max() const { return FrameBytesMax(impl_->options.bytes); }
-uint64_t KvStream::memory_bytes() const { return impl_->memory.size(); }
-std::string KvStream::io_name() const { return impl_->io_name; }
 
 }  // namespace longtake

@@ -70,8 +70,6 @@ class KvStream {
 
   uint64_t layer_bytes_max() const;
   uint64_t frame_bytes_max() const;
-  uint64_t memory_bytes() const;
-  std::string io_name() const;
   Stats stats() const;
 
  private:

@@ -45,7 +45,7 @@ TEST(BitsTest, StreamedIsResident) {
 TEST(BitsTest, PreadIsIoUring) {
   EngineSetup setup;
   setup.model.pinned_bytes_max = 0;
-  setup.model.io = LayerStream::Io::kPread;
+  setup.model.io = IoChoice::kPread;
   EXPECT_EQ(DigestsWith(setup), Reference());
 }
 

@@ -48,6 +48,16 @@ inline const std::string& EmbeddedPack() {
   return pack.directory();
 }
 
+// A named recipe at the embedded model's size.
+inline std::string SmallRecipe(const std::string& name) {
+  std::string recipe = *NamedRecipeJson(name);
+  for (const auto& [from, to] :
+       {std::pair("\"width\":832", "\"width\":160"), {"\"height\":480", "\"height\":96"}}) {
+    recipe.replace(recipe.find(from), std::string(from).size(), to);
+  }
+  return recipe;
+}
+
 struct EngineSetup {
   int threads = 2;
   FileSystem* files = &PosixFileSystem();

@@ -133,15 +133,6 @@ std::vector<std::string> TakeWithChange(TestEngine& engine, const SessionSpec& s
   return received.Digests();
 }
 
-std::string SmallRecipe(const std::string& name) {
-  std::string recipe = *NamedRecipeJson(name);
-  for (const auto& [from, to] :
-       {std::pair("\"width\":832", "\"width\":160"), {"\"height\":480", "\"height\":96"}}) {
-    recipe.replace(recipe.find(from), std::string(from).size(), to);
-  }
-  return recipe;
-}
-
 TEST(KvFileSessionTest, EveryRecipeMakesTheSameFramesFromTheFile) {
   int recipes = 0;
   for (const std::string& name : RecipeNames()) {
@@ -182,31 +173,48 @@ TEST(KvFileSessionTest, GuidanceAndThreadsOfReadingMakeNoDifference) {
   }
 }
 
-TEST(KvFileSessionTest, ThePoolIsFilledFirstAndBothShareSweeps) {
-  const SessionSpec first = SmallSpec("a red circle", 1, 69);
-  const SessionSpec second = SmallSpec("a blue square", 2, 69);
-  TestEngine alone;
-  const auto expected_first = ReadToEnd(alone, **alone->CreateSession(first, "")).Digests();
-  const auto expected_second = ReadToEnd(alone, **alone->CreateSession(second, "")).Digests();
-  const uint64_t needs = alone->Estimate(first)->kv_bytes;
-
-  FileSetup setup(PosixFileSystem(), needs + needs / 2);
-  TestEngine engine(setup);
-  EXPECT_FALSE(engine->Estimate(first)->kv_in_file);
-  auto in_pool = *engine->CreateSession(first, "");
-  EXPECT_TRUE(engine->Estimate(second)->kv_in_file);
-  auto in_file = *engine->CreateSession(second, "");
-  EXPECT_GT(engine->stats().kv_file_bytes, 0u);
-  Received pool_received;
-  Received file_received;
-  const uint64_t pool_reader = *in_pool->Attach(-1, nullptr);
-  const uint64_t file_reader = *in_file->Attach(-1, nullptr);
-  while (engine->Step()) {
-    PollAll(*in_pool, pool_reader, &pool_received);
-    PollAll(*in_file, file_reader, &file_received);
+// Two sessions at once, the first in a pool that has room for no other.
+class BesideThePoolTest : public ::testing::Test {
+ protected:
+  BesideThePoolTest() {
+    TestEngine alone;
+    expected_first_ = ReadToEnd(alone, **alone->CreateSession(first_, "")).Digests();
+    expected_second_ = ReadToEnd(alone, **alone->CreateSession(second_, "")).Digests();
+    const uint64_t needs = alone->Estimate(first_)->kv_bytes;
+    pool_bytes_ = needs + needs / 2;
   }
-  EXPECT_EQ(pool_received.Digests(), expected_first);
-  EXPECT_EQ(file_received.Digests(), expected_second);
+
+  // After every step, and once at the end, both are read and look is called.
+  void Run(TestEngine& engine, const std::function<void()>& look) {
+    auto in_pool = *engine->CreateSession(first_, "");
+    EXPECT_TRUE(engine->Estimate(second_)->kv_in_file);
+    auto in_file = *engine->CreateSession(second_, "");
+    const uint64_t pool_reader = *in_pool->Attach(-1, nullptr);
+    const uint64_t file_reader = *in_file->Attach(-1, nullptr);
+    bool busy = true;
+    while (busy) {
+      busy = engine->Step();
+      PollAll(*in_pool, pool_reader, &pool_received_);
+      PollAll(*in_file, file_reader, &file_received_);
+      look();
+    }
+  }
+
+  const SessionSpec first_ = SmallSpec("a red circle", 1, 69);
+  const SessionSpec second_ = SmallSpec("a blue square", 2, 69);
+  std::vector<std::string> expected_first_;
+  std::vector<std::string> expected_second_;
+  uint64_t pool_bytes_ = 0;
+  Received pool_received_;
+  Received file_received_;
+};
+
+TEST_F(BesideThePoolTest, ThePoolIsFilledFirstAndBothShareSweeps) {
+  TestEngine engine(FileSetup(PosixFileSystem(), pool_bytes_));
+  EXPECT_FALSE(engine->Estimate(first_)->kv_in_file);
+  Run(engine, [] {});
+  EXPECT_EQ(pool_received_.Digests(), expected_first_);
+  EXPECT_EQ(file_received_.Digests(), expected_second_);
   EXPECT_GT(engine->stats().kv_stream.bytes_read, 0u);
 }
 
@@ -224,45 +232,39 @@ bool IsScratch(const Attempt& attempt) { return attempt.path.find("scratch") != 
 
 // What goes wrong with the file hits the session whose K/V is there; the one beside it in every
 // sweep goes on.
-TEST(KvFileSessionTest, AFaultOfTheFileTakesAlongOnlyWhoNeedsIt) {
-  const SessionSpec first = SmallSpec("a red circle", 1, 69);
-  const SessionSpec second = SmallSpec("a blue square", 2, 69);
-  TestEngine alone;
-  const auto expected_first = ReadToEnd(alone, **alone->CreateSession(first, "")).Digests();
-  const auto expected_second = ReadToEnd(alone, **alone->CreateSession(second, "")).Digests();
-  const uint64_t needs = alone->Estimate(first)->kv_bytes;
-  for (const bool flip : {true, false}) {
+class FaultBesideThePoolTest : public BesideThePoolTest {
+ protected:
+  void ExpectOnlyTheSecondEnds(const std::function<ReadFault(const Attempt&)>& fault,
+                               absl::StatusCode code) {
     FaultFileSystem files(PosixFileSystem());
-    TestEngine engine(FileSetup(files, needs + needs / 2));
-    auto in_pool = *engine->CreateSession(first, "");
-    auto in_file = *engine->CreateSession(second, "");
-    Received pool_received;
-    Received file_received;
-    const uint64_t pool_reader = *in_pool->Attach(-1, nullptr);
-    const uint64_t file_reader = *in_file->Attach(-1, nullptr);
-    while (engine->Step()) {
-      PollAll(*in_pool, pool_reader, &pool_received);
-      PollAll(*in_file, file_reader, &file_received);
-      if (file_received.chunks.size() < 2) continue;
-      files.set_decide([flip](const Attempt& attempt) -> ReadFault {
-        if (!IsScratch(attempt)) return {};
-        if (flip) return {.flip_bit = attempt.offset * 8 + 100};
-        return {.error = EIO};
+    TestEngine engine(FileSetup(files, pool_bytes_));
+    Run(engine, [&] {
+      if (file_received_.chunks.size() < 2) return;
+      files.set_decide([fault](const Attempt& attempt) -> ReadFault {
+        return IsScratch(attempt) ? fault(attempt) : ReadFault{};
       });
-    }
-    PollAll(*in_pool, pool_reader, &pool_received);
-    PollAll(*in_file, file_reader, &file_received);
-    EXPECT_EQ(pool_received.Digests(), expected_first);
-    ASSERT_TRUE(pool_received.end.has_value());
-    EXPECT_TRUE(pool_received.end->ok()) << *pool_received.end;
-    ASSERT_TRUE(file_received.end.has_value());
-    EXPECT_EQ(file_received.end->code(),
-              flip ? absl::StatusCode::kDataLoss : absl::StatusCode::kUnavailable);
-    const auto digests = file_received.Digests();
-    EXPECT_LT(digests.size(), expected_second.size());
-    EXPECT_TRUE(std::equal(digests.begin(), digests.end(), expected_second.begin()));
+    });
     files.set_decide(nullptr);
+    EXPECT_EQ(pool_received_.Digests(), expected_first_);
+    ASSERT_TRUE(pool_received_.end.has_value());
+    EXPECT_TRUE(pool_received_.end->ok()) << *pool_received_.end;
+    ASSERT_TRUE(file_received_.end.has_value());
+    EXPECT_EQ(file_received_.end->code(), code);
+    const auto digests = file_received_.Digests();
+    EXPECT_LT(digests.size(), expected_second_.size());
+    EXPECT_TRUE(std::equal(digests.begin(), digests.end(), expected_second_.begin()));
   }
+};
+
+TEST_F(FaultBesideThePoolTest, BitsThatStayFlipped) {
+  ExpectOnlyTheSecondEnds(
+      [](const Attempt& attempt) -> ReadFault { return {.flip_bit = attempt.offset * 8 + 100}; },
+      absl::StatusCode::kDataLoss);
+}
+
+TEST_F(FaultBesideThePoolTest, ReadsThatFail) {
+  ExpectOnlyTheSecondEnds([](const Attempt&) -> ReadFault { return {.error = EIO}; },
+                          absl::StatusCode::kUnavailable);
 }
 
 TEST(KvFileSessionTest, AFullOrBrokenDiskEndsTheSessionsThatWriteThere) {

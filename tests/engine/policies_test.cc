@@ -9,16 +9,6 @@
 namespace longtake {
 namespace {
 
-// A named recipe at the embedded model's size.
-std::string SmallRecipe(const std::string& name) {
-  std::string recipe = *NamedRecipeJson(name);
-  for (const auto& [from, to] :
-       {std::pair("\"width\":832", "\"width\":160"), {"\"height\":480", "\"height\":96"}}) {
-    recipe.replace(recipe.find(from), std::string(from).size(), to);
-  }
-  return recipe;
-}
-
 EngineSetup With(const ScratchPack& pack) {
   EngineSetup setup;
   setup.pack = pack.directory();

@@ -93,7 +93,7 @@ TEST(SharingTest, WhoeverLeavesInMidSweepIsNotComputedToTheEnd) {
   setup.files = &files;
   setup.model.pinned_bytes_max = 0;  // every sweep reads its layers
   setup.model.slot_count = 1;
-  setup.model.io = LayerStream::Io::kPread;
+  setup.model.io = IoChoice::kPread;
   TestEngine engine(setup);
   SessionSpec spec = SmallSpec("a red circle", 1, 0);
   spec.ttl_nanos = 0;

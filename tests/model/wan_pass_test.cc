@@ -60,7 +60,7 @@ TEST_F(WanPassTest, StreamedIsResident) {
   for (const DType dtype : {DType::kF32, DType::kBf16}) {
     TinyTransformer::Options options = Options();
     options.dtype = dtype;
-    options.stream = {.slot_count = 1, .pinned_bytes_max = 0, .io = LayerStream::Io::kPread};
+    options.stream = {.slot_count = 1, .pinned_bytes_max = 0, .io = IoChoice::kPread};
     TinyTransformer streamed(options, backend_.get());
     options.stream = {.pinned_bytes_max = 1 << 30};
     TinyTransformer resident(options, backend_.get());

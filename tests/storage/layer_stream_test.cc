@@ -172,7 +172,7 @@ TEST_F(LayerStreamTest, RefusesBadOptions) {
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(LayerStream::Open(*pack_, {.request_bytes = 0}).status().code(),
             absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(LayerStream::Open(*pack_, {.io = LayerStream::Io::kUring}).status().code(),
+  EXPECT_EQ(LayerStream::Open(*pack_, {.io = IoChoice::kUring}).status().code(),
             absl::StatusCode::kUnavailable);
   Write(0);
   EXPECT_THAT(std::string(LayerStream::Open(*pack_, {}).status().message()),
@@ -201,7 +201,7 @@ TEST(LayerStreamDiskTest, UringAndPreadGiveTheSameBytes) {
     WriteFixture(PosixFileSystem(), dir.File("t.pack"), spec);
     const auto pack = PackReader::Open(PosixFileSystem(), dir.File("t.pack"));
     ASSERT_TRUE(pack.ok()) << pack.status();
-    for (const auto io : {LayerStream::Io::kAuto, LayerStream::Io::kPread}) {
+    for (const auto io : {IoChoice::kAuto, IoChoice::kPread}) {
       for (const uint64_t pinned_bytes_max : {uint64_t{0}, uint64_t{8} << 20}) {
         const auto stream = LayerStream::Open(
             **pack, {.pinned_bytes_max = pinned_bytes_max, .request_bytes = 64 << 10, .io = io});
@@ -219,7 +219,7 @@ TEST(LayerStreamDiskTest, UringAndPreadGiveTheSameBytes) {
 // The file is cut, then replaced, behind the stream's back.
 TEST(LayerStreamDiskTest, ACutFileIsAnErrorOnBothPaths) {
   const TempDir dir;
-  for (const auto io : {LayerStream::Io::kAuto, LayerStream::Io::kPread}) {
+  for (const auto io : {IoChoice::kAuto, IoChoice::kPread}) {
     WriteFixture(PosixFileSystem(), dir.File("t.pack"), FixtureSpec(4));
     const auto pack = PackReader::Open(PosixFileSystem(), dir.File("t.pack"));
     auto stream = LayerStream::Open(**pack, {.slot_count = 1, .io = io}).value();
