@@ -4,8 +4,6 @@
 import os
 import sys
 
-ROOTS = ("/sys/fs/cgroup/memory", "/sys/fs/cgroup/blkio", "/sys/fs/cgroup")
-
 
 def _write(path, text):
     with open(path, "w", encoding="ascii") as file:

@@ -17,14 +17,13 @@ import mmap
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.request
 
 from cgroups import Cgroup
+from serving import Server, duration_of
 
 BESIDE = 256 << 20  # what the process may take beside its budget
 
@@ -54,29 +53,16 @@ def drop_cached(path):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def wait_for(path, process):
-    while not (os.path.exists(path) and os.path.getsize(path)):
-        if process.poll() is not None:
-            sys.exit(f"memory_promise: longtaked ended with status {process.returncode}")
-        time.sleep(0.1)
-    with open(path, encoding="ascii") as file:
-        return file.read().strip()
-
-
 class Watch(threading.Thread):
-    """The largest resident size and reading rate that the metrics page tells."""
+    """The largest resident size that the metrics page tells, and the latest page."""
 
-    def __init__(self, port):
+    def __init__(self, server):
         super().__init__(daemon=True)
-        self.url, self.resident, self.page, self.ended = f"http://127.0.0.1:{port}/metrics", 0, "", False
-
-    def value(self, name):
-        return sum(float(v) for v in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", self.page, re.M))
+        self.server, self.resident, self.page, self.ended = server, 0, None, False
 
     def look(self):
-        with urllib.request.urlopen(self.url, timeout=30) as page:
-            self.page = page.read().decode()
-        self.resident = max(self.resident, int(self.value("longtake_process_resident_bytes")))
+        self.page = self.server.page()
+        self.resident = max(self.resident, int(self.page.value("longtake_process_resident_bytes")))
 
     def run(self):
         while not self.ended:
@@ -84,13 +70,10 @@ class Watch(threading.Thread):
             time.sleep(0.2)
 
 
-def takes(options, port, scratch):
-    frames = 9 + 12 * (options.chunks - 1)
-    clients = [subprocess.Popen([
-        f"{options.bin}/longtake", "--server", f"127.0.0.1:{port}", "generate", "--size", options.size,
-        "--prompt", f"a red circle {i}", "--seed", str(i), "--quiet", "--fps", "16", "--duration", f"{frames / 16 * 1000:.0f}ms",
-        "--key-plan", options.key_plan, "--out", f"{scratch}/{i}.y4m"], stdout=subprocess.DEVNULL)
-        for i in range(options.sessions)]
+def takes(options, server, scratch):
+    clients = [server.generate(f"{scratch}/{i}.y4m", "--size", options.size, "--prompt", f"a red circle {i}", "--seed",
+                               str(i), "--fps", "16", "--duration", duration_of(options.chunks), "--key-plan",
+                               options.key_plan) for i in range(options.sessions)]
     return sum(client.wait() != 0 for client in clients)
 
 
@@ -112,31 +95,25 @@ def main():
     for path in packs:
         drop_cached(path)
     group = Cgroup(memory=budget + BESIDE)
-    with tempfile.TemporaryDirectory() as scratch:
-        server = subprocess.Popen(
-            [f"{options.bin}/longtaked", "--pack", options.pack, "--memory-budget", options.budget,
-             "--listen", "127.0.0.1:0", "--port-file", f"{scratch}/port", "--metrics-listen", "127.0.0.1:0",
-             "--metrics-port-file", f"{scratch}/metrics-port", *options.server_option], preexec_fn=group.enter)
-        try:
-            port = wait_for(f"{scratch}/port", server)
-            watch = Watch(wait_for(f"{scratch}/metrics-port", server))
+    try:
+        with Server(options.bin, options.pack, "--memory-budget", options.budget, *options.server_option,
+                    enter=group.enter) as server, tempfile.TemporaryDirectory() as scratch:
+            watch = Watch(server)
             watch.start()
             start = time.monotonic()
-            failed = takes(options, port, scratch)
+            failed = takes(options, server, scratch)
             seconds = time.monotonic() - start
             watch.ended = True
             watch.join()
-            alive = server.poll() is None
+            alive = server.process.poll() is None
             if alive:
                 watch.look()
-        finally:
-            server.terminate()
-            server.wait()
-            peak, kills = group.peak(), group.kills()
-            group.remove()
+    finally:
+        peak, kills = group.peak(), group.kills()
+        group.remove()
     cached = sum(cached_bytes(path) for path in packs)
-    sweeps = watch.value("longtake_weight_sweeps_total")
-    read = watch.value("longtake_storage_read_bytes_total")
+    sweeps = watch.page.value("longtake_weight_sweeps_total")
+    read = watch.page.value("longtake_storage_read_bytes_total")
     print(f"budget {options.budget}, {options.sessions} x {options.size}, {options.chunks} chunks each: {seconds:.0f} s, "
           f"{sweeps:.0f} sweeps, {read / 1e9:.1f} GB read, {read / 1e9 / seconds:.2f} GB/s; pack {sum(map(os.path.getsize, packs)) / 1e9:.1f} GB")
     print(f"in RAM at most {watch.resident >> 20} MiB (budget {budget >> 20}), cgroup peak {peak >> 20} MiB of "

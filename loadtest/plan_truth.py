@@ -8,11 +8,27 @@ The server calibrates and serves in a cgroup that limits its reads (as root); go
 """
 import argparse
 import re
-import subprocess
 import tempfile
 
 from cgroups import Cgroup
-from sharing import measure, wait_for
+from serving import Server
+from sharing import measure
+
+
+def compare(server, plan, options):
+    predicted = sorted((int(m[1]), float(m[2])) for line in plan
+                       if (m := re.match(r"a sweep of (\d+) tokens: (\S+) s", line)))
+    print("| sessions | rows | predicted s | measured s | off by | session-steps/s | of N x one |\n|---|---|---|---|---|---|---|")
+    one = None
+    for count in (int(n) for n in options.sessions.split(",")):
+        rate, _, tokens, _ = measure(server, count, options.size, options.chunks)
+        one = one or rate / count
+        below = max((p for p in predicted if p[0] <= tokens), default=predicted[0])
+        above = min((p for p in predicted if p[0] >= tokens), default=predicted[-1])
+        share = (tokens - below[0]) / (above[0] - below[0]) if above[0] > below[0] else 0
+        expected, seconds = below[1] + share * (above[1] - below[1]), count / rate
+        print(f"| {count} | {tokens:.0f} | {expected:.2f} | {seconds:.2f} | {100 * (expected / seconds - 1):+.1f} % | "
+              f"{rate:.3f} | {rate / one / count:.2f} |", flush=True)
 
 
 def main():
@@ -27,33 +43,11 @@ def main():
     options = parser.parse_args()
     group = Cgroup(read_rate=options.read_rate, disk_file=f"{options.pack}/transformer.pack")
     with tempfile.TemporaryDirectory() as scratch:
-        log = open(f"{scratch}/log", "w+", encoding="utf-8")
-        server = subprocess.Popen([
-            f"{options.bin}/longtaked", "--pack", options.pack, "--listen", "127.0.0.1:0", "--metrics-listen",
-            "127.0.0.1:0", "--port-file", f"{scratch}/port", "--metrics-port-file", f"{scratch}/metrics",
-            "--calibration", f"{scratch}/calibration.json", *options.server_option],
-            stdout=log, stderr=log, preexec_fn=group.enter)
-        try:
-            port, metrics_port = wait_for(f"{scratch}/port", server), wait_for(f"{scratch}/metrics", server)
-            log.seek(0)
-            plan = [line.split("plan: ")[1].strip() for line in log if "plan: " in line]
+        with Server(options.bin, options.pack, "--calibration", f"{scratch}/calibration.json", *options.server_option,
+                    enter=group.enter) as server:
+            plan = [line.split("plan: ")[1] for line in server.log().splitlines() if "plan: " in line]
             print("\n".join(plan))
-            predicted = sorted((int(m[1]), float(m[2])) for line in plan
-                               if (m := re.match(r"a sweep of (\d+) tokens: (\S+) s", line)))
-            print("| sessions | rows | predicted s | measured s | off by | session-steps/s | of N x one |\n|---|---|---|---|---|---|---|")
-            one = None
-            for count in (int(n) for n in options.sessions.split(",")):
-                rate, _, tokens, _ = measure(options, port, metrics_port, count)
-                below = max((p for p in predicted if p[0] <= tokens), default=predicted[0])
-                above = min((p for p in predicted if p[0] >= tokens), default=predicted[-1])
-                share = (tokens - below[0]) / (above[0] - below[0]) if above[0] > below[0] else 0
-                expected, seconds = below[1] + share * (above[1] - below[1]), count / rate
-                one = one or rate / count
-                print(f"| {count} | {tokens:.0f} | {expected:.2f} | {seconds:.2f} | {100 * (expected / seconds - 1):+.1f} % | "
-                      f"{rate:.3f} | {rate / one / count:.2f} |", flush=True)
-        finally:
-            server.terminate()
-            server.wait()
+            compare(server, plan, options)
     group.remove()
 
 

@@ -8,42 +8,20 @@ Prints session-steps per second, bytes read per session-step and the knee as the
 between the first sweep with everybody in it and the last, from the metrics page.
 """
 import argparse
-import os
-import re
-import subprocess
 import tempfile
 import time
-import urllib.request
+
+from serving import Server, duration_of
 
 
-class Page:
-    def __init__(self, port):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as page:
-            self.text, self.at = page.read().decode(), time.monotonic()
-
-    def value(self, name, label=""):
-        return sum(float(v) for v in re.findall(rf"^{name}(?:\{{[^}}]*{label}[^}}]*\}})? (\S+)$", self.text, re.M))
-
-
-def wait_for(path, process):
-    while not (os.path.exists(path) and os.path.getsize(path)):
-        if process.poll() is not None:
-            raise SystemExit(f"sharing: longtaked ended with status {process.returncode}")
-        time.sleep(0.1)
-    with open(path, encoding="ascii") as file:
-        return int(file.read())
-
-
-def measure(options, port, metrics_port, count):
-    frames = 9 + 12 * (options.chunks - 1)
+def measure(server, count, size, chunks):
+    """Session-steps per second, bytes read per session-step, rows a sweep and the knee."""
     with tempfile.TemporaryDirectory() as scratch:
-        clients = [subprocess.Popen([
-            f"{options.bin}/longtake", "--server", f"127.0.0.1:{port}", "generate", "--size", options.size, "--prompt",
-            "a red circle", "--seed", str(i), "--quiet", "--fps", "16", "--duration", f"{frames / 16 * 1000:.0f}ms",
-            "--out", f"{scratch}/{i}.y4m"], stdout=subprocess.DEVNULL) for i in range(count)]
+        clients = [server.generate(f"{scratch}/{i}.y4m", "--size", size, "--prompt", "a red circle", "--seed", str(i),
+                                   "--fps", "16", "--duration", duration_of(chunks)) for i in range(count)]
         pages = []
         while any(client.poll() is None for client in clients):
-            page = Page(metrics_port)
+            page = server.page()
             if not pages or page.value("longtake_sweep_items_total") > pages[-1].value("longtake_sweep_items_total"):
                 pages.append(page)
             time.sleep(0.02)
@@ -71,24 +49,15 @@ def main():
     parser.add_argument("--chunks", type=int, default=2)
     parser.add_argument("--server-option", action="append", default=[])
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        server = subprocess.Popen([
-            f"{options.bin}/longtaked", "--pack", options.pack, "--listen", "127.0.0.1:0", "--metrics-listen",
-            "127.0.0.1:0", "--port-file", f"{scratch}/port", "--metrics-port-file", f"{scratch}/metrics",
-            "--log-level", "warning", *options.server_option])
-        try:
-            port, metrics_port = wait_for(f"{scratch}/port", server), wait_for(f"{scratch}/metrics", server)
-            print("| sessions | rows a sweep | session-steps/s | of N x one | GB read a session-step | of one / N | knee, rows |")
-            print("|---|---|---|---|---|---|---|")
-            one = None
-            for count in (int(n) for n in options.sessions.split(",")):
-                rate, read, tokens, knee = measure(options, port, metrics_port, count)
-                one = one or (rate, read)
-                print(f"| {count} | {tokens:.0f} | {rate:.3f} | {rate / one[0] / count:.2f} | {read / 1e9:.2f} | "
-                      f"{read / one[1] * count:.2f} | {knee:.0f} |", flush=True)
-        finally:
-            server.terminate()
-            server.wait()
+    with Server(options.bin, options.pack, "--log-level", "warning", *options.server_option) as server:
+        print("| sessions | rows a sweep | session-steps/s | of N x one | GB read a session-step | of one / N | knee, rows |")
+        print("|---|---|---|---|---|---|---|")
+        one = None
+        for count in (int(n) for n in options.sessions.split(",")):
+            rate, read, tokens, knee = measure(server, count, options.size, options.chunks)
+            one = one or (rate / count, read * count)
+            print(f"| {count} | {tokens:.0f} | {rate:.3f} | {rate / one[0] / count:.2f} | {read / 1e9:.2f} | "
+                  f"{read / one[1] * count:.2f} | {knee:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

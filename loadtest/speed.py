@@ -11,32 +11,17 @@ of a stage's thread, and stages overlap, so they may add up to more than the wal
 import argparse
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
+
+from serving import Server
 
 
-def wait_for(path, process):
-    for _ in range(600):
-        if os.path.exists(path) and os.path.getsize(path):
-            with open(path, encoding="utf-8") as file:
-                return file.read().strip()
-        if process.poll() is not None:
-            sys.exit("longtaked ended early")
-        time.sleep(0.05)
-    sys.exit("longtaked did not start")
-
-
-def stage_seconds(port):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
-        text = page.read().decode()
-    seconds = dict(re.findall(r'longtake_stage_seconds_total\{stage="(\w+)"\} (\S+)', text))
-    encode = re.search(r"longtake_chunk_encode_seconds_sum (\S+)", text)
-    seconds["encode"] = encode.group(1) if encode else "0"
-    return {name: float(value) for name, value in seconds.items()}
+def stage_seconds(page):
+    seconds = {stage: page.value("longtake_stage_seconds_total", f'stage="{stage}"')
+               for stage in ("text", "transformer", "decode")}
+    return seconds | {"encode": page.value("longtake_chunk_encode_seconds_sum")}
 
 
 def main():
@@ -52,34 +37,22 @@ def main():
         pack = os.path.join(scratch, "pack")
         subprocess.run([f"{options.bin}/longtake-pack", "pack", options.model, pack], check=True,
                        stdout=subprocess.DEVNULL)
-        command = [f"{options.bin}/longtaked", "--pack", pack, "--listen", "127.0.0.1:0",
-                   "--port-file", f"{scratch}/port", "--metrics-listen", "127.0.0.1:0",
-                   "--metrics-port-file", f"{scratch}/metrics-port", "--log-level", "error"]
-        if options.threads:
-            command += ["--threads", options.threads]
-        if options.pinned_bytes:
-            command += ["--pinned-bytes", options.pinned_bytes]
-        with subprocess.Popen(command) as server:
-            try:
-                port = wait_for(f"{scratch}/port", server)
-                metrics = wait_for(f"{scratch}/metrics-port", server)
-                print("run   frames/s  first frame s   seconds of text, transformer, decode, encode")
-                for run in range(options.runs):
-                    before = stage_seconds(metrics)
-                    result = subprocess.run(
-                        [f"{options.bin}/longtake", "--server", f"127.0.0.1:{port}", "generate",
-                         "--quiet", "--duration", f"{options.seconds}s", "--seed", str(run),
-                         "--out", f"{scratch}/take.mp4"], check=True, capture_output=True, text=True)
-                    after = stage_seconds(metrics)
-                    rate = re.search(r"frames/s +(\S+)", result.stdout).group(1)
-                    first = re.search(r"first frame +(\S+)", result.stdout).group(1)
-                    spent = [after[name] - before[name]
-                             for name in ("text", "transformer", "decode", "encode")]
-                    print(f"{run:3}   {rate:>8}  {first:>13}   "
-                          + ", ".join(f"{value:.2f}" for value in spent), flush=True)
-            finally:
-                server.send_signal(signal.SIGTERM)
-                server.wait(30)
+        extra = ["--threads", options.threads] if options.threads else []
+        extra += ["--pinned-bytes", options.pinned_bytes] if options.pinned_bytes else []
+        with Server(options.bin, pack, "--log-level", "error", *extra) as server:
+            print("run   frames/s  first frame s   seconds of text, transformer, decode, encode")
+            for run in range(options.runs):
+                before = stage_seconds(server.page())
+                client = server.generate(f"{scratch}/take.mp4", "--duration", f"{options.seconds}s", "--seed", str(run),
+                                         stdout=subprocess.PIPE)
+                told, _ = client.communicate()
+                if client.returncode != 0:
+                    sys.exit("the take failed")
+                after = stage_seconds(server.page())
+                rate = re.search(r"frames/s +(\S+)", told).group(1)
+                first = re.search(r"first frame +(\S+)", told).group(1)
+                spent = ", ".join(f"{after[name] - before[name]:.2f}" for name in after)
+                print(f"{run:3}   {rate:>8}  {first:>13}   {spent}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@
 #include <iostream>
 #include <string>
 
-#include "CLI/CLI.hpp"
-#include "loadtest/bench/layer_run.h"
+#include "loadtest/bench/layer_run_options.h"
 #include "loadtest/bench/timed_backend.h"
 
 namespace longtake {
@@ -64,17 +63,8 @@ absl::Status Run(const Options& options) {
 int Main(int argc, char** argv) {
   Options options;
   CLI::App app("Times the layers of a packed Wan transformer.");
-  app.add_option("pack", options.run.pack, "transformer.pack")->required();
-  app.add_option("--threads", options.run.threads)->capture_default_str();
-  app.add_option("--width", options.run.width)->capture_default_str();
-  app.add_option("--height", options.run.height)->capture_default_str();
-  app.add_option("--frames", options.run.frames, "Latent frames of the chunk")
-      ->capture_default_str();
-  app.add_option("--context", options.run.context, "Latent frames attended to")
-      ->capture_default_str();
-  app.add_option("--text-tokens", options.run.text_tokens)->capture_default_str();
+  AddLayerRunOptions(app, options.run, options.profile);
   app.add_option("--rounds", options.rounds)->capture_default_str();
-  app.add_option("--numerics-profile", options.profile);
   app.add_option("--instruction-set-max", options.instruction_set_max);
   app.add_flag("--ask", options.ask, "A round for each line on standard input");
   CLI11_PARSE(app, argc, argv);

@@ -14,9 +14,8 @@
 #include <iostream>
 #include <string>
 
-#include "CLI/CLI.hpp"
 #include "base/checksum.h"
-#include "loadtest/bench/layer_run.h"
+#include "loadtest/bench/layer_run_options.h"
 
 namespace longtake {
 namespace {
@@ -162,17 +161,8 @@ int Main(int argc, char** argv) {
   options.run.stream.pinned_bytes_max = 0;
   options.rounds = {"sweep"};
   CLI::App app("Times sweeps of a packed Wan transformer whose layers come from the disk.");
-  app.add_option("pack", options.run.pack, "transformer.pack")->required();
-  app.add_option("--threads", options.run.threads)->capture_default_str();
-  app.add_option("--width", options.run.width)->capture_default_str();
-  app.add_option("--height", options.run.height)->capture_default_str();
-  app.add_option("--frames", options.run.frames, "Latent frames of the chunk")
-      ->capture_default_str();
-  app.add_option("--context", options.run.context, "Latent frames attended to")
-      ->capture_default_str();
+  AddLayerRunOptions(app, options.run, options.profile);
   app.add_option("--sessions", options.run.sessions)->capture_default_str();
-  app.add_option("--text-tokens", options.run.text_tokens)->capture_default_str();
-  app.add_option("--numerics-profile", options.profile);
   app.add_option("--slots", options.run.stream.slot_count)->capture_default_str();
   app.add_option("--pinned-bytes", options.run.stream.pinned_bytes_max)->capture_default_str();
   app.add_option("--request-bytes", options.run.stream.request_bytes)->capture_default_str();
