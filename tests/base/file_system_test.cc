@@ -135,26 +135,20 @@ TEST(FileTest, GivesUpInTheEnd) {
   EXPECT_EQ(ScriptedFile({4, 0}).WriteAt(0, bytes).code(), absl::StatusCode::kUnavailable);
 }
 
-TEST(ScratchFileTest, AScratchFileHasNoNameAndItsSpace) {
-  FileSystem& files = PosixFileSystem();
-  const std::string directory = ::testing::TempDir() + "longtake_scratch_test";
-  ASSERT_TRUE(files.MakeDir(directory).ok());
-  {
-    const auto file = files.CreateScratch(directory, ReadMode::kBuffered);
-    ASSERT_TRUE(file.ok()) << file.status();
-    EXPECT_TRUE(files.List(directory)->empty());
-    ASSERT_TRUE((*file)->Reserve(1 << 20).ok());
-    EXPECT_EQ(*(*file)->Size(), 1u << 20);
-    const std::vector<std::byte> bytes(100, std::byte{7});
-    std::vector<std::byte> back(100);
-    EXPECT_TRUE((*file)->WriteAt(5000, bytes).ok());
-    EXPECT_TRUE((*file)->ReadAt(5000, back).ok());
-    EXPECT_EQ(back, bytes);
-    EXPECT_EQ((*file)->Reserve(uint64_t{1} << 62).code(), absl::StatusCode::kResourceExhausted);
-  }
-  EXPECT_TRUE(files.CreateScratch("/nowhere", ReadMode::kBuffered).status().code() ==
-              absl::StatusCode::kNotFound);
-  EXPECT_TRUE(files.Remove(directory).code() != absl::StatusCode::kNotFound);
+TEST_F(FileSystemTest, AScratchFileHasNoNameAndItsSpace) {
+  const auto file = files_.CreateScratch(directory_, ReadMode::kBuffered);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_TRUE(files_.List(directory_)->empty());
+  ASSERT_TRUE((*file)->Reserve(1 << 20).ok());
+  EXPECT_EQ(*(*file)->Size(), 1u << 20);
+  const std::vector<std::byte> bytes(100, std::byte{7});
+  std::vector<std::byte> back(100);
+  EXPECT_TRUE((*file)->WriteAt(5000, bytes).ok());
+  EXPECT_TRUE((*file)->ReadAt(5000, back).ok());
+  EXPECT_EQ(back, bytes);
+  EXPECT_EQ((*file)->Reserve(uint64_t{1} << 62).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(files_.CreateScratch("/nowhere", ReadMode::kBuffered).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 TEST(AlignedBufferTest, IsAlignedAndZero) {

@@ -27,6 +27,11 @@ TEST(CalibrationTest, ComesBackFromItsFile) {
   const auto again = DecodeCalibration(text, "c.json");
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_TRUE(again->IsFor(Example()));
+  EXPECT_EQ(again->request_bytes, Example().request_bytes);
+  EXPECT_EQ(again->disk_bytes_per_second, Example().disk_bytes_per_second);
+  EXPECT_EQ(again->verify_bytes_per_second, Example().verify_bytes_per_second);
+  ASSERT_EQ(again->layers.size(), Example().layers.size());
+  EXPECT_EQ(again->At(16).layer_seconds, Example().At(16).layer_seconds);
   EXPECT_EQ(EncodeCalibration(*again), text);
 }
 
