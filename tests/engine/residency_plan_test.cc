@@ -11,8 +11,6 @@
 namespace longtake {
 namespace {
 
-constexpr uint64_t kMiB = 1 << 20;
-
 VideoModelOptions Options() {
   VideoModelOptions options;
   options.tokens_max = 1024;
