@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "base/checksum.h"
+#include "storage/chunk_sums.h"
 #include "storage/disk_rate.h"
 #include "storage/pack_directory.h"
 
@@ -48,13 +48,11 @@ class DiskTrials {
                            clock);
   }
   // Checksums of what was read last.
-  double VerifyRate(uint64_t chunk_bytes, Clock& clock) {
+  double VerifyRate(uint64_t chunk_bytes, WorkerPool& workers, Clock& clock) {
     int64_t least = INT64_MAX;
     for (int run = 0; run < kRuns; ++run) {
       const int64_t start = clock.MonotonicNanos();
-      for (uint64_t at = 0; at + chunk_bytes <= memory_.size(); at += chunk_bytes) {
-        sum_ ^= Crc32c(memory_.span().subspan(at, chunk_bytes));
-      }
+      sum_ ^= ChunkSums(memory_.span(), chunk_bytes, &workers).back();
       least = std::min(least, clock.MonotonicNanos() - start);
     }
     return static_cast<double>(memory_.size()) / std::max(NanosToSeconds(least), 1e-9);
@@ -70,7 +68,8 @@ class DiskTrials {
 };
 
 absl::Status MeasureDisk(FileSystem& files, const PackReader& pack,
-                         const VideoModelOptions& options, Clock& clock, Calibration& out) {
+                         const VideoModelOptions& options, WorkerPool& workers, Clock& clock,
+                         Calibration& out) {
   LT_ASSIGN_OR_RETURN(DiskTrials trials, DiskTrials::Open(files, pack, options.io));
   const uint64_t chunk_bytes = pack.header().chunk_bytes;
   out.request_bytes = std::max(chunk_bytes, kRequestBytes[0]);
@@ -85,7 +84,7 @@ absl::Status MeasureDisk(FileSystem& files, const PackReader& pack,
   }
   const uint64_t least = std::min(out.request_bytes, pack.header().payload_bytes);
   LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second, trials.Rate(least, kSteadyNanos, clock));
-  out.verify_bytes_per_second = trials.VerifyRate(chunk_bytes, clock);
+  out.verify_bytes_per_second = trials.VerifyRate(chunk_bytes, workers, clock);
   return absl::OkStatus();
 }
 
@@ -206,7 +205,7 @@ absl::StatusOr<Calibration> Calibrate(FileSystem& files, const std::string& dire
   LT_ASSIGN_OR_RETURN(const PackDirectory directory_pack, PackDirectory::Open(files, directory));
   LT_ASSIGN_OR_RETURN(const PackReader* pack, directory_pack.Component("transformer"));
   LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(options, workers));
-  LT_RETURN_IF_ERROR(MeasureDisk(files, *pack, options, clock, out));
+  LT_RETURN_IF_ERROR(MeasureDisk(files, *pack, options, workers, clock, out));
   LT_RETURN_IF_ERROR(MeasureLayers(*pack, options, *backend, clock, out));
   return out;
 }

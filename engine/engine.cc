@@ -211,7 +211,7 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
   out.kv_bytes = frames * (out.kv_in_file ? rollout.kv_layout.file_frame_bytes()
                                           : frame_pages * kv_pool_->page_bytes());
   out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + session_bytes + DecodeBytes(resolved);
-  if (out.kv_in_file) EstimateKvFile(rollout, frames, &out);
+  if (out.kv_in_file) EstimateKvFile(rollout, &out);
   const double flops = ChunkFlops(rollout);
   const double rate = stage_->flops_per_second();
   const double pixels =
@@ -233,9 +233,9 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
   return out;
 }
 
-void Engine::EstimateKvFile(const RolloutSpec& rollout, uint64_t frames,
-                            SessionEstimate* out) const {
-  const uint64_t layer_bytes = frames * rollout.kv_layout.file_layer_bytes();
+void Engine::EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const {
+  const uint64_t layer_bytes =
+      Rollout::FramesReadMax(rollout) * rollout.kv_layout.file_layer_bytes();
   out->kv_file_bytes_per_sweep = static_cast<uint64_t>(rollout.kv_layout.layers) * layer_bytes;
   if (!options_.predict_sweep) return;
   const int64_t tokens =

@@ -89,7 +89,7 @@ class Engine {
   RolloutSpec MakeRolloutSpec(const SessionSpec& resolved) const;
   absl::Status OpenKv();
   // What K/V in the file means for the session's sweeps.
-  void EstimateKvFile(const RolloutSpec& rollout, uint64_t frames, SessionEstimate* out) const;
+  void EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const;
   KvMemory kv_memory() const;
   double ChunkFlops(const RolloutSpec& rollout) const;
   // What a session holds beside K/V.

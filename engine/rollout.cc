@@ -43,6 +43,11 @@ absl::StatusOr<uint64_t> Rollout::FramesNeeded(const RolloutSpec& spec) {
                         "frames of K/V of the session");
 }
 
+uint64_t Rollout::FramesReadMax(const RolloutSpec& spec) {
+  const int64_t window = spec.key_plan.window_frames - spec.chunk_frames;
+  return static_cast<uint64_t>(std::min(window, FramesHeld(spec))) * spec.branch_count();
+}
+
 absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Create(const RolloutSpec& spec,
                                                          const KvMemory& memory) {
   LT_ASSIGN_OR_RETURN(const uint64_t frames, FramesNeeded(spec));

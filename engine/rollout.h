@@ -63,6 +63,8 @@ class Rollout {
                                                          const KvMemory& memory);
   // Frames of K/V that Create would set aside, all branches together.
   static absl::StatusOr<uint64_t> FramesNeeded(const RolloutSpec& spec);
+  // Of those, what one sweep attends to once the window is full; denoised frames are not kept.
+  static uint64_t FramesReadMax(const RolloutSpec& spec);
   virtual ~Rollout();
 
   // 1, or 2 with guidance: the prompt, then the negative prompt.

@@ -45,8 +45,8 @@ absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
   if (absl::Status status = model->ReadConfigs(); !status.ok()) return Annotate(status, directory);
   // The decoder first: it reads its weights whole before it repacks them.
   LT_RETURN_IF_ERROR(model->OpenDecoder());
-  LT_RETURN_IF_ERROR(model->OpenTransformer());
-  LT_RETURN_IF_ERROR(model->OpenTextEncoder());
+  LT_RETURN_IF_ERROR(model->OpenTransformer(workers));
+  LT_RETURN_IF_ERROR(model->OpenTextEncoder(workers));
   return model;
 }
 
@@ -72,7 +72,21 @@ absl::Status VideoModel::ReadConfigs() {
   return CheckPartsFit(config_, text_config_, vae_config_, *tokenizer_);
 }
 
-absl::Status VideoModel::OpenTransformer() {
+LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t pinned_bytes_max,
+                                               WorkerPool& workers) const {
+  LayerStream::Options out;
+  out.slot_count = options_.slot_count;
+  out.request_bytes = options_.request_bytes;
+  out.pinned_bytes_max = pinned_bytes_max;
+  out.io = options_.io;
+  out.read_timeout_nanos = options_.read_timeout_nanos;
+  out.workers = &workers;
+  out.trace = options_.trace;
+  out.trace_name = std::move(name);
+  return out;
+}
+
+absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("transformer"));
   LT_RETURN_IF_ERROR(CheckInt8Layers(*pack));
   LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident());
@@ -81,34 +95,22 @@ absl::Status VideoModel::OpenTransformer() {
   LT_ASSIGN_OR_RETURN(transformer_,
                       WanTransformer::Create(config_, std::move(resident), *sweep_backend_,
                                              TransformerOptions(options_)));
-  LayerStream::Options stream;
-  stream.slot_count = options_.slot_count;
-  stream.request_bytes = options_.request_bytes;
-  stream.pinned_bytes_max = options_.pinned_bytes_max;
-  stream.io = options_.io;
-  stream.read_timeout_nanos = options_.read_timeout_nanos;
-  stream.trace = options_.trace;
-  stream.trace_name = "transformer";
-  LT_ASSIGN_OR_RETURN(transformer_layers_, LayerStream::Open(*pack, stream));
+  LT_ASSIGN_OR_RETURN(
+      transformer_layers_,
+      LayerStream::Open(*pack, StreamOptions("transformer", options_.pinned_bytes_max, workers)));
   return absl::OkStatus();
 }
 
-absl::Status VideoModel::OpenTextEncoder() {
+absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("text_encoder"));
   resident_bytes_ += pack->resident().bytes;
   LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_,
                                                          TextOptions(options_)));
   // What the transformer's pinned layers leave.
-  LayerStream::Options stream;
-  stream.slot_count = options_.slot_count;
-  stream.request_bytes = options_.request_bytes;
   const uint64_t taken = std::min(options_.pinned_bytes_max, transformer_layers_->memory_bytes());
-  stream.pinned_bytes_max = options_.pinned_bytes_max - taken;
-  stream.io = options_.io;
-  stream.read_timeout_nanos = options_.read_timeout_nanos;
-  stream.trace = options_.trace;
-  stream.trace_name = "text";
-  LT_ASSIGN_OR_RETURN(text_layers_, LayerStream::Open(*pack, stream));
+  LT_ASSIGN_OR_RETURN(
+      text_layers_,
+      LayerStream::Open(*pack, StreamOptions("text", options_.pinned_bytes_max - taken, workers)));
   return absl::OkStatus();
 }
 

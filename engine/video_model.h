@@ -109,8 +109,10 @@ class VideoModel {
  private:
   VideoModel() = default;
   absl::Status ReadConfigs();
-  absl::Status OpenTransformer();
-  absl::Status OpenTextEncoder();
+  LayerStream::Options StreamOptions(std::string name, uint64_t pinned_bytes_max,
+                                     WorkerPool& workers) const;
+  absl::Status OpenTransformer(WorkerPool& workers);
+  absl::Status OpenTextEncoder(WorkerPool& workers);
   absl::Status OpenDecoder();
 
   VideoModelOptions options_;

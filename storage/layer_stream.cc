@@ -71,6 +71,7 @@ struct LayerStream::Impl {
                 {.request_bytes = RequestBytes(pack, options),
                  .verify_every_sweep = options.verify == Verify::kEverySweep,
                  .read_timeout_nanos = options.read_timeout_nanos,
+                 .workers = options.workers,
                  .trace = options.trace,
                  .trace_name = options.trace_name},
                 options.clock != nullptr ? *options.clock : system_clock) {}

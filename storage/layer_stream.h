@@ -4,8 +4,8 @@
 // over the wrap, bounded by the slots; layers pinned in memory are read once by the same path and
 // then only lent. Bytes are lent after they matched their checksums, never before.
 //
-// All memory is allocated by Open and known from then on. One thread calls everything; the pack and
-// its file system outlive the stream.
+// All memory is allocated by Open and known from then on. One thread calls everything, and is no
+// worker; the pack, its file system and the workers outlive the stream.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/trace.h"
+#include "base/worker_pool.h"
 #include "storage/open_block_io.h"
 #include "storage/pack_reader.h"
 #include "storage/tensor.h"
@@ -65,9 +66,10 @@ class LayerStream {
     int64_t read_timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
     IoChoice io = IoChoice::kAuto;
     Verify verify = Verify::kEverySweep;
-    Clock* clock = nullptr;       // for wait_seconds; null: the system's
-    Trace* trace = nullptr;       // gets reads, waits and checksums; outlives the stream
-    std::string trace_name = {};  // of the stack, before the rows' names
+    WorkerPool* workers = nullptr;  // share the checksums; null: the caller's thread does them
+    Clock* clock = nullptr;         // for wait_seconds; null: the system's
+    Trace* trace = nullptr;         // gets reads, waits and checksums; outlives the stream
+    std::string trace_name = {};    // of the stack, before the rows' names
   };
 
   struct Stats {
@@ -81,7 +83,7 @@ class LayerStream {
     uint64_t sweeps_done = 0;
     uint64_t in_flight = 0;     // reads under way now
     double wait_seconds = 0;    // the caller blocked on a read
-    double verify_seconds = 0;  // checksums, on the caller's thread
+    double verify_seconds = 0;  // the caller waited for checksums
   };
 
   LayerStream(Key, std::unique_ptr<Impl> impl);  // use Open

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "base/checksum.h"
+#include "storage/chunk_sums.h"
 
 namespace longtake {
 namespace {
@@ -214,38 +215,52 @@ absl::StatusOr<std::span<const std::byte>> PartFetcher::Await(size_t unit) {
       Pump();
       continue;
     }
-    fetch.status = VerifyRequest(fetch, fetch.verified);
-    if (fetch.status.ok()) ++fetch.verified;
+    size_t end = fetch.verified + 1;
+    while (end < fetch.request_count && fetch.arrived[end]) ++end;
+    fetch.status = VerifyRequests(fetch, end);
   }
   if (plan_.units[unit].pinned) resident_[unit] = true;
   return std::span<const std::byte>(fetch.memory);
 }
 
-absl::Status PartFetcher::VerifyRequest(Fetch& fetch, size_t request) {
-  const uint64_t chunk_bytes = pack_.header().chunk_bytes;
-  const StreamUnit& unit = plan_.units[fetch.unit];
-  const std::span<std::byte> bytes = RequestSpan(fetch, request);
-  uint64_t chunk = (unit.offset + request * options_.request_bytes) / chunk_bytes;
+// What has arrived in one piece is verified in one go, so that the workers have something to share.
+absl::Status PartFetcher::VerifyRequests(Fetch& fetch, size_t end) {
+  const uint64_t begin_byte = fetch.verified * options_.request_bytes;
+  const uint64_t end_byte = std::min<uint64_t>(end * options_.request_bytes, fetch.memory.size());
+  const uint64_t chunk = (plan_.units[fetch.unit].offset + begin_byte) / pack_.header().chunk_bytes;
   const int64_t start = clock_.MonotonicNanos();
   const int64_t waited = stats_.wait_nanos;
-  absl::Status status;
-  for (uint64_t at = 0; at < bytes.size() && status.ok(); at += chunk_bytes, ++chunk) {
-    if (seen_[chunk] && !options_.verify_every_sweep) continue;
-    status = VerifyChunk(fetch, chunk, bytes.subspan(at, chunk_bytes));
-    if (status.ok()) seen_[chunk] = true;
-  }
-  const int64_t end = clock_.MonotonicNanos();
-  stats_.verify_nanos += end - start - (stats_.wait_nanos - waited);
+  const absl::Status status =
+      Verify(fetch, chunk, fetch.memory.subspan(begin_byte, end_byte - begin_byte));
+  const int64_t done = clock_.MonotonicNanos();
+  stats_.verify_nanos += done - start - (stats_.wait_nanos - waited);
   if (options_.trace != nullptr) {
-    options_.trace->Span(options_.trace_name + " verify", "checksums", start, end);
+    options_.trace->Span(options_.trace_name + " verify", "checksums", start, done);
   }
+  if (status.ok()) fetch.verified = end;
   return status;
 }
 
-absl::Status PartFetcher::VerifyChunk(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes) {
-  if (Crc32c(bytes) == pack_.chunk_crc(chunk)) return absl::OkStatus();
-  ++stats_.checksum_failures;
-  // A fault on the way (bus, controller) may be gone the second time; one on the disk is not.
+absl::Status PartFetcher::Verify(Fetch& fetch, uint64_t first_chunk, std::span<std::byte> bytes) {
+  const uint64_t chunk_bytes = pack_.header().chunk_bytes;
+  const auto seen = seen_.begin() + static_cast<int64_t>(first_chunk);
+  const auto seen_end = seen + static_cast<int64_t>(CeilDiv(bytes.size(), chunk_bytes));
+  if (!options_.verify_every_sweep && std::find(seen, seen_end, false) == seen_end) {
+    return absl::OkStatus();
+  }
+  const std::vector<uint32_t> sums = ChunkSums(bytes, chunk_bytes, options_.workers);
+  for (size_t i = 0; i < sums.size(); ++i) {
+    if (sums[i] == pack_.chunk_crc(first_chunk + i)) continue;
+    ++stats_.checksum_failures;
+    LT_RETURN_IF_ERROR(
+        RepairChunk(fetch, first_chunk + i, bytes.subspan(i * chunk_bytes, chunk_bytes)));
+  }
+  std::fill(seen, seen_end, true);
+  return absl::OkStatus();
+}
+
+// A fault on the way (bus, controller) may be gone the second time; one on the disk is not.
+absl::Status PartFetcher::RepairChunk(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes) {
   LT_RETURN_IF_ERROR(ReadAgain(fetch, chunk, bytes));
   if (Crc32c(bytes) == pack_.chunk_crc(chunk)) return absl::OkStatus();
   ++stats_.checksum_failures;

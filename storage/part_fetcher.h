@@ -2,7 +2,7 @@
 //
 // Brings the units of a stream plan into memory, in cyclic order and ahead of their use, and lends
 // them once they match their checksums. The layer stream's engine room: it knows units, slots and
-// requests, but nothing of layers or tensors. One thread.
+// requests, but nothing of layers or tensors. One thread; checksums are computed on the workers.
 //
 // Units are awaited and released in order. A unit that is released while reads for it are under way
 // keeps its slot until the last has been answered.
@@ -21,6 +21,7 @@
 #include "base/file_system.h"
 #include "base/status_macros.h"
 #include "base/trace.h"
+#include "base/worker_pool.h"
 #include "storage/block_io.h"
 #include "storage/pack_reader.h"
 #include "storage/stream_plan.h"
@@ -41,6 +42,7 @@ class PartFetcher {
     uint64_t request_bytes = 0;  // a multiple of the chunk
     bool verify_every_sweep = true;
     int64_t read_timeout_nanos = 0;
+    WorkerPool* workers = nullptr;  // for checksums; null: the caller's thread
     Trace* trace = nullptr;
     std::string trace_name;  // of the stack
   };
@@ -102,8 +104,9 @@ class PartFetcher {
   void TraceRead(const Fetch& fetch);
   Fetch* Find(size_t unit);
   std::span<std::byte> RequestSpan(const Fetch& fetch, size_t request) const;
-  absl::Status VerifyRequest(Fetch& fetch, size_t request);
-  absl::Status VerifyChunk(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
+  absl::Status VerifyRequests(Fetch& fetch, size_t end);
+  absl::Status Verify(Fetch& fetch, uint64_t first_chunk, std::span<std::byte> bytes);
+  absl::Status RepairChunk(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
   absl::Status ReadAgain(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
 
   const PackReader& pack_;

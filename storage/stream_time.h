@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // How long sweeps over a stream plan take in the long run: a simulation of its slots, of a disk
-// that reads one unit after the other at a steady rate, and of the one thread that verifies and
-// computes. Pure.
+// that reads one unit after the other at a steady rate, and of workers that verify and compute in
+// turn. Pure.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace longtake {
 
 struct StreamRates {
   double disk_bytes_per_second = 0;
-  double verify_bytes_per_second = 0;  // on the computing thread
+  double verify_bytes_per_second = 0;  // while nothing is computed
   uint64_t request_bytes = 1 << 20;    // verifying follows reading at this distance
   // Beside the weights, per layer: what else comes from the same disk with each layer.
   uint64_t extra_layer_bytes = 0;

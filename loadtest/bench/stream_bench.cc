@@ -14,8 +14,8 @@
 #include <iostream>
 #include <string>
 
-#include "base/checksum.h"
 #include "loadtest/bench/layer_run_options.h"
+#include "storage/chunk_sums.h"
 
 namespace longtake {
 namespace {
@@ -111,7 +111,9 @@ class StreamBench {
       LT_ASSIGN_OR_RETURN(LayerLease lease, stream.Next());
       for (size_t i = 0; i < lease.tensor_count() && !run_.stream().pinned()[layer]; ++i) {
         LT_ASSIGN_OR_RETURN(const TensorView tensor, lease.Tensor(i));
-        checksum_ ^= Crc32c({static_cast<const std::byte*>(tensor.data), tensor.bytes});
+        checksum_ ^= ChunkSums({static_cast<const std::byte*>(tensor.data), tensor.bytes},
+                               run_.pack().header().chunk_bytes, options_.run.stream.workers)
+                         .back();
       }
     }
     return absl::OkStatus();
@@ -129,6 +131,7 @@ absl::Status Run(Options options) {
   WorkerPool workers(options.run.threads);
   LT_ASSIGN_OR_RETURN(const auto backend,
                       CreateCpuBackend(workers, {.numerics_profile = options.profile}));
+  options.run.stream.workers = &workers;
   std::unique_ptr<Trace> trace;
   if (!options.trace.empty()) {
     LT_ASSIGN_OR_RETURN(trace, Trace::Create(options.trace));

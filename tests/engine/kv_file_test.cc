@@ -218,6 +218,26 @@ TEST_F(BesideThePoolTest, ThePoolIsFilledFirstAndBothShareSweeps) {
   EXPECT_GT(engine->stats().kv_stream.bytes_read, 0u);
 }
 
+TEST(KvFileSessionTest, AFullWindowReadsWhatTheEstimateSaid) {
+  SessionSpec spec = SmallSpec("a red circle", 1, 0);
+  spec.guidance = 3.0;
+  TestEngine engine{FileSetup()};
+  const auto estimate = engine->Estimate(spec);
+  ASSERT_TRUE(estimate.ok() && estimate->kv_in_file) << estimate.status();
+  auto session = *engine->CreateSession(spec, "");
+  Received received;
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  constexpr size_t kChunks = 9;  // the window has room for seven
+  uint64_t most = 0;
+  while (received.chunks.size() < kChunks && engine->Step()) {
+    const uint64_t before = engine->stats().kv_stream.bytes_read;
+    engine->Step();
+    most = std::max(most, engine->stats().kv_stream.bytes_read - before);
+    PollAll(*session, reader, &received);
+  }
+  EXPECT_EQ(most, estimate->kv_file_bytes_per_sweep);
+}
+
 TEST(KvFileSessionTest, ALayerThatFindsNoRoomIsRefusedAtTheDoor) {
   FileSetup setup;
   setup.engine.kv_stream.bytes = 256 << 10;

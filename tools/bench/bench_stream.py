@@ -9,8 +9,9 @@ contender runs in a cgroup of its own (as root): memory limited to a share of th
 all, --beside (what PyTorch takes before it has loaded anything); reads limited to --read-rate, 0 for no limit.
 They take turns; a turn is one sweep of the whole model (fio: as many bytes); Accelerate sits three of four out.
 Peers read a copy of the safetensors
-each, or the page cache that one paid for would serve the others. Rows go to --out as JSON lines, the
-table of medians to standard output.
+each, or the page cache that one paid for would serve the others; where the disk lacks room for so many,
+caps take several runs with one --out. Rows are added there as JSON lines; the table of medians is of all of
+them.
 """
 import argparse
 import json
@@ -116,11 +117,16 @@ def contenders(options, caps):
             yield kind, share, lambda kind=kind, cap=cap: Peer(options, group(cap), kind, cap)
 
 
+def by_memory(rows):
+    """Who took part, with how much memory, least first."""
+    return sorted({(r["who"], r["share"]): None for r in rows}, key=lambda entry: -1 if entry[1] is None else entry[1])
+
+
 def table(rows, options):
     disk = spread([r["bytes_read"] / r["seconds"] for r in rows if r["who"] == "fio"])[0]
     print("| who | memory, % of the model | s per sweep | model GB/s | of fio | GB read | kept | of fio / (1 - kept) | "
           "CPU s per GB of model | peak MiB |\n|---|---|---|---|---|---|---|---|---|---|")
-    for who, share in dict.fromkeys((r["who"], r["share"]) for r in rows):
+    for who, share in by_memory(rows):
         mine = [r for r in rows if (r["who"], r["share"]) == (who, share)]
         failed = [r for r in mine if "error" in r]
         mine = [r for r in mine if "error" not in r]
@@ -139,11 +145,10 @@ def table(rows, options):
 
 def run(options, out):
     caps = [int(cap) for cap in options.caps.split(",") if cap]
-    running, rows = [], []
+    running = []
 
     def add(who, share, row, group):
         row |= {"who": who, "share": share, "peak": group.peak() if group else 0, "killed": group.kills() if group else 0}
-        rows.append(row)
         out.write(json.dumps(row) + "\n")
         out.flush()
 
@@ -165,7 +170,6 @@ def run(options, out):
     for _, _, contender in running:
         contender.end()
         contender.cgroup.remove()
-    return rows
 
 
 def main():
@@ -188,8 +192,10 @@ def main():
     options.layer_bytes = int(shown.stderr.split(" MiB read")[0].split()[-1]) << 20
     with open(f"{options.dir}/transformer/config.json", encoding="utf-8") as file:
         options.block_bytes = options.layer_bytes // json.load(file)["num_layers"]
-    with open(options.out, "a", encoding="utf-8") if options.out else tempfile.TemporaryFile("w") as out:
-        rows = run(options, out)
+    with open(options.out, "a+", encoding="utf-8") if options.out else tempfile.TemporaryFile("w+") as out:
+        run(options, out)
+        out.seek(0)
+        rows = [json.loads(line) for line in out]
     table(rows, options)
 
 

@@ -14,6 +14,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../loadtest"))
+from bench_stream import by_memory  # noqa: E402
 from rounds import spread  # noqa: E402
 
 COLOURS = {"fio": "0.45", "longtake": "tab:blue", "mmap": "tab:orange", "accelerate": "tab:red"}
@@ -23,7 +24,7 @@ def draw(axes, title, path):
     with open(path, encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     labels = []
-    for i, (who, share) in enumerate(dict.fromkeys((r["who"], r["share"]) for r in rows)):
+    for i, (who, share) in enumerate(by_memory(rows)):
         seconds = [r["seconds"] for r in rows if (r["who"], r["share"]) == (who, share) and "seconds" in r]
         labels.append(who if share is None else f"{who}, {share} %")
         if not seconds:

@@ -1,0 +1,21 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Checksums of a stretch of a pack, chunk by chunk, on every thread that computes: one thread
+// verifies 6 to 8 GB/s, less than a good disk gives.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/worker_pool.h"
+
+namespace longtake {
+
+// CRC32C of each chunk; the last may be shorter. chunk_bytes is above 0. workers may be null, then,
+// and for what is too little to share, the caller does it. Not from a task of the pool.
+std::vector<uint32_t> ChunkSums(std::span<const std::byte> bytes, uint64_t chunk_bytes,
+                                WorkerPool* workers);
+
+}  // namespace longtake
