@@ -1,6 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "base/machine_memory.h"
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -76,6 +78,12 @@ std::optional<uint64_t> MemoryLimitBytes() {
   const auto cgroup = TightestCgroupLimit();
   if (cgroup) limit = std::min(limit.value_or(cgroup->bytes), cgroup->bytes);
   return limit;
+}
+
+bool IsInMemory(const std::string& directory) {
+  struct statfs info;
+  if (statfs(directory.c_str(), &info) != 0) return false;
+  return info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC;
 }
 
 }  // namespace longtake

@@ -26,4 +26,7 @@ std::optional<CgroupLimit> TightestCgroupLimit();
 // The machine's memory or the cgroup's limit, whichever is less.
 std::optional<uint64_t> MemoryLimitBytes();
 
+// Whether files in this directory would lie in memory: on a tmpfs or ramfs.
+bool IsInMemory(const std::string& directory);
+
 }  // namespace longtake

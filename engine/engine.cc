@@ -146,7 +146,11 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
             static_cast<uint64_t>(rollout.start_latents * rollout.frame_values()) * sizeof(float) +
             VaeEncoderCacheBytes(vae, resolved.height / 8, resolved.width / 8);
   }
-  return outbox_bytes + cache_bytes + texts * text_bytes + latents + start;
+  // Tables of a pass and of the one before it.
+  const uint64_t rotary =
+      2 * static_cast<uint64_t>(FramesHeldMax(rollout.key_plan, rollout.chunk_frames)) *
+      model_.transformer().RotaryFrameBytes(resolved.height / 8, resolved.width / 8);
+  return outbox_bytes + cache_bytes + texts * text_bytes + latents + rotary + start;
 }
 
 uint64_t Engine::DecodeBytes(const SessionSpec& resolved) const {

@@ -65,6 +65,16 @@ void LogMemory(const MemoryPlan& memory) {
                               "or tokens-per-sweep")}});
 }
 
+absl::Status CheckKvFile(const Config& config) {
+  if (config.kv_file.empty() || config.memory_budget == kWordNumber ||
+      !IsInMemory(config.kv_file)) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError("kv-file: " + config.kv_file +
+                                       " is not on a disk but in memory (tmpfs), so the file would "
+                                       "be memory beside memory-budget");
+}
+
 // The one in the file when it is of this machine and model. A file that says something else is
 // measured anew; one that cannot be read as a calibration is an error, as it may be another file.
 absl::StatusOr<std::optional<Calibration>> ReadCalibration(const std::string& path,
@@ -119,6 +129,7 @@ absl::Status PlanByCalibration(const Config& config, WorkerPool& workers, Clock&
 }  // namespace
 
 absl::StatusOr<ModelPlan> PlanModel(const Config& config, WorkerPool& workers, Clock& clock) {
+  LT_RETURN_IF_ERROR(CheckKvFile(config));
   ModelPlan plan;
   plan.options = ModelOptions(config);
   const auto needs = MeasureModel(PosixFileSystem(), config.pack, plan.options);

@@ -175,6 +175,19 @@ TEST(EngineTest, MemoryIsPromisedBeforeItIsUsedAndComesBack) {
   EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).chunks.size(), 1u);
 }
 
+// A 48x32 frame has 6 tokens, a head of the embedded model 64 channels.
+TEST(EngineTest, ALongerWindowTakesMoreRotaryTables) {
+  EngineSetup setup;
+  TestEngine engine(setup);
+  SessionSpec spec = SmallSpec("a red circle", 1, 0);
+  const auto beside_kv = [&](int64_t window) {
+    spec.key_plan = KeyPlanSpec{.window_frames = window};
+    const auto estimate = engine->Estimate(spec);
+    return estimate->memory_bytes - estimate->kv_bytes;
+  };
+  EXPECT_EQ(beside_kv(31) - beside_kv(21), 2u * 10 * 6 * 64 * sizeof(float));
+}
+
 TEST(EngineTest, SessionsExpireWithoutTheirClient) {
   TestEngine engine;
   SessionSpec spec = SmallSpec("a red circle", 1, 0);

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <thread>
 
+#include "base/machine_memory.h"
 #include "tests/engine/engine_fixture.h"
 #include "tests/server/test_server.h"
 
@@ -264,6 +265,19 @@ TEST(ServerErrors, ACorruptPackIsNeverComputedOn) {
     EXPECT_EQ(ReasonOf(status), "PACK_CORRUPT");
   }
   std::filesystem::remove_all(pack);
+}
+
+TEST(ServerErrors, ABudgetHoldsForAFileInMemoryToo) {
+  if (!IsInMemory("/dev/shm")) GTEST_SKIP() << "/dev/shm is no tmpfs here";
+  SystemClock clock;
+  Config config;
+  config.pack = EmbeddedPack();
+  config.threads = 1;
+  config.kv_file = "/dev/shm";
+  config.memory_budget = uint64_t{1} << 30;
+  const absl::Status status = Server::Start(config, clock).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(std::string(status.message()).starts_with("kv-file: /dev/shm")) << status;
 }
 
 TEST(ServerErrors, ATakenPortAndAMissingPackAreOneClearLine) {

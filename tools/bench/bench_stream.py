@@ -4,14 +4,13 @@
 
 usage: bench_stream.py --dir DIR [--read-rate 600MB] [--slices 20] [--caps 25,50,75] [--python venv/bin/python]
 
-DIR holds transformer.pack and transformer/ as longtake-pack synth writes them, the same weights. Every
-contender runs in a cgroup of its own (as root): memory limited to a share of the model's size plus, alike for
-all, --beside (what PyTorch takes before it has loaded anything); reads limited to --read-rate, 0 for no limit.
-They take turns; a turn is one sweep of the whole model (fio: as many bytes); Accelerate sits three of four out.
-Peers read a copy of the safetensors
-each, or the page cache that one paid for would serve the others; where the disk lacks room for so many,
-caps take several runs with one --out. Rows are added there as JSON lines; the table of medians is of all of
-them.
+DIR holds transformer.pack and, for the peers, transformer/ as longtake-pack synth writes them, the same
+weights. Every contender runs in a cgroup of its own (as root): memory limited to a share of the model's size
+plus, alike for all, --beside (what PyTorch takes before it has loaded anything); reads limited to --read-rate,
+0 for no limit. They take turns; a turn is one sweep of the whole model (fio: as many bytes); Accelerate sits
+three of four out. Peers read a copy of the safetensors each, or the page cache that one paid for would serve
+the others; where the disk lacks room for so many, caps take several runs with one --out. Rows are added there
+as JSON lines; the table of medians, on standard output, is of all of them.
 """
 import argparse
 import json
@@ -88,7 +87,9 @@ class Peer:
         command = [options.python, os.path.join(HERE, "stream_peers.py"), kind, self.copy.name, *SIZE]
         if kind == "accelerate":
             # One block is in memory while it is used, with its page cache.
-            command += ["--resident-bytes", str(max(cap - options.beside - 3 * options.block_bytes, 0))]
+            with open(f"{self.copy.name}/config.json", encoding="utf-8") as file:
+                block_bytes = options.layer_bytes // json.load(file)["num_layers"]
+            command += ["--resident-bytes", str(max(cap - options.beside - 3 * block_bytes, 0))]
         self.asked, self.cgroup = Asked(command, group, dict(os.environ, MALLOC_TRIM_THRESHOLD_="65536")), group
 
     def round(self):
@@ -190,8 +191,6 @@ def main():
                             "--text-tokens", "1", "--width", "16", "--height", "16"],
                            capture_output=True, text=True, check=True)
     options.layer_bytes = int(shown.stderr.split(" MiB read")[0].split()[-1]) << 20
-    with open(f"{options.dir}/transformer/config.json", encoding="utf-8") as file:
-        options.block_bytes = options.layer_bytes // json.load(file)["num_layers"]
     with open(options.out, "a+", encoding="utf-8") if options.out else tempfile.TemporaryFile("w+") as out:
         run(options, out)
         out.seek(0)
