@@ -74,6 +74,9 @@ nlohmann::json VaeJson(int64_t) {
             1.5579, 1.6382, 1.1253, 2.8251, 1.9160}}};
 }
 
+// TAEHV's decoder is published without one.
+nlohmann::json NoConfig(int64_t) { return nlohmann::json::object(); }
+
 struct Shape {
   const char* name;
   int64_t layers;
@@ -85,6 +88,7 @@ constexpr Shape kShapes[] = {
     {"wan-14b", 40, [](int64_t layers) { return WanJson(40, 13824, layers); }},
     {"umt5-xxl", 24, Umt5Json},
     {"wan-vae", 0, VaeJson},
+    {"taew2.1", 0, NoConfig},
 };
 
 absl::StatusOr<const Shape*> FindShape(const std::string& name) {
@@ -102,7 +106,7 @@ absl::Status CheckOptions(const SynthesiseOptions& options) {
   if (options.quantize_int8 && !options.shape.starts_with("wan-1")) {
     return absl::InvalidArgumentError("--dtype: only a transformer's layers are quantised");
   }
-  if (options.layers != 0 && options.shape == "wan-vae") {
+  if (options.layers != 0 && (options.shape == "wan-vae" || options.shape == "taew2.1")) {
     return absl::InvalidArgumentError("--layers: a VAE has none");
   }
   return absl::OkStatus();
@@ -120,6 +124,10 @@ absl::StatusOr<SyntheticComponent> MakeComponent(const SynthesiseOptions& option
     LT_ASSIGN_OR_RETURN(const Umt5Config config, ParseUmt5Config(component.config_json, "synth"));
     component.rule.d_kv = config.d_kv;
     component.layout = Umt5Layout(config);
+    return component;
+  }
+  if (options.shape == "taew2.1") {
+    component.layout = TinyDecoderLayout();
     return component;
   }
   component.file_name = "diffusion_pytorch_model.safetensors";
@@ -214,8 +222,10 @@ absl::StatusOr<std::string> SynthesiseModel(FileSystem& files, const std::string
   LT_ASSIGN_OR_RETURN(spec.recipe, ReadModelRecipe(files, model_directory, ""));
   LT_RETURN_IF_ERROR(ReadModelTokenizer(files, model_directory, &spec).status());
   LT_RETURN_IF_ERROR(BeginPackDirectory(files, directory));
-  const std::pair<const char*, int64_t> parts[] = {
-      {options.shape.c_str(), options.layers}, {"umt5-xxl", text_layers}, {"wan-vae", 0}};
+  const std::pair<const char*, int64_t> parts[] = {{options.shape.c_str(), options.layers},
+                                                   {"umt5-xxl", text_layers},
+                                                   {"wan-vae", 0},
+                                                   {"taew2.1", 0}};
   for (const auto& [shape, layers] : parts) {
     SynthesiseOptions part = options;
     part.shape = shape;

@@ -24,7 +24,7 @@ struct SynthesiseOptions {
       progress;  // of the pack; may be empty
 };
 
-// "wan-1.3b", "wan-14b", "umt5-xxl", "wan-vae".
+// "wan-1.3b", "wan-14b", "umt5-xxl", "wan-vae", "taew2.1".
 std::vector<std::string> SyntheticShapes();
 
 // Writes DIRECTORY/<component>/ and DIRECTORY/<component>.pack; gives the component's name.
@@ -35,8 +35,9 @@ absl::StatusOr<std::string> SynthesiseComponent(FileSystem& files, const std::st
                                                 WorkerPool& workers);
 
 // A pack directory that can be served: a transformer of options.shape with a text encoder
-// ("umt5-xxl", text_layers of them, 0: as published) and a VAE ("wan-vae"), and the tokenizer and
-// recipe of a model directory. Gives the model digest. Errors as above.
+// ("umt5-xxl", text_layers of them, 0: as published), a VAE ("wan-vae") and a tiny decoder
+// ("taew2.1"), and the tokenizer and recipe of a model directory. Gives the model digest. Errors as
+// above.
 absl::StatusOr<std::string> SynthesiseModel(FileSystem& files, const std::string& directory,
                                             const std::string& model_directory, int64_t text_layers,
                                             const SynthesiseOptions& options, WorkerPool& workers);
