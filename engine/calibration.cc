@@ -69,7 +69,8 @@ std::string EncodeCalibration(const Calibration& calibration) {
                       {"layer_seconds", cost.layer_seconds},
                       {"between_seconds", cost.between_seconds}});
   }
-  const Json json = {{"model_digest", calibration.model_digest},
+  const Json json = {{"format", calibration.format},
+                     {"model_digest", calibration.model_digest},
                      {"numerics_profile", calibration.numerics_profile},
                      {"instruction_set", calibration.instruction_set},
                      {"threads", calibration.threads},
@@ -84,6 +85,11 @@ absl::StatusOr<Calibration> DecodeCalibration(std::string_view text, const std::
   LT_ASSIGN_OR_RETURN(const Json json, ParseJson(text, what));
   if (!json.is_object()) return absl::InvalidArgumentError(what + ": not an object");
   Calibration out;
+  // The first format did not say so.
+  out.format = 1;
+  if (json.contains("format")) {
+    LT_ASSIGN_OR_RETURN(out.format, JsonU64(json, "format", what));
+  }
   LT_ASSIGN_OR_RETURN(out.model_digest, JsonString(json, "model_digest", what));
   LT_ASSIGN_OR_RETURN(out.numerics_profile, JsonString(json, "numerics_profile", what));
   LT_ASSIGN_OR_RETURN(out.instruction_set, JsonString(json, "instruction_set", what));

@@ -19,8 +19,12 @@ struct LayerCost {
   double between_seconds = 0;  // before the first layer
 };
 
+// Raised when what is measured means something else; 2: checksums on all workers.
+inline constexpr uint64_t kCalibrationFormat = 2;
+
 struct Calibration {
   // What it was measured for; of another machine or model it says nothing.
+  uint64_t format = kCalibrationFormat;
   std::string model_digest;
   std::string numerics_profile;
   std::string instruction_set;
@@ -32,8 +36,9 @@ struct Calibration {
   std::vector<LayerCost> layers;  // by rising tokens, at least one
 
   bool IsFor(const Calibration& other) const {
-    return model_digest == other.model_digest && numerics_profile == other.numerics_profile &&
-           instruction_set == other.instruction_set && threads == other.threads;
+    return format == other.format && model_digest == other.model_digest &&
+           numerics_profile == other.numerics_profile && instruction_set == other.instruction_set &&
+           threads == other.threads;
   }
   // Between what was measured: straight lines; below: the least; above: in proportion.
   LayerCost At(int64_t tokens) const;

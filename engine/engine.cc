@@ -147,8 +147,12 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
             VaeEncoderCacheBytes(vae, resolved.height / 8, resolved.width / 8);
   }
   // Tables of a pass and of the one before it.
+  const int64_t frames_seen =
+      rollout.chunk_count == 0
+          ? rollout.key_plan.window_frames
+          : std::min(rollout.key_plan.window_frames, rollout.chunk_count * rollout.chunk_frames);
   const uint64_t rotary =
-      2 * static_cast<uint64_t>(FramesHeldMax(rollout.key_plan, rollout.chunk_frames)) *
+      2 * static_cast<uint64_t>(frames_seen) *
       model_.transformer().RotaryFrameBytes(resolved.height / 8, resolved.width / 8);
   return outbox_bytes + cache_bytes + texts * text_bytes + latents + rotary + start;
 }
@@ -208,7 +212,8 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
   const RolloutSpec rollout = MakeRolloutSpec(resolved);
   LT_ASSIGN_OR_RETURN(const uint64_t frames, Rollout::FramesNeeded(rollout));
   LT_ASSIGN_OR_RETURN(const uint64_t frame_pages, kv_pool_->PagesPerFrame(rollout.kv_layout));
-  const auto in_file = KvShare::WouldBeInFile(kv_memory(), rollout.kv_layout, frames);
+  const auto in_file = KvShare::WouldBeInFile(kv_memory(), rollout.kv_layout,
+                                              {frames, Rollout::FramesReadMax(rollout)});
   LT_ASSIGN_OR_RETURN(const uint64_t session_bytes, SessionBytes(resolved));
   SessionEstimate out;
   out.kv_in_file = in_file.ok() && *in_file;

@@ -92,11 +92,11 @@ std::vector<std::string> DescribeResidency(const ResidencyPlan& plan,
   const StreamPlan& layers = plan.layers;
   const auto kept = std::count(layers.pinned.begin(), layers.pinned.end(), true);
   std::vector<std::string> out = {absl::StrFormat(
-      "%d of %d layers stay in memory; %.2f GB are read in a sweep, in %d slots of %.0f MiB, "
-      "requests of %d KiB",
-      kept, layers.pinned.size(), Gigabytes(static_cast<double>(layers.bytes_per_sweep)),
-      layers.slot_count, static_cast<double>(layers.slot_bytes) / (1 << 20),
-      plan.request_bytes >> 10)};
+      "%d of %d layers and %d parts of others stay in memory; %.2f GB are read in a sweep, in %d "
+      "slots of %.0f MiB, requests of %d KiB",
+      kept, layers.pinned.size(), layers.pinned_part_count,
+      Gigabytes(static_cast<double>(layers.bytes_per_sweep)), layers.slot_count,
+      static_cast<double>(layers.slot_bytes) / (1 << 20), plan.request_bytes >> 10)};
   out.push_back(absl::StrFormat("the disk gives %.2f GB/s, checksums take %.2f GB/s",
                                 Gigabytes(calibration.disk_bytes_per_second),
                                 Gigabytes(calibration.verify_bytes_per_second)));

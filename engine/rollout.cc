@@ -51,7 +51,8 @@ uint64_t Rollout::FramesReadMax(const RolloutSpec& spec) {
 absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Create(const RolloutSpec& spec,
                                                          const KvMemory& memory) {
   LT_ASSIGN_OR_RETURN(const uint64_t frames, FramesNeeded(spec));
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<KvShare> kv, KvShare::Create(memory, spec.kv_layout, frames));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<KvShare> kv,
+                      KvShare::Create(memory, spec.kv_layout, {frames, FramesReadMax(spec)}));
   std::unique_ptr<Rollout> rollout;
   if (spec.kind == RolloutKind::kRolling) {
     rollout = std::make_unique<RollingRollout>(spec, std::move(kv));
@@ -71,8 +72,7 @@ Rollout::~Rollout() = default;
 
 uint64_t Rollout::file_layer_bytes() const {
   if (!kv_in_file()) return 0;
-  return static_cast<uint64_t>(FramesHeld(spec_)) * branches_.size() *
-         spec_.kv_layout.file_layer_bytes();
+  return FramesReadMax(spec_) * spec_.kv_layout.file_layer_bytes();
 }
 
 void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {

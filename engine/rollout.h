@@ -63,7 +63,7 @@ class Rollout {
                                                          const KvMemory& memory);
   // Frames of K/V that Create would set aside, all branches together.
   static absl::StatusOr<uint64_t> FramesNeeded(const RolloutSpec& spec);
-  // Of those, what one sweep attends to once the window is full; denoised frames are not kept.
+  // Of those, what one sweep attends to at most: a full window without the chunk in work.
   static uint64_t FramesReadMax(const RolloutSpec& spec);
   virtual ~Rollout();
 

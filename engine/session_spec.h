@@ -93,7 +93,7 @@ struct SessionEstimate {
   double realtime_factor = 0.0;  // seconds of video per second
   uint64_t memory_bytes = 0;     // K/V and everything else held for the session
   uint64_t kv_bytes = 0;
-  bool kv_in_file = false;  // K/V would come from the file, so much with each sweep
+  bool kv_in_file = false;  // K/V would come from the file, at most so much with each sweep
   uint64_t kv_file_bytes_per_sweep = 0;
   double kv_file_slowdown = 0.0;  // of the sweep, predicted; 0: not known
   bool fits_now = false;          // whether CreateSession would admit it at this moment

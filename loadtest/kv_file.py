@@ -2,68 +2,108 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """What do keys and values in a file cost? The same take with K/V in memory and in a file, in turn.
 
-usage: loadtest/kv_file.py --pack DIR --kv-file DIR [--size 160x96] [--chunks 9] [--read-rate 400MB]
-           [--memory-option=--kv-bytes=2GiB] [--file-option=--memory-budget=3GiB] [--server-option=...]
+usage: loadtest/kv_file.py --pack DIR --kv-file DIR [--size 160x96] [--chunks 9] [--rounds 3]
+           [--read-rate 400MB] [--memory-option=--kv-bytes=2GiB] [--file-option=--memory-budget=3GiB]
+           [--server-option=...] [--session-option=--decoder=tiny ...]
 
 Compares seconds per sweep once the window is full, and the slowdown with the one that `longtake
 estimate` predicted from a calibration. Fails when the frames differ. With --read-rate (as root) both
-servers run under one limit on the disk.
+servers run under one limit on the disk, which pack and file share.
 """
 import argparse
 import hashlib
 import re
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 
-from cgroups import Cgroup
+from cgroups import Cgroup, disk_of
+from rounds import show, spread
 from serving import Server, duration_of
 
-TRANSFORMER = "transformer"
+CHUNK_FRAMES = 3
+SWEEPS_MIN = 4
+
+
+def session_options(options):
+    return ["--size", options.size, "--key-plan", options.key_plan, "--prompt", "a red circle", *options.session_option]
+
+
+def sweeps_of(page):
+    return page.value("longtake_weight_sweeps_total", "transformer")
 
 
 class Take:
-    """One take from a server: its frames' digest and seconds, K/V bytes per sweep of a full window."""
+    """One take from a server: its frames' digest, and per sweep of a full window its seconds, K/V bytes read and
+    seconds waited for them."""
 
     def __init__(self, server, options, scratch):
         out = f"{scratch}/take.y4m"
-        client = server.generate(out, "--size", options.size, "--prompt", "a red circle", "--seed", "1", "--fps", "16",
-                                 "--duration", duration_of(options.chunks), "--key-plan", options.key_plan)
+        client = server.generate(out, *session_options(options), "--seed", "1", "--fps", "16", "--duration",
+                                 duration_of(options.chunks))
         pages = [server.page()]
         while client.poll() is None:
             page = server.page()
-            if self.sweeps(page) > self.sweeps(pages[-1]):
+            if sweeps_of(page) > sweeps_of(pages[-1]):
                 pages.append(page)
             time.sleep(0.02)
         if client.returncode:
             raise SystemExit(f"kv_file: the take failed\n{server.log()}")
-        per_chunk = self.sweeps(pages[-1]) / options.chunks
-        full = [page for page in pages if self.sweeps(page) >= options.full_after * per_chunk]
-        sweeps = self.sweeps(full[-1]) - self.sweeps(full[0])
-        self.seconds = (full[-1].at - full[0].at) / sweeps
-        self.read = (full[-1].value("longtake_kv_file_bytes_total", "read")
-                     - full[0].value("longtake_kv_file_bytes_total", "read")) / sweeps
-        self.stalled = (full[-1].value("longtake_kv_file_stall_seconds_total")
-                        - full[0].value("longtake_kv_file_stall_seconds_total")) / sweeps
+        window = int(options.key_plan.split(":")[1])
+        full_after = -(-window // CHUNK_FRAMES) / options.chunks * sweeps_of(pages[-1])
+        full = [page for page in pages if sweeps_of(page) >= full_after]
+        self.sweeps = sweeps_of(full[-1]) - sweeps_of(full[0]) if full else 0
+        if self.sweeps < SWEEPS_MIN:
+            raise SystemExit(f"kv_file: {self.sweeps:.0f} sweeps with a full window; more --chunks are needed")
+
+        def per_sweep(name, label=""):
+            return (full[-1].value(name, label) - full[0].value(name, label)) / self.sweeps
+
+        self.seconds = (full[-1].at - full[0].at) / self.sweeps
+        self.read = per_sweep("longtake_kv_file_bytes_total", "read")
+        self.stalled = per_sweep("longtake_kv_file_stall_seconds_total")
         self.resident = max(page.value("longtake_process_resident_bytes") for page in pages)
         with open(out, "rb") as file:
             self.digest = hashlib.file_digest(file, "sha256").hexdigest()
 
-    @staticmethod
-    def sweeps(page):
-        return page.value("longtake_weight_sweeps_total", TRANSFORMER)
-
 
 def estimate(server, options):
-    return subprocess.run([f"{options.bin}/longtake", "--server", server.address, "estimate", "--size", options.size,
-                           "--key-plan", options.key_plan], capture_output=True, text=True, check=True).stdout
+    return subprocess.run([f"{options.bin}/longtake", "--server", server.address, "estimate", *session_options(options)],
+                          capture_output=True, text=True, check=True).stdout
 
 
-def run(options, group, scratch, *extra):
+def serve(options, group, scratch, *extra):
+    """What the server predicts, and a take."""
     with Server(options.bin, options.pack, "--calibration", f"{scratch}/calibration.json", *options.server_option, *extra,
                 enter=group.enter if group else None) as server:
-        told = estimate(server, options)
-        return told, Take(server, options, scratch)
+        return estimate(server, options), Take(server, options, scratch)
+
+
+def compare(options, group):
+    memory, filed = [], []
+    with tempfile.TemporaryDirectory() as scratch:
+        for _ in range(options.rounds):
+            memory.append(serve(options, group, scratch, *options.memory_option)[1])
+            told, take = serve(options, group, scratch, "--kv-bytes=64KiB", f"--kv-file={options.kv_file}",
+                               *options.file_option)
+            filed.append(take)
+    print(told, end="")
+    print("| K/V in | s per sweep | K/V read a sweep, MB | waited for it, s a sweep | in RAM at most, MiB |")
+    print("|---|---|---|---|---|")
+    for name, takes in (("memory", memory), ("file", filed)):
+        print(f"| {name} | {show([t.seconds for t in takes], '{:.3f}')} | {takes[-1].read / 1e6:.1f} | "
+              f"{show([t.stalled for t in takes], '{:.3f}')} | {max(t.resident for t in takes) / 2**20:.0f} |")
+    ratios = [b.seconds / a.seconds for a, b in zip(memory, filed)]
+    predicted = re.search(r"take (\S+) times as long", told)
+    print(f"{show(ratios, '{:.3f}')} times as long", end="")
+    if predicted:
+        print(f"; predicted {predicted[1]}, {100 * (float(predicted[1]) / spread(ratios)[0] - 1):+.1f} %", end="")
+    print()
+    if len({take.digest for take in memory + filed}) > 1:
+        raise SystemExit("kv_file: the frames DIFFER")
+    print("the frames are the same")
 
 
 def main():
@@ -74,31 +114,23 @@ def main():
     parser.add_argument("--size", default="160x96")
     parser.add_argument("--key-plan", default="window:21")
     parser.add_argument("--chunks", type=int, default=9)
-    parser.add_argument("--full-after", type=int, default=7, help="chunks until the window is full")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--read-rate", type=lambda text: int(text.removesuffix("MB")) * 10**6)
     parser.add_argument("--server-option", action="append", default=[])
+    parser.add_argument("--session-option", action="append", default=[])
     parser.add_argument("--memory-option", action="append", default=[], help="of the server with K/V in memory")
     parser.add_argument("--file-option", action="append", default=[], help="of the server with K/V in the file")
     options = parser.parse_args()
-    group = None
-    if options.read_rate:
-        group = Cgroup(read_rate=options.read_rate, disk_file=f"{options.pack}/transformer.pack")
-    with tempfile.TemporaryDirectory() as scratch:
-        _, memory = run(options, group, scratch, *options.memory_option)
-        told, filed = run(options, group, scratch, "--kv-bytes=64KiB", f"--kv-file={options.kv_file}", *options.file_option)
-    if group:
-        group.remove()
-    print(told, end="")
-    predicted = re.search(r"take (\S+) times as long", told)
-    predicted = float(predicted[1]) if predicted else float("nan")
-    print("| K/V in | s per sweep | K/V read a sweep, MB | waited for it, s a sweep | in RAM at most, MiB |\n|---|---|---|---|---|")
-    for name, take in (("memory", memory), ("file", filed)):
-        print(f"| {name} | {take.seconds:.3f} | {take.read / 1e6:.1f} | {take.stalled:.3f} | {take.resident / 2**20:.0f} |")
-    measured = filed.seconds / memory.seconds
-    print(f"{measured:.3f} times as long; predicted {predicted:.2f}, {100 * (predicted / measured - 1):+.1f} %")
-    if memory.digest != filed.digest:
-        raise SystemExit("kv_file: the frames DIFFER")
-    print("the frames are the same")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("kv_file: ended early"))  # cleans up
+    pack = f"{options.pack}/transformer.pack"
+    if options.read_rate and disk_of(pack) != disk_of(options.kv_file):
+        raise SystemExit("kv_file: pack and K/V file are on different disks, --read-rate limits one")
+    group = Cgroup(read_rate=options.read_rate, disk_file=pack) if options.read_rate else None
+    try:
+        compare(options, group)
+    finally:
+        if group:
+            group.remove()
 
 
 if __name__ == "__main__":

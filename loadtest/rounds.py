@@ -37,7 +37,6 @@ class Asked:
         return json.loads(answer)
 
     def end(self):
-        self.process.stdin.close()
         self.process.terminate()
         self.process.wait()
 

@@ -66,8 +66,10 @@ void LogMemory(const MemoryPlan& memory) {
 }
 
 absl::Status CheckKvFile(const Config& config) {
-  if (config.kv_file.empty() || config.memory_budget == kWordNumber ||
-      !IsInMemory(config.kv_file)) {
+  if (config.kv_file.empty() || !IsInMemory(config.kv_file)) return absl::OkStatus();
+  if (config.memory_budget == kWordNumber) {
+    Log(LogLevel::kWarning, "kv-file is not on a disk but in memory (tmpfs)",
+        {{"kv_file", config.kv_file}, {"bytes", static_cast<int64_t>(config.kv_file_bytes)}});
     return absl::OkStatus();
   }
   return absl::FailedPreconditionError("kv-file: " + config.kv_file +

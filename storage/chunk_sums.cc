@@ -11,11 +11,11 @@ namespace {
 
 // Enough for handing it out not to count. Tiles are few, as loops share the workers tile by tile:
 // many small ones would each wait for a large one of the decoder's.
-constexpr uint64_t kTileBytesMin = 1 << 20;
+constexpr uint64_t kTileBytesMin = 4 << 20;
 constexpr uint64_t kTilesPerWorker = 2;
 
 uint64_t TileBytes(uint64_t bytes, const WorkerPool* workers) {
-  if (workers == nullptr) return std::max<uint64_t>(bytes, 1);
+  if (workers == nullptr || workers->thread_count() == 1) return std::max<uint64_t>(bytes, 1);
   const auto tiles = kTilesPerWorker * static_cast<uint64_t>(workers->thread_count());
   return std::max(kTileBytesMin, CeilDiv(bytes, tiles));
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Checksums of a stretch of a pack, chunk by chunk, on every thread that computes: one thread
-// verifies 6 to 8 GB/s, less than a good disk gives.
+// verifies 6 to 14 GB/s, in turn with computing, and a good disk gives as much.
 #pragma once
 
 #include <cstddef>

@@ -58,9 +58,9 @@ class LayerStream {
   enum class Verify { kFirstTouch, kEverySweep };
 
   struct Options {
-    size_t slot_count = 3;  // parts in memory at once, the one in use included; at least 1
-    uint64_t pinned_bytes_max = 0;
-    size_t queue_depth = 0;            // reads in flight; 0: as many as the slots hold
+    size_t slot_count = 3;          // parts in memory at once, the one in use included; at least 1
+    uint64_t pinned_bytes_max = 0;  // whole layers, and parts for what they leave
+    size_t queue_depth = 0;         // reads in flight; 0: as many as the slots hold
     uint64_t request_bytes = 1 << 20;  // rounded to whole chunks
     size_t pread_thread_count = 8;
     int64_t read_timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
@@ -105,7 +105,7 @@ class LayerStream {
 
   size_t layer_count() const;
   uint64_t memory_bytes() const;            // slots and pinned layers
-  const std::vector<bool>& pinned() const;  // per layer
+  const std::vector<bool>& pinned() const;  // per layer: whole
   uint64_t bytes_per_sweep() const;         // read in a steady sweep
   std::string io_name() const;              // "io_uring" or "pread", and "direct" or "buffered"
   std::string io_reason() const;            // why not the first choice; empty when it is

@@ -153,7 +153,8 @@ void PartFetcher::Handle(const BlockCompletion& completion) {
   const size_t request = completion.tag & kAgainRequest;
   --fetch.under_way;
   if (request == kAgainRequest) {
-    again_status_ = completion.status;
+    // One that was waited for in vain before a Restart may be answered now.
+    if (fetch.number == again_fetch_) again_status_ = completion.status;
     return;
   }
   fetch.arrived[request] = true;
@@ -217,7 +218,7 @@ absl::StatusOr<std::span<const std::byte>> PartFetcher::Await(size_t unit) {
     }
     size_t end = fetch.verified + 1;
     while (end < fetch.request_count && fetch.arrived[end]) ++end;
-    fetch.status = VerifyRequests(fetch, end);
+    fetch.status.Update(VerifyRequests(fetch, end));  // a read may have failed meanwhile
   }
   if (plan_.units[unit].pinned) resident_[unit] = true;
   return std::span<const std::byte>(fetch.memory);
@@ -243,8 +244,9 @@ absl::Status PartFetcher::VerifyRequests(Fetch& fetch, size_t end) {
 
 absl::Status PartFetcher::Verify(Fetch& fetch, uint64_t first_chunk, std::span<std::byte> bytes) {
   const uint64_t chunk_bytes = pack_.header().chunk_bytes;
+  LT_CHECK(bytes.size() % chunk_bytes == 0);
   const auto seen = seen_.begin() + static_cast<int64_t>(first_chunk);
-  const auto seen_end = seen + static_cast<int64_t>(CeilDiv(bytes.size(), chunk_bytes));
+  const auto seen_end = seen + static_cast<int64_t>(bytes.size() / chunk_bytes);
   if (!options_.verify_every_sweep && std::find(seen, seen_end, false) == seen_end) {
     return absl::OkStatus();
   }
@@ -274,6 +276,7 @@ absl::Status PartFetcher::RepairChunk(Fetch& fetch, uint64_t chunk, std::span<st
 absl::Status PartFetcher::ReadAgain(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes) {
   while (reader_->in_flight() == reader_->capacity()) LT_RETURN_IF_ERROR(CollectSome());
   again_status_.reset();
+  again_fetch_ = fetch.number;
   reader_->Submit({.tag = MakeTag(fetch.number, kAgainRequest),
                    .offset = pack_.header().payload_offset + chunk * pack_.header().chunk_bytes,
                    .memory = bytes});

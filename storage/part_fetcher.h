@@ -123,6 +123,7 @@ class PartFetcher {
   uint64_t next_number_ = 0;
   size_t next_unit_ = 0;                      // to fetch
   std::optional<absl::Status> again_status_;  // of the latest second reading, once answered
+  uint64_t again_fetch_ = 0;                  // whose it is
   bool stuck_ = false;                        // the latest wait was in vain
   PartFetcherStats stats_;
   std::unique_ptr<BlockIo> reader_;  // last: its destructor waits for reads into the memory above

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Which layers stay in memory. Pure function.
+// Which layers, and parts of layers, stay in memory. Pure function.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,9 @@
 
 namespace longtake {
 
-// As many layers as fit in pinned_bytes_max, spread evenly among the streamed ones, so that every
-// streamed layer has the same compute to hide its read behind (a contiguous run of residents costs
+// As many units as fit in pinned_bytes_max, spread evenly among the streamed ones, so that every
+// streamed unit has the same compute to hide its read behind (a contiguous run of residents costs
 // up to a third of the sweep when reading and computing take alike long).
-std::vector<bool> PlanPinnedLayers(std::span<const uint64_t> layer_bytes,
-                                   uint64_t pinned_bytes_max);
+std::vector<bool> PlanPinned(std::span<const uint64_t> unit_bytes, uint64_t pinned_bytes_max);
 
 }  // namespace longtake

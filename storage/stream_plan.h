@@ -22,7 +22,8 @@ struct StreamUnit {
 struct StreamPlan {
   std::vector<StreamUnit> units;
   std::vector<size_t> first_unit;  // per layer
-  std::vector<bool> pinned;        // per layer
+  std::vector<bool> pinned;        // per layer: all of its parts
+  uint64_t pinned_part_count = 0;  // of the other layers
   uint64_t slot_count = 0;         // 0 when all layers are pinned
   uint64_t slot_bytes = 0;         // the largest streamed part
   uint64_t pinned_bytes = 0;
@@ -31,6 +32,7 @@ struct StreamPlan {
   uint64_t memory_bytes() const { return slot_count * slot_bytes + pinned_bytes; }
 };
 
+// Whole layers first; single parts of others take what that leaves.
 StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t pinned_bytes_max);
 
 }  // namespace longtake

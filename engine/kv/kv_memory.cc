@@ -206,27 +206,28 @@ uint64_t KvFrame::file_offset(int64_t layer) const {
 }
 
 absl::StatusOr<std::unique_ptr<KvShare>> KvShare::Create(const KvMemory& memory,
-                                                         const KvLayout& layout, uint64_t frames) {
+                                                         const KvLayout& layout,
+                                                         const KvNeeds& frames) {
   LT_ASSIGN_OR_RETURN(const bool in_file, WouldBeInFile(memory, layout, frames));
   auto share = std::unique_ptr<KvShare>(new KvShare(layout));
   if (in_file) {
-    LT_ASSIGN_OR_RETURN(share->places_, memory.file->Take(layout.file_frame_bytes(), frames));
+    LT_ASSIGN_OR_RETURN(share->places_, memory.file->Take(layout.file_frame_bytes(), frames.held));
     share->file_ = memory.file;
     share->free_ = share->places_;
     return share;
   }
   LT_ASSIGN_OR_RETURN(const uint64_t per_frame, memory.pool.PagesPerFrame(layout));
-  LT_RETURN_IF_ERROR(memory.pool.Reserve(per_frame * frames));
-  share->pages_ = per_frame * frames;
+  LT_RETURN_IF_ERROR(memory.pool.Reserve(per_frame * frames.held));
+  share->pages_ = per_frame * frames.held;
   share->pool_ = &memory.pool;
   return share;
 }
 
 absl::StatusOr<bool> KvShare::WouldBeInFile(const KvMemory& memory, const KvLayout& layout,
-                                            uint64_t frames) {
+                                            const KvNeeds& frames) {
   LT_ASSIGN_OR_RETURN(const uint64_t per_frame, memory.pool.PagesPerFrame(layout));
   LT_ASSIGN_OR_RETURN(const uint64_t pages,
-                      CheckedProduct({per_frame, frames}, "K/V pages of the session"));
+                      CheckedProduct({per_frame, frames.held}, "K/V pages of the session"));
   const absl::Status in_pool = memory.pool.CheckRoom(pages);
   if (in_pool.ok()) return false;
   if (memory.file == nullptr) return in_pool;
@@ -236,18 +237,19 @@ absl::StatusOr<bool> KvShare::WouldBeInFile(const KvMemory& memory, const KvLayo
   return pages <= memory.pool.page_count() ? in_pool : in_file;
 }
 
-absl::Status KvShare::CheckFile(const KvMemory& memory, const KvLayout& layout, uint64_t frames) {
+absl::Status KvShare::CheckFile(const KvMemory& memory, const KvLayout& layout,
+                                const KvNeeds& frames) {
   const uint64_t frame_bytes = layout.file_layer_bytes();
-  if (frames * frame_bytes > memory.file_layer_bytes_max ||
+  if (frames.read * frame_bytes > memory.file_layer_bytes_max ||
       frame_bytes > memory.file_frame_bytes_max) {
     return WithReason(
         absl::ResourceExhaustedError(absl::StrCat(
-            "a layer's K/V of the session is ", frames, " times ", frame_bytes,
+            "a layer's K/V of the session is ", frames.read, " times ", frame_bytes,
             " bytes; from the K/V file this server takes ", memory.file_layer_bytes_max,
             " in all and ", memory.file_frame_bytes_max, " a frame (kv-staging-bytes)")),
         "SESSION_TOO_LARGE");
   }
-  return memory.file->CheckRoom(layout.file_frame_bytes(), frames);
+  return memory.file->CheckRoom(layout.file_frame_bytes(), frames.held);
 }
 
 KvShare::~KvShare() {

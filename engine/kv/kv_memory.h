@@ -135,6 +135,12 @@ struct KvMemory {
   uint64_t file_frame_bytes_max = 0;
 };
 
+// Frames of a session's K/V, all guidance branches together.
+struct KvNeeds {
+  uint64_t held = 0;  // at most, what is being written included
+  uint64_t read = 0;  // of those, in one sweep
+};
+
 // Room for a session's frames, set aside at its start so that a frame can never fail to be made
 // halfway. It must outlive its frames, and what it is of must outlive it.
 class KvShare {
@@ -142,10 +148,11 @@ class KvShare {
   // In the pool if that has room, else in the file. RESOURCE_EXHAUSTED: the pool's answer when the
   // session would fit an idle pool, else the file's.
   static absl::StatusOr<std::unique_ptr<KvShare>> Create(const KvMemory& memory,
-                                                         const KvLayout& layout, uint64_t frames);
+                                                         const KvLayout& layout,
+                                                         const KvNeeds& frames);
   // What Create would answer, and whether in the file.
   static absl::StatusOr<bool> WouldBeInFile(const KvMemory& memory, const KvLayout& layout,
-                                            uint64_t frames);
+                                            const KvNeeds& frames);
   ~KvShare();
 
   bool in_file() const { return file_ != nullptr; }
@@ -154,7 +161,8 @@ class KvShare {
  private:
   friend class KvFrame;
   explicit KvShare(const KvLayout& layout) : layout_(layout) {}
-  static absl::Status CheckFile(const KvMemory& memory, const KvLayout& layout, uint64_t frames);
+  static absl::Status CheckFile(const KvMemory& memory, const KvLayout& layout,
+                                const KvNeeds& frames);
 
   const KvLayout layout_;
   KvPool* pool_ = nullptr;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 
 namespace longtake {
 namespace {
@@ -14,14 +15,15 @@ TEST(MachineMemoryTest, ATmpfsIsMemoryAndOthersAreNot) {
   std::string directory;
   std::string type;
   std::string rest;
-  int compared = 0;
+  std::map<std::string, std::string> types;  // the last one mounted on a directory counts
   while (mounts >> device >> directory >> type && std::getline(mounts, rest)) {
-    if (directory != "/dev/shm" && directory != "/proc") continue;
-    EXPECT_EQ(IsInMemory(directory), type == "tmpfs") << directory;
-    ++compared;
+    types[directory] = type;
   }
-  EXPECT_GT(compared, 0);
   EXPECT_FALSE(IsInMemory("/nonexistent"));
+  EXPECT_EQ(types["/proc"], "proc");
+  EXPECT_FALSE(IsInMemory("/proc"));
+  if (types["/dev/shm"] != "tmpfs") GTEST_SKIP() << "/dev/shm is no tmpfs here";
+  EXPECT_TRUE(IsInMemory("/dev/shm"));
 }
 
 }  // namespace

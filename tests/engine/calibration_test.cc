@@ -44,6 +44,14 @@ TEST(CalibrationTest, IsOfOneModelProfileAndMachine) {
     if (i == 3) other.threads = 4;
     EXPECT_FALSE(other.IsFor(Example())) << i;
   }
+  // The first format did not say which it is.
+  std::string text = EncodeCalibration(Example());
+  const std::string line = "  \"format\": 2,\n";
+  ASSERT_NE(text.find(line), std::string::npos);
+  text.erase(text.find(line), line.size());
+  const auto first = DecodeCalibration(text, "c.json");
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_FALSE(first->IsFor(Example()));
 }
 
 TEST(CalibrationTest, LayersBetweenWhatWasMeasured) {

@@ -229,13 +229,27 @@ TEST(KvFileSessionTest, AFullWindowReadsWhatTheEstimateSaid) {
   const uint64_t reader = *session->Attach(-1, nullptr);
   constexpr size_t kChunks = 9;  // the window has room for seven
   uint64_t most = 0;
-  while (received.chunks.size() < kChunks && engine->Step()) {
+  while (received.chunks.size() < kChunks) {
     const uint64_t before = engine->stats().kv_stream.bytes_read;
-    engine->Step();
+    ASSERT_TRUE(engine->Step());
     most = std::max(most, engine->stats().kv_stream.bytes_read - before);
     PollAll(*session, reader, &received);
   }
   EXPECT_EQ(most, estimate->kv_file_bytes_per_sweep);
+}
+
+// A layer of a frame is 8 KiB here: 18 of them are read, 21 held.
+TEST(KvFileSessionTest, RoomForWhatASweepReadsIsEnough) {
+  const SessionSpec spec = SmallSpec("a red circle", 1, 105);
+  TestEngine memory;
+  const auto expected = ReadToEnd(memory, **memory->CreateSession(spec, "")).Digests();
+  FileSetup setup;
+  setup.engine.kv_stream.bytes = 352 << 10;
+  ASSERT_LT(KvStream::LayerBytesMax(352 << 10), 21u * 8192);
+  TestEngine engine(setup);
+  const auto session = engine->CreateSession(spec, "");
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ(ReadToEnd(engine, **session).Digests(), expected);
 }
 
 TEST(KvFileSessionTest, ALayerThatFindsNoRoomIsRefusedAtTheDoor) {

@@ -2,9 +2,13 @@
 //
 // A pack with a tiny decoder beside its VAE: chosen by session or recipe, refused where there is
 // none.
+#include "engine/model/tiny_decoder.h"
+
 #include <gtest/gtest.h>
 
+#include "engine/backend/backend.h"
 #include "engine/model/vae_stages.h"
+#include "pack/synthesise.h"
 #include "pack/synthetic_weights.h"
 #include "tests/engine/engine_fixture.h"
 
@@ -42,6 +46,24 @@ std::vector<std::string> Digests(TestEngine& engine, const SessionSpec& spec) {
   const Received received = ReadToEnd(engine, **engine->CreateSession(spec, ""));
   EXPECT_TRUE(received.end.has_value() && received.end->ok());
   return received.Digests();
+}
+
+TEST(TinyDecoderTest, ASyntheticOneIsWhole) {
+  const ScratchPack scratch;  // for its folder
+  WorkerPool workers(2);
+  const auto name =
+      SynthesiseComponent(PosixFileSystem(), scratch.directory() + "/tiny",
+                          {.shape = "taew2.1", .pack_only = true, .progress = {}}, workers);
+  ASSERT_TRUE(name.ok()) << name.status();
+  EXPECT_EQ(*name, "tiny_decoder");
+  const auto pack =
+      PackReader::Open(PosixFileSystem(), scratch.directory() + "/tiny/tiny_decoder.pack");
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  const auto resident = (*pack)->LoadResident();
+  ASSERT_TRUE(resident.ok()) << resident.status();
+  const auto backend = CreateCpuBackend(workers, {});
+  ASSERT_TRUE(backend.ok()) << backend.status();
+  EXPECT_TRUE(TinyDecoder::Create(*resident, **backend).ok());
 }
 
 TEST(TinyDecoderTest, ASessionChoosesWhoMakesItsPixels) {

@@ -69,6 +69,21 @@ TEST_F(LayerStreamTest, MemoryIsKnownBeforehand) {
   EXPECT_EQ(Open({.pinned_bytes_max = 4 * layer_bytes()})->memory_bytes(), 4 * layer_bytes());
 }
 
+// Whatever is allowed is used up to less than a part, and what is kept is not read again.
+TEST_F(LayerStreamTest, PartsTakeWhatWholeLayersLeave) {
+  Write(4);
+  const uint64_t part_bytes =
+      std::max(pack_->layer(0).parts[0].bytes, pack_->layer(0).parts[1].bytes);
+  for (uint64_t allowed = 0; allowed <= 4 * layer_bytes(); allowed += 4096) {
+    auto stream = Open({.slot_count = 1, .pinned_bytes_max = allowed});
+    const uint64_t kept = 4 * layer_bytes() - stream->bytes_per_sweep();
+    EXPECT_LE(kept, allowed);
+    EXPECT_GT(kept + part_bytes, allowed);
+    for (int sweep = 0; sweep < 3; ++sweep) ASSERT_EQ(TakeSweep(*stream, *pack_), absl::OkStatus());
+    EXPECT_LE(stream->stats().bytes_read, kept + 3 * stream->bytes_per_sweep() + part_bytes);
+  }
+}
+
 TEST_F(LayerStreamTest, PinnedLayersAreReadOnce) {
   Write(4);
   auto stream = Open({.pinned_bytes_max = 4 * layer_bytes()});

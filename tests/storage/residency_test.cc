@@ -8,28 +8,26 @@
 namespace longtake {
 namespace {
 
-TEST(PlanPinnedLayersTest, NothingOrEverything) {
+TEST(PlanPinnedTest, NothingOrEverything) {
   const std::vector<uint64_t> layers(4, 10);
-  EXPECT_EQ(PlanPinnedLayers(layers, 9), std::vector<bool>({false, false, false, false}));
-  EXPECT_EQ(PlanPinnedLayers(layers, 40), std::vector<bool>({true, true, true, true}));
-  EXPECT_TRUE(PlanPinnedLayers({}, 40).empty());
+  EXPECT_EQ(PlanPinned(layers, 9), std::vector<bool>({false, false, false, false}));
+  EXPECT_EQ(PlanPinned(layers, 40), std::vector<bool>({true, true, true, true}));
+  EXPECT_TRUE(PlanPinned({}, 40).empty());
 }
 
-TEST(PlanPinnedLayersTest, SpreadsEvenly) {
+TEST(PlanPinnedTest, SpreadsEvenly) {
   const std::vector<uint64_t> layers(6, 10);
-  EXPECT_EQ(PlanPinnedLayers(layers, 35),
-            std::vector<bool>({false, true, false, true, false, true}));
-  EXPECT_EQ(PlanPinnedLayers(layers, 29),
-            std::vector<bool>({false, false, true, false, false, true}));
+  EXPECT_EQ(PlanPinned(layers, 35), std::vector<bool>({false, true, false, true, false, true}));
+  EXPECT_EQ(PlanPinned(layers, 29), std::vector<bool>({false, false, true, false, false, true}));
 }
 
 // Between two pinned layers there are never two more streamed ones than anywhere else, and the
 // bytes stay within what is allowed.
-TEST(PlanPinnedLayersTest, RunsDifferByAtMostOne) {
+TEST(PlanPinnedTest, RunsDifferByAtMostOne) {
   for (size_t n = 1; n <= 41; ++n) {
     const std::vector<uint64_t> layers(n, 7);
     for (size_t k = 1; k <= n; ++k) {
-      const std::vector<bool> pinned = PlanPinnedLayers(layers, 7 * k);
+      const std::vector<bool> pinned = PlanPinned(layers, 7 * k);
       EXPECT_EQ(std::count(pinned.begin(), pinned.end(), true), static_cast<ptrdiff_t>(k));
       size_t run = 0, run_min = n, run_max = 0;
       const size_t first =
@@ -48,9 +46,9 @@ TEST(PlanPinnedLayersTest, RunsDifferByAtMostOne) {
   }
 }
 
-TEST(PlanPinnedLayersTest, CountsRealSizes) {
+TEST(PlanPinnedTest, CountsRealSizes) {
   const std::vector<uint64_t> layers = {100, 1, 100, 1};
-  const std::vector<bool> pinned = PlanPinnedLayers(layers, 2);
+  const std::vector<bool> pinned = PlanPinned(layers, 2);
   EXPECT_EQ(pinned, std::vector<bool>({false, true, false, true}));
 }
 

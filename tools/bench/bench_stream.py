@@ -2,20 +2,22 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """Models larger than memory, side by side: fio, longtake, Accelerate, mmap; under one disk limit.
 
-usage: bench_stream.py --dir DIR [--read-rate 600MB] [--slices 20] [--caps 25,50,75] [--python venv/bin/python]
+usage: bench_stream.py --dir DIR [--read-rate 600MB] [--slices 20] [--caps 0,25,50,75] [--python venv/bin/python]
 
 DIR holds transformer.pack and, for the peers, transformer/ as longtake-pack synth writes them, the same
 weights. Every contender runs in a cgroup of its own (as root): memory limited to a share of the model's size
 plus, alike for all, --beside (what PyTorch takes before it has loaded anything); reads limited to --read-rate,
 0 for no limit. They take turns; a turn is one sweep of the whole model (fio: as many bytes); Accelerate sits
 three of four out. Peers read a copy of the safetensors each, or the page cache that one paid for would serve
-the others; where the disk lacks room for so many, caps take several runs with one --out. Rows are added there
-as JSON lines; the table of medians, on standard output, is of all of them.
+the others. Copies and caps are there all at once: where disk or memory lack the room, caps and peers take
+several runs with one --out. Rows are added there as JSON lines; the table of medians, on standard output, is of
+all of them. A cap of 0 is longtake with nothing kept and no limit.
 """
 import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -100,18 +102,17 @@ class Peer:
         self.copy.cleanup()
 
 
-def contenders(options, caps):
-    number = 0
-
+def contenders(options, caps, groups):
     def group(memory):
-        nonlocal number
-        number += 1
-        return Cgroup(f"-{number}", memory=memory, read_rate=options.read_rate or None,
-                      disk_file=f"{options.dir}/transformer.pack")
+        groups.append(Cgroup(f"-{len(groups)}", memory=memory, read_rate=options.read_rate or None,
+                             disk_file=f"{options.dir}/transformer.pack"))
+        return groups[-1]
 
     yield "fio", None, lambda: Fio(options, group(None))
-    yield "longtake", 0, lambda: Longtake(options, group(None), None)
     for share in caps:
+        if share == 0:
+            yield "longtake", 0, lambda: Longtake(options, group(None), None)
+            continue
         cap = options.beside + options.model_bytes * share // 100
         yield "longtake", share, lambda cap=cap: Longtake(options, group(cap), cap)
         for kind in options.peers:
@@ -141,19 +142,17 @@ def table(rows, options):
         cpu = spread([r["cpu_seconds"] for r in mine])[0] / options.layer_bytes * 1e9
         bound = "" if who == "fio" else f"{rate / disk * (1 - kept):.2f}"
         print(f"| {who} | {'' if share is None else share} | {seconds:.2f} ({low:.2f}-{high:.2f}) | {rate / 1e9:.2f} | "
-              f"{rate / disk:.2f} | {read / 1e9:.2f} | {kept:.2f} | {bound} | {cpu:.2f} | {mine[-1]['peak'] >> 20} |")
+              f"{rate / disk:.2f} | {read / 1e9:.2f} | {kept:.2f} | {bound} | {cpu:.2f} | {max(r['peak'] for r in mine) >> 20} |")
 
 
-def run(options, out):
+def run(options, running, groups, out):
     caps = [int(cap) for cap in options.caps.split(",") if cap]
-    running = []
-
     def add(who, share, row, group):
         row |= {"who": who, "share": share, "peak": group.peak() if group else 0, "killed": group.kills() if group else 0}
         out.write(json.dumps(row) + "\n")
         out.flush()
 
-    for who, share, start in contenders(options, caps):
+    for who, share, start in contenders(options, caps, groups):
         try:
             running.append((who, share, start()))
         except RuntimeError as error:
@@ -168,9 +167,7 @@ def run(options, out):
             except RuntimeError as error:
                 add(who, share, {"error": str(error)[-400:]}, contender.cgroup)
                 running.remove(entry)
-    for _, _, contender in running:
-        contender.end()
-        contender.cgroup.remove()
+                contender.end()
 
 
 def main():
@@ -179,7 +176,7 @@ def main():
     parser.add_argument("--dir", required=True)
     parser.add_argument("--read-rate", default=600 * 10**6, type=lambda text: int(text.removesuffix("MB")) * 10**6)
     parser.add_argument("--slices", type=int, default=20)
-    parser.add_argument("--caps", default="25,50,75")
+    parser.add_argument("--caps", default="0,25,50,75")
     parser.add_argument("--peers", default="accelerate,mmap", type=lambda text: [p for p in text.split(",") if p])
     parser.add_argument("--beside", type=int, default=640 << 20)
     parser.add_argument("--profile", default="cpu-amx-bf16-v1")
@@ -191,10 +188,18 @@ def main():
                             "--text-tokens", "1", "--width", "16", "--height", "16"],
                            capture_output=True, text=True, check=True)
     options.layer_bytes = int(shown.stderr.split(" MiB read")[0].split()[-1]) << 20
-    with open(options.out, "a+", encoding="utf-8") if options.out else tempfile.TemporaryFile("w+") as out:
-        run(options, out)
-        out.seek(0)
-        rows = [json.loads(line) for line in out]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench_stream: ended early"))  # cleans up
+    running, groups = [], []
+    try:
+        with open(options.out, "a+", encoding="utf-8") if options.out else tempfile.TemporaryFile("w+") as out:
+            run(options, running, groups, out)
+            out.seek(0)
+            rows = [json.loads(line) for line in out]
+    finally:
+        for _, _, contender in running:
+            contender.end()
+        for group in groups:
+            group.remove()
     table(rows, options)
 
 
