@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The one pool of compute threads: layer tiles, decode jobs and media encoding all run here, so the
+// The one pool of compute threads: layer tiles, checksums, decode jobs and media encoding run here, so the
 // process never computes on more threads than it was given (spinning teams of a second pool cost a
 // peer a factor of six on two cores).
 //

@@ -91,12 +91,16 @@ std::vector<std::string> DescribeResidency(const ResidencyPlan& plan,
                                            const Calibration& calibration) {
   const StreamPlan& layers = plan.layers;
   const auto kept = std::count(layers.pinned.begin(), layers.pinned.end(), true);
+  const std::string parts =
+      layers.pinned_part_count == 0
+          ? ""
+          : absl::StrFormat(" and %d parts of others", layers.pinned_part_count);
   std::vector<std::string> out = {absl::StrFormat(
-      "%d of %d layers and %d parts of others stay in memory; %.2f GB are read in a sweep, in %d "
-      "slots of %.0f MiB, requests of %d KiB",
-      kept, layers.pinned.size(), layers.pinned_part_count,
-      Gigabytes(static_cast<double>(layers.bytes_per_sweep)), layers.slot_count,
-      static_cast<double>(layers.slot_bytes) / (1 << 20), plan.request_bytes >> 10)};
+      "%d of %d layers%s stay in memory; %.2f GB are read in a sweep, in %d slots of %.0f MiB, "
+      "requests of %d KiB",
+      kept, layers.pinned.size(), parts, Gigabytes(static_cast<double>(layers.bytes_per_sweep)),
+      layers.slot_count, static_cast<double>(layers.slot_bytes) / (1 << 20),
+      plan.request_bytes >> 10)};
   out.push_back(absl::StrFormat("the disk gives %.2f GB/s, checksums take %.2f GB/s",
                                 Gigabytes(calibration.disk_bytes_per_second),
                                 Gigabytes(calibration.verify_bytes_per_second)));

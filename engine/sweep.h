@@ -18,7 +18,7 @@ namespace longtake {
 struct LayerTimes {
   double compute_seconds = 0;
   double wait_seconds = 0;    // for the disk
-  double verify_seconds = 0;  // checksums
+  double verify_seconds = 0;  // waited for checksums
 };
 
 // Who looks on.

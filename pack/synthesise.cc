@@ -99,22 +99,22 @@ absl::StatusOr<const Shape*> FindShape(const std::string& name) {
       absl::StrCat("--shape: '", name, "' is none of ", absl::StrJoin(SyntheticShapes(), ", ")));
 }
 
-absl::Status CheckOptions(const SynthesiseOptions& options) {
+absl::Status CheckOptions(const SynthesiseOptions& options, const Shape& shape) {
   if (options.layers < 0 || options.layers > 1000) {
     return absl::InvalidArgumentError("--layers: must be 1 to 1000, or 0 for as published");
   }
   if (options.quantize_int8 && !options.shape.starts_with("wan-1")) {
     return absl::InvalidArgumentError("--dtype: only a transformer's layers are quantised");
   }
-  if (options.layers != 0 && (options.shape == "wan-vae" || options.shape == "taew2.1")) {
-    return absl::InvalidArgumentError("--layers: a VAE has none");
+  if (options.layers != 0 && shape.layers == 0) {
+    return absl::InvalidArgumentError(absl::StrCat("--layers: ", shape.name, " has none"));
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<SyntheticComponent> MakeComponent(const SynthesiseOptions& options) {
   LT_ASSIGN_OR_RETURN(const Shape* shape, FindShape(options.shape));
-  LT_RETURN_IF_ERROR(CheckOptions(options));
+  LT_RETURN_IF_ERROR(CheckOptions(options, *shape));
   SyntheticComponent component;
   component.config_json =
       shape->config(options.layers == 0 ? shape->layers : options.layers).dump(2);
