@@ -54,7 +54,7 @@ judge-long: build ## the same over takes of 10 and 30 minutes (hours; can be cut
 bench: ## print the kernel benchmarks
 	@deploy/run-bench
 
-bench-stream: ## models larger than memory beside fio, Accelerate and mmap (root, PyTorch, 80 GB, hours)
+bench-stream: ## models larger than memory beside fio, Accelerate and mmap (root, PyTorch, 65 GB, hours)
 	@deploy/run-bench-stream
 
 format: ## format the C++ sources

@@ -1,7 +1,9 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """Control groups for the tests and benchmarks that limit memory or a disk's rate; v1 and v2."""
 
+import contextlib
 import os
+import signal
 import sys
 
 
@@ -13,6 +15,11 @@ def _write(path, text):
 def _read(path):
     with open(path, encoding="ascii") as file:
         return file.read()
+
+
+def exit_on_sigterm():
+    """So that `finally` and `with` clean up."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended early"))
 
 
 def disk_of(path):
@@ -90,3 +97,15 @@ class Cgroup:
     def remove(self):
         for path in self.paths:
             os.rmdir(path)
+
+
+@contextlib.contextmanager
+def read_limit(rate, disk_file):
+    """A group whose reads are limited, for as long as the `with` lasts; None when there is no rate."""
+    exit_on_sigterm()
+    group = Cgroup(read_rate=rate, disk_file=disk_file) if rate else None
+    try:
+        yield group
+    finally:
+        if group:
+            group.remove()

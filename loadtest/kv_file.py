@@ -13,13 +13,11 @@ servers run under one limit on the disk, which pack and file share.
 import argparse
 import hashlib
 import re
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 
-from cgroups import Cgroup, disk_of
+from cgroups import disk_of, read_limit
 from rounds import show, spread
 from serving import Server, duration_of
 
@@ -121,16 +119,11 @@ def main():
     parser.add_argument("--memory-option", action="append", default=[], help="of the server with K/V in memory")
     parser.add_argument("--file-option", action="append", default=[], help="of the server with K/V in the file")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("kv_file: ended early"))  # cleans up
     pack = f"{options.pack}/transformer.pack"
     if options.read_rate and disk_of(pack) != disk_of(options.kv_file):
         raise SystemExit("kv_file: pack and K/V file are on different disks, --read-rate limits one")
-    group = Cgroup(read_rate=options.read_rate, disk_file=pack) if options.read_rate else None
-    try:
+    with read_limit(options.read_rate, pack) as group:
         compare(options, group)
-    finally:
-        if group:
-            group.remove()
 
 
 if __name__ == "__main__":

@@ -16,13 +16,12 @@ import glob
 import mmap
 import os
 import re
-import signal
 import sys
 import tempfile
 import threading
 import time
 
-from cgroups import Cgroup
+from cgroups import Cgroup, exit_on_sigterm
 from serving import Server, duration_of
 
 BESIDE = 256 << 20  # what the process may take beside its budget
@@ -88,7 +87,7 @@ def main():
     parser.add_argument("--chunks", type=int, default=2)
     parser.add_argument("--server-option", action="append", default=[])
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("memory_promise: ended early"))  # cleans up
+    exit_on_sigterm()
     budget = parse_bytes(options.budget)
     packs = glob.glob(os.path.join(options.pack, "*.pack"))
     os.sync()  # what was just written cannot be dropped

@@ -9,8 +9,38 @@ Goal: a sweep takes at most 1.05 x max(reading alone, computing alone with verif
 """
 import argparse
 
-from cgroups import Cgroup
+from cgroups import read_limit
 from rounds import Asked, show, spread
+
+
+def take_turns(bench, rounds):
+    seconds = {"io": [], "compute": [], "verify": [], "sweep": []}
+    ratios, shares = [], []
+    for kind in seconds:
+        tokens = bench.ask(kind)["tokens"]
+    for _ in range(rounds):
+        for kind, list_ in seconds.items():
+            list_.append(bench.ask(kind)["seconds"])
+        last = {kind: list_[-1] for kind, list_ in seconds.items()}
+        work = last["compute"] + last["verify"]
+        ratios.append(work / last["io"])
+        shares.append(last["sweep"] / max(last["io"], work))
+    return seconds, ratios, shares, tokens
+
+
+def measure(options, group):
+    print("| size | rows | reading s | computing s | verifying s | ratio | sweep s | of the larger half |")
+    print("|---|---|---|---|---|---|---|---|")
+    for size in options.size or ["48x48", "160x96", "320x240"]:
+        width, height = size.split("x")
+        bench = Asked([f"{options.bin}/longtake_stream_bench", options.pack, "--ask", "--width", width, "--height",
+                       height, "--context", "9", "--text-tokens", "32", *options.option], group)
+        try:
+            seconds, ratios, shares, tokens = take_turns(bench, options.rounds)
+        finally:
+            bench.end()
+        print(f"| {size} | {tokens} | {show(seconds['io'])} | {show(seconds['compute'])} | {show(seconds['verify'])} | "
+              f"{spread(ratios)[0]:.2f} | {show(seconds['sweep'])} | {show(shares, '{:.3f}')} |", flush=True)
 
 
 def main():
@@ -22,31 +52,8 @@ def main():
     parser.add_argument("--read-rate", type=lambda text: int(text.removesuffix("MB")) * 10**6)
     parser.add_argument("--option", action="append", default=[], help="of longtake_stream_bench")
     options = parser.parse_args()
-    group = None
-    if options.read_rate:
-        group = Cgroup(read_rate=options.read_rate, disk_file=options.pack)
-    print("| size | rows | reading s | computing s | verifying s | ratio | sweep s | of the larger half |")
-    print("|---|---|---|---|---|---|---|---|")
-    for size in options.size or ["48x48", "160x96", "320x240"]:
-        width, height = size.split("x")
-        bench = Asked([f"{options.bin}/longtake_stream_bench", options.pack, "--ask", "--width", width, "--height",
-                       height, "--context", "9", "--text-tokens", "32", *options.option], group)
-        seconds = {"io": [], "compute": [], "verify": [], "sweep": []}
-        ratios, shares = [], []
-        for kind in seconds:
-            tokens = bench.ask(kind)["tokens"]
-        for _ in range(options.rounds):
-            for kind, list_ in seconds.items():
-                list_.append(bench.ask(kind)["seconds"])
-            last = {kind: list_[-1] for kind, list_ in seconds.items()}
-            work = last["compute"] + last["verify"]
-            ratios.append(work / last["io"])
-            shares.append(last["sweep"] / max(last["io"], work))
-        bench.end()
-        print(f"| {size} | {tokens} | {show(seconds['io'])} | {show(seconds['compute'])} | {show(seconds['verify'])} | "
-              f"{spread(ratios)[0]:.2f} | {show(seconds['sweep'])} | {show(shares, '{:.3f}')} |", flush=True)
-    if group:
-        group.remove()
+    with read_limit(options.read_rate, options.pack) as group:
+        measure(options, group)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import argparse
 import re
 import tempfile
 
-from cgroups import Cgroup
+from cgroups import read_limit
 from serving import Server
 from sharing import measure
 
@@ -41,14 +41,13 @@ def main():
     parser.add_argument("--chunks", type=int, default=2)
     parser.add_argument("--server-option", action="append", default=[])
     options = parser.parse_args()
-    group = Cgroup(read_rate=options.read_rate, disk_file=f"{options.pack}/transformer.pack")
-    with tempfile.TemporaryDirectory() as scratch:
-        with Server(options.bin, options.pack, "--calibration", f"{scratch}/calibration.json", *options.server_option,
-                    enter=group.enter) as server:
-            plan = [line.split("plan: ")[1] for line in server.log().splitlines() if "plan: " in line]
-            print("\n".join(plan))
-            compare(server, plan, options)
-    group.remove()
+    with read_limit(options.read_rate, f"{options.pack}/transformer.pack") as group, \
+            tempfile.TemporaryDirectory() as scratch, \
+            Server(options.bin, options.pack, "--calibration", f"{scratch}/calibration.json", *options.server_option,
+                   enter=group.enter if group else None) as server:
+        plan = [line.split("plan: ")[1] for line in server.log().splitlines() if "plan: " in line]
+        print("\n".join(plan))
+        compare(server, plan, options)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,13 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../loadtest"))
-from cgroups import Cgroup  # noqa: E402
+from cgroups import Cgroup, exit_on_sigterm  # noqa: E402
 from rounds import Asked, spread  # noqa: E402
 
 SIZE = ["--width", "48", "--height", "48", "--text-tokens", "32"]
@@ -147,6 +146,7 @@ def table(rows, options):
 
 def run(options, running, groups, out):
     caps = [int(cap) for cap in options.caps.split(",") if cap]
+
     def add(who, share, row, group):
         row |= {"who": who, "share": share, "peak": group.peak() if group else 0, "killed": group.kills() if group else 0}
         out.write(json.dumps(row) + "\n")
@@ -188,7 +188,7 @@ def main():
                             "--text-tokens", "1", "--width", "16", "--height", "16"],
                            capture_output=True, text=True, check=True)
     options.layer_bytes = int(shown.stderr.split(" MiB read")[0].split()[-1]) << 20
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench_stream: ended early"))  # cleans up
+    exit_on_sigterm()
     running, groups = [], []
     try:
         with open(options.out, "a+", encoding="utf-8") if options.out else tempfile.TemporaryFile("w+") as out:
