@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The one pool of compute threads: layer tiles, checksums, decode jobs and media encoding run here, so the
-// process never computes on more threads than it was given (spinning teams of a second pool cost a
-// peer a factor of six on two cores).
+// The one pool of compute threads: layer tiles, checksums, decode jobs and media encoding run here,
+// so the process never computes on more threads than it was given (spinning teams of a second pool
+// cost a peer a factor of six on two cores).
 //
 // ParallelFor blocks its caller, which does no work itself; several callers share the workers tile
 // by tile in turn. A task must not call back into the pool. Any thread may call. The functions

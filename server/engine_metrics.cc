@@ -129,7 +129,8 @@ void AddStorage(const EngineStats& stats, Page& page) {
   page.Begin(MetricType::Counter, "longtake_layer_stall_seconds_total",
              "Time the sweeps waited for a read");
   for (const Stack& stack : stacks) page.Add(stack.layers.wait_seconds, "stack", stack.name);
-  page.Begin(MetricType::Counter, "longtake_layer_verify_seconds_total", "Time the sweeps waited for checksums");
+  page.Begin(MetricType::Counter, "longtake_layer_verify_seconds_total",
+             "Time the sweeps waited for checksums");
   for (const Stack& stack : stacks) page.Add(stack.layers.verify_seconds, "stack", stack.name);
   page.Begin(MetricType::Gauge, "longtake_storage_reads_in_flight",
              "Layer reads under way when the latest sweep ended");
