@@ -1,17 +1,15 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Owned, aligned, zeroed memory for weights and direct I/O. Move only; one thread at a time writes.
+// Owned, aligned, zeroed memory for weights and direct I/O, in huge pages where the system has
+// them. Move only; one thread at a time writes.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <span>
-#include <string>
 
-#include "base/checked.h"
 #include "base/status_macros.h"
 
 namespace longtake {
@@ -21,17 +19,7 @@ class AlignedBuffer {
   AlignedBuffer() = default;
 
   // alignment is a power of two. RESOURCE_EXHAUSTED when the system refuses.
-  static absl::StatusOr<AlignedBuffer> Allocate(uint64_t bytes, uint64_t alignment) {
-    LT_CHECK(alignment > 0 && (alignment & (alignment - 1)) == 0);
-    if (bytes == 0) return AlignedBuffer();
-    const std::optional<uint64_t> padded = CheckedAlignUp(bytes, alignment);
-    void* memory = padded ? std::aligned_alloc(alignment, *padded) : nullptr;
-    if (memory == nullptr) {
-      return absl::ResourceExhaustedError("cannot allocate " + std::to_string(bytes) + " bytes");
-    }
-    std::memset(memory, 0, *padded);
-    return AlignedBuffer(static_cast<std::byte*>(memory), bytes);
-  }
+  static absl::StatusOr<AlignedBuffer> Allocate(uint64_t bytes, uint64_t alignment);
 
   std::byte* data() { return data_.get(); }
   const std::byte* data() const { return data_.get(); }

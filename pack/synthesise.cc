@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/checked.h"
 #include "engine/model/umt5_config.h"
 #include "engine/model/umt5_layout.h"
 #include "engine/model/vae_config.h"

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "base/checked.h"
 #include "engine/model/tiny_decoder.h"
 #include "tests/golden/golden_backend.h"
 #include "tests/golden/golden_table.h"

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/checked.h"
 #include "base/philox.h"
 #include "base/worker_pool.h"
 #include "tests/golden/tiny_vae.h"
