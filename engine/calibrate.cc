@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "engine/layer_trial.h"
 #include "storage/chunk_sums.h"
 #include "storage/disk_rate.h"
 #include "storage/pack_directory.h"
@@ -88,85 +89,9 @@ absl::Status MeasureDisk(FileSystem& files, const PackReader& pack,
   return absl::OkStatus();
 }
 
-// The transformer's first layer, for chunks of some size.
-class FirstLayer {
- public:
-  FirstLayer(const PackReader& pack, const VideoModelOptions& options, Clock& clock)
-      : pack_(pack), options_(options), clock_(clock) {}
-
-  absl::Status Open(Backend& backend) {
-    LT_ASSIGN_OR_RETURN(const WanConfig config, ParseWanConfig(pack_.config(), pack_.path()));
-    LT_ASSIGN_OR_RETURN(ResidentSection resident, pack_.LoadResident());
-    LT_ASSIGN_OR_RETURN(model_, WanTransformer::Create(config, std::move(resident), backend,
-                                                       VideoModel::TransformerOptions(options_)));
-    LT_ASSIGN_OR_RETURN(layers_,
-                        LayerStream::Open(pack_, {.slot_count = options_.slot_count,
-                                                  .read_timeout_nanos = options_.read_timeout_nanos,
-                                                  .io = options_.io,
-                                                  .clock = &clock_}));
-    const std::vector<float> states(static_cast<size_t>(config.text_dim));
-    LT_ASSIGN_OR_RETURN(text_, model_->NewTextContext(states, 1));
-    text_->MarkReady();  // its keys stay zero, which costs the same
-    return absl::OkStatus();
-  }
-
-  absl::StatusOr<LayerCost> Run(int64_t side) {
-    LayerCost least = {.tokens = side * side, .layer_seconds = 1e9, .between_seconds = 1e9};
-    for (int i = 0; i < kRuns; ++i) {
-      LT_ASSIGN_OR_RETURN(const LayerCost cost, RunOnce(side));
-      least.layer_seconds = std::min(least.layer_seconds, cost.layer_seconds);
-      least.between_seconds = std::min(least.between_seconds, cost.between_seconds);
-    }
-    return least;
-  }
-
- private:
-  absl::StatusOr<LayerCost> RunOnce(int64_t side) {
-    std::vector<float> latents(static_cast<size_t>(model_->config().channels * side * side * 4),
-                               0.5f);
-    std::vector<float> flow(latents.size());
-    const float timestep = 500.0f;
-    const int64_t place = 0;
-    const VideoItem item = {.latents = latents.data(),
-                            .frames = 1,
-                            .height = 2 * side,
-                            .width = 2 * side,
-                            .timesteps = {&timestep, 1},
-                            .query_index = {&place, 1},
-                            .context = {},
-                            .text = text_.get(),
-                            .keep = {},
-                            .flow = flow.data()};
-    LT_ASSIGN_OR_RETURN(const std::unique_ptr<StackPass> pass, model_->NewPass({&item, 1}));
-    const int64_t start = clock_.MonotonicNanos();
-    LT_RETURN_IF_ERROR(pass->Embed());
-    const int64_t embedded = clock_.MonotonicNanos();
-    const LayerStream::Stats before = layers_->stats();
-    {
-      LT_ASSIGN_OR_RETURN(LayerLease lease, layers_->Next());
-      LT_RETURN_IF_ERROR(pass->RunLayer(0, lease));
-    }
-    const int64_t end = clock_.MonotonicNanos();
-    const LayerStream::Stats after = layers_->stats();
-    layers_->Rewind();
-    const double elsewhere =
-        after.wait_seconds - before.wait_seconds + after.verify_seconds - before.verify_seconds;
-    return LayerCost{.tokens = side * side,
-                     .layer_seconds = std::max(NanosToSeconds(end - embedded) - elsewhere, 1e-9),
-                     .between_seconds = std::max(NanosToSeconds(embedded - start), 1e-9)};
-  }
-
-  const PackReader& pack_;
-  const VideoModelOptions& options_;
-  Clock& clock_;
-  std::unique_ptr<WanTransformer> model_;
-  std::unique_ptr<LayerStream> layers_;
-  std::unique_ptr<TextContext> text_;
-};
-
 absl::Status MeasureLayers(const PackReader& pack, const VideoModelOptions& options,
                            Backend& backend, Clock& clock, Calibration& out) {
-  FirstLayer layer(pack, options, clock);
+  LayerTrial layer(pack, options, clock);
   LT_RETURN_IF_ERROR(layer.Open(backend));
   LT_RETURN_IF_ERROR(layer.Run(1).status());  // warms up
   for (int64_t side = 1; side <= kSideMax && side * side <= options.tokens_max; side *= 2) {

@@ -19,7 +19,7 @@ absl::StatusOr<Calibration> CalibrationSubject(FileSystem& files, const std::str
                                                const VideoModelOptions& options,
                                                WorkerPool& workers);
 
-// Takes no more memory than the model does once it is open, and gives it back.
+// Takes no more memory than the model does once it is open and 64 MiB, and gives it back.
 absl::StatusOr<Calibration> Calibrate(FileSystem& files, const std::string& directory,
                                       const VideoModelOptions& options, WorkerPool& workers,
                                       Clock& clock);

@@ -17,7 +17,18 @@ absl::StatusOr<double> Positive(const Json& object, const char* field, const std
   return found->get<double>();
 }
 
-absl::StatusOr<std::vector<LayerCost>> DecodeLayers(const Json& json, const std::string& what) {
+absl::StatusOr<double> ContextRowSeconds(const Json& object, const std::string& what) {
+  constexpr const char* kField = "context_row_seconds";
+  const auto found = object.find(kField);
+  if (found == object.end() || !found->is_number() || !(found->get<double>() >= 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": ", kField, " is not a number of at least 0"));
+  }
+  return found->get<double>();
+}
+
+absl::StatusOr<std::vector<LayerCost>> DecodeLayers(const Json& json, uint64_t format,
+                                                    const std::string& what) {
   const auto found = json.find("layers");
   if (found == json.end() || !found->is_array() || found->empty()) {
     return absl::InvalidArgumentError(what + ": layers is not a list");
@@ -30,6 +41,9 @@ absl::StatusOr<std::vector<LayerCost>> DecodeLayers(const Json& json, const std:
     cost.tokens = static_cast<int64_t>(tokens);
     LT_ASSIGN_OR_RETURN(cost.layer_seconds, Positive(entry, "layer_seconds", what));
     LT_ASSIGN_OR_RETURN(cost.between_seconds, Positive(entry, "between_seconds", what));
+    if (format >= 3) {  // what was measured before says nothing of it, and is measured anew
+      LT_ASSIGN_OR_RETURN(cost.context_row_seconds, ContextRowSeconds(entry, what));
+    }
     if (cost.tokens < 1 || (!layers.empty() && layers.back().tokens >= cost.tokens)) {
       return absl::InvalidArgumentError(what + ": layers: tokens do not rise");
     }
@@ -51,6 +65,7 @@ LayerCost Calibration::At(int64_t tokens) const {
     const double times = static_cast<double>(tokens) / static_cast<double>(last.tokens);
     out.layer_seconds = last.layer_seconds * times;
     out.between_seconds = last.between_seconds * times;
+    out.context_row_seconds = last.context_row_seconds * times;
     return out;
   }
   const LayerCost& before = *(after - 1);
@@ -59,6 +74,7 @@ LayerCost Calibration::At(int64_t tokens) const {
   const auto between = [share](double low, double high) { return low + share * (high - low); };
   out.layer_seconds = between(before.layer_seconds, after->layer_seconds);
   out.between_seconds = between(before.between_seconds, after->between_seconds);
+  out.context_row_seconds = between(before.context_row_seconds, after->context_row_seconds);
   return out;
 }
 
@@ -67,7 +83,8 @@ std::string EncodeCalibration(const Calibration& calibration) {
   for (const LayerCost& cost : calibration.layers) {
     layers.push_back({{"tokens", cost.tokens},
                       {"layer_seconds", cost.layer_seconds},
-                      {"between_seconds", cost.between_seconds}});
+                      {"between_seconds", cost.between_seconds},
+                      {"context_row_seconds", cost.context_row_seconds}});
   }
   const Json json = {{"format", calibration.format},
                      {"model_digest", calibration.model_digest},
@@ -100,7 +117,7 @@ absl::StatusOr<Calibration> DecodeCalibration(std::string_view text, const std::
   }
   LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second, Positive(json, "disk_bytes_per_second", what));
   LT_ASSIGN_OR_RETURN(out.verify_bytes_per_second, Positive(json, "verify_bytes_per_second", what));
-  LT_ASSIGN_OR_RETURN(out.layers, DecodeLayers(json, what));
+  LT_ASSIGN_OR_RETURN(out.layers, DecodeLayers(json, out.format, what));
   return out;
 }
 

@@ -17,10 +17,12 @@ struct LayerCost {
   int64_t tokens = 0;          // rows of a sweep, that attend to each other
   double layer_seconds = 0;    // one layer, nothing to wait for and nothing to verify
   double between_seconds = 0;  // before the first layer
+  // What a layer takes longer for each row of K/V that all tokens attend to beside each other.
+  double context_row_seconds = 0;
 };
 
-// Raised when what is measured means something else; 2: checksums on all workers.
-inline constexpr uint64_t kCalibrationFormat = 2;
+// Raised when what is measured means something else; 2: checksums on all workers, 3: context.
+inline constexpr uint64_t kCalibrationFormat = 3;
 
 struct Calibration {
   // What it was measured for; of another machine or model it says nothing.

@@ -19,6 +19,7 @@
 #include "engine/decode_lane.h"
 #include "engine/engine_stats.h"
 #include "engine/kv/kv_memory.h"
+#include "engine/residency_plan.h"
 #include "engine/session.h"
 #include "engine/stage.h"
 #include "engine/video_model.h"
@@ -33,9 +34,8 @@ struct EngineOptions {
   std::string kv_file_directory = {};
   uint64_t kv_file_bytes_max = 0;
   KvStream::Options kv_stream = {};
-  // Seconds of a sweep of so many rows, when so many bytes of K/V come with each layer; may be
-  // empty. Any thread.
-  std::function<double(int64_t tokens, uint64_t layer_bytes)> predict_sweep = {};
+  // Seconds of a sweep; may be empty. Any thread.
+  std::function<double(const SweepLoad& load)> predict_sweep = {};
   // Everything else a session holds: outbox, decoder cache, text keys, latents.
   uint64_t session_bytes_max = uint64_t{4} << 30;
   size_t sessions_max = 64;

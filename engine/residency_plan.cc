@@ -21,7 +21,7 @@ int64_t FindKnee(const ResidencyPlan& plan, const Calibration& calibration, int6
   int64_t high = tokens_max;
   while (low < high) {
     const int64_t middle = low + (high - low + 1) / 2;
-    const SweepTime time = PredictTokens(plan, calibration, middle).time;
+    const SweepTime time = PredictLoad(plan, calibration, {.tokens = middle});
     if (time.work_seconds <= time.read_seconds) {
       low = middle;
     } else {
@@ -43,7 +43,8 @@ absl::StatusOr<ResidencyPlan> PlanWithSlots(const PackDirectory& pack,
   LT_ASSIGN_OR_RETURN(plan.memory, PlanMemory(needs, wishes));
   plan.layers = PlanStream(*transformer, options.slot_count, plan.memory.pinned);
   plan.knee_tokens = FindKnee(plan, calibration, options.tokens_max);
-  plan.at_knee = PredictTokens(plan, calibration, std::max<int64_t>(plan.knee_tokens, 1));
+  const int64_t knee = std::max<int64_t>(plan.knee_tokens, 1);
+  plan.at_knee = {knee, PredictLoad(plan, calibration, {.tokens = knee})};
   return plan;
 }
 
@@ -68,7 +69,7 @@ absl::StatusOr<ResidencyPlan> PlanResidency(FileSystem& files, const std::string
   // Fewer slots keep more layers, so knees differ; all are compared where the first one's is.
   const int64_t tokens = std::max<int64_t>(plans[0].knee_tokens, 1);
   const auto seconds = [&](const ResidencyPlan& plan) {
-    return PredictTokens(plan, calibration, tokens).time.seconds;
+    return PredictLoad(plan, calibration, {.tokens = tokens}).seconds;
   };
   double least = seconds(plans[0]);
   for (const ResidencyPlan& plan : plans) least = std::min(least, seconds(plan));
@@ -76,15 +77,17 @@ absl::StatusOr<ResidencyPlan> PlanResidency(FileSystem& files, const std::string
                        [&](const ResidencyPlan& plan) { return seconds(plan) <= least * kAlike; });
 }
 
-PlannedSweep PredictTokens(const ResidencyPlan& plan, const Calibration& calibration,
-                           int64_t tokens, uint64_t extra_layer_bytes) {
-  const LayerCost cost = calibration.At(tokens);
-  const std::vector<double> layer_seconds(plan.layers.first_unit.size(), cost.layer_seconds);
+SweepTime PredictLoad(const ResidencyPlan& plan, const Calibration& calibration,
+                      const SweepLoad& load) {
+  const LayerCost cost = calibration.At(load.tokens);
+  const double layer =
+      cost.layer_seconds + cost.context_row_seconds * static_cast<double>(load.context_rows);
+  const std::vector<double> layer_seconds(plan.layers.first_unit.size(), layer);
   const StreamRates rates = {.disk_bytes_per_second = calibration.disk_bytes_per_second,
                              .verify_bytes_per_second = calibration.verify_bytes_per_second,
                              .request_bytes = plan.request_bytes,
-                             .extra_layer_bytes = extra_layer_bytes};
-  return {tokens, PredictSweep(plan.layers, rates, layer_seconds, cost.between_seconds)};
+                             .extra_layer_bytes = load.kv_layer_bytes};
+  return PredictSweep(plan.layers, rates, layer_seconds, cost.between_seconds);
 }
 
 std::vector<std::string> DescribeResidency(const ResidencyPlan& plan,
@@ -111,11 +114,12 @@ std::vector<std::string> DescribeResidency(const ResidencyPlan& plan,
   };
   if (plan.knee_tokens > 0) {
     out.push_back(
-        absl::StrFormat("computing hides behind reading up to %d tokens", plan.knee_tokens));
+        absl::StrFormat("computing hides behind reading up to %d tokens, K/V to attend to apart",
+                        plan.knee_tokens));
     out.push_back(sweep(plan.at_knee));
   }
   for (const LayerCost& cost : calibration.layers) {
-    out.push_back(sweep(PredictTokens(plan, calibration, cost.tokens)));
+    out.push_back(sweep({cost.tokens, PredictLoad(plan, calibration, {.tokens = cost.tokens})}));
   }
   return out;
 }

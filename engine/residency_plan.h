@@ -18,6 +18,13 @@ namespace longtake {
 
 inline constexpr size_t kSlotsMin = 2;  // of those the plan chooses from
 
+// What a sweep has to do.
+struct SweepLoad {
+  int64_t tokens = 0;           // rows of all sessions
+  int64_t context_rows = 0;     // of K/V that each of them attends to beside its own chunk's
+  uint64_t kv_layer_bytes = 0;  // of K/V that arrive from the file with each layer
+};
+
 struct PlannedSweep {
   int64_t tokens = 0;
   SweepTime time;
@@ -41,9 +48,9 @@ absl::StatusOr<ResidencyPlan> PlanResidency(FileSystem& files, const std::string
                                             const MemoryWishes& wishes,
                                             const Calibration& calibration);
 
-// A sweep of so many rows under this plan.
-PlannedSweep PredictTokens(const ResidencyPlan& plan, const Calibration& calibration,
-                           int64_t tokens, uint64_t extra_layer_bytes = 0);
+// How long it takes under this plan.
+SweepTime PredictLoad(const ResidencyPlan& plan, const Calibration& calibration,
+                      const SweepLoad& load);
 
 // For people, a line each.
 std::vector<std::string> DescribeResidency(const ResidencyPlan& plan,

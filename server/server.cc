@@ -168,8 +168,8 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
   model = *std::move(opened);
   EngineOptions session_options = SessionOptions(config, memory, *model);
   if (residency.has_value()) {
-    session_options.predict_sweep = [this](int64_t tokens, uint64_t layer_bytes) {
-      return PredictTokens(*residency, *calibration, tokens, layer_bytes).time.seconds;
+    session_options.predict_sweep = [this](const SweepLoad& load) {
+      return PredictLoad(*residency, *calibration, load).seconds;
     };
   }
   auto created = Engine::Create(*model, session_options, clock);

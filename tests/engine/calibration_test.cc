@@ -18,7 +18,7 @@ Calibration Example() {
   out.request_bytes = 1 << 20;
   out.disk_bytes_per_second = 1.5e9;
   out.verify_bytes_per_second = 9e9;
-  out.layers = {{4, 0.125, 0.25}, {16, 0.25, 0.5}, {64, 1.0, 0.5}};
+  out.layers = {{4, 0.125, 0.25, 0.5}, {16, 0.25, 0.5, 1.0}, {64, 1.0, 0.5, 2.0}};
   return out;
 }
 
@@ -32,6 +32,7 @@ TEST(CalibrationTest, ComesBackFromItsFile) {
   EXPECT_EQ(again->verify_bytes_per_second, Example().verify_bytes_per_second);
   ASSERT_EQ(again->layers.size(), Example().layers.size());
   EXPECT_EQ(again->At(16).layer_seconds, Example().At(16).layer_seconds);
+  EXPECT_EQ(again->At(16).context_row_seconds, 1.0);
   EXPECT_EQ(EncodeCalibration(*again), text);
 }
 
@@ -46,7 +47,7 @@ TEST(CalibrationTest, IsOfOneModelProfileAndMachine) {
   }
   // The first format did not say which it is.
   std::string text = EncodeCalibration(Example());
-  const std::string line = "  \"format\": 2,\n";
+  const std::string line = "  \"format\": 3,\n";
   ASSERT_NE(text.find(line), std::string::npos);
   text.erase(text.find(line), line.size());
   const auto first = DecodeCalibration(text, "c.json");
@@ -61,11 +62,15 @@ TEST(CalibrationTest, LayersBetweenWhatWasMeasured) {
   EXPECT_DOUBLE_EQ(calibration.At(40).layer_seconds, 0.625);
   EXPECT_DOUBLE_EQ(calibration.At(40).between_seconds, 0.5);
   EXPECT_DOUBLE_EQ(calibration.At(640).layer_seconds, 10.0);
+  EXPECT_DOUBLE_EQ(calibration.At(40).context_row_seconds, 1.5);
+  EXPECT_DOUBLE_EQ(calibration.At(640).context_row_seconds, 20.0);
 }
 
 TEST(CalibrationTest, ABrokenFileIsNamedWithItsField) {
-  const std::pair<std::string, std::string> cases[] = {
-      {"1.5e9", "disk_bytes_per_second"}, {"1048576", "request_bytes"}, {"64", "tokens"}};
+  const std::pair<std::string, std::string> cases[] = {{"1.5e9", "disk_bytes_per_second"},
+                                                       {"1048576", "request_bytes"},
+                                                       {"64", "tokens"},
+                                                       {"2.0", "context_row_seconds"}};
   for (const auto& [number, field] : cases) {
     std::string text = EncodeCalibration(Example());
     const std::string shown = number == "1.5e9" ? "1500000000.0" : number;
@@ -76,6 +81,10 @@ TEST(CalibrationTest, ABrokenFileIsNamedWithItsField) {
     EXPECT_THAT(std::string(broken.status().message()), HasSubstr("c.json"));
     EXPECT_THAT(std::string(broken.status().message()), HasSubstr(field));
   }
+  std::string text = EncodeCalibration(Example());
+  text.replace(text.find("context_row_seconds"), 7, "Context");
+  EXPECT_THAT(std::string(DecodeCalibration(text, "c.json").status().message()),
+              HasSubstr("context_row_seconds"));
   EXPECT_FALSE(DecodeCalibration("[]", "c.json").ok());
   EXPECT_FALSE(DecodeCalibration("{", "c.json").ok());
 }

@@ -44,6 +44,11 @@ TEST(ResidencyPlanTest, AMeasuredCalibrationHoldsWhatItShould) {
   ASSERT_EQ(measured->layers.size(), 6u) << "1, 4, 16, 64, 256 and 1024 tokens";
   EXPECT_EQ(measured->layers.back().tokens, 1024);
   EXPECT_GT(measured->layers.back().layer_seconds, 2 * measured->layers.front().layer_seconds);
+  // A thousand rows of context make a layer of a thousand tokens longer, and by less than another
+  // thousand tokens do.
+  const double context = 1024 * measured->layers.back().context_row_seconds;
+  EXPECT_GT(context, 0.02 * measured->layers.back().layer_seconds);
+  EXPECT_LT(context, measured->layers.back().layer_seconds);
   const auto plan = Plan({.pinned = 0}, *measured);
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_GE(DescribeResidency(*plan, *measured).size(), 3 + measured->layers.size());
@@ -81,11 +86,27 @@ TEST(ResidencyPlanTest, ChosenSlotsAreTheFewestThatAreAsFast) {
     const auto other = Plan({.pinned = 0}, calibration, slots);
     ASSERT_TRUE(other.ok());
     EXPECT_EQ(other->slot_count, slots);
-    seconds.push_back(PredictTokens(*other, calibration, tokens).time.seconds);
+    seconds.push_back(PredictLoad(*other, calibration, {.tokens = tokens}).seconds);
     least = std::min(least, seconds.back());
   }
   for (size_t slots = kSlotsMin; slots <= chosen->slot_count; ++slots) {
     EXPECT_EQ(seconds[slots - kSlotsMin] <= 1.01 * least, slots == chosen->slot_count) << slots;
+  }
+}
+
+// Attention to context is work: it makes a sweep longer that computing bounds, and hides beneath
+// reading in one that the disk bounds.
+TEST(ResidencyPlanTest, ContextIsComputedWithEachLayer) {
+  for (const double disk : {1e12, 1e6}) {
+    Calibration calibration = Invented(disk);
+    for (LayerCost& cost : calibration.layers) cost.context_row_seconds = 1e-6;
+    const auto plan = Plan({.pinned = 0}, calibration);
+    ASSERT_TRUE(plan.ok());
+    const double layers = static_cast<double>(plan->layers.first_unit.size());
+    const double without = PredictLoad(*plan, calibration, {.tokens = 18}).seconds;
+    const double with =
+        PredictLoad(*plan, calibration, {.tokens = 18, .context_rows = 1000}).seconds;
+    EXPECT_NEAR(with - without, disk > 1e9 ? layers * 1e-3 : 0.0, 0.1 * layers * 1e-3) << disk;
   }
 }
 
@@ -94,8 +115,9 @@ TEST(ResidencyPlanTest, KvFromTheFileMakesSweepsLonger) {
   const auto plan = Plan({.pinned = 0}, calibration);
   ASSERT_TRUE(plan.ok());
   const double layers = static_cast<double>(plan->layers.first_unit.size());
-  const double without = PredictTokens(*plan, calibration, 18).time.seconds;
-  const double with = PredictTokens(*plan, calibration, 18, 10'000'000).time.seconds;
+  const double without = PredictLoad(*plan, calibration, {.tokens = 18}).seconds;
+  const double with =
+      PredictLoad(*plan, calibration, {.tokens = 18, .kv_layer_bytes = 10'000'000}).seconds;
   EXPECT_NEAR(with - without, layers * 0.1, 0.02 * layers * 0.1);
 }
 
