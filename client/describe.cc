@@ -100,13 +100,14 @@ std::string DescribeEstimate(const v1::SessionEstimate& estimate) {
   } else {
     out = "nothing was generated yet, so there is no measured speed\n";
   }
-  absl::StrAppend(
-      &out, absl::StrFormat("%.1f MB of memory, of which K/V %.1f MB\n",
-                            Megabytes(estimate.memory_bytes()), Megabytes(estimate.kv_bytes())));
-  if (estimate.kv_file_bytes_per_sweep() > 0) {
-    absl::StrAppend(&out,
-                    absl::StrFormat("K/V would live in the server's file: %.1f MB with each sweep",
-                                    Megabytes(estimate.kv_file_bytes_per_sweep())));
+  const bool in_file = estimate.kv_file_bytes_per_sweep() > 0;
+  absl::StrAppend(&out, absl::StrFormat("%.1f MB of memory, %s K/V %.1f MB\n",
+                                        Megabytes(estimate.memory_bytes()),
+                                        in_file ? "beside it in the server's file" : "of which",
+                                        Megabytes(estimate.kv_bytes())));
+  if (in_file) {
+    absl::StrAppend(&out, absl::StrFormat("%.1f MB of K/V would come from the file with each sweep",
+                                          Megabytes(estimate.kv_file_bytes_per_sweep())));
     if (estimate.kv_file_slowdown() > 0) {
       absl::StrAppend(
           &out, absl::StrFormat(", which take %.2f times as long", estimate.kv_file_slowdown()));

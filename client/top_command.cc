@@ -53,7 +53,7 @@ absl::Status Top(const Globals& globals, const TopOptions& options) {
     LT_ASSIGN_OR_RETURN(MetricValues values, ScrapeMetrics(options.metrics));
     LT_ASSIGN_OR_RETURN(const std::string sessions, SessionTable(globals.server));
     const std::string page = RenderTop(before, values, NanosToSeconds(now - looked)) + sessions;
-    // Home, each line to its end, then what is below: without a flicker.
+    // From the top left corner, over what the look before left.
     std::fputs(terminal ? ("\033[H\033[J" + page).c_str() : (page + "\n").c_str(), stdout);
     std::fflush(stdout);
     before = std::move(values);

@@ -20,12 +20,6 @@ class Looks {
   double Rate(const std::string& name, const std::string& label = "") const {
     return seconds_ > 0 ? Grown(name, label) / seconds_ : 0.0;
   }
-  // Grown per one more of another counter.
-  double Per(const std::string& name, const std::string& other,
-             const std::string& label = "") const {
-    const double count = Grown(other, label);
-    return count > 0 ? Grown(name, label) / count : 0.0;
-  }
   const MetricValues& now() const { return now_; }
 
  private:
@@ -59,21 +53,28 @@ std::string Sessions(const Looks& looks) {
       looks.now().Sum("longtake_decode_backlog_chunks"));
 }
 
+// Layer times grow with every layer, sweeps are counted when they end.
 std::string Sweeps(const Looks& looks) {
+  const auto layers = [&looks](const char* kind) {
+    return looks.Grown("longtake_layer_seconds_total", absl::StrCat("kind=\"", kind, "\""));
+  };
+  const double all = layers("compute") + layers("wait") + layers("verify") + layers("kv");
+  const auto share = [&](const char* kind) { return 100 * layers(kind) / std::max(1e-9, all); };
+  const std::string shares = absl::StrFormat(
+      "%.0f %% computing, %.0f %% waiting for the disk, %.0f %% checksums, %.0f %% K/V of the file",
+      share("compute"), share("wait"), share("verify"), share("kv"));
   const std::string sweeps = "longtake_weight_sweeps_total";
   const std::string stack = "stack=\"transformer\"";
   const double count = looks.Grown(sweeps, stack);
-  if (count == 0) return "sweeps    none since the last look\n";
-  const double compute = looks.Grown("longtake_layer_seconds_total", "kind=\"compute\"");
-  const double wait = looks.Grown("longtake_layer_seconds_total", "kind=\"wait\"");
-  const double verify = looks.Grown("longtake_layer_seconds_total", "kind=\"verify\"");
-  const double all = std::max(1e-9, compute + wait + verify);
-  return absl::StrFormat(
-      "sweeps    %.2f/s   %.3f s each: %.0f %% computing, %.0f %% waiting for the disk, %.0f %% "
-      "checksums   %.1f items   %.0f tokens\n",
-      looks.Rate(sweeps, stack), all / count, 100 * compute / all, 100 * wait / all,
-      100 * verify / all, looks.Grown("longtake_sweep_items_total") / count,
-      looks.Grown("longtake_sweep_tokens_total") / count);
+  if (count == 0) {
+    return "sweeps    " + (all > 0 ? "one under way: " + shares : "none since the last look") +
+           "\n";
+  }
+  const double seconds = looks.Grown("longtake_stage_seconds_total", "stage=\"transformer\"");
+  return absl::StrFormat("sweeps    %.2f/s   %.3f s each: %s   %.1f items   %.0f tokens\n",
+                         looks.Rate(sweeps, stack), seconds / count, shares,
+                         looks.Grown("longtake_sweep_items_total") / count,
+                         looks.Grown("longtake_sweep_tokens_total") / count);
 }
 
 std::string Disk(const Looks& looks) {
@@ -83,10 +84,20 @@ std::string Disk(const Looks& looks) {
   };
   return absl::StrFormat(
       "disk      %s/s   %.0f reads/s   %.0f under way   so far: %.0f short, %.0f again, %.0f wrong "
-      "checksums, %.0f I/O errors\n",
+      "checksums, %.0f I/O errors, %.0f without an answer\n",
       Size(looks.Rate("longtake_storage_read_bytes_total")),
       looks.Rate("longtake_storage_reads_total"), now.Sum("longtake_storage_reads_in_flight"),
-      errors("short_read"), errors("retry"), errors("checksum"), errors("io"));
+      errors("short_read"), errors("retry"), errors("checksum"), errors("io"), errors("timeout"));
+}
+
+std::string KvFile(const Looks& looks) {
+  const double limit = looks.now().Sum("longtake_kv_file_limit_bytes");
+  if (limit == 0) return "";
+  const std::string bytes = "longtake_kv_file_bytes_total";
+  return absl::StrFormat("kv file   %s of %s   %s/s read   %s/s written\n",
+                         Size(looks.now().Sum("longtake_kv_file_used_bytes")), Size(limit),
+                         Size(looks.Rate(bytes, "direction=\"read\"")),
+                         Size(looks.Rate(bytes, "direction=\"write\"")));
 }
 
 std::string Memory(const MetricValues& now) {
@@ -95,11 +106,12 @@ std::string Memory(const MetricValues& now) {
       "memory    %s in RAM, %s taken of %s\n", Size(now.Sum("longtake_process_resident_bytes")),
       Size(now.Sum("longtake_memory_used_bytes")),
       budget > 0 ? Size(budget) + " budget" : Size(now.Sum("longtake_memory_limit_bytes")));
-  for (const char* pool :
-       {"transformer_layers", "text_layers", "resident", "vae", "buffers", "kv", "sessions"}) {
+  for (const char* pool : {"transformer_layers", "text_layers", "resident", "vae", "buffers", "kv",
+                           "kv_staging", "sessions"}) {
     const std::string label = absl::StrCat("{pool=\"", pool, "\"}");
     const double used = now.Get("longtake_memory_used_bytes" + label);
     const double limit = now.Get("longtake_memory_limit_bytes" + label);
+    if (limit == 0) continue;  // nobody has such
     const int filled = limit > 0 ? static_cast<int>(20 * std::min(1.0, used / limit) + 0.5) : 0;
     absl::StrAppendFormat(&out, "          %-18s [%s%s] %s of %s\n", pool,
                           std::string(static_cast<size_t>(filled), '#'),
@@ -113,7 +125,8 @@ std::string Memory(const MetricValues& now) {
 
 std::string RenderTop(const MetricValues& before, const MetricValues& now, double seconds) {
   const Looks looks(before, now, seconds);
-  return absl::StrCat(Model(now), Sessions(looks), Sweeps(looks), Disk(looks), Memory(now));
+  return absl::StrCat(Model(now), Sessions(looks), Sweeps(looks), Disk(looks), KvFile(looks),
+                      Memory(now));
 }
 
 }  // namespace longtake

@@ -50,9 +50,13 @@ Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
 absl::Status Engine::OpenKv() {
   LT_ASSIGN_OR_RETURN(kv_pool_, KvPool::Create(options_.kv_bytes_max));
   if (options_.kv_file_directory.empty()) return absl::OkStatus();
-  LT_ASSIGN_OR_RETURN(kv_file_, KvFile::Create(*options_.files, options_.kv_file_directory,
-                                               options_.kv_file_bytes_max));
-  LT_ASSIGN_OR_RETURN(kv_stream_, KvStream::Open(*kv_file_, options_.kv_stream));
+  auto file =
+      KvFile::Create(*options_.files, options_.kv_file_directory, options_.kv_file_bytes_max);
+  if (!file.ok()) return Annotate(file.status(), "kv-file");
+  kv_file_ = *std::move(file);
+  auto stream = KvStream::Open(*kv_file_, options_.kv_stream);
+  if (!stream.ok()) return Annotate(stream.status(), "kv-staging-bytes");
+  kv_stream_ = *std::move(stream);
   return absl::OkStatus();
 }
 
@@ -154,7 +158,8 @@ absl::StatusOr<uint64_t> Engine::SessionBytes(const SessionSpec& resolved) const
   const uint64_t rotary =
       2 * static_cast<uint64_t>(frames_seen) *
       model_.transformer().RotaryFrameBytes(resolved.height / 8, resolved.width / 8);
-  return outbox_bytes + cache_bytes + texts * text_bytes + latents + rotary + start;
+  // The chunk that is being sent is no longer in the outbox.
+  return outbox_bytes + chunk_bytes + cache_bytes + texts * text_bytes + latents + rotary + start;
 }
 
 uint64_t Engine::DecodeBytes(const SessionSpec& resolved) const {
@@ -243,14 +248,18 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
 }
 
 void Engine::EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const {
-  const uint64_t layer_bytes =
-      Rollout::FramesReadMax(rollout) * rollout.kv_layout.file_layer_bytes();
-  out->kv_file_bytes_per_sweep = static_cast<uint64_t>(rollout.kv_layout.layers) * layer_bytes;
+  const KvLayout& layout = rollout.kv_layout;
+  const uint64_t frames = Rollout::FramesReadMax(rollout);
+  const uint64_t layer_bytes = frames * layout.file_layer_bytes();
+  out->kv_file_bytes_per_sweep = static_cast<uint64_t>(layout.layers) * layer_bytes;
   if (!options_.predict_sweep) return;
-  const int64_t tokens =
-      static_cast<int64_t>(rollout.branch_count()) * rollout.chunk_frames * rollout.kv_layout.rows;
-  out->kv_file_slowdown =
-      options_.predict_sweep(tokens, layer_bytes) / options_.predict_sweep(tokens, 0);
+  // Each branch's tokens see the frames of that branch.
+  const auto branches = static_cast<int64_t>(rollout.branch_count());
+  SweepLoad load = {.tokens = rollout.denoise_tokens(),
+                    .context_rows = static_cast<int64_t>(frames) / branches * layout.rows};
+  const double in_memory = options_.predict_sweep(load);
+  load.kv_layer_bytes = layer_bytes;
+  out->kv_file_slowdown = options_.predict_sweep(load) / in_memory;
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec& spec,

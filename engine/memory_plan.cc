@@ -75,16 +75,22 @@ absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWish
     plan.pinned = wishes.pinned.value_or(kNoLimit);
     return plan;
   }
-  plan.kv = wishes.kv.value_or(0);
-  plan.sessions = wishes.sessions.value_or(0);
+  plan.kv = wishes.kv.value_or(wishes.kv_min);
+  plan.sessions = wishes.sessions.value_or(wishes.sessions_min);
   if (plan.total() > *wishes.budget) return TooSmall(plan);
+  // What is not asked for is at least its minimum, which is part of the total already.
+  const auto spread = [](uint64_t least, uint64_t most, uint64_t share) {
+    return std::max(least, std::min(most, share));
+  };
   uint64_t left = *wishes.budget - plan.total();
   uint64_t share = left / kShare;
   // What all layers leave is of no other use.
   const uint64_t unkept = model.transformer_layers + model.text_layers - plan.layers();
   if (left > unkept) share = std::max(share, (left - unkept) / 2);
-  if (!wishes.kv.has_value()) plan.kv = std::min(kKvBytesDefault, share);
-  if (!wishes.sessions.has_value()) plan.sessions = std::min(kSessionBytesDefault, share);
+  if (!wishes.kv.has_value()) plan.kv = spread(plan.kv, kKvBytesDefault, share);
+  if (!wishes.sessions.has_value()) {
+    plan.sessions = spread(plan.sessions, kSessionBytesDefault, share);
+  }
   left = *wishes.budget - plan.total();
   const uint64_t most = PinnedWithin(model, left + plan.layers());
   plan.pinned = std::min(wishes.pinned.value_or(kNoLimit), most);

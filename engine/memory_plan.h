@@ -21,7 +21,10 @@ struct MemoryWishes {
   std::optional<uint64_t> kv = {};
   std::optional<uint64_t> sessions = {};
   std::optional<uint64_t> pinned = {};  // the most
-  uint64_t kv_staging = 0;              // for K/V that lives in a file
+  // Less makes no sense; taken from the budget before anything else is.
+  uint64_t kv_min = 0;
+  uint64_t sessions_min = 0;
+  uint64_t kv_staging = 0;  // for K/V that lives in a file
 };
 
 struct MemoryPlan {

@@ -25,17 +25,23 @@ int64_t FramesHeld(const RolloutSpec& spec) {
 
 }  // namespace
 
-int64_t RolloutSpec::tokens_max() const {
+int64_t RolloutSpec::chunks_max() const {
   constexpr int64_t kEndless = int64_t{1} << 40;
-  const int64_t chunks = chunk_count != 0 ? chunk_count : kEndless;
+  return chunk_count != 0 ? chunk_count : kEndless;
+}
+
+int64_t RolloutSpec::denoise_tokens() const {
   int64_t frames = chunk_frames;
   if (kind == RolloutKind::kRolling) {
-    frames *= std::min(chunks, static_cast<int64_t>(levels.size()));
+    frames *= std::min(chunks_max(), static_cast<int64_t>(levels.size()));
   }
-  const int64_t denoise = static_cast<int64_t>(branch_count()) * frames * kv_layout.rows;
-  if (prompt_switch == PromptSwitch::kSwap) return denoise;
-  const int64_t before = std::min(key_plan.window_frames, (chunks - 1) * chunk_frames);
-  return std::max(denoise, before * kv_layout.rows);
+  return static_cast<int64_t>(branch_count()) * frames * kv_layout.rows;
+}
+
+int64_t RolloutSpec::tokens_max() const {
+  if (prompt_switch == PromptSwitch::kSwap) return denoise_tokens();
+  const int64_t before = std::min(key_plan.window_frames, (chunks_max() - 1) * chunk_frames);
+  return std::max(denoise_tokens(), before * kv_layout.rows);
 }
 
 absl::StatusOr<uint64_t> Rollout::FramesNeeded(const RolloutSpec& spec) {

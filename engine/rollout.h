@@ -42,7 +42,9 @@ struct RolloutSpec {
   // Values of one latent frame.
   int64_t frame_values() const { return channels * latent_height * latent_width; }
   size_t branch_count() const { return guidance == 1.0 ? 1 : 2; }
-  // Rows of the largest sweep it will ever ask for.
+  int64_t chunks_max() const;  // very many when it is endless
+  // Rows of the largest sweep that takes noise away, and of the largest it will ever ask for.
+  int64_t denoise_tokens() const;
   int64_t tokens_max() const;
 };
 

@@ -91,9 +91,9 @@ struct SessionEstimate {
   double seconds_per_chunk = 0.0;  // alone on the machine
   double seconds_to_first_frame = 0.0;
   double realtime_factor = 0.0;  // seconds of video per second
-  uint64_t memory_bytes = 0;     // K/V and everything else held for the session
-  uint64_t kv_bytes = 0;
-  bool kv_in_file = false;  // K/V would come from the file, at most so much with each sweep
+  uint64_t memory_bytes = 0;     // held for the session, K/V too unless it is in the file
+  uint64_t kv_bytes = 0;         // in memory or in the file
+  bool kv_in_file = false;       // K/V would come from the file, at most so much with each sweep
   uint64_t kv_file_bytes_per_sweep = 0;
   double kv_file_slowdown = 0.0;  // of the sweep, predicted; 0: not known
   bool fits_now = false;          // whether CreateSession would admit it at this moment

@@ -230,10 +230,10 @@ bool Stage::EncodeTexts() {
   if (jobs.empty()) return false;
   const int64_t start_nanos = clock_.MonotonicNanos();
   EncodeJobs(jobs);
+  PublishDisk();
   MutexLock lock(mutex_);
   ++stats_.text_sweeps;
   stats_.text_seconds += NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
-  stats_.text_layers = model_.text_layers().stats();
   return true;
 }
 
@@ -276,11 +276,20 @@ absl::Status Stage::RunTextSweep(std::span<TextJob> jobs) {
   LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass, model_.text_encoder().NewPass(items));
   return RunSweep(*pass, model_.text_layers(),
                   [&] {
+                    PublishDisk();
                     return !stopping_ &&
                            std::any_of(jobs.begin(), jobs.end(),
                                        [this](TextJob& job) { return IsLeft(*job.live); });
                   },
-                  {clock_, model_.options().trace, "text layers", nullptr});
+                  {clock_, model_.options().trace, "text layers"});
+}
+
+void Stage::PublishDisk() {
+  MutexLock lock(mutex_);
+  stats_.text_layers = model_.text_layers().stats();
+  stats_.transformer_layers = model_.transformer_layers().stats();
+  stats_.transformer_layer_times = layer_times_;
+  if (kv_stream_ != nullptr) stats_.kv_stream = kv_stream_->stats();
 }
 
 // Events hold from a chunk boundary on, in the order they were accepted; a prompt that is not
@@ -411,26 +420,33 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
     return model_.transformer_layers().stats().wait_seconds + for_kv;
   };
   const double waited_before = waited();
+  const auto kv_seconds = [this] {
+    if (kv_stream_ == nullptr) return 0.0;
+    const KvStream::Stats kv = kv_stream_->stats();
+    return kv.wait_seconds + kv.verify_seconds;
+  };
   const auto run = [&]() -> absl::Status {
     LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass,
                         model_.transformer().NewPass(items, kv_stream_));
-    return RunSweep(*pass, model_.transformer_layers(), [&] { return AnyoneLeft(plan); },
-                    {clock_, model_.options().trace, "transformer layers", &layer_times_});
+    return RunSweep(
+        *pass, model_.transformer_layers(),
+        [&] {
+          PublishDisk();
+          return AnyoneLeft(plan);
+        },
+        {clock_, model_.options().trace, "transformer layers", &layer_times_, kv_seconds});
   };
   const TraceSpan span(model_.options().trace, clock_, "sweeps",
                        absl::StrCat("sweep of ", items.size(), ", ", tokens, " tokens"));
   const absl::Status status = run();
   const double seconds = NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
-  const LayerStream::Stats layers = model_.transformer_layers().stats();
   if (status.ok() && seconds > 0) {
     flops_per_second_ = flops / seconds;
     costs_.Add({tokens, seconds, waited() - waited_before});
   }
+  PublishDisk();
   MutexLock lock(mutex_);
-  stats_.transformer_layers = layers;
   stats_.knee_tokens = static_cast<uint64_t>(costs_.Knee().value_or(0));
-  if (kv_stream_ != nullptr) stats_.kv_stream = kv_stream_->stats();
-  stats_.transformer_layer_times = layer_times_;
   if (!status.ok()) {
     ++stats_.sweeps_dropped;
     return status;

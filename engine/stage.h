@@ -96,6 +96,8 @@ class Stage {
   void PutText(TextJob& job);
   void FailText(TextJob& job, const absl::Status& status);
   absl::Status RunTextSweep(std::span<TextJob> jobs);
+  // What the disk did so far; between layers, as a sweep may take minutes.
+  void PublishDisk() ABSL_LOCKS_EXCLUDED(mutex_);
   bool ApplyEvents(Live& live);  // whether there were any
   void Apply(Live& live, PendingEvent& event);
   bool Ready(Live& live);

@@ -9,6 +9,7 @@ namespace {
 // One layer, and what it took.
 absl::Status RunOne(StackPass& pass, LayerStream& layers, int64_t layer, const SweepProbe& probe) {
   const LayerStream::Stats before = layers.stats();
+  const double kv_before = probe.kv_seconds ? probe.kv_seconds() : 0.0;
   const int64_t start_nanos = probe.clock.MonotonicNanos();
   {
     LT_ASSIGN_OR_RETURN(LayerLease lease, layers.Next());
@@ -25,7 +26,9 @@ absl::Status RunOne(StackPass& pass, LayerStream& layers, int64_t layer, const S
     const double verify = after.verify_seconds - before.verify_seconds;
     times.wait_seconds += wait;
     times.verify_seconds += verify;
-    times.compute_seconds += NanosToSeconds(end_nanos - start_nanos) - wait - verify;
+    const double kv = probe.kv_seconds ? probe.kv_seconds() - kv_before : 0.0;
+    times.kv_seconds += kv;
+    times.compute_seconds += NanosToSeconds(end_nanos - start_nanos) - wait - verify - kv;
   }
   return absl::OkStatus();
 }

@@ -19,6 +19,7 @@ struct LayerTimes {
   double compute_seconds = 0;
   double wait_seconds = 0;    // for the disk
   double verify_seconds = 0;  // waited for checksums
+  double kv_seconds = 0;      // waited for K/V of the file, its checksums included
 };
 
 // Who looks on.
@@ -27,6 +28,7 @@ struct SweepProbe {
   Trace* trace = nullptr;                    // or null
   const char* row = "";                      // of the trace
   std::vector<LayerTimes>* times = nullptr;  // per layer, or null
+  std::function<double()> kv_seconds = {};   // spent on K/V of the file so far; or empty
 };
 
 // Runs the pass over every layer. keep_going is asked between layers; when it says no, the sweep is

@@ -119,6 +119,7 @@ absl::Status CheckTogether(const Config& config) {
   if (config.prompt_tokens == 0 || config.prompt_tokens > 512) {
     return error("prompt-tokens: must be 1 to 512");
   }
+  if (config.kv_bytes < (64 << 10)) return error("kv-bytes: must be at least 64KiB");
   if (config.slots > 64) return error("slots: must be at most 64");
   if (!config.kv_file.empty() && config.kv_staging_bytes < (1 << 20)) {
     return error("kv-staging-bytes: must be at least 1MiB");

@@ -107,11 +107,12 @@ struct Stack {
 
 void AddLayerTimes(const std::vector<LayerTimes>& layers, Page& page) {
   page.Begin(MetricType::Counter, "longtake_layer_seconds_total",
-             "Time of the transformer's layers: computing, waiting for the disk, checksums");
+             "Time of the transformer's layers: computing, waiting for the disk, checksums, K/V");
   for (size_t i = 0; i < layers.size(); ++i) {
     const std::pair<const char*, double> kinds[] = {{"compute", layers[i].compute_seconds},
                                                     {"wait", layers[i].wait_seconds},
-                                                    {"verify", layers[i].verify_seconds}};
+                                                    {"verify", layers[i].verify_seconds},
+                                                    {"kv", layers[i].kv_seconds}};
     for (const auto& [kind, seconds] : kinds) {
       ClientMetric metric;
       metric.label = {{"layer", std::to_string(i)}, {"kind", kind}};
@@ -133,19 +134,20 @@ void AddStorage(const EngineStats& stats, Page& page) {
              "Time the sweeps waited for checksums");
   for (const Stack& stack : stacks) page.Add(stack.layers.verify_seconds, "stack", stack.name);
   page.Begin(MetricType::Gauge, "longtake_storage_reads_in_flight",
-             "Layer reads under way when the latest sweep ended");
+             "Layer reads under way when a layer was last begun");
   for (const Stack& stack : stacks) page.Add(stack.layers.in_flight, "stack", stack.name);
   AddLayerTimes(stats.transformer_layer_times, page);
   page.Begin(MetricType::Counter, "longtake_storage_errors_total",
-             "Reads that did not go as asked, by kind; all stacks");
+             "Reads, and writes of K/V, that did not go as asked, by kind; all stacks");
   const LayerStream::Stats& text = stats.text_layers;
   const LayerStream::Stats& video = stats.transformer_layers;
-  page.Add(text.short_reads + video.short_reads, "kind", "short_read");
-  page.Add(text.retries + video.retries, "kind", "retry");
-  page.Add(text.checksum_failures + video.checksum_failures + stats.kv_stream.checksum_failures,
-           "kind", "checksum");
-  page.Add(text.io_errors + video.io_errors, "kind", "io");
-  page.Add(text.read_timeouts + video.read_timeouts, "kind", "timeout");
+  const KvStream::Stats& kv = stats.kv_stream;
+  page.Add(text.short_reads + video.short_reads + kv.short_transfers, "kind", "short_read");
+  page.Add(text.retries + video.retries + kv.retries, "kind", "retry");
+  page.Add(text.checksum_failures + video.checksum_failures + kv.checksum_failures, "kind",
+           "checksum");
+  page.Add(text.io_errors + video.io_errors + kv.io_errors, "kind", "io");
+  page.Add(text.read_timeouts + video.read_timeouts + kv.timeouts, "kind", "timeout");
 }
 
 void AddKvFile(const EngineStats& stats, Page& page) {

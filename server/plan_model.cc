@@ -26,6 +26,8 @@ MemoryWishes Wishes(const Config& config) {
           .kv = Wish(config.kv_bytes),
           .sessions = Wish(config.session_bytes),
           .pinned = Wish(config.pinned_bytes),
+          .kv_min = KvPool::kPageBytesDefault,
+          .sessions_min = config.outbox_bytes,
           .kv_staging = config.kv_file.empty() ? 0 : config.kv_staging_bytes};
 }
 

@@ -143,6 +143,8 @@ std::string MemlockText() {
 absl::StatusOr<UringIoResult> OpenUringIo(File& file, std::span<const std::span<std::byte>> buffers,
                                           size_t capacity) {
   if (file.fd() < 0) return absl::UnavailableError("io_uring: the file has no descriptor");
+  // Before the ring, which waits at its end for what the kernel may still write.
+  LT_ASSIGN_OR_RETURN(AlignedBuffer trial, AlignedBuffer::Allocate(kTrialBytes, kTrialBytes));
   auto io = std::make_unique<UringIo>(file, std::min(capacity, kRingEntriesMax));
   if (const int error = io->OpenRing(); error != 0) {
     const char* hint = error == EPERM || error == ENOSYS
@@ -154,7 +156,6 @@ absl::StatusOr<UringIoResult> OpenUringIo(File& file, std::span<const std::span<
   if (const int error = io->RegisterBuffers(buffers); error != 0) {
     result.note = "buffers not registered: " + ErrorText(error) + MemlockText();
   }
-  LT_ASSIGN_OR_RETURN(AlignedBuffer trial, AlignedBuffer::Allocate(kTrialBytes, kTrialBytes));
   io->Submit({.tag = 0, .offset = 0, .memory = trial.span()});
   const std::optional<BlockCompletion> done = io->Wait(kTrialNanos);
   if (!done.has_value()) return absl::UnavailableError("io_uring: the trial read hangs");

@@ -94,6 +94,8 @@ struct KvStream::Impl {
   absl::Status write_status;  // of the pass
   bool stuck = false;         // the latest wait was in vain; the next ones are short
   uint64_t checksum_failures = 0;
+  uint64_t io_errors = 0;
+  uint64_t timeouts = 0;
   int64_t wait_nanos = 0;
   int64_t verify_nanos = 0;
   std::unique_ptr<BlockIo> io;  // last: it waits for transfers of the memory above
@@ -238,6 +240,7 @@ absl::Status KvStream::Impl::CollectSome() {
   if (options.trace != nullptr) options.trace->Span("kv wait", "wait for the disk", start, end);
   if (!completion.has_value()) {
     stuck = true;
+    ++timeouts;
     return absl::UnavailableError(absl::StrCat(
         file.file().file->path(), ": the disk does not answer, ", io->in_flight(),
         " transfers are under way; waited ", NanosToSeconds(options.timeout_nanos), " s"));
@@ -253,6 +256,7 @@ void KvStream::Impl::Handle(const BlockCompletion& completion) {
   const uint64_t number = completion.tag / 2;
   Transfer& transfer = write ? writes[number - first_write] : reads[number - first_read];
   --transfer.under_way;
+  if (!completion.status.ok()) ++io_errors;
   transfer.status.Update(completion.status);
   if (write) write_status.Update(completion.status);
   if (options.trace != nullptr && transfer.arrived()) {
@@ -386,7 +390,11 @@ KvStream::Stats KvStream::stats() const {
   const BlockIoStats& io = impl_->io->stats();
   return {.bytes_read = io.bytes_read,
           .bytes_written = io.bytes_written,
+          .short_transfers = io.short_transfers,
+          .retries = io.retries,
           .checksum_failures = impl_->checksum_failures,
+          .io_errors = impl_->io_errors,
+          .timeouts = impl_->timeouts,
           .wait_seconds = NanosToSeconds(impl_->wait_nanos),
           .verify_seconds = NanosToSeconds(impl_->verify_nanos)};
 }

@@ -40,7 +40,11 @@ class KvStream {
   struct Stats {
     uint64_t bytes_read = 0;
     uint64_t bytes_written = 0;
+    uint64_t short_transfers = 0;
+    uint64_t retries = 0;  // EINTR, EAGAIN
     uint64_t checksum_failures = 0;
+    uint64_t io_errors = 0;
+    uint64_t timeouts = 0;      // waits in which nothing was answered
     double wait_seconds = 0;    // the caller blocked
     double verify_seconds = 0;  // checksums, of what is written too
   };

@@ -10,6 +10,7 @@ namespace longtake {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 MetricValues Look(int sweeps, double compute, double wait, double read_bytes) {
   return MetricValues::Parse(
@@ -29,6 +30,9 @@ MetricValues Look(int sweeps, double compute, double wait, double read_bytes) {
                    "longtake_layer_seconds_total{layer=\"1\",kind=\"wait\"} ",
                    wait,
                    "\n"
+                   "longtake_stage_seconds_total{stage=\"transformer\"} ",
+                   compute + wait,
+                   "\n"
                    "longtake_storage_read_bytes_total{stack=\"transformer\"} ",
                    read_bytes,
                    "\n"
@@ -47,6 +51,26 @@ TEST(TopPageTest, RatesAreOverTheTimeBetweenTheLooks) {
   EXPECT_THAT(page, HasSubstr("5 wrong checksums"));
   EXPECT_THAT(page, HasSubstr("3.00 GB budget"));
   EXPECT_THAT(page, HasSubstr("kv                 [##########          ] 500.0 MB of 1.00 GB"));
+}
+
+// A sweep of a large model outlasts many looks.
+TEST(TopPageTest, ASweepUnderWayShowsWhereItsTimeGoes) {
+  const std::string page = RenderTop(Look(10, 1, 1, 1e9), Look(10, 1.25, 1.75, 2e9), 1.0);
+  EXPECT_THAT(page, HasSubstr("sweeps    one under way: 25 % computing, 75 % waiting"));
+  EXPECT_THAT(page, HasSubstr("disk      1.00 GB/s"));
+  EXPECT_THAT(page, Not(HasSubstr("kv file")));
+}
+
+TEST(TopPageTest, TheFileOfKeysAndValuesHasALine) {
+  const auto look = [](double read) {
+    return MetricValues::Parse(absl::StrCat(
+        "longtake_kv_file_limit_bytes 4000000000\nlongtake_kv_file_used_bytes 1000000000\n"
+        "longtake_kv_file_bytes_total{direction=\"read\"} ",
+        read, "\nlongtake_layer_seconds_total{layer=\"0\",kind=\"kv\"} ", read / 1e9, "\n"));
+  };
+  const std::string page = RenderTop(look(1e9), look(3e9), 1.0);
+  EXPECT_THAT(page, HasSubstr("kv file   1.00 GB of 4.00 GB   2.00 GB/s read   0.0 MB/s written"));
+  EXPECT_THAT(page, HasSubstr("100 % K/V of the file"));
 }
 
 TEST(TopPageTest, AnIdleServerAndARestartedOneHaveNoRates) {

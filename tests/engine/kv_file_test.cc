@@ -221,9 +221,25 @@ TEST_F(BesideThePoolTest, ThePoolIsFilledFirstAndBothShareSweeps) {
 TEST(KvFileSessionTest, AFullWindowReadsWhatTheEstimateSaid) {
   SessionSpec spec = SmallSpec("a red circle", 1, 0);
   spec.guidance = 3.0;
-  TestEngine engine{FileSetup()};
+  FileSetup setup;
+  std::vector<SweepLoad> loads;
+  setup.engine.predict_sweep = [&loads](const SweepLoad& load) {
+    loads.push_back(load);
+    return load.kv_layer_bytes == 0 ? 2.0 : 3.0;
+  };
+  TestEngine engine(setup);
   const auto estimate = engine->Estimate(spec);
   ASSERT_TRUE(estimate.ok() && estimate->kv_in_file) << estimate.status();
+  // Two branches of a chunk of three frames; each attends to the 18 frames before.
+  ASSERT_EQ(loads.size(), 2u);
+  const int64_t rows = engine.model().kv_layout(spec.width, spec.height).rows;
+  for (const SweepLoad& load : loads) {
+    EXPECT_EQ(load.tokens, 2 * 3 * rows);
+    EXPECT_EQ(load.context_rows, 18 * rows);
+  }
+  EXPECT_EQ(loads[0].kv_layer_bytes, 0u);
+  EXPECT_EQ(loads[1].kv_layer_bytes * 6, estimate->kv_file_bytes_per_sweep) << "six layers";
+  EXPECT_DOUBLE_EQ(estimate->kv_file_slowdown, 1.5);
   auto session = *engine->CreateSession(spec, "");
   Received received;
   const uint64_t reader = *session->Attach(-1, nullptr);

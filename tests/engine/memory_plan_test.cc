@@ -42,6 +42,21 @@ TEST(MemoryPlanTest, NothingExceedsTheBudget) {
   }
 }
 
+// A server that could never admit anybody must not start.
+TEST(MemoryPlanTest, SessionsAndKvGetTheLeastThatMakesSense) {
+  const MemoryWishes wishes = {
+      .budget = 2000 * kMiB, .kv_min = 10 * kMiB, .sessions_min = 90 * kMiB};
+  const auto plan = PlanMemory(Large(), wishes);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->sessions, 90 * kMiB);
+  EXPECT_EQ(plan->kv, 10 * kMiB);
+  EXPECT_LE(plan->total(), 2000 * kMiB);
+  const auto refused = PlanMemory(Large(), {.budget = 1950 * kMiB, .sessions_min = 90 * kMiB});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.status().message()),
+              HasSubstr("90 MiB for sessions (session-bytes)"));
+}
+
 TEST(MemoryPlanTest, WhatIsLeftKeepsLayers) {
   const MemoryWishes wishes = {.budget = 4000 * kMiB, .kv = 200 * kMiB, .sessions = 300 * kMiB};
   const auto plan = PlanMemory(Large(), wishes);

@@ -141,6 +141,30 @@ TEST(StreamTimeTest, PredictsWhatTheFetcherTakesOnADiskOfFixedRate) {
   EXPECT_GT(stalled, 10) << "no case in which slots matter";
 }
 
+// By hand: each part is verified as it arrives, its last request after that; what is computed or
+// verified keeps the disk waiting only when there is one slot.
+TEST(StreamTimeTest, ChecksumsTakeTheirTime) {
+  MemoryFileSystem files;
+  WriteFixture(files, "p", Spec(4));
+  const auto pack = PackReader::Open(files, "p");
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  const std::vector<double> nothing(4, 0.0);
+  const auto seconds = [&](uint64_t slots, double verify_rate) {
+    return PredictSweep(PlanStream(**pack, slots, 0),
+                        {.disk_bytes_per_second = 1e6,
+                         .verify_bytes_per_second = verify_rate,
+                         .request_bytes = kChunk},
+                        nothing, 0)
+        .seconds;
+  };
+  const StreamPlan plan = PlanStream(**pack, 1, 0);
+  const auto bytes = static_cast<double>(plan.bytes_per_sweep);
+  const auto parts = static_cast<double>(plan.units.size());
+  EXPECT_NEAR(seconds(3, 1e18), bytes / 1e6, 1e-9 * bytes);
+  EXPECT_NEAR(seconds(3, 0.5e6), bytes / 0.5e6, 1e-9 * bytes) << "slower than the disk";
+  EXPECT_NEAR(seconds(1, 4e6), bytes / 1e6 + parts * kChunk / 4e6, 1e-9 * bytes) << "one slot";
+}
+
 TEST(StreamTimeTest, WithEveryLayerKeptNothingIsReadButWhatElseTheDiskBrings) {
   MemoryFileSystem files;
   WriteFixture(files, "p", Spec(4));

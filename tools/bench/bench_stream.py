@@ -7,7 +7,7 @@ usage: bench_stream.py --dir DIR [--read-rate 600MB] [--slices 20] [--caps 0,25,
 DIR holds transformer.pack and, for the peers, transformer/ as longtake-pack synth writes them, the same
 weights. Every contender runs in a cgroup of its own (as root): memory limited to a share of the model's size
 plus, alike for all, --beside (what PyTorch takes before it has loaded anything); reads limited to --read-rate,
-0 for no limit. They take turns; a turn is one sweep of the whole model (fio: as many bytes); Accelerate sits
+0 for no limit. They take turns in a new order each time; a turn is one sweep of the whole model (fio: as many bytes); Accelerate sits
 three of four out. Peers read a copy of the safetensors each, or the page cache that one paid for would serve
 the others. Copies and caps are there all at once: where disk or memory lack the room, caps and peers take
 several runs with one --out. Rows are added there as JSON lines; the table of medians, on standard output, is of
@@ -16,6 +16,7 @@ all of them. A cap of 0 is longtake with nothing kept and no limit.
 import argparse
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -158,7 +159,8 @@ def run(options, running, groups, out):
         except RuntimeError as error:
             add(who, share, {"error": str(error)[-400:]}, None)
     for slice_ in range(options.slices):
-        for entry in list(running):
+        # Who comes after the fastest reader would pay for it where the disk has a budget per second.
+        for entry in random.Random(slice_).sample(running, len(running)):
             who, share, contender = entry
             if who == "accelerate" and slice_ % ACCELERATE_EVERY != 0:
                 continue

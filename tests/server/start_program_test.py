@@ -1,0 +1,105 @@
+#!/usr/bin/python3
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""What longtaked does with what it is started with: a calibration measured once, a trace that Perfetto
+reads, a budget that is too small; and `longtake top` looking on.
+"""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from longtaked_program import BIN, MODEL, Program
+
+TAKE = ["generate", "--prompt", "a red circle", "--seed", "5", "--size", "48x32", "--duration", "1313ms"]
+
+
+class StartTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="longtake-start-")
+        self.starts = 0
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def start(self, *flags):
+        self.starts += 1
+        folder = self.path(f"server-{self.starts}")
+        os.mkdir(folder)
+        program = Program(folder, *flags)
+        self.addCleanup(program.close)
+        return program
+
+    def end(self, program):
+        """-> its log."""
+        program.process.send_signal(signal.SIGTERM)
+        self.assertEqual(program.process.wait(60), 0)
+        return program.read_log()
+
+    def client(self, program, *arguments):
+        return subprocess.run([os.path.join(BIN, "longtake"), "--server", f"127.0.0.1:{program.port}", *arguments],
+                              capture_output=True, text=True, timeout=120, check=True).stdout
+
+    def test_a_calibration_is_measured_once(self):
+        calibration = self.path("calibration.json")
+        measures = "measuring disk and processor"
+        first = self.end(self.start("--calibration", calibration))
+        self.assertIn(measures, first)
+        self.assertIn("plan: the disk gives", first)
+        with open(calibration, encoding="utf-8") as file:
+            kept = json.load(file)
+        self.assertGreater(kept["layers"][-1]["context_row_seconds"], 0)
+        again = self.end(self.start("--calibration", calibration))
+        self.assertNotIn(measures, again)
+        self.assertIn("plan: the disk gives", again)
+        kept["threads"] += 1  # another machine's
+        with open(calibration, "w", encoding="utf-8") as file:
+            json.dump(kept, file)
+        self.assertIn(measures, self.end(self.start("--calibration", calibration)))
+
+    def test_a_trace_has_rows_for_reading_computing_and_decoding(self):
+        trace = self.path("trace.json")
+        program = self.start("--trace", trace, "--pinned-bytes", "0")
+        self.client(program, *TAKE, "--out", self.path("take.mp4"))
+        self.end(program)
+        with open(trace, encoding="utf-8") as file:
+            events = json.load(file)
+        events = events["traceEvents"] if isinstance(events, dict) else events
+        rows = {event["tid"]: event["args"]["name"] for event in events if event.get("name") == "thread_name"}
+        spans = {rows[event["tid"]] for event in events if event.get("ph") == "X" and event["dur"] >= 0}
+        for row in ("transformer layers", "transformer read, slot 0", "sweeps", "decode"):
+            self.assertIn(row, spans)
+
+    def test_top_shows_a_server(self):
+        program = self.start()
+        self.client(program, *TAKE, "--out", self.path("take.mp4"))
+        page = self.client(program, "top", "--metrics", f"127.0.0.1:{program.metrics_port}", "--count", "1", "--interval",
+                           "100ms")
+        for line in ("model     shapes-small", "sessions  ", "sweeps    ", "disk      ", "memory    ", "transformer_layers"):
+            self.assertIn(line, page)
+
+    def refused(self, *flags):
+        pack = self.path("pack")
+        if not os.path.exists(pack):
+            subprocess.run([os.path.join(BIN, "longtake-pack"), "pack", MODEL, pack], check=True, capture_output=True)
+        done = subprocess.run([os.path.join(BIN, "longtaked"), "--pack", pack, "--listen", "127.0.0.1:0",
+                               "--metrics-listen", "127.0.0.1:0", *flags],
+                              capture_output=True, text=True, timeout=120, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        return done.stderr
+
+    def test_too_little_memory_is_refused_by_name(self):
+        told = self.refused("--memory-budget", "1MiB")
+        self.assertIn("memory-budget", told)
+        self.assertIn("activations (tokens-per-sweep)", told)
+        self.assertIn("64 MiB for sessions (session-bytes)", told, "a session needs its outbox")
+        self.assertIn("kv-bytes: must be at least 64KiB", self.refused("--kv-bytes", "1KiB"))
+        self.assertIn("kv-file", self.refused("--kv-file", "/nowhere"))
+
+
+if __name__ == "__main__":
+    unittest.main()
