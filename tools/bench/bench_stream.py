@@ -126,7 +126,7 @@ def by_memory(rows):
 
 def table(rows, options):
     disk = spread([r["bytes_read"] / r["seconds"] for r in rows if r["who"] == "fio"])[0]
-    print("| who | memory, % of the model | s per sweep | model GB/s | of fio | GB read | kept | of fio / (1 - kept) | "
+    print("| who | memory, % of the model | s per sweep | model GB/s | of fio | GB read | kept | share of fio / (1 - kept) | "
           "CPU s per GB of model | peak MiB |\n|---|---|---|---|---|---|---|---|---|---|")
     for who, share in by_memory(rows):
         mine = [r for r in rows if (r["who"], r["share"]) == (who, share)]
@@ -143,6 +143,8 @@ def table(rows, options):
         bound = "" if who == "fio" else f"{rate / disk * (1 - kept):.2f}"
         print(f"| {who} | {'' if share is None else share} | {seconds:.2f} ({low:.2f}-{high:.2f}) | {rate / 1e9:.2f} | "
               f"{rate / disk:.2f} | {read / 1e9:.2f} | {kept:.2f} | {bound} | {cpu:.2f} | {max(r['peak'] for r in mine) >> 20} |")
+    killed = sorted({r["who"] for r in rows if r.get("killed")})
+    print(f"\nkilled for its memory: {', '.join(killed) or 'nobody'}")
 
 
 def run(options, running, groups, out):
