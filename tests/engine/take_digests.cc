@@ -1,0 +1,324 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Prints the digest of one take for every recipe and policy a test can make. A change that is meant
+// to leave the bits alone prints the same table before and after.
+//
+// usage: longtake_take_digests [TABLE]
+//
+// With a table (tests/engine/take_digests.txt) each line is compared with it; a take that this
+// processor cannot make is left out. Exits with 1 when a line differs or a take fails.
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "engine/model/tiny_decoder.h"
+#include "nlohmann/json.hpp"
+#include "pack/synthetic_weights.h"
+#include "tests/engine/engine_fixture.h"
+
+namespace longtake {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// Pixel frames of a take of so many chunks of three latents: the first latent is one frame.
+constexpr int64_t Frames(int64_t chunks) { return 12 * chunks - 3; }
+
+struct Change {
+  int64_t chunk = 0;  // an even one: two chunks fill the outbox
+  std::string prompt;
+};
+
+// One line of the table.
+struct TakeCase {
+  std::string name;
+  std::string recipe = "self-forcing";  // of RecipeNames
+  json recipe_changes = json::object();
+  bool int8 = false;
+  bool tiny_decoder = false;
+  int64_t chunks = 10;
+  std::function<void(EngineSetup& setup)> setup = {};
+  std::function<void(SessionSpec& spec)> spec = {};
+  std::vector<Change> changes = {};
+};
+
+KeyPlanSpec Plan(KeyPlanKind kind, int64_t window, int64_t sink) {
+  return {.kind = kind, .window_frames = window, .sink_frames = sink};
+}
+
+std::function<void(SessionSpec& spec)> WithPlan(KeyPlanSpec plan,
+                                                PromptSwitch prompt_switch = PromptSwitch::kSwap) {
+  return [=](SessionSpec& spec) {
+    spec.key_plan = plan;
+    spec.prompt_switch = prompt_switch;
+  };
+}
+
+void FromFile(EngineSetup& setup) {
+  setup.engine.kv_bytes_max = 64 << 10;  // too little for a session
+  setup.engine.files = &PosixFileSystem();
+  setup.engine.kv_file_directory = fs::temp_directory_path().string();
+  setup.engine.kv_file_bytes_max = 64 << 20;
+  setup.engine.kv_stream.bytes = 4 << 20;
+}
+
+void Streamed(EngineSetup& setup) {
+  setup.model.pinned_bytes_max = 0;
+  setup.model.slot_count = 2;
+}
+
+std::vector<TakeCase> PlanCases() {
+  return {
+      {.name = "window"},
+      {.name = "window-160x96",
+       .chunks = 3,
+       .spec =
+           [](SessionSpec& spec) {
+             spec.width = 160;
+             spec.height = 96;
+           }},
+      {.name = "window-sink", .spec = WithPlan(Plan(KeyPlanKind::kWindow, 12, 3))},
+      {.name = "slot-window", .spec = WithPlan(Plan(KeyPlanKind::kSlotWindow, 12, 3))},
+      {.name = "rolling-sink", .recipe = "rolling-sink", .chunks = 24},
+      {.name = "global", .chunks = 7, .spec = WithPlan(Plan(KeyPlanKind::kGlobal, 21, 0))},
+      {.name = "context-noise", .recipe_changes = {{"context_noise", 100}}},
+      {.name = "six-steps",
+       .spec = [](SessionSpec& spec) { spec.steps = {1000, 900, 700, 500, 300, 100}; }},
+  };
+}
+
+std::vector<TakeCase> PromptCases() {
+  const Change square{2, "a blue square on a black background"};
+  const Change triangle{6, "a green triangle going up"};
+  const KeyPlanSpec window = Plan(KeyPlanKind::kWindow, 12, 3);
+  const KeyPlanSpec slots = Plan(KeyPlanKind::kSlotWindow, 12, 3);
+  return {
+      {.name = "swap", .changes = {square}},
+      {.name = "recache-sink-kept",
+       .spec = WithPlan(window, PromptSwitch::kRecache),
+       .changes = {triangle}},
+      {.name = "recache-sink-moved",
+       .spec = WithPlan(window, PromptSwitch::kRecacheAndSink),
+       .changes = {triangle}},
+      {.name = "recache-slots",
+       .spec = WithPlan(slots, PromptSwitch::kRecache),
+       .changes = {triangle}},
+      {.name = "recache-slots-sink-moved",
+       .spec = WithPlan(slots, PromptSwitch::kRecacheAndSink),
+       .changes = {triangle}},
+      {.name = "recache-twice",
+       .spec = WithPlan(window, PromptSwitch::kRecacheAndSink),
+       .changes = {square, triangle}},
+      {.name = "rolling-changed", .recipe = "rolling-forcing", .changes = {square, triangle}},
+  };
+}
+
+std::vector<TakeCase> SamplerCases() {
+  const json unipc = {{"sampler", "unipc"}, {"steps", json::array()}};
+  const json unipc_diffusers = {
+      {"sampler", "unipc"}, {"steps", json::array()}, {"sigma_spacing", "diffusers"}};
+  const auto guided = [](SessionSpec& spec) {
+    spec.guidance = 3.0;
+    spec.negative_prompt = "a red circle";
+    spec.step_count = 5;
+  };
+  std::vector<TakeCase> cases = {
+      {.name = "guidance",
+       .spec =
+           [](SessionSpec& spec) {
+             spec.guidance = 3.0;
+             spec.negative_prompt = "a red circle";
+           }},
+      {.name = "euler", .recipe_changes = {{"sampler", "euler"}}},
+      {.name = "unipc-wan-guidance", .recipe_changes = unipc, .spec = guided},
+      {.name = "unipc-diffusers-guidance", .recipe_changes = unipc_diffusers, .spec = guided},
+      {.name = "bidirectional", .recipe = "wan-base", .chunks = 7, .spec = guided},
+      {.name = "bidirectional-diffusers",
+       .recipe = "wan-base",
+       .recipe_changes = {{"sigma_spacing", "diffusers"}},
+       .chunks = 7,
+       .spec = guided},
+      {.name = "rolling-long", .recipe = "rolling-forcing", .chunks = 14},
+      {.name = "rolling-short", .recipe = "rolling-forcing", .chunks = 3},
+      {.name = "rolling-fewer-steps",
+       .recipe = "rolling-forcing",
+       .spec = [](SessionSpec& spec) { spec.steps = {1000, 700, 400}; }},
+  };
+  return cases;
+}
+
+std::vector<TakeCase> OtherCases() {
+  const auto start = [](SessionSpec& spec) { spec.start_frames = Frames(2); };
+  const auto tiny = [](SessionSpec& spec) { spec.decoder = DecoderKind::kTiny; };
+  const auto amx = [](EngineSetup& setup) { setup.model.numerics_profile = kAmxBf16Profile; };
+  return {
+      {.name = "start-frames", .chunks = 5, .spec = start},
+      {.name = "start-frames-rolling", .recipe = "rolling-forcing", .chunks = 8, .spec = start},
+      {.name = "tiny-decoder", .tiny_decoder = true, .chunks = 4, .spec = tiny},
+      {.name = "tiled",
+       .chunks = 3,
+       .spec =
+           [](SessionSpec& spec) {
+             spec.tiled_decode = true;
+             spec.width = 320;
+             spec.height = 288;
+           }},
+      {.name = "int8", .int8 = true},
+      {.name = "int8-streamed", .int8 = true, .setup = Streamed},
+      {.name = "streamed", .setup = Streamed},
+      {.name = "kv-file", .setup = FromFile},
+      {.name = "kv-file-recache",
+       .setup = FromFile,
+       .spec = WithPlan(Plan(KeyPlanKind::kWindow, 12, 3), PromptSwitch::kRecacheAndSink),
+       .changes = {{6, "a green triangle going up"}}},
+      {.name = "kv-file-rolling", .recipe = "rolling-forcing", .setup = FromFile},
+      {.name = "amx", .setup = amx},
+      {.name = "amx-int8", .int8 = true, .setup = amx},
+  };
+}
+
+// The embedded model, with a decoder of random weights beside its own where one is asked for.
+std::string ModelDirectory(const ScratchPack& scratch, bool tiny_decoder) {
+  const std::string model =
+      std::string(std::getenv("LONGTAKE_SOURCE_DIR")) + "/models/shapes-small";
+  if (!tiny_decoder) return model;
+  const std::string copy = scratch.directory() + "/model";
+  fs::copy(model, copy, fs::copy_options::recursive);
+  WorkerPool workers(1);
+  const absl::Status written = WriteSyntheticComponent(
+      PosixFileSystem(), copy + "/tiny_decoder",
+      {.layout = TinyDecoderLayout(), .config_json = "{}", .rule = {.seed = 3}}, workers);
+  LT_CHECK(written.ok());
+  return copy;
+}
+
+// Packs are made once for all cases that share one.
+std::string PackOf(const TakeCase& take) {
+  static auto& packs = *new std::map<std::string, std::unique_ptr<ScratchPack>>;
+  static const ScratchPack scratch;
+  json document = json::parse(SmallRecipe(take.recipe));
+  document.update(take.recipe_changes);
+  const std::string recipe = document.dump();
+  auto& pack = packs[absl::StrCat(recipe, take.int8, take.tiny_decoder)];
+  if (pack == nullptr) {
+    pack = std::make_unique<ScratchPack>(
+        PackModelOptions{.recipe = recipe, .quantize_int8 = take.int8, .progress = {}},
+        ModelDirectory(scratch, take.tiny_decoder));
+  }
+  return pack->directory();
+}
+
+// Frames that no model made: ramps that move.
+std::string StartFrames(const SessionSpec& spec) {
+  std::string rgb;
+  for (int64_t frame = 0; frame < spec.start_frames; ++frame) {
+    for (int64_t y = 0; y < spec.height; ++y) {
+      for (int64_t x = 0; x < spec.width; ++x) {
+        for (int64_t value : {4 * x + 3 * frame, 7 * y, 2 * (x + y) + 5 * frame}) {
+          rgb.push_back(static_cast<char>(value % 256));
+        }
+      }
+    }
+  }
+  return rgb;
+}
+
+// Turns until nothing is left to do. Chunks that nobody takes fill the outbox, which stops the
+// session at a chunk that does not depend on anybody's speed.
+absl::StatusOr<Hash128> Run(TestEngine& engine, const SessionSpec& spec,
+                            const std::vector<Change>& changes) {
+  LT_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, engine->CreateSession(spec, ""));
+  if (spec.start_frames != 0) {
+    LT_RETURN_IF_ERROR(session->PutStart(0, 0, StartFrames(spec)));
+  }
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  Received received;
+  size_t changed = 0;
+  while (!received.end.has_value()) {
+    engine.RunUntilIdle();
+    if (changed < changes.size() && session->Info().chunk_count == changes[changed].chunk) {
+      LT_RETURN_IF_ERROR(
+          engine->Submit(*session, {EventKind::kPrompt, changes[changed].prompt}).status());
+      engine.RunUntilIdle();
+      ++changed;
+    }
+    const size_t before = received.chunks.size();
+    PollAll(*session, reader, &received);
+    LT_CHECK(received.end.has_value() || received.chunks.size() > before);
+  }
+  LT_RETURN_IF_ERROR(*received.end);
+  LT_CHECK(received.applied.size() == changes.size());
+  for (size_t i = 0; i < changes.size(); ++i) {
+    LT_CHECK(received.applied[i].chunk == changes[i].chunk);
+  }
+  return received.chunks.back()->chain;
+}
+
+absl::StatusOr<Hash128> Digest(const TakeCase& take) {
+  EngineSetup setup;
+  setup.pack = PackOf(take);
+  if (take.setup) take.setup(setup);
+  SessionSpec spec = SmallSpec("a red circle moving to the right", 42, Frames(take.chunks));
+  if (take.spec) take.spec(spec);
+  const auto chunk_bytes = static_cast<uint64_t>(12 * spec.width * spec.height * 3);
+  setup.engine.session.outbox_bytes_max = 2 * chunk_bytes;
+  TestEngine engine(setup);
+  return Run(engine, spec, take.changes);
+}
+
+bool CanMake(const TakeCase& take) {
+  const auto profiles = CpuNumericsProfiles();
+  return !take.name.starts_with("amx") ||
+         std::find(profiles.begin(), profiles.end(), kAmxBf16Profile) != profiles.end();
+}
+
+std::map<std::string, std::string> ReadTable(const char* path) {
+  std::map<std::string, std::string> table;
+  std::ifstream file(path);
+  for (std::string name, digest; file >> name >> digest;) table[name] = digest;
+  return table;
+}
+
+// Whether the take could be made and is what the table says, where there is one.
+bool Print(const TakeCase& take, const std::map<std::string, std::string>& expected) {
+  const absl::StatusOr<Hash128> digest = Digest(take);
+  const std::string text = digest.ok() ? digest->ToHex() : digest.status().ToString();
+  std::printf("%-26s %s\n", take.name.c_str(), text.c_str());
+  std::fflush(stdout);
+  if (!digest.ok() || expected.empty()) return digest.ok();
+  const auto row = expected.find(take.name);
+  const std::string wanted = row == expected.end() ? "a line" : row->second;
+  if (wanted == text) return true;
+  std::printf("%-26s %s is in the table\n", "", wanted.c_str());
+  return false;
+}
+
+int Main(int argc, char** argv) {
+  std::map<std::string, std::string> expected;
+  if (argc > 1) {
+    expected = ReadTable(argv[1]);
+    if (expected.empty()) {
+      std::printf("no table in %s\n", argv[1]);
+      return 1;
+    }
+  }
+  int wrong = 0;
+  for (const auto& cases : {PlanCases(), PromptCases(), SamplerCases(), OtherCases()}) {
+    for (const TakeCase& take : cases) {
+      if (CanMake(take) && !Print(take, expected)) ++wrong;
+    }
+  }
+  if (wrong != 0) std::printf("%d takes are wrong\n", wrong);
+  return wrong == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace longtake
+
+int main(int argc, char** argv) { return longtake::Main(argc, argv); }
