@@ -4,8 +4,9 @@
 JOBS ?= $(shell nproc)
 PROMPT ?=
 SECONDS_OF_VIDEO ?= 10
+LINT_MINUTES ?= 8
 
-.PHONY: help packages build demo test sanitize night golden lint fuzz speed judge judge-long bench bench-stream format clean
+.PHONY: help packages build demo test clang sanitize night golden lint lint-changed fuzz speed judge judge-long bench bench-stream format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -23,19 +24,24 @@ demo: ## install, build, start a server, stream a 10 s video into out/demo.mp4
 test: ## install, build and run all tests
 	@deploy/run-tests test
 
+clang: ## build everything with clang, its check of the locks as errors, and compare take digests
+	@deploy/run-tests clang
+
 sanitize: ## unit and engine tests under ASan+UBSan and TSan, fuzz corpora replayed
 	@deploy/run-tests sanitize
 
-night: ## the long fault tests: a million flips, disk faults, the memory promise (as root)
+night: ## lint of everything, and the long fault tests: a million flips, disk faults, the memory promise (as root)
 	@deploy/run-tests night
 
 golden: ## print the golden table: every comparison with the published models, and its error
 	@deploy/run-tests golden
 
-lint: build ## clang-tidy with the short list of .clang-tidy, all enforced
-	@deploy/install-packages sanitize
+lint: clang ## clang-tidy with the short list of .clang-tidy, all enforced
 	@git ls-files '*.cc' | grep -vE '^(tests|loadtest|engine/backend/cpu/kernels)/' | \
-	  xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/release --quiet
+	  xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/dev --quiet
+
+lint-changed: clang ## the same on what changed lately, for LINT_MINUTES (8) at most
+	@deploy/lint-changed --minutes $(LINT_MINUTES)
 
 fuzz: ## fuzz every target for FUZZ_SECONDS (60) each
 	@deploy/run-fuzz

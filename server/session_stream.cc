@@ -186,11 +186,11 @@ void SessionStream::HandleControl() {
     return;
   }
   const v1::Control& control = request_.control();
-  const auto submit = [&]() -> absl::StatusOr<uint64_t> {
+  const auto submit = [&control, this](Session& session) -> absl::StatusOr<uint64_t> {
     LT_ASSIGN_OR_RETURN(SessionEvent event, ParseControl(control));
-    return context_.engine.Submit(*session_, std::move(event));
+    return context_.engine.Submit(session, std::move(event));
   };
-  const absl::StatusOr<uint64_t> sequence = submit();
+  const absl::StatusOr<uint64_t> sequence = submit(*session_);
   v1::Receipt& receipt = *queued_.emplace_back().mutable_receipt();
   receipt.set_control_id(control.id());
   if (!sequence.ok()) {
