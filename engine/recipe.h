@@ -18,7 +18,7 @@ namespace longtake {
 
 enum class SamplerKind {
   kFewStep,  // predict x0, draw fresh noise for the next level (spec 4.2)
-  kEuler,    // follow the flow (spec 4.4, Euler alternative)
+  kEuler,    // follow the flow (spec 4.4)
   kUniPc,    // second-order predictor and corrector, for models that were not distilled (spec 4.4)
 };
 

@@ -44,7 +44,7 @@ std::vector<NoiseLevel> UniPcLevels(const Recipe& recipe, int64_t count) {
 
 double Lambda(double sigma) { return std::log(1.0 - sigma) - std::log(sigma); }
 
-// The weights of the UniC corrector of order 2 (spec 4.4, step 1).
+// The weights of the UniC corrector of order 2 (spec 4.4).
 struct CorrectorWeights {
   double older = 0.0;
   double newest = 0.0;

@@ -78,7 +78,7 @@ struct AttentionArgs {
   float scale = 1.0f;
   const float* bias = nullptr;  // [heads, rows, keys] or null (UMT5 relative positions)
   // Added to the logit of the very last key: ln(n) lets one key stand for n equal ones
-  // (spec 7.1 item 6).
+  // (spec 2.3).
   float last_key_bias = 0.0f;
   float* out = nullptr;  // [rows, heads * head_dim]
 };
@@ -108,7 +108,7 @@ struct LayerNormArgs {
   float* out = nullptr;         // may be in
 };
 
-// x = x / sqrt(mean(x^2) + eps) * gain over the whole row (spec 2 step 4, spec 5.1).
+// x = x / sqrt(mean(x^2) + eps) * gain over the whole row (spec 2.4, 5.1).
 struct RmsNormArgs {
   const float* in = nullptr;  // [rows, width]
   int64_t rows = 0;
@@ -118,7 +118,7 @@ struct RmsNormArgs {
   float* out = nullptr;         // may be in
 };
 
-// Rotates adjacent channel pairs in place, the same table for every head (spec 2, 3-D RoPE).
+// Rotates adjacent channel pairs in place, the same table for every head (spec 2.6).
 struct RotaryArgs {
   float* x = nullptr;  // [rows, heads * head_dim]
   int64_t rows = 0;

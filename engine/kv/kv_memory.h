@@ -1,9 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// KV memory: the keys (unrotated) and values of a session's latent frames, in fixed pages out of
-// one pool per stage (docs/design.md, engine), or in places of a file when the pool is too small.
-// In pages a frame's rows of all layers lie one after another, K and V apart, so that a page is
-// shared by layers and little is wasted; a row never straddles a page.
+// KV memory: the keys (unrotated) and values of a session's latent frames (docs/spec 3.3), in fixed
+// pages out of one pool per stage, or in places of a file when the pool is too small. In pages a
+// frame's rows of all layers lie one after another, K and V apart, so that a page is shared by
+// layers and little is wasted; a row never straddles a page.
 //
 // Rows are rounded once, when the clean pass writes them. The memory is taken at start and never
 // grows: a session is admitted only if its frames fit.

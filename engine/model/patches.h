@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Between latents [channels, frames, height, width] and tokens: a token is a 2 x 2 patch of one
-// frame; tokens are in order of frame, row, column (docs/spec 2 steps 1 and 5). The two directions
+// frame; tokens are in order of frame, row, column (docs/spec 2.1 and 2.5). The two directions
 // order a token's values differently, as published.
 #pragma once
 

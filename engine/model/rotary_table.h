@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Rotation angles of the 3-D rotary embedding (docs/spec 2): a head's channel pairs are split
+// Rotation angles of the 3-D rotary embedding (docs/spec 2.6): a head's channel pairs are split
 // between time, row and column. Angles are computed in double, so any frame index is exact enough;
 // an fp32 angle would be off by 2e-4 after a few thousand frames.
 #pragma once

@@ -6,7 +6,7 @@
 //
 // The model was trained on text_rows rows of which those after the prompt are zero and are attended
 // to. These rows are all equal, so one stands for all of them: its logit gets the logarithm of
-// their number (docs/spec 7.1 item 6), and a short prompt costs a fraction of a full one.
+// their number (docs/spec 2.3), and a short prompt costs a fraction of a full one.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What a timestep says to the network (docs/spec 2 step 2): e for the head, E for the blocks.
+// What a timestep says to the network (docs/spec 2.2): e for the head, E for the blocks.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// One block of the transformer (docs/spec 2 step 4).
+// One block of the transformer (docs/spec 2.4).
 #include <cmath>
 #include <vector>
 

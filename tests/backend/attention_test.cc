@@ -226,7 +226,7 @@ TEST(AttentionTest, ExtremeLogits) {
   }
 }
 
-// Spec 7.1 item 6: one key with ln(n) added stands for n equal keys.
+// Spec 2.3: one key with ln(n) added stands for n equal keys.
 TEST(AttentionTest, LastKeyBiasStandsForEqualKeys) {
   Random random(7);
   Problem repeated(random, 10, 100, 2, 8, DType::kF32);

@@ -16,7 +16,7 @@ Recipe MakeRecipe(std::vector<double> steps, bool warp, double shift) {
   return recipe;
 }
 
-// The table of spec 4.2.
+// The lists of spec 4.2.
 TEST(SamplerTest, LevelsOfThePublishedLists) {
   const auto self_forcing = NoiseLevels(MakeRecipe({1000, 750, 500, 250}, true, 5));
   const double expected[] = {1000, 937.5, 833.3333333, 625};

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Tables and orders against the values of docs/spec 2 and 5.1.
+// Tables and orders against the values of docs/spec 2.1, 2.2, 2.6 and 5.1.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -262,7 +262,7 @@ TEST_F(WanPassTest, RefusesAPackOfAnotherShape) {
 
 TEST(TextContext, BytesAreKnownBefore) {
   const TextContextShape shape{.layers = 30, .width = 1536, .text_dim = 4096, .tokens = 511};
-  // 94.4 MB of keys and values for 512 rows (docs/spec 3.2), and the states.
+  // 94.4 MB of keys and values for 512 rows (docs/spec 2.3), and the states.
   EXPECT_EQ(Must(TextContextBytes(shape)), 94'371'840u + 512 * 4096 * 4);
   TextContextShape long_prompt = shape;
   long_prompt.tokens = 513;

@@ -23,7 +23,7 @@ def noise(chunk, step, frames=N):
 
 
 def warped(steps, shift=5.0):
-    """Spec 4.2 -> sigma and t, each rounded to float32 as the engine hands them on."""
+    """Spec 4.2 -> sigma, and t rounded to float32 as the engine hands it on."""
     u = torch.tensor(steps, dtype=torch.float64) / 1000
     sigma = shift * u / (1 + (shift - 1) * u)
     return sigma, (1000 * sigma).float()
