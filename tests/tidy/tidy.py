@@ -37,6 +37,7 @@ ALLOWED = {
     "loadtest": {"base", "storage", "engine", "engine/backend", "engine/model", "engine/kv"},
 }
 PROTOBUF_FOLDERS = ("server", "client", "loadtest", "tests")
+PROTOBUF_WORDS = "generated protobuf"
 THREAD_FILES = {
     "base/worker_pool.h", "base/worker_pool.cc", "engine/stage.h", "engine/stage.cc",
     "engine/decode_lane.h", "engine/decode_lane.cc", "storage/pread_io.h",
@@ -223,9 +224,35 @@ def check_foreign(tree):
                 yield f"{name}:{line}: path of a machine"
 
 
+def include_table():
+    """What CONTRIBUTING.md should say: folder -> what it may include."""
+    table = {folder: set(allowed) for folder, allowed in ALLOWED.items()}
+    for folder in PROTOBUF_FOLDERS:
+        table.setdefault(folder, {"everything"}).add(PROTOBUF_WORDS)
+    return table
+
+
+def check_include_table(tree):
+    """CONTRIBUTING.md tells people what ALLOWED tells this program."""
+    page = tree.get("CONTRIBUTING.md", "")
+    rows = re.search(r"^\| folder \| may include \|\n\|[-|]+\n((?:\|.*\n)*)", page, flags=re.M)
+    if not rows:
+        yield "CONTRIBUTING.md: no table '| folder | may include |'"
+        return
+    told = {}
+    for folders, allowed in re.findall(r"^\| *(.*?) *\|(.*)\|$", rows.group(1), flags=re.M):
+        for folder in folders.split(", "):
+            told[folder] = {word.strip() for word in allowed.split(",")} - {""}
+    known = include_table()
+    for folder in sorted(set(known) | set(told)):
+        if told.get(folder) != known.get(folder):
+            yield (f"CONTRIBUTING.md: the table says '{', '.join(sorted(told.get(folder, ['nothing'])))}' of "
+                   f"{folder}, ALLOWED '{', '.join(sorted(known.get(folder, ['nothing'])))}'")
+
+
 # What self_test plants violations of; references.py has its own.
 LOCAL_RULES = [check_lengths, check_functions, check_headers, check_includes, check_bans,
-               check_shared_ptr, check_targets, check_foreign]
+               check_shared_ptr, check_targets, check_foreign, check_include_table]
 RULES = LOCAL_RULES + [references.check_references]
 
 
@@ -233,10 +260,26 @@ def complaints(tree):
     return [(rule.__name__, text) for rule in RULES for text in rule(tree)]
 
 
+def include_rows(table):
+    rows = "".join(f"| {folder} | {', '.join(sorted(allowed))} |\n" for folder, allowed in table.items())
+    return "| folder | may include |\n|---|---|\n" + rows
+
+
+def planted_tables():
+    """One folder too many, too few, and one that is told more or less than it may."""
+    right = include_table()
+    yield ""
+    yield include_rows({**right, "attic": {"base"}})
+    yield include_rows({folder: allowed for folder, allowed in right.items() if folder != "media"})
+    yield include_rows({**right, "media": {"base", "storage"}})
+    yield include_rows({**right, "server": right["server"] - {PROTOBUF_WORDS}})
+
+
 def self_test():
     good = ("// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0\n"
             "#pragma once\n")
-    lists = {"base/CMakeLists.txt": "# " + good.split("\n")[0][3:] + "\nx.cc\n"}
+    lists = {"base/CMakeLists.txt": "# " + good.split("\n")[0][3:] + "\nx.cc\n",
+             "CONTRIBUTING.md": include_rows(include_table())}
     planted = {
         "check_lengths": [{"base/x.cc": good + "int a;\n" * 700}],
         "check_functions": [{"base/x.cc": good + "int F(int a) {\n" + "  ++a;\n" * 80 + "}\n"}],
@@ -246,6 +289,7 @@ def self_test():
         "check_shared_ptr": [{"storage/x.h": good + "std::shared_ptr<int> p;\n"}],
         "check_targets": [{"base/y.cc": good}, {"tools/y_test.py": good}],
         "check_foreign": [{"base/x.cc": good + 'const char* p = "/home/x";\n'}],
+        "check_include_table": [{"CONTRIBUTING.md": table} for table in planted_tables()],
     }
     clean = {"base/x.cc": good + "int F(int a) {\n  return a;\n}\n"}
     failed = 0
