@@ -5,13 +5,22 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 
 #include "base/dtype.h"
 
 namespace longtake {
 
+// An element that no model can be run with: NaN, infinite, or too large for the type it goes to.
+struct UnfitElement {
+  size_t index = 0;
+  float value = 0.0f;  // as it was read
+};
+
 // Converts all elements of in; out has room for exactly as many. Narrowing rounds to nearest even.
-void CastElements(DType from, std::span<const std::byte> in, DType to, std::span<std::byte> out);
+// Gives the first element that is not a finite number in out.
+std::optional<UnfitElement> CastElements(DType from, std::span<const std::byte> in, DType to,
+                                         std::span<std::byte> out);
 
 }  // namespace longtake

@@ -2,12 +2,12 @@
 #include "pack/component_packer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "pack/cast.h"
 #include "pack/quantise.h"
 
 namespace longtake {
@@ -92,15 +92,20 @@ absl::Status ComponentPacker::ForEachRow(const std::string& name, const Visit& v
   std::vector<float> row(in.size() / DTypeBytes(from));
   for (uint64_t r = 0; r < rows; ++r) {
     LT_RETURN_IF_ERROR(tensors_.Read(name, r * in.size(), in));
-    CastElements(from, in, DType::kF32, std::as_writable_bytes(std::span(row)));
-    const absl::StatusOr<float> scale = RowScale(row);
-    if (!scale.ok()) {
-      return Annotate(scale.status(),
-                      absl::StrCat(tensors_.directory(), ": tensor ", name, ", row ", r));
-    }
-    LT_RETURN_IF_ERROR(visit(row, *scale));
+    const auto unfit = CastElements(from, in, DType::kF32, std::as_writable_bytes(std::span(row)));
+    if (unfit.has_value()) return Unfit(name, r * row.size(), *unfit);
+    LT_RETURN_IF_ERROR(visit(row, RowScale(row)));
   }
   return absl::OkStatus();
+}
+
+absl::Status ComponentPacker::Unfit(const std::string& name, uint64_t first,
+                                    const UnfitElement& element) const {
+  return absl::InvalidArgumentError(absl::StrCat(
+      tensors_.directory(), ": tensor ", name, ": value ", first + element.index, " is ",
+      element.value,
+      std::isfinite(element.value) ? ", more than BF16 can hold; --dtype f32 keeps it"
+                                   : "; weights must be finite numbers: get the file again"));
 }
 
 absl::Status ComponentPacker::Copy(const TensorDecl& tensor, const TensorSink& sink) const {
@@ -132,7 +137,9 @@ absl::Status ComponentPacker::CopyAsIs(const TensorDecl& tensor, const TensorSin
     LT_RETURN_IF_ERROR(tensors_.Read(tensor.name, offset, piece));
     const std::span<std::byte> cast(out.data(),
                                     bytes / DTypeBytes(from) * DTypeBytes(tensor.dtype));
-    CastElements(from, piece, tensor.dtype, cast);
+    if (const auto unfit = CastElements(from, piece, tensor.dtype, cast); unfit.has_value()) {
+      return Unfit(tensor.name, offset / DTypeBytes(from), *unfit);
+    }
     LT_RETURN_IF_ERROR(sink(cast));
   }
   return absl::OkStatus();

@@ -11,6 +11,7 @@
 #include "base/dtype.h"
 #include "base/status_macros.h"
 #include "engine/model/component_layout.h"
+#include "pack/cast.h"
 #include "storage/pack_writer.h"
 #include "storage/safetensors_set.h"
 
@@ -27,8 +28,8 @@ class ComponentPacker {
   // NOT_FOUND, INVALID_ARGUMENT or UNIMPLEMENTED naming the tensor.
   absl::StatusOr<PackSpec> MakeSpec(const ComponentLayout& layout, const std::string& config);
 
-  // The bytes of a tensor of that spec, for WritePack. INVALID_ARGUMENT naming a row that cannot be
-  // quantised.
+  // The bytes of a tensor of that spec, for WritePack. INVALID_ARGUMENT naming tensor, index and
+  // value of what is NaN, infinite or beyond the type it is packed as.
   absl::Status Copy(const TensorDecl& tensor, const TensorSink& sink) const;
 
  private:
@@ -39,6 +40,8 @@ class ComponentPacker {
   // Calls visit(row, scale) for each row of a matrix, widened.
   template <typename Visit>
   absl::Status ForEachRow(const std::string& name, const Visit& visit) const;
+  // The error of the tensor's element first + element.index.
+  absl::Status Unfit(const std::string& name, uint64_t first, const UnfitElement& element) const;
   absl::Status CopyAsIs(const TensorDecl& tensor, const TensorSink& sink) const;
 
   const SafetensorsSet& tensors_;

@@ -16,7 +16,7 @@ namespace longtake {
 
 struct PackModelOptions {
   // A recipe's JSON. Empty: longtake.json of the model directory.
-  std::string recipe;
+  std::string recipe = {};
   // Of matrices; norms, biases and modulation stay F32. kF32 or kBf16.
   DType dtype = DType::kBf16;
   // The matrices of the transformer's layers as int8, a scale per output channel. The text encoder
@@ -24,7 +24,7 @@ struct PackModelOptions {
   // prompt.
   bool quantize_int8 = false;
   std::function<void(const std::string& component, uint64_t done_bytes, uint64_t total_bytes)>
-      progress;  // may be empty
+      progress = {};  // may be empty
 };
 
 // Gives the model digest. One error at most, naming file and tensor: NOT_FOUND for what is missing,

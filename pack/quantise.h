@@ -7,12 +7,10 @@
 #include <cstdint>
 #include <span>
 
-#include "base/status_macros.h"
-
 namespace longtake {
 
-// 0 for a row of zeros; INVALID_ARGUMENT for one that holds an infinity or a NaN.
-absl::StatusOr<float> RowScale(std::span<const float> row);
+// 0 for a row of zeros. All values must be finite.
+float RowScale(std::span<const float> row);
 
 // To nearest, ties to even; bytes has the row's length.
 void QuantiseRow(std::span<const float> row, float scale, std::span<int8_t> bytes);

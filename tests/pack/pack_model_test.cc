@@ -12,7 +12,9 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <tuple>
 
+#include "absl/strings/str_cat.h"
 #include "base/checksum.h"
 #include "engine/recipe.h"
 #include "nlohmann/json.hpp"
@@ -35,6 +37,19 @@ std::string ReadAll(const fs::path& path) {
 
 void WriteAll(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
+}
+
+// The table of a safetensors file, and where its data begins.
+std::pair<nlohmann::json, uint64_t> Header(const std::string& bytes) {
+  uint64_t text_bytes = 0;
+  std::memcpy(&text_bytes, bytes.data(), sizeof(text_bytes));
+  return {nlohmann::json::parse(bytes.substr(8, text_bytes)), 8 + text_bytes};
+}
+
+void WriteSafetensors(const fs::path& path, const nlohmann::json& table, const std::string& data) {
+  const std::string text = table.dump();
+  const uint64_t text_bytes = text.size();
+  WriteAll(path, std::string(reinterpret_cast<const char*>(&text_bytes), 8) + text + data);
 }
 
 class PackModelTest : public ::testing::Test {
@@ -63,9 +78,41 @@ class PackModelTest : public ::testing::Test {
     WriteAll(model_ / file, text.replace(at, from.size(), to));
   }
 
+  // Sets one element of a BF16 tensor.
+  void PutBf16(const std::string& file, const std::string& tensor, uint64_t index, uint16_t bits) {
+    std::string bytes = ReadAll(model_ / file);
+    const auto [table, data] = Header(bytes);
+    const uint64_t at = table[tensor]["data_offsets"][0];
+    std::memcpy(bytes.data() + data + at + index * sizeof(bits), &bits, sizeof(bits));
+    WriteAll(model_ / file, bytes);
+  }
+
+  // Makes a tensor F32, all of one value.
+  void WidenToF32(const std::string& file, const std::string& tensor, float value) {
+    const std::string bytes = ReadAll(model_ / file);
+    auto [table, data] = Header(bytes);
+    std::string moved;
+    for (auto& [name, entry] : table.items()) {
+      if (name == "__metadata__") continue;
+      const uint64_t begin = entry["data_offsets"][0];
+      const uint64_t size = entry["data_offsets"][1].get<uint64_t>() - begin;
+      const uint64_t moved_begin = moved.size();
+      if (name == tensor) {
+        entry["dtype"] = "F32";
+        const std::vector<float> values(size / 2, value);
+        moved.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+      } else {
+        moved += bytes.substr(data + begin, size);
+      }
+      entry["data_offsets"] = {moved_begin, moved.size()};
+    }
+    WriteSafetensors(model_ / file, table, moved);
+  }
+
   // The one error, which names all of the words; nothing usable is left behind.
-  void ExpectRefused(absl::StatusCode code, std::initializer_list<std::string> words) {
-    const absl::Status status = Pack().status();
+  void ExpectRefused(absl::StatusCode code, std::initializer_list<std::string> words,
+                     const PackModelOptions& options = {}) {
+    const absl::Status status = Pack(options).status();
     EXPECT_EQ(status.code(), code) << status;
     for (const std::string& word : words) {
       EXPECT_NE(std::string(status.message()).find(word), std::string::npos)
@@ -80,6 +127,8 @@ class PackModelTest : public ::testing::Test {
 };
 
 constexpr char kTransformer[] = "transformer/diffusion_pytorch_model.safetensors";
+constexpr char kTextEncoder[] = "text_encoder/model.safetensors";
+constexpr char kVae[] = "vae/diffusion_pytorch_model.safetensors";
 
 TEST_F(PackModelTest, PacksVerifiesAndShows) {
   uint64_t last_done = 0;
@@ -149,23 +198,38 @@ TEST_F(PackModelTest, Int8LayersAreTheMatricesToHalfAStep) {
   }
 }
 
-TEST_F(PackModelTest, AWeightThatIsNoNumberCannotBeQuantised) {
-  const fs::path file = model_ / kTransformer;
-  std::string bytes = ReadAll(file);
-  uint64_t header = 0;
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  const auto table = nlohmann::json::parse(bytes.substr(8, header));
-  const uint64_t at = table["blocks.0.attn1.to_q.weight"]["data_offsets"][0];
-  const uint16_t nan = 0x7fc0;
-  std::memcpy(bytes.data() + 8 + header + at, &nan, sizeof(nan));
-  WriteAll(file, bytes);
-  PackModelOptions options;
-  options.quantize_int8 = true;
-  const absl::Status status = Pack(options).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(std::string(status.message()).find("blocks.0.attn1.to_q.weight, row 0"),
-            std::string::npos)
-      << status;
+// Every tensor has its own way into a pack: matrices of layers, rows that are quantised, what stays
+// resident in F32, tables of embeddings, and all of the VAE.
+TEST_F(PackModelTest, AWeightThatIsNoFiniteNumberIsNamed) {
+  const std::tuple<const char*, const char*, uint64_t> places[] = {
+      {kTransformer, "blocks.0.attn1.to_q.weight", 0},
+      {kTransformer, "blocks.5.ffn.net.2.weight", 4099},
+      {kTransformer, "blocks.0.attn1.norm_q.weight", 3},
+      {kTransformer, "proj_out.weight", 1},
+      {kTextEncoder, "shared.weight", 8191},
+      {kTextEncoder, "encoder.block.1.layer.0.SelfAttention.o.weight", 7},
+      {kVae, "decoder.conv_out.bias", 0},
+      {kVae, "encoder.conv_in.weight", 5}};
+  for (const auto& [file, tensor, index] : places) {
+    const std::string whole = ReadAll(model_ / file);
+    for (const auto& [bits, name] : {std::pair(0x7fc0, "nan"), {0xff80, "-inf"}}) {
+      PutBf16(file, tensor, index, static_cast<uint16_t>(bits));
+      for (PackModelOptions options :
+           {PackModelOptions(), {.dtype = DType::kF32}, {.quantize_int8 = true}}) {
+        ExpectRefused(absl::StatusCode::kInvalidArgument,
+                      {tensor, absl::StrCat("value ", index, " is ", name)}, options);
+      }
+    }
+    WriteAll(model_ / file, whole);
+  }
+}
+
+// The largest F32 is no BF16: rounding makes an infinity of it. Packed as F32 it is a number.
+TEST_F(PackModelTest, AWeightBeyondBf16IsNamed) {
+  WidenToF32(kVae, "decoder.mid_block.resnets.0.conv1.weight", 3.4028e38f);
+  ExpectRefused(absl::StatusCode::kInvalidArgument,
+                {"decoder.mid_block.resnets.0.conv1.weight: value 0 is 3.4028e+38", "--dtype f32"});
+  EXPECT_TRUE(Pack({.dtype = DType::kF32}).ok());
 }
 
 TEST_F(PackModelTest, ATinyDecoderThatTheRecipeAsksForMustBeThere) {
@@ -299,9 +363,7 @@ TEST_F(PackModelTest, AFullDiskLeavesTheOldPackAsItWas) {
 TEST_F(PackModelTest, ShardsMakeTheSamePack) {
   const std::string digest = *Pack();
   const std::string bytes = ReadAll(model_ / kTransformer);
-  uint64_t header_bytes = 0;
-  std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
-  auto header = nlohmann::json::parse(bytes.substr(8, header_bytes));
+  auto [header, data_begin] = Header(bytes);
   header.erase("__metadata__");
   nlohmann::json headers[2];
   std::string data[2];
@@ -312,18 +374,16 @@ TEST_F(PackModelTest, ShardsMakeTheSamePack) {
     const uint64_t begin = tensor["data_offsets"][0];
     const uint64_t end = tensor["data_offsets"][1];
     tensor["data_offsets"] = {data[shard].size(), data[shard].size() + end - begin};
-    data[shard] += bytes.substr(8 + header_bytes + begin, end - begin);
+    data[shard] += bytes.substr(data_begin + begin, end - begin);
     headers[shard][name] = tensor;
     index["weight_map"][name] =
         "diffusion_pytorch_model-0000" + std::to_string(shard + 1) + "-of-00002.safetensors";
   }
   for (size_t shard = 0; shard < 2; ++shard) {
-    const std::string text = headers[shard].dump();
-    const uint64_t text_bytes = text.size();
-    WriteAll(
+    WriteSafetensors(
         model_ / "transformer" /
             ("diffusion_pytorch_model-0000" + std::to_string(shard + 1) + "-of-00002.safetensors"),
-        std::string(reinterpret_cast<const char*>(&text_bytes), 8) + text + data[shard]);
+        headers[shard], data[shard]);
   }
   fs::remove(model_ / kTransformer);
   const fs::path index_path = model_ / "transformer/diffusion_pytorch_model.safetensors.index.json";
