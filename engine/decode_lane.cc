@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/finite.h"
 #include "engine/model/tiled_vae.h"
 
 namespace longtake {
@@ -127,9 +128,10 @@ absl::Status DecodeLane::EncodeNext(StartJob& job) {
     pixels[i] = static_cast<float>(from[i]) / 127.5f - 1.0f;
   job.next_frame += count;
   Use(Network::kEncoder);
-  return model_.encoder()->Encode(
+  LT_RETURN_IF_ERROR(model_.encoder()->Encode(
       {.values = pixels, .frames = count, .height = spec.height, .width = spec.width}, job.cache,
-      &job.latents.emplace_back());
+      &job.latents.emplace_back()));
+  return CheckFinite(job.latents.back(), "latents of the start frames");
 }
 
 bool DecodeLane::Step() {
@@ -151,6 +153,8 @@ bool DecodeLane::Step() {
 }
 
 absl::Status DecodeLane::ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb) {
+  // The tiny decoder's tanh would make numbers of infinities.
+  LT_RETURN_IF_ERROR(CheckFinite(job.latents, "latents"));
   const SessionSpec& spec = job.session->spec();
   const VaeLatents latents{job.latents, job.latent_frames, spec.height / 8, spec.width / 8};
   std::vector<VaeCache>& caches = job.state->caches;

@@ -2,11 +2,11 @@
 #include "engine/rollout.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
+#include "base/finite.h"
 #include "base/philox.h"
 #include "engine/chunk_rollout.h"
 #include "engine/rolling_rollout.h"
@@ -161,11 +161,7 @@ absl::Status Rollout::GuideFlow(int64_t step) {
       flow[i] = negative[i] + guidance * (flow[i] - negative[i]);
     }
   }
-  if (std::all_of(flow.begin(), flow.end(), [](float value) { return std::isfinite(value); })) {
-    return absl::OkStatus();
-  }
-  return absl::InternalError(absl::StrCat("the model produced a value that is not finite in chunk ",
-                                          chunk_, ", step ", step));
+  return CheckFinite(flow, absl::StrCat("flow of chunk ", chunk_, ", step ", step));
 }
 
 void Rollout::CommitFresh(int64_t first, const KeyPlanSpec& plan) {

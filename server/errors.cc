@@ -35,6 +35,7 @@ constexpr KnownReason kReasons[] = {
     {"PACK_CORRUPT", Code::kDataLoss, 0},
     {"KV_FILE_CORRUPT", Code::kDataLoss, 0},
     {"INTERNAL", Code::kInternal, 0},
+    {"NOT_FINITE", Code::kInternal, 0},
 };
 
 const KnownReason* FindReason(const std::string& name) {

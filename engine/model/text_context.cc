@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
+#include "base/finite.h"
 
 namespace longtake {
 namespace {
@@ -61,6 +62,7 @@ absl::StatusOr<std::unique_ptr<TextContext>> TextContext::Create(const TextConte
     return absl::InvalidArgumentError(absl::StrCat("text states: ", states.size(), " values for ",
                                                    shape.tokens, " tokens of ", shape.text_dim));
   }
+  LT_RETURN_IF_ERROR(CheckFinite(states, "text states"));
   auto context = std::unique_ptr<TextContext>(new TextContext);
   context->shape_ = shape;
   LT_ASSIGN_OR_RETURN(const uint64_t key_bytes, KeyBytes(shape));

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
+#include "base/finite.h"
 
 namespace longtake {
 namespace {
@@ -31,6 +32,11 @@ uint8_t PixelByte(float pixel) {
   const float low = pixel > -1.0f ? pixel : -1.0f;
   const float clamped = low < 1.0f ? low : 1.0f;
   return static_cast<uint8_t>((clamped + 1.0f) * 127.5f + 0.5f);
+}
+
+absl::Status CheckPixels(const VaeFrames& x) {
+  for (const VaeFrame& frame : x.frames) LT_RETURN_IF_ERROR(CheckFinite(frame, "pixels"));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<WanVaeDecoder>> WanVaeDecoder::Create(const VaeConfig& config,
@@ -83,6 +89,7 @@ absl::Status WanVaeDecoder::DecodeTo(const VaeLatents& latents, VaeCache& cache,
   for (int64_t frame = 0; frame < latents.frames; ++frame) {
     VaeFrames x = Load(latents, frame);
     network_.Run(cache, x);
+    LT_RETURN_IF_ERROR(CheckPixels(x));
     Append(x, out);
     network_.Recycle(x);
   }

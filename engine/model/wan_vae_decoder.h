@@ -35,6 +35,10 @@ struct VaeLatents {
 // INVALID_ARGUMENT when sizes are out of range or do not fit the values.
 absl::Status CheckVaeLatents(const VaeLatents& latents, int64_t channels);
 
+// INTERNAL with the reason NOT_FINITE when a decoder made a pixel that is no finite number: to be
+// asked before bytes, tiles or a clamp hide it.
+absl::Status CheckPixels(const VaeFrames& x);
+
 // [-1, 1] to [0, 255], to nearest; NaN becomes 0.
 uint8_t PixelByte(float pixel);
 
@@ -51,7 +55,8 @@ class WanVaeDecoder {
 
   // The pixel frames of these latents, packed [frames, 8 height, 8 width, 3], replace rgb. The
   // cache is new for the first latents of a stream, then the one of the call before.
-  // INVALID_ARGUMENT, with the cache as it was, when sizes do not fit each other or the cache.
+  // INVALID_ARGUMENT, with the cache as it was, when sizes do not fit each other or the cache;
+  // INTERNAL (NOT_FINITE), with a cache that is of no more use, as CheckPixels.
   absl::Status Decode(const VaeLatents& latents, VaeCache& cache, std::vector<uint8_t>* rgb);
 
   // The same before rounding to bytes, without the clamp to [-1, 1]; for golden tests.

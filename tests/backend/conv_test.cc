@@ -288,7 +288,7 @@ struct NormCase {
   bool silu;
 };
 
-class ChannelNormTest : public ::testing::TestWithParam<NormCase> {};
+class ChannelNormSizes : public ::testing::TestWithParam<NormCase> {};
 
 std::vector<float> RunNorm(const NormCase& c, int threads, const std::string& instruction_set) {
   WorkerPool workers(threads);
@@ -326,17 +326,32 @@ std::vector<double> NormOracle(const NormCase& c) {
   return out;
 }
 
-TEST_P(ChannelNormTest, MatchesPlainLoops) {
+TEST_P(ChannelNormSizes, MatchesPlainLoops) {
   EXPECT_LT(RelativeError(RunNorm(GetParam(), 2, ""), NormOracle(GetParam())), 1e-6);
 }
 
-TEST_P(ChannelNormTest, ThreadsAndInstructionSetsKeepTheBits) {
+TEST_P(ChannelNormSizes, ThreadsAndInstructionSetsKeepTheBits) {
   const std::vector<float> out = RunNorm(GetParam(), 1, "");
   EXPECT_TRUE(SameBits(out, RunNorm(GetParam(), 3, "")));
   EXPECT_TRUE(SameBits(out, RunNorm(GetParam(), 2, "x86-64-v3")));
 }
 
-INSTANTIATE_TEST_SUITE_P(Widths, ChannelNormTest,
+// Not only in the lanes where it came in: the length of its row is no number either.
+TEST(ChannelNormTest, ANanSpreadsOverItsRow) {
+  for (const char* instruction_set : {"", "x86-64-v3"}) {
+    WorkerPool workers(1);
+    const auto backend = CreateCpuBackend(workers, {.instruction_set_max = instruction_set});
+    if (!backend.ok()) continue;
+    std::vector<float> x(48, 1.0f);
+    x[20] = NAN;
+    const std::vector<float> gamma(16, 1.0f);
+    (*backend)->ChannelNorm(
+        {.in = x.data(), .rows = 3, .width = 16, .gamma = gamma.data(), .out = x.data()});
+    for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(x[i]), i / 16 == 1) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Widths, ChannelNormSizes,
                          ::testing::Values(NormCase{3, 1, true}, NormCase{13, 3, true},
                                            NormCase{5001, 8, true}, NormCase{77, 8, false},
                                            NormCase{41, 12, true}, NormCase{300, 16, false},

@@ -118,6 +118,24 @@ TEST(ElementwiseTest, ReluOnAllMachines) {
   for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(y[i], x[i] > 0.0f ? x[i] : 0.0f);
 }
 
+// A decoder's pixels are looked at after the last layer: no layer may hide one before.
+TEST(ElementwiseTest, ReluKeepsNanAndHasOneZero) {
+  std::string different;
+  const std::vector<float> y = RunEverywhere(
+      [&](Backend& backend) {
+        std::vector<float> x = {NAN, -0.0f, INFINITY, -INFINITY};
+        backend.Relu(x.data(), 4);
+        for (float& value : x) value = std::isnan(value) ? 7.0f : value;
+        return x;
+      },
+      &different);
+  EXPECT_EQ(different, "");
+  EXPECT_EQ(y[0], 7.0f) << "it was a NaN";
+  EXPECT_FALSE(std::signbit(y[1]));
+  EXPECT_EQ(y[2], INFINITY);
+  EXPECT_EQ(y[3], 0.0f);
+}
+
 TEST(ElementwiseTest, SiluKeepsNanAndEnds) {
   std::vector<float> x = {NAN, 1e30f, -1e4f, 0.0f};
   Machines().back()->backend->Silu(x.data(), 4);

@@ -66,7 +66,8 @@ void ChannelNormKernel(const ChannelNormTask& task) {
       squares[i] = i < count ? SquaresByLane(task.in + (row + i) * task.width, task.width)
                              : _mm256_setzero_ps();
     }
-    const __m256 norm = _mm256_max_ps(_mm256_sqrt_ps(SumEachRow(squares)), _mm256_set1_ps(1e-12f));
+    // In this order a NaN stays one.
+    const __m256 norm = _mm256_max_ps(_mm256_set1_ps(1e-12f), _mm256_sqrt_ps(SumEachRow(squares)));
     alignas(32) float factors[kRows];
     _mm256_store_ps(factors, _mm256_div_ps(_mm256_set1_ps(task.root_width), norm));
     int64_t i = 0;

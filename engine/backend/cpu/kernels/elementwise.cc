@@ -51,7 +51,8 @@ void SiluKernel(float* x, int64_t count) {
 void ReluKernel(float* x, int64_t count) {
   for (int64_t i = 0; i < count; i += kLanes) {
     const Mask16 mask = FirstLanes(count - i);
-    StoreMasked(x + i, mask, Max(LoadMasked(mask, x + i), Zero()));
+    // The second operand is what Max gives of a NaN; the sum makes +0 of -0.
+    StoreMasked(x + i, mask, Add(Max(Zero(), LoadMasked(mask, x + i)), Zero()));
   }
 }
 
