@@ -2,6 +2,7 @@
 #include "pack/model_files.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/git_lfs.h"
 #include "engine/recipe.h"
 
 namespace longtake {
@@ -12,13 +13,20 @@ constexpr uint64_t kTokenizerBytesMax = 64 << 20;
 
 }  // namespace
 
+absl::StatusOr<std::string> ReadModelFile(FileSystem& files, const std::string& path,
+                                          uint64_t bytes_max) {
+  LT_ASSIGN_OR_RETURN(std::string text, ReadTextFile(files, path, bytes_max));
+  LT_RETURN_IF_ERROR(CheckIsNoLfsPointer(text, path));
+  return text;
+}
+
 absl::StatusOr<std::string> ReadModelRecipe(FileSystem& files, const std::string& directory,
                                             const std::string& given) {
   std::string recipe = given;
   std::string where = "--recipe";
   if (recipe.empty()) {
     where = JoinPath(directory, "longtake.json");
-    auto text = ReadTextFile(files, where, kRecipeBytesMax);
+    auto text = ReadModelFile(files, where, kRecipeBytesMax);
     if (absl::IsNotFound(text.status())) {
       return absl::NotFoundError(absl::StrCat(
           where, " is missing; give --recipe with a file or a name, such as self-forcing"));
@@ -34,7 +42,7 @@ absl::StatusOr<Tokenizer> ReadModelTokenizer(FileSystem& files, const std::strin
   const std::string folder = JoinPath(directory, "tokenizer");
   for (const char* name : {"tokenizer.json", "spiece.model"}) {
     const std::string path = JoinPath(folder, name);
-    auto text = ReadTextFile(files, path, kTokenizerBytesMax);
+    auto text = ReadModelFile(files, path, kTokenizerBytesMax);
     if (absl::IsNotFound(text.status())) continue;
     LT_ASSIGN_OR_RETURN(spec->tokenizer, text);
     spec->tokenizer_name = name;

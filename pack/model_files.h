@@ -3,6 +3,7 @@
 // What a pack directory takes from a model directory beside the weights.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/file_system.h"
@@ -11,6 +12,10 @@
 #include "storage/pack_directory.h"
 
 namespace longtake {
+
+// A text file of a model. Errors as ReadTextFile; INVALID_ARGUMENT for a git-lfs pointer.
+absl::StatusOr<std::string> ReadModelFile(FileSystem& files, const std::string& path,
+                                          uint64_t bytes_max);
 
 // The recipe comes with the model (longtake.json) or from the caller; either way it must parse
 // before hours of work.

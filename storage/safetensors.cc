@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/git_lfs.h"
+
 namespace longtake {
 namespace {
 
@@ -20,6 +22,9 @@ uint64_t LoadLittleEndian(std::span<const std::byte> bytes) {
 absl::StatusOr<Safetensors> Safetensors::Open(std::unique_ptr<File> file) {
   LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, file->Size());
   const std::string& path = file->path();
+  std::string beginning(std::min<uint64_t>(file_bytes, kLfsPointerStart.size()), '\0');
+  LT_RETURN_IF_ERROR(file->ReadAt(0, std::as_writable_bytes(std::span(beginning))));
+  LT_RETURN_IF_ERROR(CheckIsNoLfsPointer(beginning, path));
   std::array<std::byte, 8> length;
   if (file_bytes < length.size()) {
     return absl::InvalidArgumentError(path + ": too short for a safetensors file");
