@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/recipe.h"
+#include "pack/model_files.h"
 #include "pack/pack_model.h"
 #include "pack/show.h"
 #include "pack/synthesise.h"
@@ -54,7 +55,7 @@ absl::StatusOr<std::string> RecipeText(const std::string& recipe) {
   if (recipe.empty()) return std::string();
   auto named = NamedRecipeJson(recipe);
   if (named.ok()) return named;
-  auto text = ReadTextFile(PosixFileSystem(), recipe, kRecipeBytesMax);
+  auto text = ReadModelFile(PosixFileSystem(), recipe, kRecipeBytesMax);
   if (absl::IsNotFound(text.status())) return named.status();
   return text;
 }
@@ -75,6 +76,9 @@ int RunPack(const PackArguments& arguments) {
   options.recipe = *recipe;
   options.dtype = arguments.dtype == "f32" ? DType::kF32 : DType::kBf16;
   options.quantize_int8 = arguments.quantize == "int8";
+  options.on_file = [](const std::string& path, bool is_read) {
+    std::printf("%s %s\n", is_read ? "reads" : "leaves out", path.c_str());
+  };
   options.progress = [&](const std::string& component, uint64_t done, uint64_t total) {
     line.Update(component, done, total);
   };

@@ -46,7 +46,7 @@ struct Configs {
 // here rather than at the first odd tensor.
 absl::Status CheckModelIndex(FileSystem& files, const std::string& directory) {
   const std::string path = JoinPath(directory, "model_index.json");
-  LT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(files, path, kConfigBytesMax));
+  LT_ASSIGN_OR_RETURN(const std::string text, ReadModelFile(files, path, kConfigBytesMax));
   const auto index = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!index.is_object()) return absl::InvalidArgumentError(path + ": not a JSON object");
   const auto class_name = index.find("_class_name");
@@ -79,7 +79,7 @@ absl::StatusOr<Component> ReadComponent(FileSystem& files, const std::string& di
     out.layout = TinyDecoderLayout();
     return out;
   }
-  LT_ASSIGN_OR_RETURN(out.config, ReadTextFile(files, path, kConfigBytesMax));
+  LT_ASSIGN_OR_RETURN(out.config, ReadModelFile(files, path, kConfigBytesMax));
   if (name == "transformer") {
     LT_ASSIGN_OR_RETURN(configs.transformer, ParseWanConfig(out.config, path));
     out.layout = WanLayout(configs.transformer);
@@ -121,15 +121,35 @@ absl::Status CheckFreeSpace(FileSystem& files, const std::string& directory,
   return absl::OkStatus();
 }
 
+absl::Status WriteComponent(FileSystem& files, const std::string& directory, const PackSpec& spec,
+                            const ComponentPacker& packer, const PackModelOptions& options) {
+  PackWriteCalls calls;
+  calls.source = [&](const TensorDecl& tensor, const TensorSink& sink) {
+    return packer.Copy(tensor, sink);
+  };
+  if (options.progress) {
+    calls.progress = [&](uint64_t done, uint64_t total) {
+      options.progress(spec.component, done, total);
+    };
+  }
+  return WritePack(files, JoinPath(directory, PackFileName(spec.component)), spec, calls);
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& model_directory,
                                       const std::string& pack_directory,
                                       const PackModelOptions& options) {
+  const auto tell = [&options](const std::string& path, bool is_read) {
+    if (options.on_file) options.on_file(path, is_read);
+  };
+  tell(JoinPath(model_directory, "model_index.json"), true);
   LT_RETURN_IF_ERROR(CheckModelIndex(files, model_directory));
   PackDirectorySpec spec;
+  if (options.recipe.empty()) tell(JoinPath(model_directory, "longtake.json"), true);
   LT_ASSIGN_OR_RETURN(spec.recipe, ReadModelRecipe(files, model_directory, options.recipe));
   LT_ASSIGN_OR_RETURN(const Tokenizer tokenizer, ReadModelTokenizer(files, model_directory, &spec));
+  tell(JoinPath(JoinPath(model_directory, "tokenizer"), spec.tokenizer_name), true);
 
   // Everything is checked before the first byte is written.
   spec.components = {"transformer", "text_encoder", "vae"};
@@ -147,10 +167,13 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
   std::vector<ComponentPacker> packers;
   std::vector<PackSpec> packs;
   for (const std::string& name : spec.components) {
+    const std::string folder = JoinPath(model_directory, name);
+    if (name != "tiny_decoder") tell(JoinPath(folder, "config.json"), true);
     LT_ASSIGN_OR_RETURN(const Component component,
                         ReadComponent(files, model_directory, name, configs));
-    LT_ASSIGN_OR_RETURN(SafetensorsSet tensors,
-                        SafetensorsSet::Open(files, JoinPath(model_directory, name)));
+    LT_ASSIGN_OR_RETURN(SafetensorsSet tensors, SafetensorsSet::Open(files, folder));
+    for (const std::string& path : tensors.files()) tell(path, true);
+    for (const std::string& path : tensors.unread_files()) tell(path, false);
     sets.push_back(std::move(tensors));
     packers.emplace_back(sets.back(), options.dtype, LayerDType(name, options));
     LT_ASSIGN_OR_RETURN(PackSpec pack, packers.back().MakeSpec(component.layout, component.config));
@@ -169,17 +192,7 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
   LT_RETURN_IF_ERROR(CheckFreeSpace(files, pack_directory, packs));
   LT_RETURN_IF_ERROR(BeginPackDirectory(files, pack_directory));
   for (size_t i = 0; i < packs.size(); ++i) {
-    const std::string& name = spec.components[i];
-    const ComponentPacker& packer = packers[i];
-    PackWriteCalls calls;
-    calls.source = [&](const TensorDecl& tensor, const TensorSink& sink) {
-      return packer.Copy(tensor, sink);
-    };
-    if (options.progress) {
-      calls.progress = [&](uint64_t done, uint64_t total) { options.progress(name, done, total); };
-    }
-    LT_RETURN_IF_ERROR(
-        WritePack(files, JoinPath(pack_directory, PackFileName(name)), packs[i], calls));
+    LT_RETURN_IF_ERROR(WriteComponent(files, pack_directory, packs[i], packers[i], options));
   }
   return FinishPackDirectory(files, pack_directory, spec);
 }

@@ -23,6 +23,8 @@ struct PackModelOptions {
   // keeps dtype: its activations have outliers that a scale per row cannot hold, and it runs once a
   // prompt.
   bool quantize_int8 = false;
+  // Called for each file of the model that is read, and for weights that lie beside them unread.
+  std::function<void(const std::string& path, bool is_read)> on_file = {};  // may be empty
   std::function<void(const std::string& component, uint64_t done_bytes, uint64_t total_bytes)>
       progress = {};  // may be empty
 };

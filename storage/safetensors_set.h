@@ -3,7 +3,8 @@
 // The tensors of one component directory of a published model: a single .safetensors file, or
 // shards listed by a *.index.json. Where a directory holds several candidates, the published
 // default names (diffusion_pytorch_model, model) win; otherwise more than one is refused as
-// ambiguous.
+// ambiguous. So is an index beside files of its name that it does not list, or shards with tensors
+// that it does not: what an older download left behind must not be mixed with a newer one.
 //
 // Errors name file and tensor. Reading is safe from several threads once open.
 #pragma once
@@ -26,6 +27,9 @@ class SafetensorsSet {
   static absl::StatusOr<SafetensorsSet> Open(FileSystem& files, const std::string& directory);
 
   const std::string& directory() const { return directory_; }
+  // What is read, an index first, and the .safetensors files beside it that are not.
+  const std::vector<std::string>& files() const { return files_; }
+  const std::vector<std::string>& unread_files() const { return unread_files_; }
   std::vector<std::string> Names() const;  // sorted
   bool Has(const std::string& name) const { return places_.contains(name); }
   // NOT_FOUND naming directory and tensor. The pointer lives as long as the set.
@@ -38,10 +42,14 @@ class SafetensorsSet {
     size_t shard = 0;
     size_t entry = 0;
   };
+  absl::Status OpenShard(FileSystem& files, const std::string& file_name);
   absl::Status OpenSingle(FileSystem& files, const std::string& file_name);
-  absl::Status OpenIndexed(FileSystem& files, const std::string& index_name);
+  // file_of: the file of each tensor, by the index files_.front().
+  absl::Status OpenShards(FileSystem& files, const std::map<std::string, std::string>& file_of);
 
   std::string directory_;
+  std::vector<std::string> files_;
+  std::vector<std::string> unread_files_;
   std::vector<Safetensors> shards_;
   std::map<std::string, Place> places_;
 };

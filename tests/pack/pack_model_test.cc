@@ -150,6 +150,40 @@ TEST_F(PackModelTest, PacksVerifiesAndShows) {
   }
 }
 
+// A model directory may hold more than is used, so that what was read has to be said.
+TEST_F(PackModelTest, TheFilesThatAreReadAreTold) {
+  fs::copy(model_ / kVae, model_ / "vae/diffusion_pytorch_model.fp16.safetensors");
+  std::vector<std::string> read, unread;
+  PackModelOptions options;
+  options.on_file = [&](const std::string& path, bool is_read) {
+    (is_read ? read : unread).push_back(fs::relative(path, model_).string());
+  };
+  ASSERT_TRUE(Pack(options).ok());
+  EXPECT_EQ(read, (std::vector<std::string>{"model_index.json", "longtake.json",
+                                            "tokenizer/tokenizer.json", "transformer/config.json",
+                                            kTransformer, "text_encoder/config.json", kTextEncoder,
+                                            "vae/config.json", kVae}));
+  EXPECT_EQ(unread, std::vector<std::string>{"vae/diffusion_pytorch_model.fp16.safetensors"});
+}
+
+// The commonest broken download: every file can be one.
+TEST_F(PackModelTest, GitLfsPointersAreRecognised) {
+  for (const char* file :
+       {"model_index.json", "longtake.json", "transformer/config.json", "text_encoder/config.json",
+        "vae/config.json", kTransformer, kTextEncoder, kVae, "tokenizer/tokenizer.json",
+        "tokenizer/spiece.model"}) {
+    const std::string whole = ReadAll(model_ / file);
+    const std::string tokenizer = ReadAll(model_ / "tokenizer/tokenizer.json");
+    if (std::string(file) == "tokenizer/spiece.model") {
+      fs::remove(model_ / "tokenizer/tokenizer.json");
+    }
+    WriteAll(model_ / file, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n");
+    ExpectRefused(absl::StatusCode::kInvalidArgument, {file, "git-lfs pointer"});
+    WriteAll(model_ / "tokenizer/tokenizer.json", tokenizer);
+    WriteAll(model_ / file, whole);
+  }
+}
+
 TEST_F(PackModelTest, TheDigestIsTheModels) {
   const std::string first = *Pack();
   EXPECT_EQ(*Pack(), first) << "packing again changes nothing";

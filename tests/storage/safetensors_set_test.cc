@@ -44,13 +44,15 @@ TEST(SafetensorsSetTest, OneFile) {
 
 TEST(SafetensorsSetTest, Shards) {
   MemoryFileSystem files;
-  PutShard(files, "t/m-1.safetensors", {"a", "unlisted"});
+  PutShard(files, "t/m-1.safetensors", {"a"});
   PutShard(files, "t/m-2.safetensors", {"b"});
   files.Put("t/m.safetensors.index.json",
             R"({"metadata":{},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors"}})");
   const auto set = SafetensorsSet::Open(files, "t");
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_THAT(set->Names(), ElementsAre("a", "b"));
+  EXPECT_THAT(set->files(),
+              ElementsAre("t/m.safetensors.index.json", "t/m-1.safetensors", "t/m-2.safetensors"));
   std::string out(1, '?');
   ASSERT_TRUE(set->Read("b", 1, std::as_writable_bytes(std::span(out))).ok());
   EXPECT_EQ(out, "!");
@@ -63,6 +65,72 @@ TEST(SafetensorsSetTest, DefaultNamesWin) {
   const auto set = SafetensorsSet::Open(files, "t");
   ASSERT_TRUE(set.ok()) << set.status();
   EXPECT_TRUE(set->Has("a"));
+  EXPECT_THAT(set->files(), ElementsAre("t/diffusion_pytorch_model.safetensors"));
+  EXPECT_THAT(set->unread_files(), ElementsAre("t/diffusion_pytorch_model.fp16.safetensors"));
+  // An index of another precision is no better.
+  files.Put("t/diffusion_pytorch_model.fp16.safetensors.index.json",
+            R"({"weight_map":{"b":"diffusion_pytorch_model.fp16.safetensors"}})");
+  EXPECT_TRUE(SafetensorsSet::Open(files, "t")->Has("a"));
+}
+
+// Two downloads in one directory: nothing but the user knows which is meant.
+TEST(SafetensorsSetTest, WhatAnOlderDownloadLeftIsRefused) {
+  const std::string index = R"({"weight_map":{"a":"model-1-of-1.safetensors"}})";
+  struct Case {
+    std::vector<std::pair<std::string, std::vector<std::string>>> shards;
+    bool has_index;
+    std::vector<std::string> words;
+  };
+  const Case cases[] = {
+      {{{"model-1-of-1", {"a"}}, {"model", {"a"}}},
+       true,
+       {"model.safetensors.index.json lies beside model.safetensors"}},
+      {{{"model", {"a"}}}, true, {"model.safetensors.index.json lies beside model.safetensors"}},
+      {{{"model-1-of-1", {"a"}}, {"model-1-of-2", {"a"}}},
+       true,
+       {"lies beside model-1-of-2.safetensors"}},
+      {{{"model", {"a"}}, {"model-1-of-2", {"a"}}},
+       false,
+       {"model.safetensors lies beside model-1-of-2.safetensors"}},
+      {{{"model", {"a"}}, {"diffusion_pytorch_model", {"a"}}},
+       false,
+       {"both as diffusion_pytorch_model and as model"}},
+      {{{"model-1-of-1", {"a", "extra"}}},
+       true,
+       {"model-1-of-1.safetensors", "\"extra\"", "does not name it"}}};
+  for (const Case& c : cases) {
+    MemoryFileSystem files;
+    for (const auto& [stem, names] : c.shards) PutShard(files, "t/" + stem + ".safetensors", names);
+    if (c.has_index) files.Put("t/model.safetensors.index.json", index);
+    const absl::Status status = SafetensorsSet::Open(files, "t").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << c.words[0];
+    for (const std::string& word : c.words) {
+      EXPECT_THAT(std::string(status.message()), HasSubstr(word));
+    }
+  }
+}
+
+TEST(SafetensorsSetTest, ATensorInTwoShardsIsRefused) {
+  MemoryFileSystem files;
+  PutShard(files, "t/m-1.safetensors", {"a", "b"});
+  PutShard(files, "t/m-2.safetensors", {"b"});
+  files.Put("t/m.safetensors.index.json",
+            R"({"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors"}})");
+  EXPECT_THAT(
+      std::string(SafetensorsSet::Open(files, "t").status().message()),
+      HasSubstr("t/m-1.safetensors: tensor \"b\": t/m.safetensors.index.json takes it from"));
+}
+
+TEST(SafetensorsSetTest, GitLfsPointersAreRecognised) {
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 14\n";
+  MemoryFileSystem files;
+  files.Put("t/model.safetensors", pointer);
+  EXPECT_THAT(std::string(SafetensorsSet::Open(files, "t").status().message()),
+              HasSubstr("t/model.safetensors: this is a git-lfs pointer"));
+  files.Put("u/model.safetensors.index.json", pointer);
+  EXPECT_THAT(std::string(SafetensorsSet::Open(files, "u").status().message()),
+              HasSubstr("u/model.safetensors.index.json: this is a git-lfs pointer"));
 }
 
 TEST(SafetensorsSetTest, RefusesWhatItCannotDecideOrTrust) {
@@ -74,6 +142,7 @@ TEST(SafetensorsSetTest, RefusesWhatItCannotDecideOrTrust) {
               HasSubstr("several"));
 
   PutShard(files, "t/s.safetensors", {"a"});
+  files.Put("t/other.safetensors", "not opened");
   const std::pair<const char*, const char*> indexes[] = {
       {"[]", "weight_map"},
       {R"({"weight_map":3})", "weight_map"},
