@@ -30,7 +30,7 @@ float LoadAsFloat(DType from, const std::byte* bytes) {
 
 void Convert(DType from, std::span<const std::byte> in, DType to, std::span<std::byte> out) {
   if (from == to) {
-    std::memcpy(out.data(), in.data(), in.size());
+    if (in.data() != out.data()) std::memcpy(out.data(), in.data(), in.size());
     return;
   }
   for (size_t i = 0; i < out.size() / DTypeBytes(to); ++i) {

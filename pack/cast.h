@@ -18,8 +18,9 @@ struct UnfitElement {
   float value = 0.0f;  // as it was read
 };
 
-// Converts all elements of in; out has room for exactly as many. Narrowing rounds to nearest even.
-// Gives the first element that is not a finite number in out.
+// Converts all elements of in; out has room for exactly as many, and may be in where types are
+// equal. Narrowing rounds to nearest even. Gives the first element that is not a finite number in
+// out.
 std::optional<UnfitElement> CastElements(DType from, std::span<const std::byte> in, DType to,
                                          std::span<std::byte> out);
 

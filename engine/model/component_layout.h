@@ -22,11 +22,18 @@ struct TensorSpec {
 // resident tensor of F32, [out], under this name.
 inline std::string ScaleTensorName(const std::string& matrix) { return matrix + ".scale"; }
 
+// A second name under which exports store a tensor: beside the first or in its place.
+struct TensorAlias {
+  std::string name;
+  std::string of;  // a TensorSpec's name
+};
+
 struct ComponentLayout {
   std::string component;                        // "transformer", "text_encoder", "vae"
   std::vector<TensorSpec> resident;             // loaded once
   std::vector<TensorSpec> row_tables;           // [rows, width], read row by row, never resident
   std::vector<std::vector<TensorSpec>> layers;  // in execution order, tensors in use order
+  std::vector<TensorAlias> aliases;             // at most one of each tensor
   std::vector<std::string> ignored_prefixes;    // of published tensors that longtake does not use
 };
 

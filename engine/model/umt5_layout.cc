@@ -49,6 +49,7 @@ ComponentLayout Umt5Layout(const Umt5Config& config) {
   layout.component = "text_encoder";
   layout.row_tables.push_back(
       {.name = kUmt5TokenTable, .shape = {config.vocab_size, config.d_model}});
+  layout.aliases.push_back({.name = "encoder.embed_tokens.weight", .of = kUmt5TokenTable});
   const auto resident = [&layout](const std::string& name, std::vector<int64_t> shape) {
     layout.resident.push_back({.name = name, .shape = std::move(shape), .keep_f32 = true});
   };

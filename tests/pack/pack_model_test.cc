@@ -12,6 +12,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
@@ -38,6 +39,11 @@ std::string ReadAll(const fs::path& path) {
 void WriteAll(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
+
+constexpr char kTransformer[] = "transformer/diffusion_pytorch_model.safetensors";
+constexpr char kTextEncoder[] = "text_encoder/model.safetensors";
+constexpr char kVae[] = "vae/diffusion_pytorch_model.safetensors";
+constexpr char kAlias[] = "encoder.embed_tokens.weight";
 
 // The table of a safetensors file, and where its data begins.
 std::pair<nlohmann::json, uint64_t> Header(const std::string& bytes) {
@@ -87,26 +93,66 @@ class PackModelTest : public ::testing::Test {
     WriteAll(model_ / file, bytes);
   }
 
-  // Makes a tensor F32, all of one value.
-  void WidenToF32(const std::string& file, const std::string& tensor, float value) {
+  // Takes a file apart and puts it together again with the tensors that edit leaves.
+  struct Tensor {
+    std::string dtype;
+    nlohmann::json shape;
+    std::string bytes;
+  };
+  void Rewrite(const std::string& file,
+               const std::function<void(std::map<std::string, Tensor>&)>& edit) {
     const std::string bytes = ReadAll(model_ / file);
-    auto [table, data] = Header(bytes);
-    std::string moved;
-    for (auto& [name, entry] : table.items()) {
+    const auto [table, data] = Header(bytes);
+    std::map<std::string, Tensor> tensors;
+    for (const auto& [name, entry] : table.items()) {
       if (name == "__metadata__") continue;
       const uint64_t begin = entry["data_offsets"][0];
-      const uint64_t size = entry["data_offsets"][1].get<uint64_t>() - begin;
-      const uint64_t moved_begin = moved.size();
-      if (name == tensor) {
-        entry["dtype"] = "F32";
-        const std::vector<float> values(size / 2, value);
-        moved.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
-      } else {
-        moved += bytes.substr(data + begin, size);
-      }
-      entry["data_offsets"] = {moved_begin, moved.size()};
+      const uint64_t end = entry["data_offsets"][1];
+      tensors[name] = {entry["dtype"], entry["shape"], bytes.substr(data + begin, end - begin)};
     }
-    WriteSafetensors(model_ / file, table, moved);
+    edit(tensors);
+    nlohmann::json out;
+    std::string moved;
+    for (const auto& [name, tensor] : tensors) {
+      const uint64_t begin = moved.size();
+      moved += tensor.bytes;
+      out[name] = {{"dtype", tensor.dtype},
+                   {"shape", tensor.shape},
+                   {"data_offsets", {begin, moved.size()}}};
+    }
+    WriteSafetensors(model_ / file, out, moved);
+  }
+
+  // In the text encoder.
+  void Rename(const std::string& from, const std::string& to) {
+    Rewrite(kTextEncoder, [&](auto& tensors) {
+      tensors[to] = tensors.at(from);
+      tensors.erase(from);
+    });
+  }
+
+  // A BF16 tensor once more under another name, its values changed; of 2 or 4 bytes each.
+  void CopyTensor(const std::string& file, const std::string& from, const std::string& to,
+                  const std::string& dtype, const std::function<float(float)>& change) {
+    Rewrite(file, [&](auto& tensors) {
+      Tensor copy = {dtype, tensors.at(from).shape, ""};
+      const std::string& bytes = tensors.at(from).bytes;
+      for (size_t at = 0; at < bytes.size(); at += 2) {
+        uint16_t half = 0;
+        std::memcpy(&half, bytes.data() + at, sizeof(half));
+        const float value = change(Bf16ToFloat(half));
+        half = FloatToBf16(value);
+        copy.bytes += dtype == "BF16"
+                          ? std::string(reinterpret_cast<const char*>(&half), sizeof(half))
+                          : std::string(reinterpret_cast<const char*>(&value), sizeof(value));
+      }
+      tensors[to] = copy;
+    });
+  }
+
+  // Makes a tensor F32, all of one value.
+  void WidenToF32(const std::string& file, const std::string& tensor, float value) {
+    CopyTensor(file, tensor, tensor, "F32", [value](float) { return value; });
   }
 
   // The one error, which names all of the words; nothing usable is left behind.
@@ -125,10 +171,6 @@ class PackModelTest : public ::testing::Test {
   fs::path model_;
   fs::path pack_;
 };
-
-constexpr char kTransformer[] = "transformer/diffusion_pytorch_model.safetensors";
-constexpr char kTextEncoder[] = "text_encoder/model.safetensors";
-constexpr char kVae[] = "vae/diffusion_pytorch_model.safetensors";
 
 TEST_F(PackModelTest, PacksVerifiesAndShows) {
   uint64_t last_done = 0;
@@ -264,6 +306,56 @@ TEST_F(PackModelTest, AWeightBeyondBf16IsNamed) {
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 {"decoder.mid_block.resnets.0.conv1.weight: value 0 is 3.4028e+38", "--dtype f32"});
   EXPECT_TRUE(Pack({.dtype = DType::kF32}).ok());
+}
+
+// Exports store the table of embeddings under one name, the other, or both.
+TEST_F(PackModelTest, OneTableOfEmbeddingsUnderEitherName) {
+  const std::string whole = ReadAll(model_ / kTextEncoder);
+  const std::string digest = *Pack();
+  CopyTensor(kTextEncoder, "shared.weight", kAlias, "BF16", [](float value) { return value; });
+  EXPECT_EQ(*Pack(), digest) << "both, and the same";
+  WriteAll(model_ / kTextEncoder, whole);
+  CopyTensor(kTextEncoder, "shared.weight", kAlias, "F32", [](float value) { return value; });
+  EXPECT_EQ(*Pack(), digest) << "of another type, but the same";
+  WriteAll(model_ / kTextEncoder, whole);
+  Rename("shared.weight", kAlias);
+  const auto pack = Pack();
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  EXPECT_EQ(*pack, digest) << "only the other";
+}
+
+TEST_F(PackModelTest, TwoTablesOfEmbeddingsThatDifferAreRefused) {
+  const std::string whole = ReadAll(model_ / kTextEncoder);
+  const auto zero = [](float) { return 0.0f; };
+  CopyTensor(kTextEncoder, "shared.weight", kAlias, "BF16", zero);
+  ExpectRefused(absl::StatusCode::kInvalidArgument,
+                {"shared.weight", std::string(kAlias) + " is all zeros"});
+  WriteAll(model_ / kTextEncoder, whole);
+  Rename("shared.weight", kAlias);
+  CopyTensor(kTextEncoder, kAlias, "shared.weight", "BF16", zero);
+  ExpectRefused(absl::StatusCode::kInvalidArgument, {kAlias, "shared.weight is all zeros"});
+  WriteAll(model_ / kTextEncoder, whole);
+  CopyTensor(kTextEncoder, "shared.weight", kAlias, "F32", [](float value) { return 2 * value; });
+  ExpectRefused(absl::StatusCode::kInvalidArgument, {"shared.weight", kAlias, "differ"});
+  WriteAll(model_ / kTextEncoder, whole);
+  CopyTensor(kTextEncoder, "shared.weight", kAlias, "I32", zero);
+  ExpectRefused(absl::StatusCode::kUnimplemented, {kAlias, "I32"});
+  WriteAll(model_ / kTextEncoder, whole);
+  CopyTensor(kTextEncoder, "encoder.final_layer_norm.weight", kAlias, "BF16", zero);
+  ExpectRefused(absl::StatusCode::kInvalidArgument, {kAlias, "shape [64]"});
+  WriteAll(model_ / kTextEncoder, whole);
+  CopyTensor(kTextEncoder, "shared.weight", "lm_head.weight", "BF16", zero);
+  ExpectRefused(absl::StatusCode::kInvalidArgument, {"lm_head.weight", "not part"});
+}
+
+TEST_F(PackModelTest, ATableOfZerosIsRefused) {
+  CopyTensor(kTextEncoder, "shared.weight", "shared.weight", "BF16", [](float) { return 0.0f; });
+  ExpectRefused(absl::StatusCode::kInvalidArgument, {"shared.weight is all zeros"});
+}
+
+TEST_F(PackModelTest, TheAliasIsTheTextEncodersOnly) {
+  CopyTensor(kVae, "decoder.conv_out.bias", kAlias, "BF16", [](float value) { return value; });
+  ExpectRefused(absl::StatusCode::kInvalidArgument, {"vae", kAlias, "not part"});
 }
 
 TEST_F(PackModelTest, ATinyDecoderThatTheRecipeAsksForMustBeThere) {
