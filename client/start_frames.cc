@@ -4,6 +4,8 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "media/frame_reader.h"
@@ -35,9 +37,17 @@ absl::StatusOr<std::vector<uint8_t>> ReadStartFrames(v1::LongtakeService::Stub& 
   }
   const FrameSize size{spec->width(), spec->height()};
   LT_RETURN_IF_ERROR(Annotate(ValidateFrameSize(size), "--size"));
-  LT_ASSIGN_OR_RETURN(std::vector<uint8_t> frames, ReadLastFrames(path, size, frames_max));
+  LT_ASSIGN_OR_RETURN(LastFrames last, ReadLastFrames(path, size, frames_max));
+  std::vector<uint8_t> frames = std::move(last.rgb);
   const auto count = static_cast<int64_t>(frames.size() / size.frame_bytes());
   const int64_t wanted = std::max<int64_t>(1, (count + 3) / chunk) * chunk - 3;
+  if (!last.damage.empty()) {
+    std::fprintf(
+        stderr,
+        "longtake: %s is cut or damaged (%s): of %lld whole frames the last %lld are used\n",
+        path.c_str(), last.damage.c_str(), static_cast<long long>(last.frames_read),
+        static_cast<long long>(std::min(count, wanted)));
+  }
   const auto frame_bytes = static_cast<ptrdiff_t>(size.frame_bytes());
   if (count > wanted) {
     frames.erase(frames.begin(), frames.begin() + (count - wanted) * frame_bytes);

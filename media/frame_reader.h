@@ -12,12 +12,20 @@
 
 namespace longtake {
 
-// The last frames of the file, at most frames_max (1 or more), [frame][height][width][3]; a picture
-// is one. Frames keep their shape: they are scaled to cover the size, and what sticks out is cut
-// off on both sides alike. Any format libav reads. INVALID_ARGUMENT naming the file when it cannot
-// be opened, holds no video or is damaged; RESOURCE_EXHAUSTED when memory is short. Holds
-// frames_max frames at most.
-absl::StatusOr<std::vector<uint8_t>> ReadLastFrames(const std::string& path, FrameSize size,
-                                                    int64_t frames_max);
+struct LastFrames {
+  std::vector<uint8_t> rgb;  // [frame][height][width][3], at most as many as were asked for
+  int64_t frames_read = 0;   // whole frames in all
+  std::string damage;        // what could not be read, for people; empty when nothing was lost
+};
+
+// The last frames of the file, at most frames_max (1 or more), as a player shows them: turned,
+// mirrored and of the shape that the file says, transparent pixels over black (shown_frame.h). A
+// picture is one frame. They are scaled to cover the size, and what sticks out is cut off on both
+// sides alike. Every frame counts alike, however long it is shown. Any format libav reads. A file
+// that is cut or damaged gives its whole frames. INVALID_ARGUMENT naming the file when it cannot be
+// opened, holds no video or not one whole frame; UNIMPLEMENTED for what cannot be shown, such as
+// high dynamic range; RESOURCE_EXHAUSTED when memory is short. Holds frames_max frames at most.
+absl::StatusOr<LastFrames> ReadLastFrames(const std::string& path, FrameSize size,
+                                          int64_t frames_max);
 
 }  // namespace longtake
