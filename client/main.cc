@@ -3,6 +3,7 @@
 // longtake: the command line client.
 #include <cstdio>
 
+#include "base/standard_files.h"
 #include "client/commands.h"
 
 namespace longtake {
@@ -36,4 +37,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace longtake
 
-int main(int argc, char** argv) { return longtake::Main(argc, argv); }
+int main(int argc, char** argv) {
+  longtake::ReserveStandardFiles();
+  return longtake::Main(argc, argv);
+}

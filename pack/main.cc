@@ -11,6 +11,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/standard_files.h"
 #include "engine/recipe.h"
 #include "pack/model_files.h"
 #include "pack/pack_model.h"
@@ -204,4 +205,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace longtake
 
-int main(int argc, char** argv) { return longtake::Main(argc, argv); }
+int main(int argc, char** argv) {
+  longtake::ReserveStandardFiles();
+  return longtake::Main(argc, argv);
+}

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "base/standard_files.h"
 #include "server/config.h"
 #include "server/log.h"
 #include "server/server.h"
@@ -85,6 +86,7 @@ absl::Status Run(int argc, char** argv) {
 }  // namespace longtake
 
 int main(int argc, char** argv) {
+  longtake::ReserveStandardFiles();
   // Large blocks come from the system and go back to it, or the memory promise would leak into the
   // heap's free lists: glibc raises this threshold by itself as blocks are freed, up to 32 MiB.
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
