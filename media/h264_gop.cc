@@ -73,9 +73,9 @@ absl::StatusOr<AvCodecPtr> OpenH264(const H264Options& options) {
   codec->max_b_frames = 0;
   codec->thread_count = 1;
   codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_CLOSED_GOP;
-  // An encoder per chunk would print its settings and totals per chunk: only errors are let
-  // through.
-  av_opt_set_int(codec.get(), "log_level_offset", AV_LOG_INFO - AV_LOG_ERROR, 0);
+  // libav would print to stderr, where a reader that stops would hold up the thread that encodes.
+  // What goes wrong, the status says.
+  av_log_set_level(AV_LOG_QUIET);
 
   AvOptions x264_options;
   x264_options.Set("preset", "veryfast");
