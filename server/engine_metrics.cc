@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/machine_memory.h"
+#include "server/log.h"
 
 namespace longtake {
 namespace {
@@ -192,6 +193,14 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(ResidentBytes().value_or(0));
 }
 
+void AddLog(Page& page) {
+  const DroppedLogLines dropped = CountDroppedLogLines();
+  page.Begin(MetricType::Counter, "longtake_log_lines_dropped_total",
+             "Lines that are not in the log: nobody read it, or too many of one event");
+  page.Add(dropped.queue, "reason", "queue");
+  page.Add(dropped.rate, "reason", "rate");
+}
+
 }  // namespace
 
 EngineMetrics::EngineMetrics(EngineFacts facts, std::function<EngineSnapshot()> read)
@@ -206,6 +215,7 @@ std::vector<MetricFamily> EngineMetrics::Collect() const {
   AddStorage(snapshot.stats, page);
   AddKvFile(snapshot.stats, page);
   AddMemory(facts_, snapshot.stats, page);
+  AddLog(page);
   return page.Take();
 }
 

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +25,8 @@ namespace longtake {
 namespace {
 
 constexpr int64_t kDrainLookNanos = 50'000'000;
+// For the log's reader to take the last lines.
+constexpr int64_t kLastLinesNanos = 1'000'000'000;
 
 sigset_t EndSignals() {
   sigset_t signals;
@@ -52,6 +55,11 @@ absl::Status WritePortFile(const std::string& path, int port) {
   return WriteFileAtomically(PosixFileSystem(), path, std::as_bytes(std::span(text)));
 }
 
+absl::Status Print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return absl::OkStatus();
+  return absl::UnavailableError("print-config: standard output takes no more");
+}
+
 absl::Status Run(int argc, char** argv) {
   ConfigSources sources;
   sources.arguments.assign(argv + 1, argv + argc);
@@ -61,11 +69,11 @@ absl::Status Run(int argc, char** argv) {
   };
   sources.files = &PosixFileSystem();
   LT_ASSIGN_OR_RETURN(const ConfigResult loaded, LoadConfig(sources));
-  if (loaded.print.has_value()) {
-    std::fputs(loaded.print->c_str(), stdout);
-    return absl::OkStatus();
-  }
+  if (loaded.print.has_value()) return Print(*loaded.print);
   const Config& config = loaded.config;
+  // Before any thread starts, so that all threads leave these to sigwait.
+  const sigset_t signals = EndSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   StartLog(config.log_level, config.log_format);
 
   SystemClock clock;
@@ -73,13 +81,23 @@ absl::Status Run(int argc, char** argv) {
   LT_RETURN_IF_ERROR(WritePortFile(config.port_file, server->port()));
   LT_RETURN_IF_ERROR(WritePortFile(config.metrics_port_file, server->metrics_port()));
 
-  const sigset_t signals = EndSignals();
   int signal = 0;
   sigwait(&signals, &signal);
   Drain(*server, config.drain_timeout_nanos, clock);
   server->Stop();
   Log(LogLevel::kInfo, "ended");
   return absl::OkStatus();
+}
+
+// Says what went wrong after all lines of the log, and gives the exit status. Somebody who starts a
+// server that cannot tell him may end it by a signal.
+int Tell(const absl::Status& status) {
+  const bool read = FlushLog(kLastLinesNanos);
+  if (status.ok()) return 0;
+  const sigset_t signals = EndSignals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  if (read) std::fprintf(stderr, "longtaked: %s\n", std::string(status.message()).c_str());
+  return 1;
 }
 
 }  // namespace
@@ -91,12 +109,11 @@ int main(int argc, char** argv) {
   // heap's free lists: glibc raises this threshold by itself as blocks are freed, up to 32 MiB.
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
   mallopt(M_ARENA_MAX, 4);
-  // Before any thread starts, so that all threads leave these to sigwait.
-  const sigset_t signals = longtake::EndSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  signal(SIGPIPE, SIG_IGN);
+  // Writing to a reader that is gone, beyond a file's limit or to a terminal of somebody else is an
+  // error of that write and no reason to end or to stop.
+  for (const int ignored : {SIGPIPE, SIGXFSZ, SIGTTOU}) signal(ignored, SIG_IGN);
   const absl::Status status = longtake::Run(argc, argv);
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "longtaked: %s\n", std::string(status.message()).c_str());
-  return 1;
+  // Past this the log's thread may still be stuck in a write, so nothing waits for it: neither
+  // destructors nor the locks of stdio.
+  _exit(longtake::Tell(status));
 }

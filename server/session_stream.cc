@@ -47,6 +47,7 @@ void SessionStream::OnReadDone(bool ok) {
   }
   if (phase_ == Phase::kWaiting) {
     phase_ = Phase::kOpening;
+    asked_ = true;
     context_.workers.Schedule([self = shared_from_this()] { self->Open(); });
     return;
   }
@@ -83,6 +84,7 @@ void SessionStream::OnCancel() {
 }
 
 void SessionStream::OnDone() {
+  LogClosed();
   --context_.streams;
   context_.metrics.StreamClosed();
   // Maybe the last owner: nothing may follow.
@@ -100,6 +102,10 @@ void SessionStream::Wake() {
 
 void SessionStream::Open() {
   absl::StatusOr<Opening> opening = TryOpen();
+  if (opening.ok()) {
+    const SessionInfo info = opening->session->Info();
+    Log(LogLevel::kInfo, "stream opened", {{"session", info.id}, {"next_chunk", info.next_chunk}});
+  }
   MutexLock lock(mutex_);
   if (phase_ == Phase::kFinished) {
     // The client left meanwhile; the session's ttl runs from now.
@@ -159,8 +165,6 @@ void SessionStream::GoLive(Opening opening) {
   RenderSession(info, context_.model, opened.mutable_session());
   opened.set_next_chunk(info.next_chunk);
   opened.set_init_segment(media_->init_segment());
-  Log(LogLevel::kInfo, "stream opened",
-      {{"session", session_->id()}, {"next_chunk", info.next_chunk}});
   ReadMore();
   Pump();
 }
@@ -292,15 +296,33 @@ void SessionStream::WritePart() {
   StartWrite(&message_);
 }
 
+void SessionStream::LogClosed() {
+  std::string session;
+  absl::Status end;
+  bool asked = false;
+  {
+    MutexLock lock(mutex_);
+    if (session_ != nullptr) session = session_->id();
+    end = end_;
+    asked = asked_;
+  }
+  if (!asked) {
+    // Anybody who can connect may do it as often as he likes, and there is nothing to learn.
+    Log(LogLevel::kDebug, "stream closed before its first message",
+        {{"message", std::string(end.message())}});
+    return;
+  }
+  Log(LogLevel::kInfo, "stream closed",
+      {{"session", session},
+       {"reason", end.ok() ? std::string() : ReasonName(end)},
+       {"message", std::string(end.message())}});
+}
+
 void SessionStream::FinishCall(const absl::Status& status) {
   if (phase_ == Phase::kFinished) return;
   phase_ = Phase::kFinished;
-  const std::string reason = status.ok() ? "" : ReasonName(status);
+  end_ = status;
   context_.metrics.CountRpc("Stream", std::string(absl::StatusCodeToString(status.code())));
-  Log(LogLevel::kInfo, "stream closed",
-      {{"session", session_ == nullptr ? std::string() : session_->id()},
-       {"reason", reason},
-       {"message", std::string(status.message())}});
   if (session_ != nullptr) session_->Detach(attachment_);
   Finish(ToGrpcStatus(status));
 }

@@ -59,6 +59,8 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   absl::StatusOr<Opening> TryOpen();
   absl::StatusOr<Opening> TryOpen(std::shared_ptr<Session>& session);
   void EncodeChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
+  // When the call is over.
+  void LogClosed() ABSL_LOCKS_EXCLUDED(mutex_);
   // Any thread: schedules a Pump, at most one at a time.
   void Wake();
 
@@ -82,6 +84,8 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
 
   Mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
+  bool asked_ ABSL_GUARDED_BY(mutex_) = false;  // the first message came
+  absl::Status end_ ABSL_GUARDED_BY(mutex_);    // once finished
   bool write_in_flight_ ABSL_GUARDED_BY(mutex_) = false;
   bool read_paused_ ABSL_GUARDED_BY(mutex_) = false;  // too many receipts wait for the reader
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;       // Ended is queued; finish after it

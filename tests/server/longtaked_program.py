@@ -9,9 +9,10 @@ MODEL = os.path.join(os.environ["LONGTAKE_SOURCE_DIR"], "models", "shapes-small"
 
 
 class Program:
-    """longtaked in a folder of its own: pack, port files, log."""
+    """longtaked in a folder of its own: pack, port files, log. stderr goes to the log, or to the descriptor that is
+    given, or nowhere: with "closed" longtaked starts without one."""
 
-    def __init__(self, folder, *flags):
+    def __init__(self, folder, *flags, stderr=None):
         pack = os.path.join(folder, "pack")
         port_file = os.path.join(folder, "port")
         metrics_port_file = os.path.join(folder, "metrics-port")
@@ -23,7 +24,8 @@ class Program:
              "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
              "--port-file", port_file, "--metrics-port-file", metrics_port_file,
              "--kv-bytes", "64MiB", "--tokens-per-sweep", "2048", "--log-format", "json", *flags],
-            stderr=self.log)
+            stderr=None if stderr == "closed" else stderr or self.log,
+            preexec_fn=(lambda: os.close(2)) if stderr == "closed" else None)
         self.port = self.read_port(port_file)
         self.metrics_port = self.read_port(metrics_port_file)
 
