@@ -1,12 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Owned, aligned, zeroed memory for weights and direct I/O, in huge pages where the system has
-// them. Move only; one thread at a time writes.
+// them, and all of it taken from the system at once. Move only; one thread at a time writes.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <span>
 
@@ -14,12 +13,16 @@
 
 namespace longtake {
 
+class MemoryPopulator;
+
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
 
-  // alignment is a power of two. RESOURCE_EXHAUSTED when the system refuses.
-  static absl::StatusOr<AlignedBuffer> Allocate(uint64_t bytes, uint64_t alignment);
+  // alignment is a power of two. RESOURCE_EXHAUSTED when the system refuses, and the populator's
+  // errors; null takes the memory on the caller's thread.
+  static absl::StatusOr<AlignedBuffer> Allocate(uint64_t bytes, uint64_t alignment,
+                                                const MemoryPopulator* populator = nullptr);
 
   std::byte* data() { return data_.get(); }
   const std::byte* data() const { return data_.get(); }
@@ -29,9 +32,16 @@ class AlignedBuffer {
 
  private:
   struct Free {
-    void operator()(std::byte* memory) const { std::free(memory); }
+    Free() : mapped_bytes(0) {}
+    explicit Free(uint64_t mapped) : mapped_bytes(mapped) {}
+    uint64_t mapped_bytes;  // 0: of the heap
+    void operator()(std::byte* memory) const;
   };
-  AlignedBuffer(std::byte* memory, uint64_t bytes) : data_(memory), bytes_(bytes) {}
+  AlignedBuffer(std::byte* memory, uint64_t bytes, uint64_t mapped_bytes)
+      : data_(memory, Free(mapped_bytes)), bytes_(bytes) {}
+  static absl::StatusOr<AlignedBuffer> OfHeap(uint64_t bytes, uint64_t alignment, uint64_t padded);
+  static absl::StatusOr<AlignedBuffer> OfPages(uint64_t bytes, uint64_t alignment, uint64_t padded,
+                                               const MemoryPopulator* populator);
 
   std::unique_ptr<std::byte[], Free> data_;
   uint64_t bytes_ = 0;

@@ -48,7 +48,8 @@ Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
     : model_(model), options_(options), clock_(clock) {}
 
 absl::Status Engine::OpenKv() {
-  LT_ASSIGN_OR_RETURN(kv_pool_, KvPool::Create(options_.kv_bytes_max));
+  LT_ASSIGN_OR_RETURN(kv_pool_, KvPool::Create(options_.kv_bytes_max, KvPool::kPageBytesDefault,
+                                               options_.populator));
   if (options_.kv_file_directory.empty()) return absl::OkStatus();
   auto file =
       KvFile::Create(*options_.files, options_.kv_file_directory, options_.kv_file_bytes_max);

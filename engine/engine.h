@@ -31,6 +31,7 @@ struct EngineOptions {
   // Where K/V goes that the pool cannot hold: a scratch file in this directory, and the memory
   // through which it comes and goes. Empty: nowhere.
   FileSystem* files = nullptr;
+  const MemoryPopulator* populator = nullptr;  // of what Create takes; null: the caller's thread
   std::string kv_file_directory = {};
   uint64_t kv_file_bytes_max = 0;
   KvStream::Options kv_stream = {};

@@ -55,11 +55,14 @@ WanTransformerOptions VideoModel::TransformerOptions(const VideoModelOptions& op
   out.tokens_max = options.tokens_max;
   out.prompt_rows_max = PromptRowsMax(options);
   out.kv_dtype = options.kv_dtype;
+  out.populator = options.populator;
   return out;
 }
 
 Umt5EncoderOptions VideoModel::TextOptions(const VideoModelOptions& options) {
-  return {PromptRowsMax(options), options.prompt_tokens_max};
+  return {.tokens_max = PromptRowsMax(options),
+          .prompt_tokens_max = options.prompt_tokens_max,
+          .populator = options.populator};
 }
 
 absl::Status VideoModel::ReadConfigs() {
@@ -82,6 +85,7 @@ LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t pinned
   out.read_timeout_nanos = options_.read_timeout_nanos;
   out.workers = &workers;
   out.trace = options_.trace;
+  out.populator = options_.populator;
   out.trace_name = std::move(name);
   return out;
 }
@@ -89,7 +93,7 @@ LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t pinned
 absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("transformer"));
   LT_RETURN_IF_ERROR(CheckInt8Layers(*pack));
-  LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident());
+  LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident(options_.populator));
   resident_bytes_ += resident.bytes();
   transformer_bytes_ = LayerBytes(*pack);
   LT_ASSIGN_OR_RETURN(transformer_,
@@ -116,7 +120,7 @@ absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
 
 absl::Status VideoModel::OpenDecoder() {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("vae"));
-  LT_ASSIGN_OR_RETURN(const ResidentSection resident, pack->LoadResident());
+  LT_ASSIGN_OR_RETURN(const ResidentSection resident, pack->LoadResident(options_.populator));
   LT_ASSIGN_OR_RETURN(decoder_, WanVaeDecoder::Create(vae_config_, resident, *decode_backend_));
   if (options_.with_encoder) {
     LT_ASSIGN_OR_RETURN(encoder_, WanVaeEncoder::Create(vae_config_, resident, *decode_backend_));
@@ -133,7 +137,7 @@ absl::Status VideoModel::OpenDecoder() {
                                                       config_.channels));
   }
   LT_ASSIGN_OR_RETURN(const PackReader* tiny, pack_->Component("tiny_decoder"));
-  LT_ASSIGN_OR_RETURN(const ResidentSection tiny_section, tiny->LoadResident());
+  LT_ASSIGN_OR_RETURN(const ResidentSection tiny_section, tiny->LoadResident(options_.populator));
   LT_ASSIGN_OR_RETURN(tiny_decoder_, TinyDecoder::Create(tiny_section, *decode_backend_));
   resident_bytes_ += tiny_section.bytes();
   return absl::OkStatus();

@@ -40,6 +40,7 @@ struct VideoModelOptions {
   std::string numerics_profile;     // of the sweeps; "" is the default (engine/backend/backend.h)
   std::string instruction_set_max;  // for tests
   Trace* trace = nullptr;           // outlives the model
+  const MemoryPopulator* populator = nullptr;  // of what Open takes; null: the caller's thread
 };
 
 class VideoModel {

@@ -36,6 +36,13 @@ sigset_t EndSignals() {
   return signals;
 }
 
+// Whether one of them came and nobody has taken it yet.
+bool EndSignalWaits() {
+  sigset_t waiting;
+  sigpending(&waiting);
+  return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1;
+}
+
 // Waits until open streams are gone, the time is up or a second signal comes.
 void Drain(Server& server, int64_t timeout_nanos, Clock& clock) {
   const sigset_t signals = EndSignals();
@@ -77,7 +84,14 @@ absl::Status Run(int argc, char** argv) {
   StartLog(config.log_level, config.log_format);
 
   SystemClock clock;
-  LT_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(config, clock));
+  const absl::StatusOr<std::unique_ptr<Server>> started =
+      Server::Start(config, clock, EndSignalWaits);
+  if (absl::IsCancelled(started.status()) && EndSignalWaits()) {
+    Log(LogLevel::kInfo, "ended before it served");
+    return absl::OkStatus();
+  }
+  LT_RETURN_IF_ERROR(started.status());
+  const std::unique_ptr<Server>& server = *started;
   LT_RETURN_IF_ERROR(WritePortFile(config.port_file, server->port()));
   LT_RETURN_IF_ERROR(WritePortFile(config.metrics_port_file, server->metrics_port()));
 

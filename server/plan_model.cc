@@ -132,10 +132,12 @@ absl::Status PlanByCalibration(const Config& config, WorkerPool& workers, Clock&
 
 }  // namespace
 
-absl::StatusOr<ModelPlan> PlanModel(const Config& config, WorkerPool& workers, Clock& clock) {
+absl::StatusOr<ModelPlan> PlanModel(const Config& config, WorkerPool& workers,
+                                    const MemoryPopulator& populator, Clock& clock) {
   LT_RETURN_IF_ERROR(CheckKvFile(config));
   ModelPlan plan;
   plan.options = ModelOptions(config);
+  plan.options.populator = &populator;
   const auto needs = MeasureModel(PosixFileSystem(), config.pack, plan.options);
   if (!needs.ok()) return Annotate(needs.status(), "pack");
   LT_ASSIGN_OR_RETURN(plan.memory, PlanMemory(*needs, Wishes(config)));

@@ -26,6 +26,7 @@ struct ModelPlan {
 // Measures and writes the calibration when its file is missing or of another machine or model.
 // RESOURCE_EXHAUSTED says what is missing of the budget; FAILED_PRECONDITION: kv-file would be
 // memory beside it.
-absl::StatusOr<ModelPlan> PlanModel(const Config& config, WorkerPool& workers, Clock& clock);
+absl::StatusOr<ModelPlan> PlanModel(const Config& config, WorkerPool& workers,
+                                    const MemoryPopulator& populator, Clock& clock);
 
 }  // namespace longtake

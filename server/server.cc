@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file_system.h"
+#include "base/memory_populator.h"
 #include "base/trace.h"
 #include "engine/memory_plan.h"
 #include "server/engine_metrics.h"
@@ -36,12 +37,14 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
   EngineOptions options;
   options.kv_bytes_max = memory.kv;
   options.files = &PosixFileSystem();
+  options.populator = model.options().populator;
   options.kv_file_directory = config.kv_file;
   options.kv_file_bytes_max = config.kv_file_bytes;
   options.kv_stream = {.bytes = config.kv_staging_bytes,
                        .io = model.options().io,
                        .timeout_nanos = config.read_timeout_nanos,
-                       .trace = model.options().trace};
+                       .trace = model.options().trace,
+                       .populator = model.options().populator};
   options.session_bytes_max = memory.sessions;
   options.sessions_max = config.sessions_max;
   options.session.outbox_bytes_max = config.outbox_bytes;
@@ -104,6 +107,12 @@ std::string PinnedText(const LayerStream& layers) {
   return absl::StrCat(std::count(pinned.begin(), pinned.end(), true), "/", pinned.size());
 }
 
+void LogMemoryProgress(uint64_t done_bytes, uint64_t total_bytes) {
+  Log(LogLevel::kInfo, "taking memory",
+      {{"done_bytes", static_cast<int64_t>(done_bytes)},
+       {"total_bytes", static_cast<int64_t>(total_bytes)}});
+}
+
 void LogStart(const Config& config, const VideoModel& model, int port, int metrics_port) {
   const LayerStream& layers = model.transformer_layers();
   Log(LogLevel::kInfo, "serving",
@@ -138,6 +147,7 @@ struct Server::Parts {
   std::optional<ResidencyPlan> residency;
   std::unique_ptr<Trace> trace;
   std::unique_ptr<WorkerPool> workers;
+  std::unique_ptr<MemoryPopulator> populator;
   std::unique_ptr<VideoModel> model;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<LongtakeService> service;
@@ -146,15 +156,21 @@ struct Server::Parts {
   int port = 0;
   bool stopped = false;
 
-  absl::Status OpenModel(const Config& config, Clock& clock);
+  absl::Status OpenModel(const Config& config, Clock& clock, std::function<bool()> stop_asked);
   absl::Status OpenPort(const Config& config);
   absl::Status OpenMetricsPage(const Config& config);
   void SetServing(bool serving);
 };
 
-absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
+absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock,
+                                      std::function<bool()> stop_asked) {
   workers = std::make_unique<WorkerPool>(static_cast<int>(config.threads));
-  LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanModel(config, *workers, clock));
+  populator = std::make_unique<MemoryPopulator>(
+      MemoryPopulator::Options{.workers = workers.get(),
+                               .clock = &clock,
+                               .stop_asked = std::move(stop_asked),
+                               .progress = LogMemoryProgress});
+  LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanModel(config, *workers, *populator, clock));
   memory = plan.memory;
   calibration = std::move(plan.calibration);
   residency = std::move(plan.residency);
@@ -220,10 +236,11 @@ void Server::Parts::SetServing(bool serving) {
   health->SetServingStatus("liveness", true);
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Clock& clock) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Clock& clock,
+                                                      std::function<bool()> stop_asked) {
   QuietGrpcLog();
   auto parts = std::make_unique<Parts>();
-  LT_RETURN_IF_ERROR(parts->OpenModel(config, clock));
+  LT_RETURN_IF_ERROR(parts->OpenModel(config, clock, std::move(stop_asked)));
   LT_RETURN_IF_ERROR(parts->OpenMetricsPage(config));
   // From here on the destructor has threads to join.
   auto server = std::unique_ptr<Server>(new Server(std::move(parts)));

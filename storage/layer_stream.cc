@@ -73,7 +73,8 @@ struct LayerStream::Impl {
                  .read_timeout_nanos = options.read_timeout_nanos,
                  .workers = options.workers,
                  .trace = options.trace,
-                 .trace_name = options.trace_name},
+                 .trace_name = options.trace_name,
+                 .populator = options.populator},
                 options.clock != nullptr ? *options.clock : system_clock) {}
 
   const PackReader& pack;

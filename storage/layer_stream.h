@@ -70,6 +70,7 @@ class LayerStream {
     Clock* clock = nullptr;         // for wait_seconds; null: the system's
     Trace* trace = nullptr;         // gets reads, waits and checksums; outlives the stream
     std::string trace_name = {};    // of the stack, before the rows' names
+    const MemoryPopulator* populator = nullptr;  // of slots and layers; null: the caller's thread
   };
 
   struct Stats {

@@ -40,10 +40,11 @@ absl::StatusOr<std::unique_ptr<PackReader>> PackReader::Open(FileSystem& files,
   return std::make_unique<PackReader>(Key(), files, std::move(file), *std::move(copy));
 }
 
-absl::StatusOr<ResidentSection> PackReader::LoadResident() const {
+absl::StatusOr<ResidentSection> PackReader::LoadResident(const MemoryPopulator* populator) const {
   ResidentSection section;
   section.pack_path_ = path();
-  LT_ASSIGN_OR_RETURN(section.buffer_, AlignedBuffer::Allocate(resident().bytes, kPackBlockBytes));
+  LT_ASSIGN_OR_RETURN(section.buffer_,
+                      AlignedBuffer::Allocate(resident().bytes, kPackBlockBytes, populator));
   LT_RETURN_IF_ERROR(ReadChunks(resident().offset / header().chunk_bytes, section.buffer_.span()));
   if (Xxh3Hash128(section.buffer_.span()) != resident().hash) {
     return absl::DataLossError(path() + ": resident section: XXH3 differs");

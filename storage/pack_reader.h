@@ -64,7 +64,7 @@ class PackReader {
   const std::string& table_text() const { return copy_.table_text; }
 
   // Bytes that LoadResident will allocate: resident().bytes.
-  absl::StatusOr<ResidentSection> LoadResident() const;
+  absl::StatusOr<ResidentSection> LoadResident(const MemoryPopulator* populator = nullptr) const;
 
   // Rows of a row table, concatenated in the order asked into out (rows.size() * row bytes). Chunks
   // are read once each, through one chunk of scratch. OUT_OF_RANGE names the row, NOT_FOUND the

@@ -35,14 +35,16 @@ PartFetcher::PartFetcher(const PackReader& pack, const StreamPlan& plan, Options
 absl::Status PartFetcher::Allocate() {
   const uint64_t alignment = pack_.header().chunk_bytes;
   for (uint64_t i = 0; i < plan_.slot_count; ++i) {
-    LT_ASSIGN_OR_RETURN(AlignedBuffer slot, AlignedBuffer::Allocate(plan_.slot_bytes, alignment));
+    LT_ASSIGN_OR_RETURN(AlignedBuffer slot,
+                        AlignedBuffer::Allocate(plan_.slot_bytes, alignment, options_.populator));
     slots_.push_back(std::move(slot));
     free_slots_.push_back(i);
   }
   for (const StreamUnit& unit : plan_.units) {
     AlignedBuffer memory;
     if (unit.pinned) {
-      LT_ASSIGN_OR_RETURN(memory, AlignedBuffer::Allocate(unit.bytes, alignment));
+      LT_ASSIGN_OR_RETURN(memory,
+                          AlignedBuffer::Allocate(unit.bytes, alignment, options_.populator));
     }
     pinned_.push_back(std::move(memory));
   }

@@ -44,7 +44,8 @@ class PartFetcher {
     int64_t read_timeout_nanos = 0;
     WorkerPool* workers = nullptr;  // for checksums; null: the caller's thread
     Trace* trace = nullptr;
-    std::string trace_name = {};  // of the stack
+    std::string trace_name = {};                 // of the stack
+    const MemoryPopulator* populator = nullptr;  // of slots and layers; null: the caller's thread
   };
 
   // Pack, plan and clock outlive the fetcher.

@@ -43,7 +43,8 @@ class KvPool {
 
   // Takes bytes_max rounded down to whole pages; at least one page.
   static absl::StatusOr<std::unique_ptr<KvPool>> Create(uint64_t bytes_max,
-                                                        uint64_t page_bytes = kPageBytesDefault);
+                                                        uint64_t page_bytes = kPageBytesDefault,
+                                                        const MemoryPopulator* populator = nullptr);
 
   uint64_t page_bytes() const { return page_bytes_; }
   uint64_t page_count() const { return page_count_; }

@@ -126,8 +126,8 @@ absl::Status KvStream::Impl::Open() {
     return absl::InvalidArgumentError(
         absl::StrCat(options.bytes, " bytes of memory in requests of ", options.request_bytes));
   }
-  LT_ASSIGN_OR_RETURN(
-      memory, AlignedBuffer::Allocate(read_ring.bytes() + write_ring.bytes(), KvFile::kBlockBytes));
+  LT_ASSIGN_OR_RETURN(memory, AlignedBuffer::Allocate(read_ring.bytes() + write_ring.bytes(),
+                                                      KvFile::kBlockBytes, options.populator));
   std::vector<std::span<std::byte>> buffers;
   for (uint64_t at = 0; at < memory.size(); at += kRegisteredMax) {
     buffers.push_back(memory.span().subspan(at, std::min(kRegisteredMax, memory.size() - at)));

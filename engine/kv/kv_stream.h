@@ -35,6 +35,7 @@ class KvStream {
     int64_t timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
     Clock* clock = nullptr;                               // null: the system's
     Trace* trace = nullptr;                               // outlives the stream
+    const MemoryPopulator* populator = nullptr;  // of the memory; null: the caller's thread
   };
 
   struct Stats {

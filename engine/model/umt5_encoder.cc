@@ -90,12 +90,16 @@ absl::StatusOr<std::unique_ptr<Umt5Encoder>> Umt5Encoder::Create(
   core->options = options;
   core->pack = &pack;
   core->backend = &backend;
-  LT_ASSIGN_OR_RETURN(core->resident, pack.LoadResident());
+  LT_ASSIGN_OR_RETURN(core->resident, pack.LoadResident(options.populator));
   LT_RETURN_IF_ERROR(FindTensors(config, *core));
-  LT_ASSIGN_OR_RETURN(core->residual, AlignedBuffer::Allocate(sizes.residual, kAlignment));
-  LT_ASSIGN_OR_RETURN(core->normed, AlignedBuffer::Allocate(sizes.normed, kAlignment));
-  LT_ASSIGN_OR_RETURN(core->branch, AlignedBuffer::Allocate(sizes.branch, kAlignment));
-  LT_ASSIGN_OR_RETURN(core->bias, AlignedBuffer::Allocate(sizes.bias, kAlignment));
+  LT_ASSIGN_OR_RETURN(core->residual,
+                      AlignedBuffer::Allocate(sizes.residual, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->normed,
+                      AlignedBuffer::Allocate(sizes.normed, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->branch,
+                      AlignedBuffer::Allocate(sizes.branch, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->bias,
+                      AlignedBuffer::Allocate(sizes.bias, kAlignment, options.populator));
   return std::unique_ptr<Umt5Encoder>(new Umt5Encoder(std::move(core)));
 }
 

@@ -27,8 +27,9 @@ struct TextItem {
 };
 
 struct Umt5EncoderOptions {
-  int64_t tokens_max = 0;           // of all prompts of a pass
-  int64_t prompt_tokens_max = 512;  // of one prompt
+  int64_t tokens_max = 0;                      // of all prompts of a pass
+  int64_t prompt_tokens_max = 512;             // of one prompt
+  const MemoryPopulator* populator = nullptr;  // of the buffers; null: the caller's thread
 };
 
 struct Umt5Core;

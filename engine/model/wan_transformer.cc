@@ -82,10 +82,14 @@ absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
       .branch = {},
       .text = {},
   });
-  LT_ASSIGN_OR_RETURN(core->residual, AlignedBuffer::Allocate(sizes.residual, kAlignment));
-  LT_ASSIGN_OR_RETURN(core->normed, AlignedBuffer::Allocate(sizes.normed, kAlignment));
-  LT_ASSIGN_OR_RETURN(core->branch, AlignedBuffer::Allocate(sizes.branch, kAlignment));
-  LT_ASSIGN_OR_RETURN(core->text, AlignedBuffer::Allocate(sizes.text, kAlignment));
+  LT_ASSIGN_OR_RETURN(core->residual,
+                      AlignedBuffer::Allocate(sizes.residual, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->normed,
+                      AlignedBuffer::Allocate(sizes.normed, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->branch,
+                      AlignedBuffer::Allocate(sizes.branch, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->text,
+                      AlignedBuffer::Allocate(sizes.text, kAlignment, options.populator));
   return std::unique_ptr<WanTransformer>(new WanTransformer(std::move(core)));
 }
 

@@ -50,6 +50,7 @@ struct WanTransformerOptions {
   int64_t prompt_rows_max = 513;  // of all prompts that are new in a pass: TextContext::rows()
   int64_t text_rows = 512;        // rows of text the model was trained to see
   DType kv_dtype = DType::kBf16;
+  const MemoryPopulator* populator = nullptr;  // of the buffers; null: the caller's thread
 };
 
 struct WanCore;
