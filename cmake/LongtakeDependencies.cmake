@@ -14,6 +14,7 @@ pkg_check_modules(LIBAV REQUIRED IMPORTED_TARGET libavcodec libavformat libavuti
 if(LONGTAKE_SERVER)
   find_package(Protobuf REQUIRED)
   find_package(gRPC CONFIG REQUIRED)
+  find_package(civetweb CONFIG REQUIRED)  # the HTTP library of prometheus-cpp
   find_package(prometheus-cpp CONFIG REQUIRED)
   find_package(spdlog CONFIG REQUIRED)
   find_package(yaml-cpp CONFIG REQUIRED)

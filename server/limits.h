@@ -27,6 +27,7 @@ inline constexpr int64_t kConnectionStreamsMax = 256;
 inline constexpr int64_t kKeepaliveSeconds = 60;
 inline constexpr int64_t kKeepaliveTimeoutSeconds = 20;
 inline constexpr int64_t kClientPingSecondsMin = 10;
+inline constexpr int64_t kMetricsRequestSeconds = 2;
 inline constexpr int64_t kFmp4SidePixelsMax = 4096;
 
 struct Limit {
@@ -62,6 +63,7 @@ inline constexpr Limit kLimits[] = {
     {"keepalive_seconds", kKeepaliveSeconds},
     {"keepalive_timeout_seconds", kKeepaliveTimeoutSeconds},
     {"client_ping_seconds_min", kClientPingSecondsMin},
+    {"metrics_request_seconds", kMetricsRequestSeconds},
     {"fmp4_side_pixels_max", kFmp4SidePixelsMax},
 };
 

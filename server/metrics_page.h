@@ -1,10 +1,14 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// /metrics over plain HTTP. Own threads (two, of the HTTP library); serves until destroyed.
+// /metrics over plain HTTP. Own threads (of the HTTP library; they sleep); serves until destroyed.
+//
+// A connection keeps one of the threads until its request is complete or kMetricsRequestSeconds
+// (limits.h) are over, so that a few that say nothing cannot keep the page from others.
 #pragma once
 
 #include <prometheus/collectable.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +23,12 @@ namespace longtake {
 
 class MetricsPage {
  public:
+  // The most descriptors that its connections take at once: one for each thread of the HTTP
+  // library, for each place of its queue, and one on the way there.
+  static constexpr int64_t kThreads = 16;
+  static constexpr int64_t kQueueMax = 4;
+  static constexpr int64_t kDescriptorsMax = kThreads + kQueueMax + 1;
+
   // address is host:port, port 0 takes a free one. UNAVAILABLE when the port cannot be opened.
   static absl::StatusOr<std::unique_ptr<MetricsPage>> Open(
       const std::string& address, std::vector<std::shared_ptr<prometheus::Collectable>> sources);
