@@ -112,6 +112,7 @@ absl::Status CheckTogether(const Config& config) {
   const auto error = [](const std::string& why) { return absl::InvalidArgumentError(why); };
   if (config.pack.empty()) return error("pack: a pack directory is required (--pack DIR)");
   if (config.listen.empty()) return error("listen: an address is required");
+  if (config.connections_max > 1'000'000) return error("connections-max: must be at most 1000000");
   if (config.threads == 0 || config.threads > 1024) return error("threads: must be 1 to 1024");
   if (config.tokens_per_sweep == 0 || config.tokens_per_sweep > (1 << 24)) {
     return error("tokens-per-sweep: must be 1 to 16777216");

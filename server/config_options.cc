@@ -21,6 +21,9 @@ constexpr ConfigOption kOptions[] = {
      "Address of the gRPC port; port 0 takes a free one"},
     {"port-file", Type::kText, &Config::port_file, "", "",
      "File that gets the gRPC port once the server is ready"},
+    {"connections-max", Type::kCount, &Config::connections_max, "auto", "auto",
+     "gRPC connections at once; auto is 1024, or what the limit of file descriptors allows if that "
+     "is less"},
     {"metrics-listen", Type::kAddress, &Config::metrics_listen, "127.0.0.1:9767", "",
      "Address of /metrics over HTTP; empty switches it off"},
     {"metrics-port-file", Type::kText, &Config::metrics_port_file, "", "",

@@ -19,6 +19,7 @@ struct Config {
   std::string pack;
   std::string listen;
   std::string port_file;
+  uint64_t connections_max = 0;  // 0: auto
   std::string metrics_listen;
   std::string metrics_port_file;
   uint64_t threads = 0;

@@ -24,6 +24,7 @@ inline constexpr int64_t kWaitingEventsMax = 64;
 inline constexpr int64_t kUnsentReceiptsMax = 64;
 inline constexpr int64_t kFirstAttachSeconds = 30;
 inline constexpr int64_t kConnectionStreamsMax = 256;
+inline constexpr int64_t kHandshakeSeconds = 10;
 inline constexpr int64_t kKeepaliveSeconds = 60;
 inline constexpr int64_t kKeepaliveTimeoutSeconds = 20;
 inline constexpr int64_t kClientPingSecondsMin = 10;
@@ -60,6 +61,7 @@ inline constexpr Limit kLimits[] = {
     {"unsent_receipts_max", kUnsentReceiptsMax},
     {"first_attach_seconds", kFirstAttachSeconds},
     {"connection_streams_max", kConnectionStreamsMax},
+    {"handshake_seconds", kHandshakeSeconds},
     {"keepalive_seconds", kKeepaliveSeconds},
     {"keepalive_timeout_seconds", kKeepaliveTimeoutSeconds},
     {"client_ping_seconds_min", kClientPingSecondsMin},

@@ -18,6 +18,7 @@
 #include "base/file_system.h"
 #include "base/standard_files.h"
 #include "server/config.h"
+#include "server/descriptors.h"
 #include "server/log.h"
 #include "server/server.h"
 
@@ -82,6 +83,8 @@ absl::Status Run(int argc, char** argv) {
   const sigset_t signals = EndSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   StartLog(config.log_level, config.log_format);
+  const DescriptorLimit descriptors = RaiseDescriptorLimit();
+  Log(LogLevel::kInfo, "file descriptors", {{"limit", descriptors.now}, {"was", descriptors.soft}});
 
   SystemClock clock;
   const absl::StatusOr<std::unique_ptr<Server>> started =

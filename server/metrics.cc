@@ -55,7 +55,15 @@ ServerMetrics::ServerMetrics()
                          "Frames written to streams in full chunks")),
       bytes_(AddCounter(*registry_, "longtake_media_delivered_bytes_total",
                         "Media written to streams in full chunks")),
-      draining_(AddGauge(*registry_, "longtake_draining", "1 once the server was told to end")) {}
+      draining_(AddGauge(*registry_, "longtake_draining", "1 once the server was told to end")),
+      connections_(AddGauge(*registry_, "longtake_connections", "gRPC connections open now")),
+      connections_limit_(AddGauge(*registry_, "longtake_connections_limit",
+                                  "The most connections at once (connections-max)")),
+      connections_refused_(AddCounter(*registry_, "longtake_connections_refused_total",
+                                      "Connections closed at once, because there were too many")),
+      accept_errors_(AddCounter(*registry_, "longtake_accept_errors_total",
+                                "Times that accepting stopped for a moment: no descriptors or "
+                                "memory")) {}
 
 void ServerMetrics::CountRpc(const std::string& method, const std::string& code) {
   rpcs_.Add({{"method", method}, {"code", code}}).Increment();

@@ -30,6 +30,10 @@ class ServerMetrics {
   void ChunkEncoded(double seconds) { encode_seconds_.Observe(seconds); }
   void ChunkDelivered(int64_t frames, uint64_t bytes);
   void SetDraining() { draining_.Set(1.0); }
+  void SetConnections(int64_t count) { connections_.Set(static_cast<double>(count)); }
+  void SetConnectionsLimit(int64_t count) { connections_limit_.Set(static_cast<double>(count)); }
+  void CountConnectionRefused() { connections_refused_.Increment(); }
+  void CountAcceptError() { accept_errors_.Increment(); }
 
   const std::shared_ptr<prometheus::Registry>& registry() const { return registry_; }
 
@@ -46,6 +50,10 @@ class ServerMetrics {
   prometheus::Counter& frames_;
   prometheus::Counter& bytes_;
   prometheus::Gauge& draining_;
+  prometheus::Gauge& connections_;
+  prometheus::Gauge& connections_limit_;
+  prometheus::Counter& connections_refused_;
+  prometheus::Counter& accept_errors_;
 };
 
 }  // namespace longtake

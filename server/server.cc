@@ -13,10 +13,13 @@
 #include "base/memory_populator.h"
 #include "base/trace.h"
 #include "engine/memory_plan.h"
+#include "server/connection_acceptor.h"
+#include "server/descriptors.h"
 #include "server/engine_metrics.h"
 #include "server/errors.h"
 #include "server/grpc_log.h"
 #include "server/limits.h"
+#include "server/listen_sockets.h"
 #include "server/log.h"
 #include "server/metrics_page.h"
 #include "server/plan_model.h"
@@ -28,6 +31,9 @@ namespace {
 
 // The calls that are still there after every session was ended get this long to say goodbye.
 constexpr std::chrono::seconds kShutdownTimeout{2};
+
+// Descriptors that connections leave to the metrics page and to files opened for a moment.
+constexpr int64_t kReservedDescriptors = MetricsPage::kDescriptorsMax + 8;
 
 // "liveness" is apart: a server that drains must not be killed for it.
 constexpr const char* kReadinessNames[] = {"longtake.v1.LongtakeService", "readiness"};
@@ -86,10 +92,9 @@ void AddLimits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kRequestBytesMax);
   builder.SetMaxSendMessageSize(kResponseBytesMax);
   const std::pair<const char*, int64_t> arguments[] = {
-      // A second server on the same port must fail to start, not share it.
-      {GRPC_ARG_ALLOW_REUSEPORT, 0},
       {GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytesMax},
       {GRPC_ARG_MAX_CONCURRENT_STREAMS, kConnectionStreamsMax},
+      {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeSeconds * 1000},
       {GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveSeconds * 1000},
       {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutSeconds * 1000},
       {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
@@ -128,10 +133,13 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
        {"io_reason", layers.io_reason()},
        {"layers_pinned", PinnedText(layers)},
        {"read_bytes_per_sweep", static_cast<int64_t>(layers.bytes_per_sweep())}});
-  if (!config.listen.starts_with("127.") && !config.listen.starts_with("localhost:") &&
-      !config.listen.starts_with("[::1]:")) {
+  if (!IsLoopback(config.listen)) {
     Log(LogLevel::kWarning, "listening beyond this machine without TLS",
         {{"listen", config.listen}});
+  }
+  if (!config.metrics_listen.empty() && !IsLoopback(config.metrics_listen)) {
+    Log(LogLevel::kWarning, "metrics for everybody: beyond this machine, without TLS",
+        {{"metrics_listen", config.metrics_listen}});
   }
 }
 
@@ -152,12 +160,16 @@ struct Server::Parts {
   std::unique_ptr<Engine> engine;
   std::unique_ptr<LongtakeService> service;
   std::unique_ptr<grpc::Server> grpc_server;
+  // What accepts, and where gRPC takes connections over from it.
+  ListenSockets listening;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> grpc_door;
+  std::unique_ptr<ConnectionAcceptor> acceptor;
   std::unique_ptr<MetricsPage> metrics_page;
-  int port = 0;
   bool stopped = false;
 
   absl::Status OpenModel(const Config& config, Clock& clock, std::function<bool()> stop_asked);
   absl::Status OpenPort(const Config& config);
+  absl::Status Accept(const Config& config);
   absl::Status OpenMetricsPage(const Config& config);
   void SetServing(bool serving);
 };
@@ -202,18 +214,38 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock,
 }
 
 absl::Status Server::Parts::OpenPort(const Config& config) {
+  absl::StatusOr<ListenSockets> opened = OpenListenSockets(config.listen);
+  if (!opened.ok()) return Annotate(opened.status(), "listen");
+  listening = *std::move(opened);
   grpc::EnableDefaultHealthCheckService(true);
   if (config.reflection) LT_RETURN_IF_ERROR(LoadReflection());
   service = std::make_unique<LongtakeService>(*context);
   grpc::ServerBuilder builder;
   AddLimits(builder);
-  builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &port);
+  grpc_door = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
   builder.RegisterService(service.get());
   grpc_server = builder.BuildAndStart();
-  if (grpc_server == nullptr || port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("listen: cannot listen on ", config.listen, "; is the port taken?"));
-  }
+  if (grpc_server == nullptr) return absl::InternalError("gRPC did not start");
+  return absl::OkStatus();
+}
+
+// Clients have waited in the sockets' queues until now.
+absl::Status Server::Parts::Accept(const Config& config) {
+  LT_ASSIGN_OR_RETURN(const int64_t connections_max,
+                      ConnectionsAllowed(static_cast<int64_t>(config.connections_max),
+                                         FreeDescriptors(), kReservedDescriptors));
+  metrics.SetConnectionsLimit(connections_max);
+  const auto hand_over = [this](int listener, Fd connection) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+    parameters.listener_fd = listener;
+    parameters.fd = connection.Release();
+    grpc_door->HandleNewConnection(&parameters);
+  };
+  LT_ASSIGN_OR_RETURN(acceptor, ConnectionAcceptor::Start(std::move(listening.sockets),
+                                                          connections_max, hand_over, metrics));
+  Log(LogLevel::kInfo, "accepting", {{"connections_max", connections_max}});
   return absl::OkStatus();
 }
 
@@ -247,6 +279,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Cloc
   server->parts_->engine->Start();
   LT_RETURN_IF_ERROR(server->parts_->OpenPort(config));
   server->parts_->SetServing(true);
+  LT_RETURN_IF_ERROR(server->parts_->Accept(config));
   TellGrpcErrors();
   LogStart(config, *server->parts_->model, server->port(), server->metrics_port());
   return server;
@@ -256,7 +289,7 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Server::~Server() { Stop(); }
 
-int Server::port() const { return parts_->port; }
+int Server::port() const { return parts_->listening.port; }
 
 int Server::metrics_port() const {
   return parts_->metrics_page == nullptr ? 0 : parts_->metrics_page->port();
@@ -273,6 +306,7 @@ void Server::BeginDrain() {
 void Server::Stop() {
   if (std::exchange(parts_->stopped, true)) return;
   parts_->context->draining = true;
+  if (parts_->acceptor != nullptr) parts_->acceptor->Stop();
   // Ends every session, which lets every stream end with a reason.
   parts_->engine->Stop();
   if (parts_->grpc_server != nullptr) {

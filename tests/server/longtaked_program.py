@@ -10,9 +10,10 @@ MODEL = os.path.join(os.environ["LONGTAKE_SOURCE_DIR"], "models", "shapes-small"
 
 class Program:
     """longtaked in a folder of its own: pack, port files, log. stderr goes to the log, or to the descriptor that is
-    given, or nowhere: with "closed" longtaked starts without one."""
+    given, or nowhere: with "closed" longtaked starts without one. enter is called in the child before it begins, to
+    set limits."""
 
-    def __init__(self, folder, *flags, stderr=None):
+    def __init__(self, folder, *flags, stderr=None, enter=None):
         pack = os.path.join(folder, "pack")
         port_file = os.path.join(folder, "port")
         metrics_port_file = os.path.join(folder, "metrics-port")
@@ -25,7 +26,7 @@ class Program:
              "--port-file", port_file, "--metrics-port-file", metrics_port_file,
              "--kv-bytes", "64MiB", "--tokens-per-sweep", "2048", "--log-format", "json", *flags],
             stderr=None if stderr == "closed" else stderr or self.log,
-            preexec_fn=(lambda: os.close(2)) if stderr == "closed" else None)
+            preexec_fn=(lambda: os.close(2)) if stderr == "closed" else enter)
         self.port = self.read_port(port_file)
         self.metrics_port = self.read_port(metrics_port_file)
 

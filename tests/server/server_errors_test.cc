@@ -297,7 +297,8 @@ TEST(ServerErrors, ATakenPortAndAMissingPackAreOneClearLine) {
   sources.environment = [](const std::string&) { return std::nullopt; };
   Config config = LoadConfig(sources)->config;
   absl::Status status = Server::Start(config, clock).status();
-  EXPECT_EQ(status.message(), "listen: cannot listen on " + config.listen + "; is the port taken?");
+  EXPECT_EQ(status.message(), "listen: cannot listen on " + config.listen +
+                                  ": Address already in use; another program has this port");
   config.pack = "/nonexistent";
   status = Server::Start(config, clock).status();
   EXPECT_TRUE(std::string(status.message()).starts_with("pack: ")) << status;

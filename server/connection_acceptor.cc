@@ -1,0 +1,145 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/connection_acceptor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "server/log.h"
+
+namespace longtake {
+namespace {
+
+constexpr int kPauseMillisMin = 10;
+constexpr int kPauseMillisMax = 500;
+// After so many the thread looks at everything else again.
+constexpr int kAcceptsAtOnce = 64;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> ConnectionAcceptor::Start(
+    std::vector<Fd> listeners, int64_t connections_max, HandOver hand_over,
+    ServerMetrics& metrics) {
+  auto acceptor = std::unique_ptr<ConnectionAcceptor>(
+      new ConnectionAcceptor(std::move(listeners), connections_max, std::move(hand_over), metrics));
+  if (!acceptor->stop_.valid() || !acceptor->ended_.valid()) {
+    return absl::ResourceExhaustedError("listen: too few file descriptors to accept connections");
+  }
+  acceptor->thread_ = std::thread([self = acceptor.get()] { self->Run(); });
+  return acceptor;
+}
+
+ConnectionAcceptor::ConnectionAcceptor(std::vector<Fd> listeners, int64_t connections_max,
+                                       HandOver hand_over, ServerMetrics& metrics)
+    : listeners_(std::move(listeners)),
+      connections_max_(connections_max),
+      hand_over_(std::move(hand_over)),
+      metrics_(metrics),
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      ended_(epoll_create1(EPOLL_CLOEXEC)) {}
+
+ConnectionAcceptor::~ConnectionAcceptor() { Stop(); }
+
+void ConnectionAcceptor::Stop() {
+  if (!thread_.joinable()) return;
+  eventfd_write(stop_.get(), 1);
+  thread_.join();
+  listeners_.clear();
+}
+
+void ConnectionAcceptor::Run() {
+  std::vector<pollfd> waits = {{.fd = stop_.get(), .events = POLLIN, .revents = 0},
+                               {.fd = ended_.get(), .events = POLLIN, .revents = 0}};
+  const size_t first_listener = waits.size();
+  for (const Fd& listener : listeners_) {
+    waits.push_back({.fd = listener.get(), .events = POLLIN, .revents = 0});
+  }
+  while (true) {
+    const size_t count = paused_ ? first_listener : waits.size();
+    if (poll(waits.data(), count, paused_ ? pause_millis_ : -1) < 0) continue;  // interrupted
+    if (waits[0].revents != 0) return;
+    ForgetEnded();
+    // The end of a connection may be what accepting waited for, so that it ends the pause, too.
+    if (std::exchange(paused_, false)) continue;
+    for (size_t i = first_listener; i < count; ++i) {
+      if (waits[i].revents != 0) Accept(listeners_[i - first_listener]);
+    }
+  }
+}
+
+void ConnectionAcceptor::Accept(const Fd& listener) {
+  for (int i = 0; i < kAcceptsAtOnce && !paused_; ++i) {
+    Fd connection(accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (connection.valid()) {
+      Admit(listener, std::move(connection));
+    } else if (errno == EAGAIN) {
+      pause_millis_ = 0;
+      return;
+    } else if (errno != EINTR && errno != ECONNABORTED && errno != EPROTO) {
+      // Those three concern one client, who must not delay the others; all else is a shortage.
+      Pause(errno);
+    }
+  }
+}
+
+void ConnectionAcceptor::Admit(const Fd& listener, Fd connection) {
+  sockaddr_storage peer{};
+  socklen_t bytes = sizeof(peer);
+  if (getpeername(connection.get(), reinterpret_cast<sockaddr*>(&peer), &bytes) != 0) return;
+  // One that ended just now makes place for this one.
+  if (std::ssize(duplicates_) >= connections_max_) ForgetEnded();
+  if (std::ssize(duplicates_) >= connections_max_) {
+    Refuse();
+    return;
+  }
+  Fd duplicate(fcntl(connection.get(), F_DUPFD_CLOEXEC, 0));
+  // Without events of interest the end of both directions is still reported.
+  epoll_event event = {.events = 0, .data = {.fd = duplicate.get()}};
+  if (!duplicate.valid() || epoll_ctl(ended_.get(), EPOLL_CTL_ADD, duplicate.get(), &event) != 0) {
+    const int error = errno;
+    metrics_.CountConnectionRefused();
+    Pause(error);
+    return;
+  }
+  const int key = duplicate.get();
+  duplicates_.emplace(key, std::move(duplicate));
+  metrics_.SetConnections(std::ssize(duplicates_));
+  hand_over_(listener.get(), std::move(connection));
+}
+
+void ConnectionAcceptor::Refuse() {
+  metrics_.CountConnectionRefused();
+  if (std::exchange(refusal_told_, true)) return;
+  Log(LogLevel::kWarning, "connections-max is reached; further refusals are only counted",
+      {{"connections", connections_max_}});
+}
+
+void ConnectionAcceptor::ForgetEnded() {
+  std::array<epoll_event, 64> events{};
+  int count = 0;
+  do {
+    count = epoll_wait(ended_.get(), events.data(), std::ssize(events), 0);
+    for (int i = 0; i < count; ++i) duplicates_.erase(events.at(static_cast<size_t>(i)).data.fd);
+  } while (count == std::ssize(events));
+  metrics_.SetConnections(std::ssize(duplicates_));
+}
+
+void ConnectionAcceptor::Pause(int error) {
+  metrics_.CountAcceptError();
+  if (pause_millis_ == 0) {
+    Log(LogLevel::kWarning, "cannot accept connections for a moment",
+        {{"message", std::generic_category().message(error)}});
+  }
+  pause_millis_ = std::clamp(pause_millis_ * 2, kPauseMillisMin, kPauseMillisMax);
+  paused_ = true;
+}
+
+}  // namespace longtake

@@ -1,0 +1,150 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/connection_acceptor.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include "base/mutex.h"
+#include "server/listen_sockets.h"
+#include "tests/server/loopback.h"
+
+namespace longtake {
+namespace {
+
+// While it lives, the process gets no descriptor.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit few = before_;
+    few.rlim_cur = 64;
+    setrlimit(RLIMIT_NOFILE, &few);
+    for (Fd one(dup(0)); one.valid(); one = Fd(dup(0))) taken_.push_back(std::move(one));
+  }
+  ~NoDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+  std::vector<Fd> taken_;
+};
+
+// Accepts with at most so many connections and keeps what it gets.
+class Accepting {
+ public:
+  explicit Accepting(int64_t connections_max) {
+    ListenSockets listening = OpenListenSockets("127.0.0.1:0").value();
+    port_ = listening.port;
+    acceptor_ = ConnectionAcceptor::Start(
+                    std::move(listening.sockets), connections_max,
+                    [this](int, Fd connection) { Keep(std::move(connection)); }, metrics_)
+                    .value();
+  }
+
+  int port() const { return port_; }
+  ConnectionAcceptor& acceptor() { return *acceptor_; }
+
+  double Metric(const std::string& name) {
+    for (const auto& family : metrics_.registry()->Collect()) {
+      if (family.name != name) continue;
+      const auto& metric = family.metric.front();
+      return family.type == prometheus::MetricType::Counter ? metric.counter.value
+                                                            : metric.gauge.value;
+    }
+    return -1.0;
+  }
+  // Looks until a metric has a value; false after ten seconds.
+  bool WaitFor(const std::string& name, double value) {
+    for (int i = 0; i < 2000; ++i) {
+      if (Metric(name) == value) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+
+  // As gRPC ends a connection.
+  void EndOldest() {
+    MutexLock lock(mutex_);
+    shutdown(kept_.front().get(), SHUT_RDWR);
+    kept_.erase(kept_.begin());
+  }
+  size_t kept() {
+    MutexLock lock(mutex_);
+    return kept_.size();
+  }
+
+ private:
+  void Keep(Fd connection) {
+    MutexLock lock(mutex_);
+    kept_.push_back(std::move(connection));
+  }
+
+  ServerMetrics metrics_;
+  Mutex mutex_;
+  std::vector<Fd> kept_ ABSL_GUARDED_BY(mutex_);
+  int port_ = 0;
+  std::unique_ptr<ConnectionAcceptor> acceptor_;
+};
+
+TEST(ConnectionAcceptor, GoesOnAfterAMomentWithoutDescriptors) {
+  Accepting server(10);
+  const Fd client = NewSocket();
+  {
+    const NoDescriptors none;
+    ASSERT_TRUE(Connect(client, server.port()));
+    // Several times in one shortage, since the listener that was given up would fail once.
+    for (int i = 0; i < 2000 && server.Metric("longtake_accept_errors_total") < 3.0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_GE(server.Metric("longtake_accept_errors_total"), 3.0);
+    EXPECT_EQ(server.kept(), 0u);
+  }
+  EXPECT_TRUE(server.WaitFor("longtake_connections", 1.0));
+  const Fd later = ConnectTo(server.port());
+  EXPECT_TRUE(server.WaitFor("longtake_connections", 2.0));
+}
+
+TEST(ConnectionAcceptor, ClosesWhatIsBeyondTheMostAndCountsIt) {
+  Accepting server(2);
+  const Fd first = ConnectTo(server.port());
+  const Fd second = ConnectTo(server.port());
+  ASSERT_TRUE(server.WaitFor("longtake_connections", 2.0));
+  EXPECT_TRUE(IsClosed(ConnectTo(server.port())));
+  EXPECT_TRUE(IsClosed(ConnectTo(server.port())));
+  EXPECT_EQ(server.Metric("longtake_connections_refused_total"), 2.0);
+  EXPECT_EQ(server.kept(), 2u);
+  // An end makes a place, for the next one at once.
+  server.EndOldest();
+  const Fd third = ConnectTo(server.port());
+  ASSERT_TRUE(server.WaitFor("longtake_connections", 2.0));
+  EXPECT_EQ(server.Metric("longtake_connections_refused_total"), 2.0);
+}
+
+TEST(ConnectionAcceptor, KnowsConnectionsThatTheClientReset) {
+  Accepting server(10);
+  {
+    const Fd client = ConnectTo(server.port());
+    ASSERT_TRUE(server.WaitFor("longtake_connections", 1.0));
+    const linger reset = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  }
+  EXPECT_TRUE(server.WaitFor("longtake_connections", 0.0));
+}
+
+TEST(ConnectionAcceptor, StopsListeningAndLetsConnectionsLive) {
+  Accepting server(10);
+  const Fd client = ConnectTo(server.port());
+  ASSERT_TRUE(server.WaitFor("longtake_connections", 1.0));
+  server.acceptor().Stop();
+  EXPECT_FALSE(Connect(NewSocket(), server.port()));
+  server.acceptor().Stop();
+  char byte = 0;
+  EXPECT_EQ(recv(client.get(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, EAGAIN);
+}
+
+}  // namespace
+}  // namespace longtake
