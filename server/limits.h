@@ -14,7 +14,7 @@ namespace longtake {
 inline constexpr int64_t kRequestBytesMax = 1 << 20;
 inline constexpr int64_t kResponseBytesMax = 4 << 20;
 inline constexpr int64_t kPartBytesMax = 1 << 20;
-inline constexpr int64_t kMetadataBytesMax = 16 << 10;
+inline constexpr int64_t kMetadataBytesMax = 64 << 10;
 inline constexpr int64_t kErrorMessageBytesMax = 1 << 10;
 inline constexpr int64_t kSessionIdBytesMax = 64;
 inline constexpr int64_t kPageSizeDefault = 100;

@@ -234,6 +234,22 @@ TEST(ServerErrors, DrainRefusesNewSessionsAndStopEndsStreams) {
   EXPECT_EQ(server->open_streams(), 0);
 }
 
+// Envoy passes on 60 KiB of headers, 100 of them, where nobody configured it.
+TEST(ServerErrors, HeadersThatAProxyLetsThroughEndNobodysCalls) {
+  TestServer server;
+  TestStream stream(server);
+  stream.Open(SmallSession(0));
+  stream.ReadOpened();
+  grpc::ClientContext context;
+  for (int i = 0; i < 96; ++i) {
+    context.AddMetadata("x-header-" + std::to_string(100 + i), std::string(628, 'y'));
+  }
+  v1::ListModelsResponse response;
+  const grpc::Status status = server.stub().ListModels(&context, {}, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_TRUE(stream.ReadChunk().has_value()) << "it shares the connection";
+}
+
 // Spoils a byte in every page of the transformer's pack, beyond its headers.
 void SpoilPack(const std::filesystem::path& pack) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(pack)) {
