@@ -16,6 +16,7 @@ if(LONGTAKE_SERVER)
   find_package(gRPC CONFIG REQUIRED)
   find_package(civetweb CONFIG REQUIRED)  # the HTTP library of prometheus-cpp
   find_package(prometheus-cpp CONFIG REQUIRED)
+  find_path(LONGTAKE_GRPC_PROTO grpc/health/v1/health.proto PATHS /usr/share/grpc-proto REQUIRED)
   find_package(spdlog CONFIG REQUIRED)
   find_package(yaml-cpp CONFIG REQUIRED)
 endif()
