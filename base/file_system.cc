@@ -2,6 +2,7 @@
 #include "base/file_system.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -21,6 +22,8 @@ namespace {
 
 // Linux transfers at most this much at once; asking for more only hides a short count.
 constexpr size_t kTransferBytesMax = 1u << 30;
+
+constexpr size_t kUnknownSizeStep = 64 << 10;
 
 absl::Status ErrnoError(int error, const std::string& what) {
   const std::string message = what + ": " + std::generic_category().message(error);
@@ -52,7 +55,48 @@ absl::Status ErrnoError(int error, const std::string& what) {
   }
 }
 
+absl::Status EndsEarly(const File& file, uint64_t end, uint64_t missing) {
+  return absl::DataLossError(file.path() + " ends at byte " + std::to_string(end) + ", " +
+                             std::to_string(missing) + " bytes early");
+}
+
 bool IsTransient(int64_t result) { return result == -EINTR || result == -EAGAIN; }
+
+// Everything here needs a file with offsets and an end. Anything else is refused by name: reading a
+// pipe could wait for ever, and a device would be written to.
+absl::Status CheckRegular(const struct stat& info, const std::string& path) {
+  const char* kind = "something else";
+  switch (info.st_mode & S_IFMT) {
+    case S_IFREG:
+      return absl::OkStatus();
+    case S_IFDIR:
+      kind = "a directory";
+      break;
+    case S_IFIFO:
+      kind = "a pipe";
+      break;
+    case S_IFCHR:
+    case S_IFBLK:
+      kind = "a device";
+      break;
+    case S_IFSOCK:
+      kind = "a socket";
+      break;
+  }
+  return absl::FailedPreconditionError(path + " is " + kind + ", not a file");
+}
+
+std::string RandomSuffix() {
+  uint64_t bits = 0;
+  // Without entropy the name can be foreseen, but it is still created by us or not at all.
+  if (::getrandom(&bits, sizeof(bits), 0) < 0) bits = static_cast<uint64_t>(::getpid());
+  std::string text(16, '0');
+  for (char& digit : text) {
+    digit = "0123456789abcdef"[bits & 15];
+    bits >>= 4;
+  }
+  return text;
+}
 
 class PosixFile final : public File {
  public:
@@ -109,7 +153,17 @@ class PosixFileSystemImpl final : public FileSystem {
   }
 
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
-    return OpenWith(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, "create ");
+    LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                        OpenWith(path, O_RDWR | O_CREAT | O_CLOEXEC, "create "));
+    if (::ftruncate(file->fd(), 0) != 0) return ErrnoError(errno, "empty " + path);
+    return file;
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) override {
+    struct stat info{};
+    if (::stat(path.c_str(), &info) == 0) LT_RETURN_IF_ERROR(CheckRegular(info, path));
+    return OpenWith(path + kTemporaryInfix + RandomSuffix(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+                    "create ");
   }
 
   absl::StatusOr<std::unique_ptr<File>> CreateScratch(const std::string& directory,
@@ -179,36 +233,52 @@ class PosixFileSystemImpl final : public FileSystem {
   }
 
  private:
+  // Non-blocking, so that a pipe without a writer is refused instead of waited for. What stays open
+  // is blocking: io_uring would answer EAGAIN for a file that is not.
   static absl::StatusOr<std::unique_ptr<File>> OpenWith(const std::string& path, int flags,
                                                         const std::string& verb) {
-    Fd fd(::open(path.c_str(), flags, 0644));
-    if (!fd.valid()) return ErrnoError(errno, verb + path);
+    Fd fd(::open(path.c_str(), flags | O_NONBLOCK, 0644));
     struct stat info{};
+    if (!fd.valid()) {
+      const int error = errno;
+      // A directory and a socket have errors of their own, which say less.
+      if (::stat(path.c_str(), &info) == 0) LT_RETURN_IF_ERROR(CheckRegular(info, path));
+      return ErrnoError(error, verb + path);
+    }
     if (::fstat(fd.get(), &info) != 0) return ErrnoError(errno, verb + path);
-    if (S_ISDIR(info.st_mode)) return absl::FailedPreconditionError(path + " is a directory");
+    LT_RETURN_IF_ERROR(CheckRegular(info, path));
+    const int status_flags = ::fcntl(fd.get(), F_GETFL);
+    if (::fcntl(fd.get(), F_SETFL, status_flags & ~O_NONBLOCK) != 0) {
+      return ErrnoError(errno, verb + path);
+    }
     return std::make_unique<PosixFile>(std::move(fd), path);
   }
 };
 
 }  // namespace
 
-absl::Status File::ReadAt(uint64_t offset, std::span<std::byte> out) {
+absl::StatusOr<size_t> File::ReadUpTo(uint64_t offset, std::span<std::byte> out) {
+  size_t read = 0;
   int transient_count = 0;
-  while (!out.empty()) {
-    const int64_t done = ReadSome(offset, out);
+  while (read < out.size()) {
+    const int64_t done = ReadSome(offset + read, out.subspan(read));
     if (done > 0) {
-      offset += static_cast<uint64_t>(done);
-      out = out.subspan(static_cast<size_t>(done));
+      read += static_cast<size_t>(done);
       transient_count = 0;
     } else if (done == 0) {
-      return absl::DataLossError(path() + " ends at byte " + std::to_string(offset) + ", " +
-                                 std::to_string(out.size()) + " bytes early");
+      break;
     } else if (!IsTransient(done) || ++transient_count > kTransientRetriesMax) {
       return ErrnoError(static_cast<int>(-done),
-                        "read " + path() + " at byte " + std::to_string(offset));
+                        "read " + path() + " at byte " + std::to_string(offset + read));
     }
   }
-  return absl::OkStatus();
+  return read;
+}
+
+absl::Status File::ReadAt(uint64_t offset, std::span<std::byte> out) {
+  LT_ASSIGN_OR_RETURN(const size_t read, ReadUpTo(offset, out));
+  if (read == out.size()) return absl::OkStatus();
+  return EndsEarly(*this, offset + read, out.size() - read);
 }
 
 absl::Status File::WriteAt(uint64_t offset, std::span<const std::byte> bytes) {
@@ -251,15 +321,28 @@ absl::StatusOr<std::string> ReadTextFile(FileSystem& files, const std::string& p
     return absl::InvalidArgumentError(path + ": " + std::to_string(bytes) + " bytes, at most " +
                                       std::to_string(bytes_max) + " expected");
   }
-  std::string text(bytes, '\0');
-  LT_RETURN_IF_ERROR(file->ReadAt(0, std::as_writable_bytes(std::span(text))));
-  return text;
+  // Files of /proc have the size 0, so that only reading tells where a file ends.
+  std::string text;
+  size_t asked = bytes + 1;
+  while (text.size() <= bytes_max) {
+    const size_t had = text.size();
+    text.resize(had + std::min<uint64_t>(asked, bytes_max + 1 - had));
+    LT_ASSIGN_OR_RETURN(const size_t read,
+                        file->ReadUpTo(had, std::as_writable_bytes(std::span(text)).subspan(had)));
+    const bool ended = had + read < text.size();
+    text.resize(had + read);
+    if (ended && text.size() < bytes) return EndsEarly(*file, text.size(), bytes - text.size());
+    if (ended) return text;
+    asked = kUnknownSizeStep;
+  }
+  return absl::InvalidArgumentError(path + ": more than the " + std::to_string(bytes_max) +
+                                    " bytes that are expected at most");
 }
 
 absl::Status WriteFileAtomically(FileSystem& files, const std::string& path,
                                  std::span<const std::byte> bytes) {
-  const std::string temporary = path + ".tmp";
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Create(temporary));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.CreateTemporary(path));
+  const std::string temporary = file->path();
   absl::Status status = file->WriteAt(0, bytes);
   if (status.ok()) status = file->Sync();
   file.reset();

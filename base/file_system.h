@@ -44,6 +44,8 @@ class File {
   // The descriptor for io_uring, or -1 when this file must be used through the calls above.
   virtual int fd() const { return -1; }
 
+  // Bytes read, fewer than asked only where the file ends.
+  absl::StatusOr<size_t> ReadUpTo(uint64_t offset, std::span<std::byte> out);
   // All of it or an error; EINTR, EAGAIN and short transfers are continued here.
   absl::Status ReadAt(uint64_t offset, std::span<std::byte> out);
   absl::Status WriteAt(uint64_t offset, std::span<const std::byte> bytes);
@@ -53,6 +55,12 @@ class File {
 // device's block, 4 KiB serves all. FAILED_PRECONDITION when the file system has no such mode.
 enum class ReadMode { kBuffered, kDirect };
 
+// Between a file's name and the random end of its temporary twin's.
+inline constexpr char kTemporaryInfix[] = ".tmp-";
+
+// Only regular files are opened, whatever the call: a directory, pipe, socket or device is
+// FAILED_PRECONDITION, at once and by name, and nothing of it is changed.
+//
 // Safe from any thread. The caller keeps a file system alive while its files are open.
 class FileSystem {
  public:
@@ -62,6 +70,9 @@ class FileSystem {
                                                          ReadMode mode) = 0;
   // A new empty file, readable and writable; an old one of that name is emptied.
   virtual absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) = 0;
+  // A new empty file in the directory of path, to be renamed to it once it is whole. Its name has
+  // an end that nobody can foresee, and what has that name already is never followed or written.
+  virtual absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) = 0;
   // A new file without a name in a directory, readable and writable, gone when it is closed.
   // FAILED_PRECONDITION when the file system has no direct mode and that was asked for.
   virtual absl::StatusOr<std::unique_ptr<File>> CreateScratch(const std::string& directory,
@@ -87,7 +98,8 @@ std::string JoinPath(const std::string& directory, const std::string& name);
 // The directory part of a path, "." when it has none.
 std::string DirName(const std::string& path);
 
-// The whole file as text; larger than bytes_max is INVALID_ARGUMENT, before anything is allocated.
+// The whole file as text, read to its end whatever its size says; larger than bytes_max is
+// INVALID_ARGUMENT, before anything is allocated.
 absl::StatusOr<std::string> ReadTextFile(FileSystem& files, const std::string& path,
                                          uint64_t bytes_max);
 // Temporary file, sync, rename, sync of the directory: after a crash the old or the new contents.

@@ -22,8 +22,10 @@ constexpr int64_t kReadNanos = 30'000'000'000;
 class ScratchFile {
  public:
   ScratchFile(FileSystem& files, const std::string& directory)
-      : files_(files), path_(JoinPath(directory, "longtake-doctor.tmp")) {}
-  ~ScratchFile() { (void)files_.Remove(path_); }
+      : files_(files), target_(JoinPath(directory, "longtake-doctor")) {}
+  ~ScratchFile() {
+    if (!path_.empty()) files_.Remove(path_).IgnoreError();
+  }
 
   absl::Status Fill(uint64_t block_count) {
     LT_ASSIGN_OR_RETURN(AlignedBuffer block, AlignedBuffer::Allocate(kBlockBytes, 4096));
@@ -32,7 +34,8 @@ class ScratchFile {
       state = state * 1664525u + 1013904223u;
       block.data()[i] = static_cast<std::byte>(state >> 24);
     }
-    LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.Create(path_));
+    LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.CreateTemporary(target_));
+    path_ = file->path();
     for (uint64_t i = 0; i < block_count; ++i) {
       LT_RETURN_IF_ERROR(file->WriteAt(i * kBlockBytes, {block.data(), kBlockBytes}));
     }
@@ -42,7 +45,8 @@ class ScratchFile {
 
  private:
   FileSystem& files_;
-  const std::string path_;
+  const std::string target_;
+  std::string path_;  // once there is a file
 };
 
 struct DiskTrial {

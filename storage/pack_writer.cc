@@ -188,6 +188,17 @@ absl::Status WriteAll(File& file, PackLayout layout, const PackWriteCalls& calls
   return file.Sync();
 }
 
+// A writer that was killed has left its file, which may have many gigabytes.
+absl::Status RemoveLeftovers(FileSystem& files, const std::string& path) {
+  const std::string directory = DirName(path);
+  const std::string begin = path.substr(path.rfind('/') + 1) + kTemporaryInfix;
+  LT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(directory));
+  for (const std::string& name : names) {
+    if (name.starts_with(begin)) LT_RETURN_IF_ERROR(files.Remove(JoinPath(directory, name)));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<PackLayout> PlanPack(const PackSpec& spec) {
@@ -223,14 +234,15 @@ absl::StatusOr<PackLayout> PlanPack(const PackSpec& spec) {
 absl::Status WritePack(FileSystem& files, const std::string& path, const PackSpec& spec,
                        const PackWriteCalls& calls) {
   LT_ASSIGN_OR_RETURN(PackLayout layout, PlanPack(spec));
+  LT_RETURN_IF_ERROR(RemoveLeftovers(files, path));
   LT_ASSIGN_OR_RETURN(const uint64_t free_bytes, files.FreeSpace(DirName(path)));
   if (free_bytes < layout.header.file_bytes) {
     return absl::ResourceExhaustedError(
         path + ": needs " + std::to_string(layout.header.file_bytes) + " bytes of disk, " +
         std::to_string(free_bytes) + " are free");
   }
-  const std::string temporary = path + ".tmp";
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.Create(temporary));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.CreateTemporary(path));
+  const std::string temporary = file->path();
   absl::Status status = WriteAll(*file, std::move(layout), calls);
   file.reset();
   if (status.ok()) status = files.Rename(temporary, path);

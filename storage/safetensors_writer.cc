@@ -38,7 +38,7 @@ SafetensorsWriter::SafetensorsWriter(Key, FileSystem& files, std::string path)
     : files_(files), path_(std::move(path)) {}
 
 SafetensorsWriter::~SafetensorsWriter() {
-  if (file_ != nullptr) files_.Remove(path_ + ".tmp").IgnoreError();
+  if (file_ != nullptr) files_.Remove(file_->path()).IgnoreError();
 }
 
 absl::StatusOr<std::unique_ptr<SafetensorsWriter>> SafetensorsWriter::Create(
@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<SafetensorsWriter>> SafetensorsWriter::Create(
   const absl::StatusOr<std::string> text = HeaderText(tensors, metadata, data_bytes);
   if (!text.ok()) return Annotate(text.status(), path);
   auto writer = std::make_unique<SafetensorsWriter>(Key(), files, path);
-  LT_ASSIGN_OR_RETURN(writer->file_, files.Create(path + ".tmp"));
+  LT_ASSIGN_OR_RETURN(writer->file_, files.CreateTemporary(path));
   std::array<std::byte, 8> length;
   for (size_t i = 0; i < length.size(); ++i) {
     length[i] = static_cast<std::byte>(uint64_t{text->size()} >> (8 * i));
@@ -75,7 +75,7 @@ absl::Status SafetensorsWriter::Finish() {
                                          " declared bytes were not written");
   }
   LT_RETURN_IF_ERROR(file_->Sync());
-  LT_RETURN_IF_ERROR(files_.Rename(path_ + ".tmp", path_));
+  LT_RETURN_IF_ERROR(files_.Rename(file_->path(), path_));
   file_.reset();
   return files_.SyncDir(DirName(path_));
 }

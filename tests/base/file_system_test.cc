@@ -1,14 +1,24 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "base/file_system.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 
+#include <array>
 #include <cerrno>
+#include <cstring>
 #include <deque>
 #include <filesystem>
+#include <map>
 
 #include "base/aligned_buffer.h"
+#include "base/fd.h"
+#include "base/pipe.h"
 
 namespace longtake {
 namespace {
@@ -61,6 +71,88 @@ TEST_F(FileSystemTest, ErrorsNameThePath) {
   const absl::Status beyond = file->ReadAt(3, std::as_writable_bytes(std::span(out)));
   EXPECT_EQ(beyond.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(beyond.message()), HasSubstr("ends at byte 5"));
+}
+
+TEST_F(FileSystemTest, OnlyRegularFilesAreOpened) {
+  ASSERT_EQ(mkfifo(Path("fifo").c_str(), 0600), 0);
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+  std::strncpy(address.sun_path, Path("socket").c_str(), sizeof(address.sun_path) - 1);
+  ASSERT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  std::filesystem::create_symlink("fifo", Path("link"));
+  std::map<std::string, std::string> cases = {{Path("fifo"), "a pipe"},
+                                              {Path("socket"), "a socket"},
+                                              {Path("link"), "a pipe"},
+                                              {directory_, "a directory"}};
+  // One of our own, never one of the machine's. Only root may make it.
+  if (mknod(Path("device").c_str(), S_IFCHR | 0600, makedev(1, 3)) == 0) {
+    cases[Path("device")] = "a device";
+  }
+  for (const auto& [path, kind] : cases) {
+    const absl::Status statuses[] = {
+        files_.OpenRead(path, ReadMode::kBuffered).status(), files_.Create(path).status(),
+        files_.CreateTemporary(path).status(), WriteFileAtomically(files_, path, Bytes("x")),
+        ReadTextFile(files_, path, 10).status()};
+    for (const absl::Status& status : statuses) {
+      EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << path;
+      EXPECT_EQ(status.message(), path + " is " + kind + ", not a file");
+    }
+  }
+}
+
+// io_uring answers EAGAIN where a descriptor is non-blocking.
+TEST_F(FileSystemTest, OpenFilesAreBlocking) {
+  const auto created = files_.Create(Path("f")).value();
+  const auto opened = files_.OpenRead(Path("f"), ReadMode::kBuffered).value();
+  EXPECT_EQ(fcntl(created->fd(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(fcntl(opened->fd(), F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST_F(FileSystemTest, TextWithoutASizeIsReadToItsEnd) {
+  const auto text = ReadTextFile(files_, "/proc/self/status", 1 << 20);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_THAT(*text, HasSubstr("Name:"));
+  EXPECT_THAT(std::string(ReadTextFile(files_, "/proc/self/status", 10).status().message()),
+              HasSubstr("10 bytes"));
+}
+
+TEST_F(FileSystemTest, APipeIsReadUntilItsWritersAreGone) {
+  ASSERT_EQ(mkfifo(Path("fifo").c_str(), 0600), 0);
+  EXPECT_TRUE(IsPipe(Path("fifo")));
+  EXPECT_FALSE(IsPipe(Path("none")));
+  EXPECT_EQ(ReadPipe(Path("fifo"), 100, 1).status().code(), absl::StatusCode::kDeadlineExceeded);
+  const auto read_from = [](const std::string& text, uint64_t bytes_max) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+    const Fd read_end(ends[0]);
+    EXPECT_EQ(write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    close(ends[1]);
+    return ReadPipe("/proc/self/fd/" + std::to_string(read_end.get()), bytes_max, 10'000);
+  };
+  EXPECT_EQ(read_from(std::string(100, 'x'), 100).value_or("none"), std::string(100, 'x'));
+  EXPECT_THAT(std::string(read_from(std::string(101, 'x'), 100).status().message()),
+              HasSubstr("more than the 100 bytes"));
+}
+
+TEST_F(FileSystemTest, AtomicWritesFollowNoLinkThatWasLaidOut) {
+  ASSERT_TRUE(WriteFileAtomically(files_, Path("victim"), Bytes("precious")).ok());
+  std::filesystem::create_symlink("victim", Path("port.tmp"));
+  std::filesystem::create_symlink("victim", Path("port"));
+  ASSERT_TRUE(WriteFileAtomically(files_, Path("port"), Bytes("1234")).ok());
+  EXPECT_EQ(ReadTextFile(files_, Path("victim"), 100).value(), "precious");
+  EXPECT_EQ(ReadTextFile(files_, Path("port"), 100).value(), "1234");
+  EXPECT_FALSE(std::filesystem::is_symlink(Path("port")));
+  EXPECT_THAT(files_.List(directory_).value(), ElementsAre("port", "port.tmp", "victim"));
+}
+
+TEST_F(FileSystemTest, TemporaryNamesDifferAndModesAreThoseOfAFile) {
+  const auto one = files_.CreateTemporary(Path("f")).value();
+  const auto two = files_.CreateTemporary(Path("f")).value();
+  EXPECT_NE(one->path(), two->path());
+  ASSERT_TRUE(WriteFileAtomically(files_, Path("f"), Bytes("x")).ok());
+  const auto created = files_.Create(Path("g")).value();
+  EXPECT_EQ(std::filesystem::status(Path("f")).permissions(),
+            std::filesystem::status(Path("g")).permissions());
 }
 
 TEST_F(FileSystemTest, MakesDirectoriesWithParents) {

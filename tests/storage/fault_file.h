@@ -66,6 +66,9 @@ class FaultFileSystem final : public FileSystem {
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
     return files_.Create(path);
   }
+  absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) override {
+    return files_.CreateTemporary(path);
+  }
   absl::StatusOr<std::unique_ptr<File>> CreateScratch(const std::string& directory,
                                                       ReadMode mode) override {
     LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.CreateScratch(directory, mode));

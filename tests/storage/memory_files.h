@@ -38,6 +38,9 @@ class MemoryFileSystem final : public FileSystem {
     Put(path, std::span<const std::byte>());
     return std::make_unique<MemoryFile>(Contents(path), path);
   }
+  absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) override {
+    return Create(path + kTemporaryInfix);
+  }
   absl::StatusOr<std::unique_ptr<File>> CreateScratch(const std::string& directory,
                                                       ReadMode) override {
     return Create(JoinPath(directory, "scratch"));

@@ -19,7 +19,7 @@ TEST(PackTest, RoundTrip) {
   MemoryFileSystem files;
   const PackSpec spec = FixtureSpec(3);
   WriteFixture(files, kPath, spec);
-  EXPECT_FALSE(files.Has(std::string(kPath) + ".tmp"));
+  EXPECT_FALSE(files.Has(std::string(kPath) + kTemporaryInfix));
   EXPECT_TRUE(VerifyPack(files, kPath, nullptr).ok());
 
   const auto pack = PackReader::Open(files, kPath);
@@ -194,7 +194,17 @@ TEST(PackTest, FailedWritesLeaveTheOldPack) {
   files.set_free_bytes(1000);
   EXPECT_EQ(write_with(FixtureSource).code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(files.Contents(kPath), old);
-  EXPECT_FALSE(files.Has(std::string(kPath) + ".tmp"));
+  EXPECT_FALSE(files.Has(std::string(kPath) + kTemporaryInfix));
+}
+
+TEST(PackTest, WhatAKilledWriterLeftIsRemoved) {
+  MemoryFileSystem files;
+  const std::string path = "packs/t.pack";
+  files.Put(path + kTemporaryInfix + "0123", "half a pack");
+  files.Put("packs/other.pack" + std::string(kTemporaryInfix), "somebody else's");
+  WriteFixture(files, path.c_str(), FixtureSpec(3));
+  EXPECT_FALSE(files.Has(path + kTemporaryInfix + "0123"));
+  EXPECT_TRUE(files.Has("packs/other.pack" + std::string(kTemporaryInfix)));
 }
 
 TEST(PackTest, ProgressReachesTheEnd) {

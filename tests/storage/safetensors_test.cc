@@ -66,7 +66,7 @@ TEST(SafetensorsTest, AnAbandonedWriterLeavesNothing) {
   {
     ASSERT_TRUE(SafetensorsWriter::Create(files, "m.safetensors", decls).ok());
   }
-  EXPECT_FALSE(files.Has("m.safetensors.tmp"));
+  EXPECT_FALSE(files.Has(std::string("m.safetensors") + kTemporaryInfix));
 }
 
 TEST(SafetensorsTest, KnowsTypesItCannotComputeWith) {
