@@ -4,15 +4,37 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "base/pipe.h"
 #include "server/config_options.h"
 
 namespace longtake {
 namespace {
 
 constexpr uint64_t kConfigFileBytesMax = 1 << 20;
+constexpr int kPipeTimeoutMillis = 10'000;
+
+absl::StatusOr<std::string> ReadText(FileSystem& files, const std::string& path) {
+  if (IsPipe(path)) return ReadPipe(path, kConfigFileBytesMax, kPipeTimeoutMillis);
+  return ReadTextFile(files, path, kConfigFileBytesMax);
+}
+
+// yaml-cpp takes some of these for the end of the text, and options behind it would be lost.
+absl::Status CheckCharacters(const std::string& text) {
+  int64_t line = 1;
+  for (const char c : text) {
+    if (c == '\n') ++line;
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 && c != '\n' && c != '\r' && c != '\t') {
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", line, ": a control character; the file must be text in UTF-8"));
+    }
+  }
+  return absl::OkStatus();
+}
 
 bool IsOption(const std::string& name) {
   const auto options = ConfigOptions();
@@ -44,15 +66,27 @@ absl::StatusOr<std::map<std::string, std::string>> ReadMapping(const YAML::Node&
   return out;
 }
 
+// Of a file without a document, too.
+absl::StatusOr<std::map<std::string, std::string>> ReadOnlyMapping(
+    const std::vector<YAML::Node>& documents) {
+  if (documents.empty()) return std::map<std::string, std::string>();
+  if (documents.size() > 1) {
+    return LineError(documents[1].Mark(), "a second document (after ---); only one is read");
+  }
+  return ReadMapping(documents.front());
+}
+
 }  // namespace
 
 absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(FileSystem& files,
                                                                   const std::string& path) {
-  LT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(files, path, kConfigFileBytesMax));
+  LT_ASSIGN_OR_RETURN(const std::string text, ReadText(files, path));
+  const absl::Status characters = CheckCharacters(text);
+  if (!characters.ok()) return Annotate(characters, path);
   absl::StatusOr<std::map<std::string, std::string>> out;
   // yaml-cpp speaks in exceptions; they end here.
   try {
-    out = ReadMapping(YAML::Load(text));
+    out = ReadOnlyMapping(YAML::LoadAll(text));
   } catch (const YAML::Exception& error) {
     out = LineError(error.mark, error.msg);
   }

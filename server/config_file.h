@@ -11,8 +11,9 @@
 
 namespace longtake {
 
-// INVALID_ARGUMENT names file and line: not YAML, not a flat mapping, a key that is no option or
-// appears twice.
+// path may be a pipe, such as /dev/stdin. INVALID_ARGUMENT names file and line: not YAML, not a
+// flat mapping, a key that is no option or appears twice, a second document, a control character. A
+// device, socket or directory is FAILED_PRECONDITION.
 absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(FileSystem& files,
                                                                   const std::string& path);
 

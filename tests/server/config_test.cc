@@ -1,9 +1,12 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "server/config.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <map>
 
@@ -103,6 +106,47 @@ TEST(Config, ErrorsNameOptionAndPlace) {
               HasSubstr("ttl-max"));
   EXPECT_THAT((Given{{"--pack", "p", "--config", "/nonexistent.yaml"}}.Error()),
               HasSubstr("/nonexistent.yaml"));
+}
+
+// What the server makes of a pipe with this text in it, as a shell hands it over.
+std::string ConfigFromPipe(const std::string& text) {
+  std::array<int, 2> ends{};
+  EXPECT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  EXPECT_EQ(write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  close(ends[1]);
+  const auto loaded = Given{{"--print-config", "--pack", "p", "--config",
+                             "/proc/self/fd/" + std::to_string(ends[0])}}
+                          .Load();
+  close(ends[0]);
+  return loaded.ok() ? *loaded->print : std::string(loaded.status().message());
+}
+
+TEST(Config, APipeIsReadToItsEnd) {
+  EXPECT_THAT(ConfigFromPipe("memory-budget: 1GiB\n"), HasSubstr("memory-budget: 1GiB"));
+  const std::string long_comment = "#" + std::string(30'000, 'x') + "\n";
+  EXPECT_THAT(ConfigFromPipe(long_comment + "slots: 5\n"), HasSubstr("slots: 5 "));
+  EXPECT_THAT(ConfigFromPipe(""), HasSubstr("gave nothing"));
+}
+
+TEST(Config, WhatIsNoFileIsRefusedByName) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"/dev/null", "a device"}, {"/dev/zero", "a device"}, {testing::TempDir(), "a directory"}};
+  for (const auto& [path, why] : cases) {
+    const std::string error = Given{{"--pack", "p", "--config", path}}.Error();
+    EXPECT_THAT(error, HasSubstr(path));
+    EXPECT_THAT(error, HasSubstr(why));
+  }
+}
+
+TEST(Config, NothingOfAFileIsLeftOutInSilence) {
+  EXPECT_THAT((Given{{"--pack", "p"}, {}, "slots: 5\n---\nthreads: 2\n"}.Error()),
+              HasSubstr("line 3: a second document"));
+  for (const char end : {'\0', '\x04', '\x1a'}) {
+    const std::string text = "slots: 5\n" + std::string(1, end) + "\nthreads: 2\n";
+    EXPECT_THAT((Given{{"--pack", "p"}, {}, text}.Error()), HasSubstr("line 2: a control"));
+  }
+  EXPECT_TRUE((Given{{"--pack", "p"}, {}, "# nothing yet\n"}.Load().ok()));
+  EXPECT_TRUE((Given{{"--pack", "p"}, {}, "---\nslots: 5\n...\n"}.Load().ok()));
 }
 
 TEST(Config, UnknownVariablesOfTheEnvironmentAreFine) {
