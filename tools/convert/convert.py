@@ -23,6 +23,8 @@ from names import ConvertError, expected_shapes, published_name, strip_prefixes
 
 ENTRIES = ("generator_ema", "generator", "model")
 LORA_ENTRIES = ("generator_lora",)
+LINKED = ("model_index.json", "scheduler", "text_encoder", "tokenizer", "vae",
+          os.path.join("transformer", "config.json"))
 TINY_DECODER_LATENTS = 16  # channels
 LFS_POINTER = b"version https://git-lfs"
 
@@ -137,11 +139,15 @@ def apply_lora(tensors, path, alpha):
     merge_lora(tensors, state, path, alpha)
 
 
+def check_places(base, out):
+    for name in LINKED:
+        if not os.path.exists(os.path.join(base, name)):
+            raise ConvertError(f"{os.path.join(base, name)} is missing in the base directory")
+        if os.path.lexists(os.path.join(out, name)):
+            raise ConvertError(f"{os.path.join(out, name)} exists already")
+
+
 def place(source, target, copy):
-    if not os.path.exists(source):
-        raise ConvertError(f"{source} is missing in the base directory")
-    if os.path.lexists(target):
-        raise ConvertError(f"{target} exists already")
     if not copy:
         os.symlink(os.path.realpath(source), target)
     elif os.path.isdir(source):
@@ -171,12 +177,11 @@ def convert(arguments):
     if arguments.lora:
         apply_lora(tensors, arguments.lora, arguments.lora_alpha)
     tiny = load_tiny_decoder(arguments.tiny_decoder) if arguments.tiny_decoder else None
+    check_places(arguments.base, arguments.out)
     transformer = os.path.join(arguments.out, "transformer")
     os.makedirs(transformer, exist_ok=True)
-    for name in ("model_index.json", "scheduler", "text_encoder", "tokenizer", "vae"):
+    for name in LINKED:
         place(os.path.join(arguments.base, name), os.path.join(arguments.out, name), arguments.copy)
-    place(os.path.join(arguments.base, "transformer", "config.json"),
-          os.path.join(transformer, "config.json"), arguments.copy)
     if tiny:
         folder = os.path.join(arguments.out, "tiny_decoder")
         os.makedirs(folder, exist_ok=True)

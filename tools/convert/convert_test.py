@@ -245,6 +245,11 @@ class CheckpointTest(unittest.TestCase):
         with self.assertRaisesRegex(ConvertError, "no entry 'ema'; it has generator"):
             self.run_convert({"base.pt": {"generator": state}}, entry="ema")
 
+    def test_a_base_that_is_not_whole(self):
+        os.rmdir(os.path.join(self.base, "vae"))
+        with self.assertRaisesRegex(ConvertError, "vae is missing"):
+            self.run_convert({"base.pt": self.original()})
+
     def test_tiny_decoders(self):
         tiny = {"encoder.0.weight": UP, "decoder.1.weight": filled((2, 16, 3, 3), 1.0)}
         files = {"base.pt": self.original(), "taew2_1.pth": tiny}
