@@ -6,9 +6,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
+#include <system_error>
 #include <utility>
 
 #include "base/file_system.h"
@@ -201,8 +203,10 @@ class Reader {
   std::string damage_;  // the first
 };
 
-// A pointer is text, which libav opens as nothing or, worse, as something.
+// Asked after a failure. A pipe is not opened a second time.
 absl::Status CheckIsNoLfsPointerFile(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return absl::OkStatus();
   std::string beginning(kLfsPointerStart.size(), '\0');
   LT_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
                       PosixFileSystem().OpenRead(path, ReadMode::kBuffered));
