@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "base/trace.h"
 
-#include <cerrno>
-#include <cstring>
+#include <span>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -29,48 +29,97 @@ std::string Quoted(const std::string& text) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Trace>> Trace::Create(const std::string& path) {
-  auto trace = std::unique_ptr<Trace>(new Trace);
-  MutexLock lock(trace->mutex_);
-  trace->file_ = std::fopen(path.c_str(), "w");
-  if (trace->file_ == nullptr) {
-    return absl::UnavailableError(absl::StrCat("trace: ", path, ": ", std::strerror(errno)));
-  }
-  std::fputs("[\n", trace->file_);
-  return trace;
+absl::StatusOr<std::unique_ptr<Trace>> Trace::Create(FileSystem& files, const std::string& path,
+                                                     Tell tell) {
+  absl::StatusOr<std::unique_ptr<File>> file = files.Create(path);
+  if (!file.ok()) return Annotate(file.status(), "trace");
+  return std::unique_ptr<Trace>(new Trace(*std::move(file), std::move(tell)));
+}
+
+Trace::Trace(std::unique_ptr<File> file, Tell tell)
+    : file_(std::move(file)), tell_(std::move(tell)), unwritten_("[\n") {
+  writer_ = std::thread([this] { WriteAll(); });
 }
 
 Trace::~Trace() {
-  MutexLock lock(mutex_);
-  if (file_ == nullptr) return;
-  // Readers accept an array without its end, so a killed program leaves a trace, too.
-  std::fputs("{}]\n", file_);
-  std::fclose(file_);
+  {
+    MutexLock lock(mutex_);
+    // Readers accept an array without its end, so a killed program leaves a trace, too.
+    unwritten_ += "{}]\n";
+    ending_ = true;
+    changed_.NotifyOne();
+  }
+  writer_.join();
 }
 
 int Trace::RowNumber(const std::string& row) {
   const auto [found, is_new] = rows_.try_emplace(row, static_cast<int>(rows_.size()) + 1);
   if (is_new) {
-    absl::FPrintF(
-        file_,
+    absl::StrAppendFormat(
+        &unwritten_,
         "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":%s}},\n",
         found->second, Quoted(row));
   }
   return found->second;
 }
 
+bool Trace::IsFull() const {
+  return spans_ == kSpansMax || unwritten_.size() >= kUnwrittenBytesMax;
+}
+
 void Trace::Span(const std::string& row, const std::string& name, int64_t start_nanos,
                  int64_t end_nanos, const std::string& detail) {
-  MutexLock lock(mutex_);
-  if (spans_ == kSpansMax) return;
+  {
+    MutexLock lock(mutex_);
+    if (failed_) return;
+    if (!IsFull()) {
+      AddSpan(row, name, start_nanos, end_nanos, detail);
+      return;
+    }
+    if (std::exchange(full_told_, true)) return;
+  }
+  tell_(absl::ResourceExhaustedError(
+      absl::StrCat(file_->path(),
+                   ": spans are left out from here on, because there are too many or "
+                   "the disk takes them too slowly")));
+}
+
+void Trace::AddSpan(const std::string& row, const std::string& name, int64_t start_nanos,
+                    int64_t end_nanos, const std::string& detail) {
   ++spans_;
   const int number = RowNumber(row);
   const std::string arguments =
       detail.empty() ? "" : absl::StrCat(",\"args\":{\"detail\":", Quoted(detail), "}");
-  absl::FPrintF(file_,
-                "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"name\":%s,\"ts\":%.3f,\"dur\":%.3f%s},\n",
-                number, Quoted(name), static_cast<double>(start_nanos) / 1e3,
-                static_cast<double>(end_nanos - start_nanos) / 1e3, arguments);
+  absl::StrAppendFormat(
+      &unwritten_, "{\"ph\":\"X\",\"pid\":1,\"tid\":%d,\"name\":%s,\"ts\":%.3f,\"dur\":%.3f%s},\n",
+      number, Quoted(name), static_cast<double>(start_nanos) / 1e3,
+      static_cast<double>(end_nanos - start_nanos) / 1e3, arguments);
+  changed_.NotifyOne();
+}
+
+std::string Trace::TakeUnwritten() {
+  MutexLock lock(mutex_);
+  while (unwritten_.empty() && !ending_) changed_.Wait(mutex_);
+  return std::exchange(unwritten_, {});
+}
+
+void Trace::WriteAll() {
+  uint64_t position = 0;
+  absl::Status status;
+  while (status.ok()) {
+    const std::string text = TakeUnwritten();
+    if (text.empty()) break;
+    status = file_->WriteAt(position, std::as_bytes(std::span(text)));
+    position += text.size();
+  }
+  if (status.ok()) status = file_->Sync();
+  if (status.ok()) return;
+  {
+    MutexLock lock(mutex_);
+    failed_ = true;
+    unwritten_.clear();
+  }
+  tell_(status);
 }
 
 }  // namespace longtake

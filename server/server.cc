@@ -187,7 +187,11 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock,
   calibration = std::move(plan.calibration);
   residency = std::move(plan.residency);
   if (!config.trace.empty()) {
-    LT_ASSIGN_OR_RETURN(trace, Trace::Create(config.trace));
+    LT_ASSIGN_OR_RETURN(trace,
+                        Trace::Create(PosixFileSystem(), config.trace, [](const absl::Status& why) {
+                          Log(LogLevel::kWarning, "the trace is not whole",
+                              {{"message", std::string(why.message())}});
+                        }));
     plan.options.trace = trace.get();
   }
   absl::StatusOr<std::unique_ptr<VideoModel>> opened =

@@ -134,7 +134,10 @@ absl::Status Run(Options options) {
   options.run.stream.workers = &workers;
   std::unique_ptr<Trace> trace;
   if (!options.trace.empty()) {
-    LT_ASSIGN_OR_RETURN(trace, Trace::Create(options.trace));
+    LT_ASSIGN_OR_RETURN(
+        trace, Trace::Create(PosixFileSystem(), options.trace, [](const absl::Status& why) {
+          std::fprintf(stderr, "stream_bench: %s\n", std::string(why.message()).c_str());
+        }));
     options.run.stream.trace = trace.get();
     options.run.stream.trace_name = "transformer";
   }

@@ -5,6 +5,7 @@ reads, a budget that is too small; and `longtake top` looking on.
 """
 import json
 import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -26,11 +27,11 @@ class StartTest(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder.name, name)
 
-    def start(self, *flags):
+    def start(self, *flags, enter=None):
         self.starts += 1
         folder = self.path(f"server-{self.starts}")
         os.mkdir(folder)
-        program = Program(folder, *flags)
+        program = Program(folder, *flags, enter=enter)
         self.addCleanup(program.close)
         return program
 
@@ -73,6 +74,23 @@ class StartTest(unittest.TestCase):
         spans = {rows[event["tid"]] for event in events if event.get("ph") == "X" and event["dur"] >= 0}
         for row in ("transformer layers", "transformer read, slot 0", "sweeps", "decode"):
             self.assertIn(row, spans)
+
+    def test_a_trace_that_cannot_go_on_is_told_once(self):
+        def no_large_files():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+        program = self.start("--trace", self.path("trace.json"), "--pinned-bytes", "0", enter=no_large_files)
+        self.client(program, *TAKE, "--out", self.path("take.mp4"))
+        self.client(program, *TAKE, "--out", self.path("take.mp4"))
+        self.assertEqual(self.end(program).count("the trace is not whole"), 1)
+        self.assertLessEqual(os.path.getsize(self.path("trace.json")), 20_000)
+
+    def test_a_trace_needs_a_file(self):
+        fifo = self.path("fifo")
+        os.mkfifo(fifo)
+        self.assertIn(f"trace: {fifo} is a pipe, not a file", self.refused("--trace", fifo))
+        self.assertIn("trace: /dev/full is a device, not a file", self.refused("--trace", "/dev/full"))
 
     def test_top_shows_a_server(self):
         program = self.start()

@@ -64,7 +64,8 @@ class FaultFileSystem final : public FileSystem {
     return std::make_unique<FaultFile>(*this, std::move(file));
   }
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
-    return files_.Create(path);
+    LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.Create(path));
+    return std::make_unique<FaultFile>(*this, std::move(file));
   }
   absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) override {
     return files_.CreateTemporary(path);

@@ -42,6 +42,7 @@ THREAD_FILES = {
     "base/worker_pool.h", "base/worker_pool.cc", "engine/stage.h", "engine/stage.cc",
     "engine/decode_lane.h", "engine/decode_lane.cc", "storage/pread_io.h",
     "storage/pread_io.cc", "server/connection_acceptor.h", "server/connection_acceptor.cc",
+    "base/trace.h", "base/trace.cc",
 }
 BANS = [
     # pattern, where it is allowed, what to say
@@ -49,7 +50,7 @@ BANS = [
     (r"\b(malloc|calloc|free)\s*\(", ("base/",), "memory is owned by types in base"),
     (r"(?<![\w:])delete\s+(?!=)\w", ("base/",), "no naked delete"),
     (r"\bstd::j?thread\s*(\(|\w|>|\{)", tuple(THREAD_FILES) + ("tests/",),
-     "threads start in base/worker_pool, engine/stage, engine/decode_lane, the pread twin and the acceptor only"),
+     "threads start in base/worker_pool, engine/stage, engine/decode_lane, the pread twin, the trace and the acceptor only"),
     (r"\bstd::chrono::(system|steady|high_resolution)_clock\b", ("base/clock.h", "server/server.cc", "tests/"),
      "time comes from base/clock.h"),
     (r"\b(TODO|FIXME|XXX|HACK)\b", ("tests/tidy/",), "finish it or file it"),
