@@ -92,6 +92,12 @@ class StartTest(unittest.TestCase):
         self.assertIn(f"trace: {fifo} is a pipe, not a file", self.refused("--trace", fifo))
         self.assertIn("trace: /dev/full is a device, not a file", self.refused("--trace", "/dev/full"))
 
+    def test_output_that_is_lost_is_an_error(self):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([os.path.join(BIN, "longtaked"), "--print-config"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (1, "longtaked: cannot write to standard output\n"))
+
     def test_top_shows_a_server(self):
         program = self.start()
         self.client(program, *TAKE, "--out", self.path("take.mp4"))
