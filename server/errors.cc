@@ -2,8 +2,12 @@
 #include "server/errors.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/limits.h"
 
@@ -77,9 +81,32 @@ void AddResource(const std::map<std::string, std::string>& metadata, google::rpc
   AddDetail(resource, out);
 }
 
+// What is said instead of a message that is about the server's own files.
+constexpr std::pair<const char*, const char*> kFileMessages[] = {
+    {"STORAGE_UNAVAILABLE",
+     "the server's disk did not give what the session needs; the server's log says more"},
+    {"PACK_CORRUPT",
+     "the model's files on the server are damaged; the server's log says which and where"},
+    {"KV_FILE_CORRUPT",
+     "keys and values came back from the server's disk other than they were written"},
+};
+
+// Replaces words that begin as paths do.
+std::string HidePaths(const std::string& message) {
+  std::vector<std::string> words = absl::StrSplit(message, ' ');
+  for (std::string& word : words) {
+    const size_t begin = word.find_first_not_of("\"'(");
+    if (begin == std::string::npos) continue;
+    const std::string path = word.substr(begin);
+    if (!path.starts_with('/') && !path.starts_with("./") && !path.starts_with("../")) continue;
+    word = absl::StrCat("(a file of the server)", word.back() == ':' ? ":" : "");
+  }
+  return absl::StrJoin(words, " ");
+}
+
 // Never in the middle of a UTF-8 character, which protobuf would refuse to send.
 std::string CutMessage(const absl::Status& status) {
-  std::string message(status.message());
+  std::string message = ClientMessage(status);
   if (message.size() <= kErrorMessageBytesMax) return message;
   size_t end = kErrorMessageBytesMax;
   while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xc0) == 0x80) --end;
@@ -94,6 +121,17 @@ std::span<const KnownReason> KnownReasons() { return kReasons; }
 std::string ReasonName(const absl::Status& status) {
   const std::optional<ErrorReason> reason = ReasonOf(status);
   return reason.has_value() ? reason->name : UsualReason(status.code()).name;
+}
+
+std::string ClientMessage(const absl::Status& status) {
+  const std::string reason = ReasonName(status);
+  for (const auto& [name, message] : kFileMessages) {
+    if (reason == name) return message;
+  }
+  const std::string message(status.message());
+  // What names a reason or a field of the request was written for clients.
+  if (ReasonOf(status).has_value() || absl::IsInvalidArgument(status)) return message;
+  return HidePaths(message);
 }
 
 google::rpc::Status RenderError(const absl::Status& status) {

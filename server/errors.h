@@ -25,6 +25,10 @@ std::span<const KnownReason> KnownReasons();
 // The status' own reason, or the usual one of its code.
 std::string ReasonName(const absl::Status& status);
 
+// The message as a client may read it: without the names of the server's files, which only its log
+// has.
+std::string ClientMessage(const absl::Status& status);
+
 // The status is not OK. The message is cut at the limit of docs/limits.md.
 google::rpc::Status RenderError(const absl::Status& status);
 

@@ -2,6 +2,7 @@
 #include "server/render.h"
 
 #include "absl/strings/str_cat.h"
+#include "server/errors.h"
 
 namespace longtake {
 namespace {
@@ -100,7 +101,7 @@ void RenderSession(const SessionInfo& info, const ModelIdentity& model, v1::Sess
   out->mutable_spec()->set_model(absl::StrCat("models/", model.name));
   out->set_state(RenderState(info.state));
   if (info.state == SessionState::kFailed) {
-    out->set_failure_message(std::string(info.failure.message()));
+    out->set_failure_message(ClientMessage(info.failure));
   }
   RenderTime(info.create_wall_nanos, out->mutable_create_time());
   if (!info.attached) RenderTime(info.expire_wall_nanos, out->mutable_expire_time());

@@ -76,6 +76,28 @@ TEST(Errors, FieldViolationNamesTheField) {
                   .empty());
 }
 
+TEST(Errors, MessagesForClientsNameNoFileOfTheServer) {
+  const absl::Status from_storage[] = {
+      absl::DataLossError("srv/my packs/t.pack: layer 3, chunk 2: CRC32C differs"),
+      absl::UnavailableError("encoding the prompt: read /srv/packs/t.pack at byte 4096: EIO"),
+      WithReason(absl::DataLossError("/fast/kv: K/V of layer 1"), "KV_FILE_CORRUPT"),
+      absl::FailedPreconditionError("encoding the prompt: /srv/packs/t.pack: Bad file descriptor"),
+      absl::ResourceExhaustedError("write ../packs/kv at byte 1: No space left"),
+      absl::PermissionDeniedError("open \"/srv/packs/t.pack\": denied"),
+      absl::InternalError("(/srv/packs/t.pack)")};
+  for (const absl::Status& status : from_storage) {
+    const google::rpc::Status rendered = RenderError(status);
+    EXPECT_EQ(rendered.message().find("packs"), std::string::npos) << rendered.message();
+    EXPECT_EQ(rendered.message().find("/fast"), std::string::npos) << rendered.message();
+    EXPECT_FALSE(rendered.message().empty());
+  }
+  EXPECT_EQ(ClientMessage(absl::FailedPreconditionError("encoding: /a/b: denied")),
+            "encoding: (a file of the server): denied");
+  EXPECT_EQ(ClientMessage(absl::NotFoundError("sessions/x: not here")), "sessions/x: not here");
+  EXPECT_EQ(ClientMessage(absl::InvalidArgumentError("name: /x is no name")),
+            "name: /x is no name");
+}
+
 TEST(Errors, LongMessagesAreCutBetweenCharacters) {
   std::string message(kErrorMessageBytesMax - 1, 'a');
   message += "\xc3\xa4\xc3\xa4";
