@@ -38,9 +38,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
   LT_RETURN_IF_ERROR(engine->OpenKv());
   engine->decode_lane_ =
       std::make_unique<DecodeLane>(model, clock, [raw = engine.get()] { raw->stage_->Wake(); });
-  engine->stage_ =
-      std::make_unique<Stage>(model, *engine->decode_lane_, engine->kv_stream_.get(), clock,
-                              [raw = engine.get()](const std::string& id) { raw->Forget(id); });
+  engine->stage_ = std::make_unique<Stage>(
+      model, *engine->decode_lane_, engine->kv_stream_.get(), clock,
+      [raw = engine.get()](const std::string& id) { raw->Forget(id); }, options.on_sweep);
   return engine;
 }
 
@@ -348,6 +348,7 @@ absl::StatusOr<uint64_t> Engine::Submit(Session& session, SessionEvent event) co
 EngineStats Engine::stats() const {
   EngineStats stats = stage_->stats();
   const DecodeLane::Stats decode = decode_lane_->stats();
+  stats.text_rows = model_.text_row_stats();
   stats.chunks = decode.chunks;
   stats.frames = decode.frames;
   stats.decode_seconds = decode.seconds;

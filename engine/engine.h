@@ -41,7 +41,8 @@ struct EngineOptions {
   uint64_t session_bytes_max = uint64_t{4} << 30;
   size_t sessions_max = 64;
   SessionLimits session;
-  SessionEndObserver on_session_end = {};  // what it uses must outlive the engine
+  SessionEndObserver on_session_end = {};  // what both use must outlive the engine
+  SweepObserver on_sweep = {};             // on the stage's thread
 };
 
 class Engine {

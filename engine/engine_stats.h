@@ -5,13 +5,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "engine/kv/kv_stream.h"
 #include "engine/sweep.h"
 #include "storage/layer_stream.h"
+#include "storage/pack_reader.h"
 
 namespace longtake {
+
+enum class SweepStack { kText, kTransformer };
+
+// Told how each sweep went, once it was tried twice; one that nobody wanted any more is not told.
+using SweepObserver = std::function<void(SweepStack stack, const absl::Status& status)>;
 
 struct EngineStats {
   uint64_t sessions_created = 0;
@@ -34,6 +42,7 @@ struct EngineStats {
   uint64_t decode_backlog_chunks = 0;  // now
   LayerStream::Stats transformer_layers;
   LayerStream::Stats text_layers;
+  PackReader::Stats text_rows;                      // of prompts' embeddings
   std::vector<LayerTimes> transformer_layer_times;  // per layer
   uint64_t knee_tokens =
       0;  // rows from which a larger sweep is no more efficient; 0: not known yet

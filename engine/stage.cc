@@ -39,13 +39,14 @@ struct Stage::TextJob {
 };
 
 Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
-             std::function<void(const std::string& id)> on_gone)
+             std::function<void(const std::string& id)> on_gone, SweepObserver on_sweep)
     : model_(model),
       decode_lane_(decode_lane),
       kv_stream_(kv_stream),
       file_layer_bytes_max_(kv_stream == nullptr ? 0 : kv_stream->layer_bytes_max()),
       clock_(clock),
       on_gone_(std::move(on_gone)),
+      on_sweep_(std::move(on_sweep)),
       layer_times_(model.transformer_layers().layer_count()) {}
 
 Stage::~Stage() { Stop(); }
@@ -241,6 +242,7 @@ bool Stage::EncodeTexts() {
 void Stage::EncodeJobs(std::span<TextJob> jobs) {
   const absl::Status status = RunTwice([&] { return RunTextSweep(jobs); });
   if (absl::IsCancelled(status)) return;
+  if (on_sweep_) on_sweep_(SweepStack::kText, status);
   if (status.ok()) {
     for (TextJob& job : jobs) PutText(job);
   } else if (jobs.size() > 1) {
@@ -390,6 +392,7 @@ bool Stage::SweepChunks() {
 void Stage::SweepTogether(std::span<Live* const> plan) {
   const absl::Status status = RunTwice([&] { return RunVideoSweep(plan); });
   if (absl::IsCancelled(status)) return;
+  if (on_sweep_) on_sweep_(SweepStack::kTransformer, status);
   if (!status.ok() && plan.size() > 1) {
     for (size_t i = 0; i < plan.size(); ++i) SweepTogether(plan.subspan(i, 1));
     return;

@@ -39,9 +39,9 @@ struct Arrival {
 class Stage {
  public:
   // All must outlive the stage; kv_stream is null where no K/V lives in a file. on_gone is called
-  // on the stage's thread when a session is over and forgotten.
+  // on the stage's thread when a session is over and forgotten, and so is on_sweep.
   Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
-        std::function<void(const std::string& id)> on_gone);
+        std::function<void(const std::string& id)> on_gone, SweepObserver on_sweep);
   ~Stage();
 
   void Start();
@@ -116,6 +116,7 @@ class Stage {
   const uint64_t file_layer_bytes_max_;
   Clock& clock_;
   const std::function<void(const std::string& id)> on_gone_;
+  const SweepObserver on_sweep_;
 
   // The stage's thread.
   std::vector<std::unique_ptr<Live>> live_;

@@ -107,6 +107,7 @@ absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
 
 absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("text_encoder"));
+  text_pack_ = pack;
   resident_bytes_ += pack->resident().bytes;
   LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_,
                                                          TextOptions(options_)));

@@ -59,6 +59,8 @@ class VideoModel {
   static Umt5EncoderOptions TextOptions(const VideoModelOptions& options);
 
   const std::string& name() const { return recipe_.name; }
+  // Of the reads of prompts' rows. Any thread.
+  PackReader::Stats text_row_stats() const { return text_pack_->stats(); }
   const std::string& digest() const { return pack_->model_digest(); }
   const Recipe& recipe() const { return recipe_; }
   const VideoModelOptions& options() const { return options_; }
@@ -118,6 +120,7 @@ class VideoModel {
 
   VideoModelOptions options_;
   std::unique_ptr<PackDirectory> pack_;
+  const PackReader* text_pack_ = nullptr;  // in it
   Recipe recipe_;
   WanConfig config_;
   Umt5Config text_config_;

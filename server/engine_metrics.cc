@@ -145,9 +145,11 @@ void AddStorage(const EngineStats& stats, Page& page) {
   const KvStream::Stats& kv = stats.kv_stream;
   page.Add(text.short_reads + video.short_reads + kv.short_transfers, "kind", "short_read");
   page.Add(text.retries + video.retries + kv.retries, "kind", "retry");
-  page.Add(text.checksum_failures + video.checksum_failures + kv.checksum_failures, "kind",
-           "checksum");
-  page.Add(text.io_errors + video.io_errors + kv.io_errors, "kind", "io");
+  const PackReader::Stats& rows = stats.text_rows;
+  page.Add(text.checksum_failures + video.checksum_failures + kv.checksum_failures +
+               rows.checksum_failures,
+           "kind", "checksum");
+  page.Add(text.io_errors + video.io_errors + kv.io_errors + rows.io_errors, "kind", "io");
   page.Add(text.read_timeouts + video.read_timeouts + kv.timeouts, "kind", "timeout");
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file_system.h"
 #include "base/memory_populator.h"
+#include "base/mutex.h"
 #include "base/trace.h"
 #include "engine/memory_plan.h"
 #include "server/connection_acceptor.h"
@@ -25,6 +26,7 @@
 #include "server/plan_model.h"
 #include "server/reflection.h"
 #include "server/service.h"
+#include "server/storage_health.h"
 
 namespace longtake {
 namespace {
@@ -149,6 +151,8 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
 // and context, which a late encoding task still looks at.
 struct Server::Parts {
   ServerMetrics metrics;
+  StorageHealth storage_health;
+  Mutex serving_mutex;
   std::unique_ptr<ServiceContext> context;
   MemoryPlan memory;
   std::optional<Calibration> calibration;  // with the plan that follows from it
@@ -171,7 +175,9 @@ struct Server::Parts {
   absl::Status OpenPort(const Config& config);
   absl::Status Accept(const Config& config);
   absl::Status OpenMetricsPage(const Config& config);
-  void SetServing(bool serving);
+  // Health says what holds now: not while draining, not while the model cannot be read.
+  void UpdateServing() ABSL_LOCKS_EXCLUDED(serving_mutex);
+  void OnSweep(SweepStack stack, const absl::Status& status);
 };
 
 absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock,
@@ -199,6 +205,9 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock,
   if (!opened.ok()) return Annotate(opened.status(), "pack");
   model = *std::move(opened);
   EngineOptions session_options = SessionOptions(config, memory, *model);
+  session_options.on_sweep = [this](SweepStack stack, const absl::Status& status) {
+    OnSweep(stack, status);
+  };
   if (residency.has_value()) {
     session_options.predict_sweep = [this](const SweepLoad& load) {
       return PredictLoad(*residency, *calibration, load).seconds;
@@ -265,11 +274,24 @@ absl::Status Server::Parts::OpenMetricsPage(const Config& config) {
   return absl::OkStatus();
 }
 
-void Server::Parts::SetServing(bool serving) {
+void Server::Parts::UpdateServing() {
+  MutexLock lock(serving_mutex);
+  const bool serving = !context->draining && storage_health.good();
   grpc::HealthCheckServiceInterface* health = grpc_server->GetHealthCheckService();
   health->SetServingStatus(serving);
   for (const char* name : kReadinessNames) health->SetServingStatus(name, serving);
   health->SetServingStatus("liveness", true);
+}
+
+void Server::Parts::OnSweep(SweepStack stack, const absl::Status& status) {
+  const bool was_good = storage_health.good();
+  storage_health.Report(stack, status);
+  const bool good = storage_health.good();
+  if (good == was_good) return;
+  Log(good ? LogLevel::kInfo : LogLevel::kError,
+      good ? "the model can be read again" : "the model cannot be read; health says NOT_SERVING",
+      {{"message", std::string(status.message())}});
+  UpdateServing();
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Clock& clock,
@@ -282,7 +304,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Cloc
   auto server = std::unique_ptr<Server>(new Server(std::move(parts)));
   server->parts_->engine->Start();
   LT_RETURN_IF_ERROR(server->parts_->OpenPort(config));
-  server->parts_->SetServing(true);
+  server->parts_->UpdateServing();
   LT_RETURN_IF_ERROR(server->parts_->Accept(config));
   TellGrpcErrors();
   LogStart(config, *server->parts_->model, server->port(), server->metrics_port());
@@ -304,7 +326,7 @@ int Server::open_streams() const { return parts_->context->streams; }
 void Server::BeginDrain() {
   parts_->context->draining = true;
   parts_->metrics.SetDraining();
-  parts_->SetServing(false);
+  parts_->UpdateServing();
 }
 
 void Server::Stop() {

@@ -58,19 +58,31 @@ std::string PackReader::ChunkName(uint64_t chunk) const {
          std::to_string(header().payload_offset + chunk * header().chunk_bytes);
 }
 
+absl::Status PackReader::ReadCounted(uint64_t offset, std::span<std::byte> out) const {
+  const absl::Status status = file_->ReadAt(offset, out);
+  if (!status.ok()) ++io_errors_;
+  return status;
+}
+
+bool PackReader::IsRight(uint64_t chunk, std::span<const std::byte> bytes) const {
+  const bool right = Crc32c(bytes) == chunk_crc(chunk);
+  if (!right) ++checksum_failures_;
+  return right;
+}
+
 absl::Status PackReader::ReadChunks(uint64_t first_chunk, std::span<std::byte> out) const {
   const uint64_t chunk_bytes = header().chunk_bytes;
   LT_CHECK(out.size() % chunk_bytes == 0);
   const uint64_t offset = header().payload_offset + first_chunk * chunk_bytes;
-  LT_RETURN_IF_ERROR(file_->ReadAt(offset, out));
+  LT_RETURN_IF_ERROR(ReadCounted(offset, out));
   file_->DropCached(offset, out.size());  // the memory promise counts the page cache, too
   for (uint64_t at = 0; at < out.size(); at += chunk_bytes) {
     const uint64_t chunk = first_chunk + at / chunk_bytes;
     const std::span<std::byte> bytes = out.subspan(at, chunk_bytes);
-    if (Crc32c(bytes) == chunk_crc(chunk)) continue;
+    if (IsRight(chunk, bytes)) continue;
     // A fault on the way (bus, controller) may be gone the second time; one on the disk is not.
-    LT_RETURN_IF_ERROR(file_->ReadAt(offset + at, bytes));
-    if (Crc32c(bytes) != chunk_crc(chunk)) {
+    LT_RETURN_IF_ERROR(ReadCounted(offset + at, bytes));
+    if (!IsRight(chunk, bytes)) {
       std::memset(out.data(), 0, out.size());
       return absl::DataLossError(ChunkName(chunk) + ": CRC32C differs");
     }

@@ -6,9 +6,10 @@
 // errors are UNAVAILABLE; a file that is no pack, or whose both headers are damaged, is
 // INVALID_ARGUMENT.
 //
-// Immutable after Open; safe from several threads.
+// Immutable after Open but for counters; safe from several threads.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -45,6 +46,12 @@ class PackReader {
  public:
   PackReader(Key, FileSystem& files, std::unique_ptr<File> file, PackCopy copy);  // use Open
 
+  // What went wrong with ReadChunks and ReadRows.
+  struct Stats {
+    uint64_t io_errors = 0;          // the file cut short included
+    uint64_t checksum_failures = 0;  // chunks that differed, also those right at the second reading
+  };
+
   // The file system must outlive the reader.
   static absl::StatusOr<std::unique_ptr<PackReader>> Open(FileSystem& files,
                                                           const std::string& path);
@@ -78,15 +85,22 @@ class PackReader {
   // Reads and verifies a run of whole chunks of the payload.
   absl::Status ReadChunks(uint64_t first_chunk, std::span<std::byte> out) const;
 
+  Stats stats() const { return {io_errors_.load(), checksum_failures_.load()}; }
+
   // Feeds what identifies this pack: layout, table (which holds all part hashes), chunk checksums.
   void AddToDigest(Sha256& digest) const;
 
  private:
   std::string ChunkName(uint64_t chunk) const;
+  // ReadAt that counts its errors.
+  absl::Status ReadCounted(uint64_t offset, std::span<std::byte> out) const;
+  bool IsRight(uint64_t chunk, std::span<const std::byte> bytes) const;
 
   FileSystem& files_;
   std::unique_ptr<File> file_;
   PackCopy copy_;
+  mutable std::atomic<uint64_t> io_errors_{0};
+  mutable std::atomic<uint64_t> checksum_failures_{0};
 };
 
 }  // namespace longtake

@@ -2,11 +2,14 @@
 //
 // Every way a call is refused or ends badly, as a client sees it.
 
+#include <grpcpp/impl/client_unary_call.h>
+
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "base/machine_memory.h"
+#include "grpc/health/v1/health.pb.h"
 #include "tests/engine/engine_fixture.h"
 #include "tests/server/test_server.h"
 
@@ -266,6 +269,21 @@ void SpoilPack(const std::filesystem::path& pack) {
   }
 }
 
+bool IsServing(int port, const std::string& service) {
+  const auto channel =
+      grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
+  const grpc::internal::RpcMethod check("/grpc.health.v1.Health/Check",
+                                        grpc::internal::RpcMethod::NORMAL_RPC, channel);
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  grpc::health::v1::HealthCheckResponse response;
+  const grpc::Status status =
+      grpc::internal::BlockingUnaryCall(channel.get(), check, &context, request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+}
+
 TEST(ServerErrors, ACorruptPackIsNeverComputedOn) {
   const std::filesystem::path pack = EmbeddedPack() + "-spoiled";
   std::filesystem::copy(EmbeddedPack(), pack, std::filesystem::copy_options::recursive);
@@ -279,6 +297,17 @@ TEST(ServerErrors, ACorruptPackIsNeverComputedOn) {
     const grpc::Status status = stream.Finish();
     EXPECT_EQ(status.error_code(), grpc::StatusCode::DATA_LOSS);
     EXPECT_EQ(ReasonOf(status), "PACK_CORRUPT");
+    EXPECT_EQ(status.error_message().find(pack.string()), std::string::npos);
+    // Once may be a moment's; the second time nobody new should come.
+    EXPECT_TRUE(IsServing(server->port(), "readiness"));
+    v1::CreateSessionRequest request = SmallSession(0);
+    request.set_session_id("second");
+    TestStream second(server);
+    second.Open(request);
+    EXPECT_EQ(ReasonOf(second.Finish()), "PACK_CORRUPT");
+    EXPECT_FALSE(IsServing(server->port(), "readiness"));
+    EXPECT_FALSE(IsServing(server->port(), ""));
+    EXPECT_TRUE(IsServing(server->port(), "liveness"));
   }
   std::filesystem::remove_all(pack);
 }

@@ -107,6 +107,23 @@ TEST(PackTest, RowsInAnyOrder) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST(PackTest, RowsThatFailAreCounted) {
+  MemoryFileSystem files;
+  WriteFixture(files, kPath, FixtureSpec(1));
+  const auto pack = PackReader::Open(files, kPath);
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  const std::vector<int64_t> rows = {0};
+  std::vector<std::byte> out(600);
+  const auto& table = (*pack)->row_tables()[0];
+  files.Contents(kPath)[(*pack)->header().payload_offset + table.offset] ^= std::byte{1};
+  EXPECT_EQ((*pack)->ReadRows(table.tensor.name, rows, out).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ((*pack)->stats().checksum_failures, 2u) << "it is read again once";
+  EXPECT_EQ((*pack)->stats().io_errors, 0u);
+  files.Contents(kPath).resize((*pack)->header().payload_offset);
+  EXPECT_FALSE((*pack)->ReadRows(table.tensor.name, rows, out).ok());
+  EXPECT_EQ((*pack)->stats().io_errors, 1u);
+}
+
 TEST(PackTest, EitherCopyServes) {
   MemoryFileSystem files;
   WriteFixture(files, kPath, FixtureSpec(2));
