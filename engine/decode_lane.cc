@@ -179,7 +179,11 @@ void DecodeLane::Decode(DecodeJob& job) {
   chunk->first_frame = job.state->next_frame;
   chunk->width = spec.width;
   chunk->height = spec.height;
-  if (const absl::Status status = ToPixels(job, &chunk->rgb); !status.ok()) {
+  lane_costs_.Begin(LaneCosts::Lane::kDecode, start_nanos);
+  const absl::Status status = ToPixels(job, &chunk->rgb);
+  lane_costs_.End(LaneCosts::Lane::kDecode, clock_.MonotonicNanos(),
+                  status.ok() ? static_cast<double>(chunk->rgb.size()) / 3.0 : 0.0);
+  if (!status.ok()) {
     job.session->PutEnd(Annotate(status, "decoding"));
     return;
   }
@@ -200,9 +204,6 @@ void DecodeLane::Decode(DecodeJob& job) {
     ++stats_.chunks;
     stats_.frames += static_cast<uint64_t>(chunk->frame_count);
     stats_.seconds += seconds;
-    if (seconds > 0) {
-      stats_.pixels_per_second = static_cast<double>(chunk->rgb.size()) / 3.0 / seconds;
-    }
   }
   job.session->PutChunk(std::move(chunk));
   if (job.last) job.session->PutEnd(absl::OkStatus());

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "engine/lane_costs.h"
 #include "engine/model/vae_cache.h"
 #include "engine/session.h"
 #include "engine/video_model.h"
@@ -72,11 +73,12 @@ class DecodeLane {
     uint64_t chunks = 0;
     uint64_t frames = 0;
     double seconds = 0.0;
-    double pixels_per_second = 0.0;  // of the latest chunk; 0 before the first
     uint64_t backlog_chunks = 0;
     uint64_t waiting_starts = 0;  // clips that are not yet latents
   };
   Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of this lane, in pixels, and of the sweeps beside it, in floating point operations.
+  LaneCosts& lane_costs() { return lane_costs_; }
 
  private:
   void Run();
@@ -91,6 +93,7 @@ class DecodeLane {
   VideoModel& model_;
   Clock& clock_;
   const std::function<void()> on_done_;
+  LaneCosts lane_costs_;
   mutable Mutex mutex_;
   CondVar wake_;
   std::deque<DecodeJob> jobs_ ABSL_GUARDED_BY(mutex_);

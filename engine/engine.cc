@@ -227,18 +227,15 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const SessionSpec& spec) const 
                                           : frame_pages * kv_pool_->page_bytes());
   out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + session_bytes + DecodeBytes(resolved);
   if (out.kv_in_file) EstimateKvFile(rollout, &out);
-  const double flops = ChunkFlops(rollout);
-  const double rate = stage_->flops_per_second();
   const double pixels =
       static_cast<double>(resolved.width * resolved.height * 4 * rollout.chunk_frames);
-  const double pixel_rate = decode_lane_->stats().pixels_per_second;
-  if (rate > 0 && pixel_rate > 0) {
-    // Decoding runs beside the sweeps but on the same cores.
-    const double slowdown = std::max(1.0, out.kv_file_slowdown);
-    out.seconds_per_chunk = flops / rate * slowdown + pixels / pixel_rate;
-    out.seconds_to_first_frame = out.seconds_per_chunk;
+  const auto seconds = decode_lane_->lane_costs().Predict(ChunkFlops(rollout), pixels,
+                                                          std::max(1.0, out.kv_file_slowdown));
+  if (seconds.has_value()) {
+    out.seconds_per_chunk = seconds->chunk;
+    out.seconds_to_first_frame = seconds->first;
     out.realtime_factor = static_cast<double>(4 * rollout.chunk_frames) /
-                          static_cast<double>(resolved.fps) / out.seconds_per_chunk;
+                          static_cast<double>(resolved.fps) / seconds->chunk;
   }
   MutexLock lock(mutex_);
   absl::Status room = CheckRoom(session_bytes, DecodeBytes(resolved));

@@ -441,12 +441,12 @@ absl::Status Stage::RunVideoSweep(std::span<Live* const> plan) {
   };
   const TraceSpan span(model_.options().trace, clock_, "sweeps",
                        absl::StrCat("sweep of ", items.size(), ", ", tokens, " tokens"));
+  LaneCosts& lanes = decode_lane_.lane_costs();
+  lanes.Begin(LaneCosts::Lane::kSweep, clock_.MonotonicNanos());
   const absl::Status status = run();
+  lanes.End(LaneCosts::Lane::kSweep, clock_.MonotonicNanos(), status.ok() ? flops : 0.0);
   const double seconds = NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
-  if (status.ok() && seconds > 0) {
-    flops_per_second_ = flops / seconds;
-    costs_.Add({tokens, seconds, waited() - waited_before});
-  }
+  if (status.ok()) costs_.Add({tokens, seconds, waited() - waited_before});
   PublishDisk();
   MutexLock lock(mutex_);
   stats_.knee_tokens = static_cast<uint64_t>(costs_.Knee().value_or(0));

@@ -56,8 +56,6 @@ class Stage {
   bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
 
   EngineStats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Achieved by the latest sweep, waiting for layers included; 0 before the first.
-  double flops_per_second() const { return flops_per_second_.load(); }
 
  private:
   // An event that waits for its chunk boundary; prompts for their encoding too.
@@ -125,7 +123,6 @@ class Stage {
   std::vector<LayerTimes> layer_times_;
   SweepCosts costs_;
   bool text_had_turn_ = false;
-  std::atomic<double> flops_per_second_{0.0};
 
   mutable Mutex mutex_;
   CondVar wake_condition_;
