@@ -54,6 +54,21 @@ absl::StatusOr<uint64_t> ParseCount(const std::string& text) {
   return value;
 }
 
+absl::StatusOr<uint64_t> ParseCountIn(const std::string& text, uint64_t least, uint64_t most) {
+  const absl::StatusOr<uint64_t> value = ParseCount(text);
+  if (value.ok() && *value >= least && *value <= most) return *value;
+  return Bad(text, absl::StrCat("a whole number from ", least, " to ", most));
+}
+
+absl::StatusOr<double> ParseDecimal(const std::string& text) {
+  double value = 0.0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+  // from_chars also reads "inf" and "nan".
+  if (error != std::errc() || stop != end || !std::isfinite(value)) return Bad(text, "a number");
+  return value;
+}
+
 absl::StatusOr<uint64_t> ParseBytes(const std::string& text) {
   const std::string expected = "a size such as 4096, 64MiB or 24GiB";
   const size_t digits = text.find_first_not_of("0123456789");
@@ -82,7 +97,10 @@ absl::StatusOr<int64_t> ParseDurationNanos(const std::string& text) {
   double number = 0.0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-  if (error != std::errc() || !(number >= 0.0)) return Bad(text, expected);
+  // The sign is looked at by itself, since -0 is not less than 0.
+  if (error != std::errc() || text.starts_with('-') || !(number >= 0.0)) {
+    return Bad(text, expected);
+  }
   const Unit* unit = FindUnit(kTimeUnits, std::string(stop, end));
   if (unit == nullptr) return Bad(text, expected);
   const double nanos = number * static_cast<double>(unit->scale);

@@ -22,7 +22,11 @@ absl::StatusOr<int64_t> ParseDurationNanos(const std::string& text);
 // The largest unit that leaves a whole number: "90s".
 std::string FormatDuration(int64_t nanos);
 
-// A whole number without sign or unit.
+// A whole number in decimal digits, without sign, spaces or unit.
 absl::StatusOr<uint64_t> ParseCount(const std::string& text);
+// The same; the error also says which numbers are taken.
+absl::StatusOr<uint64_t> ParseCountIn(const std::string& text, uint64_t least, uint64_t most);
+// A finite number in decimal digits, such as 7, 7.5 or -0.5: no exponent, no leading +, no spaces.
+absl::StatusOr<double> ParseDecimal(const std::string& text);
 
 }  // namespace longtake

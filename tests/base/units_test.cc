@@ -38,8 +38,32 @@ TEST(Units, DurationsAreReadAndWritten) {
 }
 
 TEST(Units, WrongDurationsAreRefused) {
-  for (const char* text : {"", "5", "s", "-1s", "1 s", "1d", "nan", "infs", "1e3s", "999999999h"}) {
+  for (const char* text : {"", "5", "s", "-1s", "-0s", "-0", "+1s", " 1s", "1s ", "0x1s", "1 s",
+                           "1d", "nan", "infs", "1e3s", "999999999h"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseDurationNanos(text).status())) << text;
+  }
+}
+
+TEST(Units, CountsAreDecimalDigitsInARange) {
+  EXPECT_EQ(*ParseCount("18446744073709551615"), UINT64_MAX);
+  EXPECT_EQ(*ParseCountIn("010", 1, 10), 10u);
+  for (const char* text : {"", "-1", "+1", " 1", "1 ", "1\n", "0x1", "1e3", "1.0", "1s", "one",
+                           "18446744073709551616"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseCount(text).status())) << text;
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseCountIn(text, 0, UINT64_MAX).status())) << text;
+  }
+  EXPECT_EQ(ParseCountIn("0", 1, 10).status().message(),
+            "\"0\" is not a whole number from 1 to 10");
+  EXPECT_TRUE(absl::IsInvalidArgument(ParseCountIn("11", 1, 10).status()));
+}
+
+TEST(Units, DecimalsAreFiniteAndWhole) {
+  EXPECT_EQ(*ParseDecimal("7.5"), 7.5);
+  EXPECT_EQ(*ParseDecimal("-0.5"), -0.5);
+  EXPECT_EQ(*ParseDecimal("1000"), 1000.0);
+  for (const char* text :
+       {"", "inf", "-inf", "nan", "1e3", "0x10", "+1", " 1", "1 ", "1.5.2", "1,5", "7s"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseDecimal(text).status())) << text;
   }
 }
 
