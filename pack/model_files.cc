@@ -37,6 +37,12 @@ absl::StatusOr<std::string> ReadModelRecipe(FileSystem& files, const std::string
   return recipe;
 }
 
+absl::Status CheckHoldsNoModel(FileSystem& files, const std::string& directory) {
+  if (!files.Size(JoinPath(directory, "model_index.json")).ok()) return absl::OkStatus();
+  return absl::AlreadyExistsError(
+      absl::StrCat(directory, " holds a published model; write to another directory"));
+}
+
 absl::StatusOr<Tokenizer> ReadModelTokenizer(FileSystem& files, const std::string& directory,
                                              PackDirectorySpec* spec) {
   const std::string folder = JoinPath(directory, "tokenizer");

@@ -17,6 +17,10 @@ namespace longtake {
 absl::StatusOr<std::string> ReadModelFile(FileSystem& files, const std::string& path,
                                           uint64_t bytes_max);
 
+// ALREADY_EXISTS when a published model lies in the directory: what a pack writes and removes there
+// could be the only copy of its files.
+absl::Status CheckHoldsNoModel(FileSystem& files, const std::string& directory);
+
 // The recipe comes with the model (longtake.json) or from the caller; either way it must parse
 // before hours of work.
 absl::StatusOr<std::string> ReadModelRecipe(FileSystem& files, const std::string& directory,

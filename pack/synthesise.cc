@@ -192,6 +192,7 @@ absl::StatusOr<std::string> SynthesiseComponent(FileSystem& files, const std::st
                                                 WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const SyntheticComponent component, MakeComponent(options));
   const std::string& name = component.layout.component;
+  LT_RETURN_IF_ERROR(CheckHoldsNoModel(files, directory));
   LT_RETURN_IF_ERROR(files.MakeDir(directory));
   LT_RETURN_IF_ERROR(CheckSpace(files, directory, component, options.quantize_int8));
   const std::string published = JoinPath(directory, name);
@@ -219,6 +220,7 @@ absl::StatusOr<std::string> SynthesiseModel(FileSystem& files, const std::string
     return absl::InvalidArgumentError(
         "--shape: a model is made of a transformer's shape, wan-1.3b or wan-14b");
   }
+  LT_RETURN_IF_ERROR(CheckHoldsNoModel(files, directory));
   PackDirectorySpec spec;
   LT_ASSIGN_OR_RETURN(spec.recipe, ReadModelRecipe(files, model_directory, ""));
   LT_RETURN_IF_ERROR(ReadModelTokenizer(files, model_directory, &spec).status());

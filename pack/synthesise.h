@@ -28,8 +28,8 @@ struct SynthesiseOptions {
 std::vector<std::string> SyntheticShapes();
 
 // Writes DIRECTORY/<component>/ and DIRECTORY/<component>.pack; gives the component's name.
-// INVALID_ARGUMENT naming the option, RESOURCE_EXHAUSTED when the disk lacks the space, before
-// anything is written.
+// INVALID_ARGUMENT naming the option, ALREADY_EXISTS when a published model is there,
+// RESOURCE_EXHAUSTED when the disk lacks the space, before anything is written.
 absl::StatusOr<std::string> SynthesiseComponent(FileSystem& files, const std::string& directory,
                                                 const SynthesiseOptions& options,
                                                 WorkerPool& workers);

@@ -21,6 +21,7 @@
 #include "nlohmann/json.hpp"
 #include "pack/cast.h"
 #include "pack/show.h"
+#include "pack/synthesise.h"
 #include "storage/layer_stream.h"
 #include "storage/pack_directory.h"
 #include "storage/safetensors_set.h"
@@ -465,6 +466,29 @@ TEST_F(PackModelTest, ARefusalLeavesTheOldPackAsItWas) {
   refused(absl::StatusCode::kNotFound, "transformer");
   WriteAll(model_ / kTransformer, weights);
   ASSERT_TRUE(Pack().ok());
+}
+
+// Whatever the model's folder holds, a manifest.json of its publisher's included, is not the
+// packer's to write or remove.
+TEST_F(PackModelTest, APublishedModelIsNeverWrittenInto) {
+  WriteAll(model_ / "manifest.json", "the publisher's");
+  const std::string weights = "transformer/diffusion_pytorch_model.safetensors";
+  const std::string before = ReadAll(model_ / weights);
+  fs::create_directory_symlink(model_, scratch_ / "link");
+  pack_ = scratch_ / "link";
+  ASSERT_TRUE(absl::IsAlreadyExists(Pack().status())) << Pack().status();
+
+  WorkerPool workers(1);
+  SynthesiseOptions options;
+  options.shape = "taew2.1";
+  const auto part = SynthesiseComponent(PosixFileSystem(), model_, options, workers);
+  ASSERT_TRUE(absl::IsAlreadyExists(part.status())) << part.status();
+  options.shape = "wan-1.3b";
+  const auto whole = SynthesiseModel(PosixFileSystem(), model_, model_, 1, options, workers);
+  ASSERT_TRUE(absl::IsAlreadyExists(whole.status())) << whole.status();
+
+  EXPECT_EQ(ReadAll(model_ / "manifest.json"), "the publisher's");
+  EXPECT_EQ(ReadAll(model_ / weights), before);
 }
 
 TEST_F(PackModelTest, AFullDiskLeavesTheOldPackAsItWas) {
