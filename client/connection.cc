@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/strings/str_cat.h"
+#include "client/loopback.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
@@ -22,10 +23,10 @@ std::string DetailText(const google::rpc::Status& details, const std::string& me
     if (any.UnpackTo(&bad_request)) {
       for (const auto& violation : bad_request.field_violations()) {
         if (message.find(violation.description()) != std::string::npos) continue;
-        absl::StrAppend(&out, "\n  ", violation.field(), ": ", violation.description());
+        absl::StrAppend(&out, "; ", violation.field(), ": ", violation.description());
       }
     } else if (any.UnpackTo(&retry)) {
-      absl::StrAppend(&out, "\n  try again in ", retry.retry_delay().seconds(), " s");
+      absl::StrAppend(&out, "; try again in ", retry.retry_delay().seconds(), " s");
     }
   }
   return out;
@@ -36,6 +37,8 @@ std::string DetailText(const google::rpc::Status& details, const std::string& me
 std::unique_ptr<v1::LongtakeService::Stub> Connect(const std::string& server) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  // The library would send even 127.0.0.1 through it, unless no_proxy names it.
+  if (IsLoopbackTarget(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return v1::LongtakeService::NewStub(
       grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments));
 }

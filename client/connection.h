@@ -11,10 +11,13 @@
 
 namespace longtake {
 
-// Never fails by itself: the first call tells whether anybody is there.
+// Never fails by itself: the first call tells whether anybody is there. A server on this machine is
+// reached directly, whatever http_proxy and its like say; to another one the way leads through the
+// environment's proxy.
 std::unique_ptr<v1::LongtakeService::Stub> Connect(const std::string& server);
 
-// The message, then what the status details add: which field, when to try again.
+// The message, then what the status details add: which field, when to try again. The text is the
+// server's as it came; whoever prints it makes it fit for a line (base/printable_text.h).
 absl::Status FromGrpc(const grpc::Status& status);
 
 }  // namespace longtake

@@ -14,7 +14,6 @@ import subprocess
 import tempfile
 import time
 import unittest
-import urllib.request
 
 import grpc
 
@@ -22,7 +21,7 @@ from google.rpc import error_details_pb2
 from google.rpc import status_pb2
 from longtake.v1 import longtake_pb2
 from longtake.v1 import longtake_pb2_grpc
-from longtaked_program import Program
+from longtaked_program import Program, connect
 
 FRAMES = 45
 FPS = 16
@@ -76,7 +75,7 @@ class ForeignClientTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="longtake-foreign-")
         cls.program = Program(cls.folder.name, "--drain-timeout", "500ms")
-        cls.channel = grpc.insecure_channel(f"127.0.0.1:{cls.program.port}")
+        cls.channel = connect(cls.program.port)
         cls.stub = longtake_pb2_grpc.LongtakeServiceStub(cls.channel)
 
     @classmethod
@@ -197,8 +196,7 @@ class ForeignClientTest(unittest.TestCase):
         self.assertEqual(reason(error.exception), ("SESSION_NOT_FOUND", "longtake"))
 
     def test_6_metrics(self):
-        page = urllib.request.urlopen(
-            f"http://127.0.0.1:{self.program.metrics_port}/metrics", timeout=10).read().decode()
+        page = self.program.metrics_page()
         self.assertIn("# TYPE longtake_frames_delivered_total counter", page)
         self.assertIn('longtake_rpcs_total{code="OK",method="Stream"}', page)
 

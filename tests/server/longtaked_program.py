@@ -3,9 +3,18 @@
 import os
 import subprocess
 import time
+import urllib.request
+
+import grpc
 
 BIN = os.environ["LONGTAKE_BIN_DIR"]
 MODEL = os.path.join(os.environ["LONGTAKE_SOURCE_DIR"], "models", "shapes-small")
+
+
+def connect(port, *options):
+    """-> a channel to a server on this machine, past a proxy that the environment names."""
+    return grpc.insecure_channel(f"127.0.0.1:{port}",
+                                 options=[("grpc.enable_http_proxy", 0), *options])
 
 
 class Program:
@@ -38,6 +47,11 @@ class Program:
             assert self.process.poll() is None, self.read_log()
             time.sleep(0.05)
         raise AssertionError("longtaked wrote no port file")
+
+    def metrics_page(self):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        url = f"http://127.0.0.1:{self.metrics_port}/metrics"
+        return opener.open(url, timeout=10).read().decode()
 
     def read_log(self):
         self.log.seek(0)

@@ -13,13 +13,12 @@ import signal
 import tempfile
 import threading
 import time
-import urllib.request
 
 import grpc
 
 from longtake.v1 import longtake_pb2
 from longtake.v1 import longtake_pb2_grpc
-from longtaked_program import Program
+from longtaked_program import Program, connect
 
 SECONDS = float(os.environ.get("STORM_SECONDS", "4"))
 SEED = int(os.environ.get("STORM_SEED", time.time_ns() % 1_000_000))
@@ -37,8 +36,7 @@ class Client:
         self.names = names  # of sessions anybody opened lately
         self.end = end
         self.outcomes = collections.Counter()
-        channel = grpc.insecure_channel(
-            f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
+        channel = connect(port, ("grpc.use_local_subchannel_pool", 1))
         self.stub = longtake_pb2_grpc.LongtakeServiceStub(channel)
 
     def run(self):
@@ -106,8 +104,7 @@ def metric(page, series):
 
 def wait_until_empty(program):
     for _ in range(200):
-        page = urllib.request.urlopen(
-            f"http://127.0.0.1:{program.metrics_port}/metrics", timeout=10).read().decode()
+        page = program.metrics_page()
         left = {name: metric(page, name) for name in [
             "longtake_streams", "longtake_sessions_attached", "longtake_outbox_bytes",
             'longtake_memory_used_bytes{pool="kv"}', 'longtake_sessions{state="running"}']}

@@ -40,8 +40,7 @@ TestServer::TestServer(std::vector<std::string> flags) {
   auto started = Server::Start(MakeConfig(flags), clock_);
   EXPECT_TRUE(started.ok()) << started.status();
   server_ = *std::move(started);
-  channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->port()),
-                                 grpc::InsecureChannelCredentials());
+  channel_ = NewChannel(grpc::ChannelArguments());
   stub_ = v1::LongtakeService::NewStub(channel_);
 }
 
@@ -88,13 +87,19 @@ bool TestServer::WaitUntilGone(const std::string& name) {
   return false;
 }
 
+// Past a proxy that the environment names.
+std::shared_ptr<grpc::Channel> TestServer::NewChannel(grpc::ChannelArguments arguments) {
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
+                                   grpc::InsecureChannelCredentials(), arguments);
+}
+
 std::unique_ptr<v1::LongtakeService::Stub> TestServer::NewConnection() {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   // Windows stay as they are, so that what an idle reader takes is known: 64 KiB.
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  return v1::LongtakeService::NewStub(grpc::CreateCustomChannel(
-      absl::StrCat("127.0.0.1:", server_->port()), grpc::InsecureChannelCredentials(), arguments));
+  return v1::LongtakeService::NewStub(NewChannel(arguments));
 }
 
 TestStream::TestStream(TestServer& server, std::optional<std::chrono::milliseconds> deadline) {

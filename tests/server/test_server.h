@@ -40,6 +40,8 @@ class TestServer {
   bool WaitUntilGone(const std::string& name);
 
  private:
+  std::shared_ptr<grpc::Channel> NewChannel(grpc::ChannelArguments arguments);
+
   SystemClock clock_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
