@@ -24,7 +24,7 @@ void AddSessionCommands(CLI::App& app, Globals& globals);  // list, get, delete,
 void AddTopCommand(CLI::App& app, Globals& globals);       // top
 void AddDoctorCommand(CLI::App& app, Globals& globals);    // doctor
 
-// Prints "longtake: message" to standard error when it is an error; the exit status.
+// Prints "longtake: message" in one line to standard error when it is an error; the exit status.
 int Report(const absl::Status& status);
 
 }  // namespace longtake

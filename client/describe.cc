@@ -3,27 +3,33 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/printable_text.h"
 
 namespace longtake {
 namespace {
 
 using google::protobuf::util::TimeUtil;
 
+// STATE_RUNNING without its prefix is running; a value that this program does not know yet is its
+// number.
+std::string EnumWord(const std::string& name, size_t prefix_bytes, int value) {
+  if (name.size() <= prefix_bytes) return absl::StrCat("unknown (", value, ")");
+  return absl::AsciiStrToLower(name.substr(prefix_bytes));
+}
+
 std::string StateName(v1::Session::State state) {
-  // STATE_RUNNING -> running
-  std::string name = v1::Session::State_Name(state).substr(6);
-  for (char& c : name) c = static_cast<char>(std::tolower(c));
-  return name;
+  return EnumWord(v1::Session::State_Name(state), 6, static_cast<int>(state));
 }
 
 double Megabytes(int64_t bytes) { return static_cast<double>(bytes) / 1e6; }
 
 std::string KeyPlanText(const v1::KeyPlan& plan) {
-  std::string name = v1::KeyPlan::Kind_Name(plan.kind()).substr(5);
-  for (char& c : name) c = static_cast<char>(std::tolower(c));
+  const std::string name =
+      EnumWord(v1::KeyPlan::Kind_Name(plan.kind()), 5, static_cast<int>(plan.kind()));
   return absl::StrCat(name, ":", plan.window_frames(), ":", plan.sink_frames());
 }
 
@@ -34,16 +40,18 @@ std::string SessionLineHeader() {
                          "PROMPT");
 }
 
-std::string DescribeSessionLine(const v1::Session& session) {
-  return absl::StrFormat("%-26s %-9s %8d %9d  %s\n", session.name(), StateName(session.state()),
-                         session.chunk_count(), session.frame_count(), session.spec().prompt());
+std::string DescribeSessionLine(const v1::Session& session, size_t columns_max) {
+  const std::string row =
+      absl::StrFormat("%-26s %-9s %8d %9d  %s", session.name(), StateName(session.state()),
+                      session.chunk_count(), session.frame_count(), session.spec().prompt());
+  return PrintableLine(row, columns_max) + "\n";
 }
 
 std::string DescribeSession(const v1::Session& session) {
   const v1::SessionSpec& spec = session.spec();
-  std::string out = absl::StrCat(session.name(), "\n");
+  std::string out = PrintableText(session.name()) + "\n";
   const auto row = [&out](const char* label, const std::string& value) {
-    absl::StrAppend(&out, absl::StrFormat("%-17s %s\n", label, value));
+    absl::StrAppend(&out, absl::StrFormat("%-17s %s\n", label, PrintableText(value)));
   };
   row("state", StateName(session.state()));
   if (!session.failure_message().empty()) row("failure", session.failure_message());
@@ -74,8 +82,9 @@ std::string DescribeModel(const v1::Model& model) {
       "%s\ndigest            %s\nnumerics profile  %s\ndefault           %dx%d at %d frames/s, "
       "steps %s, "
       "key plan %s\n",
-      model.name(), model.digest(), model.numerics_profile(), model.width(), model.height(),
-      model.fps(), absl::StrJoin(model.steps(), ","), KeyPlanText(model.key_plan()));
+      PrintableText(model.name()), PrintableText(model.digest()),
+      PrintableText(model.numerics_profile()), model.width(), model.height(), model.fps(),
+      absl::StrJoin(model.steps(), ","), KeyPlanText(model.key_plan()));
   absl::StrAppend(
       &out,
       absl::StrFormat("layers            %d, %.2f MB, of which %.2f MB are read in every sweep\n",
@@ -87,7 +96,7 @@ std::string DescribeModel(const v1::Model& model) {
                       Megabytes(cost.resident_bytes()), Megabytes(cost.kv_bytes_per_frame())));
   absl::StrAppend(&out, absl::StrFormat("sweeps per chunk  %d\n", cost.sweeps_per_chunk()));
   for (const std::string& prompt : model.example_prompts())
-    absl::StrAppend(&out, "example           ", prompt, "\n");
+    absl::StrAppend(&out, "example           ", PrintableText(prompt), "\n");
   return out;
 }
 
@@ -114,10 +123,10 @@ std::string DescribeEstimate(const v1::SessionEstimate& estimate) {
     }
     absl::StrAppend(&out, "\n");
   }
-  absl::StrAppend(&out,
-                  estimate.admissible()
-                      ? "would be admitted now\n"
-                      : absl::StrCat("would be refused now: ", estimate.refusal_message(), "\n"));
+  absl::StrAppend(&out, estimate.admissible()
+                            ? "would be admitted now\n"
+                            : absl::StrCat("would be refused now: ",
+                                           PrintableText(estimate.refusal_message()), "\n"));
   return out;
 }
 

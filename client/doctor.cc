@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/printable_text.h"
 #include "client/commands.h"
 #include "client/doctor_checks.h"
 
@@ -39,7 +40,7 @@ int RunDoctor(const std::string& directory) {
   bool fit = true;
   for (const Finding& finding : findings) {
     std::printf("%-8s %-11s %s\n", Mark(finding.level), finding.what.c_str(),
-                finding.value.c_str());
+                PrintableText(finding.value).c_str());
     if (!finding.advice.empty()) std::printf("%-8s %-11s -> %s\n", "", "", finding.advice.c_str());
     fit = fit && finding.level != Finding::Level::kProblem;
   }

@@ -3,6 +3,7 @@
 // longtake: the command line client.
 #include <cstdio>
 
+#include "base/printable_text.h"
 #include "base/standard_files.h"
 #include "client/commands.h"
 
@@ -10,7 +11,8 @@ namespace longtake {
 
 int Report(const absl::Status& status) {
   if (status.ok()) return 0;
-  std::fprintf(stderr, "longtake: %s\n", std::string(status.message()).c_str());
+  const std::string message(status.message());
+  std::fprintf(stderr, "longtake: %s\n", PrintableText(message).c_str());
   return 1;
 }
 

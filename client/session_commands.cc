@@ -4,10 +4,12 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <utility>
 
 #include "client/commands.h"
 #include "client/connection.h"
 #include "client/describe.h"
+#include "client/output_columns.h"
 #include "client/spec_options.h"
 
 namespace longtake {
@@ -18,12 +20,15 @@ void Print(const std::string& text) { std::fputs(text.c_str(), stdout); }
 absl::Status List(const Globals& globals) {
   const auto stub = Connect(globals.server);
   v1::ListSessionsRequest request;
-  Print(SessionLineHeader());
+  bool headed = false;
   do {
     grpc::ClientContext context;
     v1::ListSessionsResponse response;
     LT_RETURN_IF_ERROR(FromGrpc(stub->ListSessions(&context, request, &response)));
-    for (const v1::Session& session : response.sessions()) Print(DescribeSessionLine(session));
+    if (!std::exchange(headed, true)) Print(SessionLineHeader());
+    for (const v1::Session& session : response.sessions()) {
+      Print(DescribeSessionLine(session, OutputColumns()));
+    }
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
   return absl::OkStatus();

@@ -14,6 +14,7 @@
 #include "client/commands.h"
 #include "client/connection.h"
 #include "client/describe.h"
+#include "client/output_columns.h"
 #include "client/top_page.h"
 
 namespace longtake {
@@ -36,7 +37,9 @@ absl::StatusOr<std::string> SessionTable(const std::string& server) {
   LT_RETURN_IF_ERROR(FromGrpc(stub->ListSessions(&context, request, &response)));
   if (response.sessions().empty()) return std::string();
   std::string out = "\n" + SessionLineHeader();
-  for (const v1::Session& session : response.sessions()) out += DescribeSessionLine(session);
+  for (const v1::Session& session : response.sessions()) {
+    out += DescribeSessionLine(session, OutputColumns());
+  }
   if (!response.next_page_token().empty()) out += "...\n";
   return out;
 }

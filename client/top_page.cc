@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/printable_text.h"
 
 namespace longtake {
 namespace {
@@ -34,10 +35,12 @@ std::string Size(double bytes) {
 }
 
 std::string Model(const MetricValues& now) {
-  const std::string name = "longtake_build_info";
-  return absl::StrFormat("model     %s   %s   %s   longtaked %s\n", now.Label(name, "model"),
-                         now.Label(name, "numerics_profile"), now.Label(name, "instruction_set"),
-                         now.Label(name, "version"));
+  // Whoever serves the page wrote these.
+  const auto label = [&now](const char* which) {
+    return PrintableText(now.Label("longtake_build_info", which));
+  };
+  return absl::StrFormat("model     %s   %s   %s   longtaked %s\n", label("model"),
+                         label("numerics_profile"), label("instruction_set"), label("version"));
 }
 
 std::string Sessions(const Looks& looks) {

@@ -11,6 +11,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/printable_text.h"
 #include "base/standard_files.h"
 #include "engine/recipe.h"
 #include "pack/model_files.h"
@@ -47,7 +48,8 @@ class ProgressLine {
 
 int Report(const absl::Status& status) {
   if (status.ok()) return 0;
-  std::fprintf(stderr, "longtake-pack: %s\n", std::string(status.message()).c_str());
+  const std::string message(status.message());
+  std::fprintf(stderr, "longtake-pack: %s\n", PrintableText(message).c_str());
   return 1;
 }
 

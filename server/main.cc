@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/file_system.h"
+#include "base/printable_text.h"
 #include "base/standard_files.h"
 #include "server/config.h"
 #include "server/descriptors.h"
@@ -113,7 +114,8 @@ int Tell(const absl::Status& status) {
   if (status.ok()) return 0;
   const sigset_t signals = EndSignals();
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  if (read) std::fprintf(stderr, "longtaked: %s\n", std::string(status.message()).c_str());
+  const std::string message(status.message());
+  if (read) std::fprintf(stderr, "longtaked: %s\n", PrintableText(message).c_str());
   return 1;
 }
 
