@@ -3,9 +3,12 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <limits>
+#include <optional>
+#include <tuple>
+#include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/units.h"
@@ -14,55 +17,56 @@
 namespace longtake {
 namespace {
 
-absl::Status SetDuration(const std::string& option, const std::string& text,
-                         google::protobuf::Duration* out) {
+absl::Status SetDuration(const std::string& text, google::protobuf::Duration* out) {
   constexpr int64_t kBillion = 1'000'000'000;
-  auto nanos = ParseDurationNanos(text);
-  if (!nanos.ok()) return Annotate(nanos.status(), option);
-  out->set_seconds(*nanos / kBillion);
-  out->set_nanos(static_cast<int32_t>(*nanos % kBillion));
+  LT_ASSIGN_OR_RETURN(const int64_t nanos, ParseDurationNanos(text));
+  out->set_seconds(nanos / kBillion);
+  out->set_nanos(static_cast<int32_t>(nanos % kBillion));
   return absl::OkStatus();
+}
+
+// A number of the API's int32 fields, where 0 stands for the model's own value.
+absl::StatusOr<int32_t> ParseInt32(const std::string& text, uint64_t least) {
+  constexpr uint64_t kMost = std::numeric_limits<int32_t>::max();
+  LT_ASSIGN_OR_RETURN(const uint64_t value, ParseCountIn(text, least, kMost));
+  return static_cast<int32_t>(value);
 }
 
 // "160x96".
 absl::Status SetSize(const std::string& text, v1::SessionSpec* spec) {
   const std::vector<std::string> sides = absl::StrSplit(text, 'x');
-  int width = 0;
-  int height = 0;
-  if (sides.size() != 2 || !absl::SimpleAtoi(sides[0], &width) ||
-      !absl::SimpleAtoi(sides[1], &height)) {
-    return absl::InvalidArgumentError(absl::StrCat("--size: '", text, "' is not WIDTHxHEIGHT"));
-  }
-  spec->set_width(width);
-  spec->set_height(height);
+  const auto bad = absl::InvalidArgumentError(absl::StrCat("'", text, "' is not WIDTHxHEIGHT"));
+  if (sides.size() != 2) return bad;
+  const auto width = ParseInt32(sides[0], 1);
+  const auto height = ParseInt32(sides[1], 1);
+  if (!width.ok() || !height.ok()) return bad;
+  spec->set_width(*width);
+  spec->set_height(*height);
   return absl::OkStatus();
 }
 
 // "window:21:3", "rolling_sink:21", "global:21".
 absl::Status SetKeyPlan(const std::string& text, v1::KeyPlan* plan) {
+  const std::pair<const char*, v1::KeyPlan::Kind> known[] = {
+      {"global", v1::KeyPlan::KIND_GLOBAL},
+      {"window", v1::KeyPlan::KIND_WINDOW},
+      {"slot_window", v1::KeyPlan::KIND_SLOT_WINDOW},
+      {"rolling_sink", v1::KeyPlan::KIND_ROLLING_SINK}};
   const std::vector<std::string> fields = absl::StrSplit(text, ':');
-  int window = 0;
-  int sink = 0;
-  const bool numbers = fields.size() >= 2 && fields.size() <= 3 &&
-                       absl::SimpleAtoi(fields[1], &window) &&
-                       (fields.size() == 2 || absl::SimpleAtoi(fields[2], &sink));
-  if (numbers && fields[0] == "global") {
-    plan->set_kind(v1::KeyPlan::KIND_GLOBAL);
-  } else if (numbers && fields[0] == "window") {
-    plan->set_kind(v1::KeyPlan::KIND_WINDOW);
-  } else if (numbers && fields[0] == "slot_window") {
-    plan->set_kind(v1::KeyPlan::KIND_SLOT_WINDOW);
-  } else if (numbers && fields[0] == "rolling_sink") {
-    plan->set_kind(v1::KeyPlan::KIND_ROLLING_SINK);
-  } else {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--key-plan: '", text,
-                     "' is not window:FRAMES[:SINK], slot_window:FRAMES[:SINK], "
-                     "rolling_sink:FRAMES or global:FRAMES"));
+  for (const auto& [name, kind] : known) {
+    if (fields[0] != name || fields.size() < 2 || fields.size() > 3) continue;
+    const auto window = ParseInt32(fields[1], 0);
+    const auto sink = ParseInt32(fields.size() == 3 ? fields[2] : "0", 0);
+    if (!window.ok() || !sink.ok()) break;
+    plan->set_kind(kind);
+    plan->set_window_frames(*window);
+    plan->set_sink_frames(*sink);
+    return absl::OkStatus();
   }
-  plan->set_window_frames(window);
-  plan->set_sink_frames(sink);
-  return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", text,
+                   "' is not window:FRAMES[:SINK], slot_window:FRAMES[:SINK], "
+                   "rolling_sink:FRAMES or global:FRAMES"));
 }
 
 absl::Status SetPromptSwitch(const std::string& text, v1::SessionSpec* spec) {
@@ -76,18 +80,48 @@ absl::Status SetPromptSwitch(const std::string& text, v1::SessionSpec* spec) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("--prompt-switch: '", text, "' is not swap, recache or recache_and_sink"));
+      absl::StrCat("'", text, "' is not swap, recache or recache_and_sink"));
 }
 
 absl::Status SetSteps(const std::string& text, v1::SessionSpec* spec) {
-  for (const auto piece : absl::StrSplit(text, ',')) {
-    double step = 0;
-    if (!absl::SimpleAtod(piece, &step)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--steps: '", text, "' is not a list of numbers"));
+  const std::vector<std::string> pieces = absl::StrSplit(text, ',');
+  for (const std::string& piece : pieces) {
+    const auto step = ParseDecimal(piece);
+    if (!step.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not a list of numbers"));
     }
-    spec->add_steps(step);
+    spec->add_steps(*step);
   }
+  return absl::OkStatus();
+}
+
+absl::Status SetSeed(const std::string& text, v1::SessionSpec* spec) {
+  LT_ASSIGN_OR_RETURN(const uint64_t seed,
+                      ParseCountIn(text, 0, std::numeric_limits<uint64_t>::max()));
+  spec->set_seed(seed);
+  return absl::OkStatus();
+}
+
+absl::Status SetFps(const std::string& text, v1::SessionSpec* spec) {
+  LT_ASSIGN_OR_RETURN(const int32_t fps, ParseInt32(text, 1));
+  spec->set_fps(fps);
+  return absl::OkStatus();
+}
+
+absl::Status SetStepCount(const std::string& text, v1::SessionSpec* spec) {
+  LT_ASSIGN_OR_RETURN(const int32_t count, ParseInt32(text, 1));
+  spec->set_step_count(count);
+  return absl::OkStatus();
+}
+
+absl::Status SetGuidance(const std::string& text, v1::SessionSpec* spec) {
+  LT_ASSIGN_OR_RETURN(const double guidance, ParseDecimal(text));
+  spec->set_guidance(guidance);
+  return absl::OkStatus();
+}
+
+absl::Status SetDecoder(const std::string& text, v1::SessionSpec* spec) {
+  spec->set_decoder(text == "tiny" ? v1::DECODER_KIND_TINY : v1::DECODER_KIND_FULL);
   return absl::OkStatus();
 }
 
@@ -101,6 +135,30 @@ absl::StatusOr<std::string> ExamplePrompt(v1::LongtakeService::Stub& stub) {
   return absl::InvalidArgumentError("--prompt is missing, and the model brings no example");
 }
 
+// What was not given stays unset: the model's recipe knows it.
+absl::Status SetGiven(const SpecOptions& options, v1::SessionSpec* spec) {
+  using Set = absl::Status (*)(const std::string& text, v1::SessionSpec* spec);
+  const std::tuple<const char*, const std::optional<std::string>&, Set> given[] = {
+      {"--guidance", options.guidance, SetGuidance},
+      {"--seed", options.seed, SetSeed},
+      {"--size", options.size, SetSize},
+      {"--fps", options.fps, SetFps},
+      {"--duration", options.duration,
+       [](auto& text, auto* out) { return SetDuration(text, out->mutable_duration()); }},
+      {"--key-plan", options.key_plan,
+       [](auto& text, auto* out) { return SetKeyPlan(text, out->mutable_key_plan()); }},
+      {"--steps", options.steps, SetSteps},
+      {"--step-count", options.step_count, SetStepCount},
+      {"--decoder", options.decoder, SetDecoder},
+      {"--prompt-switch", options.prompt_switch, SetPromptSwitch},
+      {"--ttl", options.ttl,
+       [](auto& text, auto* out) { return SetDuration(text, out->mutable_ttl()); }}};
+  for (const auto& [option, text, set] : given) {
+    if (text.has_value()) LT_RETURN_IF_ERROR(Annotate(set(*text, spec), option));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddSpecOptions(CLI::App& command, SpecOptions& options) {
@@ -108,10 +166,8 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
                      "What to show; default: the model's first example");
   command.add_option("--negative-prompt", options.negative_prompt,
                      "What to avoid; needs --guidance other than 1");
-  command.add_option("--guidance", options.guidance, "Guidance scale; 1 is none")
-      ->each([&options](const std::string&) { options.has_guidance = true; });
-  command.add_option("--seed", options.seed, "Everything random follows from it")
-      ->capture_default_str();
+  command.add_option("--guidance", options.guidance, "Guidance scale; 1 is none");
+  command.add_option("--seed", options.seed, "Everything random follows from it")->default_str("0");
   command.add_option("--size", options.size, "WIDTHxHEIGHT in pixels, multiples of 16");
   command.add_option("--fps", options.fps, "Frames per second of the media clock");
   command.add_option("--duration", options.duration, "10s, 1.5m, 2h; default: endless");
@@ -151,35 +207,18 @@ absl::StatusOr<v1::SessionSpec> MakeSpec(v1::LongtakeService::Stub& stub,
                                          const SpecOptions& options) {
   LT_RETURN_IF_ERROR(CheckUtf8("--prompt", options.prompt));
   LT_RETURN_IF_ERROR(CheckUtf8("--negative-prompt", options.negative_prompt));
+  LT_RETURN_IF_ERROR(CheckUtf8("--numerics-profile", options.numerics_profile));
   v1::SessionSpec spec;
+  LT_RETURN_IF_ERROR(SetGiven(options, &spec));
   spec.set_prompt(options.prompt);
   if (options.prompt.empty()) {
     LT_ASSIGN_OR_RETURN(const std::string example, ExamplePrompt(stub));
     spec.set_prompt(example);
   }
   spec.set_negative_prompt(options.negative_prompt);
-  if (options.has_guidance) spec.set_guidance(options.guidance);
-  spec.set_seed(options.seed);
-  spec.set_fps(options.fps);
-  if (!options.size.empty()) LT_RETURN_IF_ERROR(SetSize(options.size, &spec));
-  if (!options.duration.empty()) {
-    LT_RETURN_IF_ERROR(SetDuration("--duration", options.duration, spec.mutable_duration()));
-  }
-  if (!options.key_plan.empty()) {
-    LT_RETURN_IF_ERROR(SetKeyPlan(options.key_plan, spec.mutable_key_plan()));
-  }
-  if (!options.steps.empty()) LT_RETURN_IF_ERROR(SetSteps(options.steps, &spec));
-  spec.set_step_count(options.step_count);
   if (options.tiled_decode) spec.set_tiled_decode(true);
-  if (options.decoder == "tiny") spec.set_decoder(v1::DECODER_KIND_TINY);
-  if (options.decoder == "full") spec.set_decoder(v1::DECODER_KIND_FULL);
-  if (!options.prompt_switch.empty()) {
-    LT_RETURN_IF_ERROR(SetPromptSwitch(options.prompt_switch, &spec));
-  }
   spec.set_numerics_profile(options.numerics_profile);
   spec.set_allow_other_numerics(options.any_numerics);
-  if (!options.ttl.empty())
-    LT_RETURN_IF_ERROR(SetDuration("--ttl", options.ttl, spec.mutable_ttl()));
   return spec;
 }
 

@@ -3,7 +3,7 @@
 // The options that describe a session, shared by generate and estimate.
 #pragma once
 
-#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "CLI/CLI.hpp"
@@ -11,24 +11,25 @@
 
 namespace longtake {
 
+// As they were given. Numbers are read by MakeSpec, since the command line's own
+// reader takes -1 for 2^64 - 1, 010 for eight and 0x10 for sixteen.
 struct SpecOptions {
   std::string prompt;
   std::string negative_prompt;
-  double guidance = 0.0;
-  uint64_t seed = 0;
-  std::string size;
-  int fps = 0;
-  std::string duration;
-  std::string key_plan;
-  std::string steps;
-  int step_count = 0;
+  std::optional<std::string> guidance;
+  std::optional<std::string> seed;
+  std::optional<std::string> size;
+  std::optional<std::string> fps;
+  std::optional<std::string> duration;
+  std::optional<std::string> key_plan;
+  std::optional<std::string> steps;
+  std::optional<std::string> step_count;
   bool tiled_decode = false;
-  std::string decoder;
-  std::string prompt_switch;
-  std::string ttl;
+  std::optional<std::string> decoder;
+  std::optional<std::string> prompt_switch;
+  std::optional<std::string> ttl;
   std::string numerics_profile;
   bool any_numerics = false;
-  bool has_guidance = false;
 };
 
 void AddSpecOptions(CLI::App& command, SpecOptions& options);

@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "base/printable_text.h"
 #include "base/standard_files.h"
+#include "base/units.h"
 #include "engine/recipe.h"
 #include "pack/model_files.h"
 #include "pack/pack_model.h"
@@ -96,27 +97,42 @@ struct SynthArguments {
   std::string directory;
   std::string dtype = "bf16";
   std::string model_directory;
-  int64_t text_layers = 0;
+  std::string layers = "0";
+  std::string text_layers = "0";
   SynthesiseOptions options;
 };
 
-int RunSynthModel(const SynthArguments& arguments, WorkerPool& workers) {
+// Read here because the command line's own reader takes 010 for eight and 0x10 for sixteen.
+absl::StatusOr<int64_t> LayersOption(const std::string& option, const std::string& text) {
+  const auto layers = ParseCountIn(text, 0, 1000);
+  if (!layers.ok()) return Annotate(layers.status(), option);
+  return static_cast<int64_t>(*layers);
+}
+
+int RunSynthModel(const SynthArguments& arguments, int64_t text_layers, WorkerPool& workers) {
   const auto digest =
       SynthesiseModel(PosixFileSystem(), arguments.directory, arguments.model_directory,
-                      arguments.text_layers, arguments.options, workers);
+                      text_layers, arguments.options, workers);
   if (!digest.ok()) return Report(digest.status());
   std::printf("%s: model digest %s\n", arguments.directory.c_str(), digest->c_str());
   return 0;
 }
 
 int RunSynth(SynthArguments& arguments) {
+  const auto layers = LayersOption("--layers", arguments.layers);
+  if (!layers.ok()) return Report(layers.status());
+  const auto text_layers = LayersOption("--text-layers", arguments.text_layers);
+  if (!text_layers.ok()) return Report(text_layers.status());
+  arguments.options.layers = *layers;
   ProgressLine line;
   arguments.options.quantize_int8 = arguments.dtype == "int8";
   arguments.options.progress = [&](const std::string& component, uint64_t done, uint64_t total) {
     line.Update(component, done, total);
   };
   WorkerPool workers(static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
-  if (!arguments.model_directory.empty()) return RunSynthModel(arguments, workers);
+  if (!arguments.model_directory.empty()) {
+    return RunSynthModel(arguments, *text_layers, workers);
+  }
   const auto component =
       SynthesiseComponent(PosixFileSystem(), arguments.directory, arguments.options, workers);
   if (!component.ok()) return Report(component.status());
@@ -180,8 +196,7 @@ int Main(int argc, char** argv) {
   synth->add_option("--dtype", synth_arguments.dtype, "Type of the pack's layers")
       ->check(CLI::IsMember({"bf16", "int8"}))
       ->capture_default_str();
-  synth->add_option("--layers", synth_arguments.options.layers, "0: as published")
-      ->capture_default_str();
+  synth->add_option("--layers", synth_arguments.layers, "0: as published")->capture_default_str();
   synth->add_option("--model-dir", synth_arguments.model_directory,
                     "Make a model that can be served: text encoder and VAE, too, and the tokenizer "
                     "and recipe of this model directory");
