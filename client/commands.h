@@ -26,5 +26,7 @@ void AddDoctorCommand(CLI::App& app, Globals& globals);    // doctor
 
 // Prints "longtake: message" in one line to standard error when it is an error; the exit status.
 int Report(const absl::Status& status);
+// Whether all that was printed so far could be written.
+absl::Status FlushOutput();
 
 }  // namespace longtake

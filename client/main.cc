@@ -1,8 +1,13 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // longtake: the command line client.
-#include <cstdio>
+#include <signal.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
 #include "base/printable_text.h"
 #include "base/standard_files.h"
 #include "client/commands.h"
@@ -14,6 +19,11 @@ int Report(const absl::Status& status) {
   const std::string message(status.message());
   std::fprintf(stderr, "longtake: %s\n", PrintableText(message).c_str());
   return 1;
+}
+
+absl::Status FlushOutput() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("writing standard output: ", std::strerror(errno)));
 }
 
 namespace {
@@ -33,7 +43,8 @@ int Main(int argc, char** argv) {
   AddTopCommand(app, globals);
   AddDoctorCommand(app, globals);
   CLI11_PARSE(app, argc, argv);
-  return globals.run();
+  const int status = globals.run();
+  return status != 0 ? status : Report(FlushOutput());
 }
 
 }  // namespace
@@ -41,5 +52,7 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   longtake::ReserveStandardFiles();
+  // A reader that is gone is an error of the write, after which there is something to tidy up.
+  signal(SIGPIPE, SIG_IGN);
   return longtake::Main(argc, argv);
 }

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <thread>
 
@@ -25,7 +27,7 @@ constexpr int kSessionsShown = 20;
 struct TopOptions {
   std::string metrics = "127.0.0.1:9767";
   std::string interval = "1s";
-  int count = 0;  // 0: until interrupted
+  std::string count = "0";  // 0: until interrupted
 };
 
 absl::StatusOr<std::string> SessionTable(const std::string& server) {
@@ -45,20 +47,24 @@ absl::StatusOr<std::string> SessionTable(const std::string& server) {
 }
 
 absl::Status Top(const Globals& globals, const TopOptions& options) {
-  LT_ASSIGN_OR_RETURN(const int64_t interval_nanos, ParseDurationNanos(options.interval));
+  const auto count = ParseCountIn(options.count, 0, std::numeric_limits<uint64_t>::max());
+  if (!count.ok()) return Annotate(count.status(), "--count");
+  const auto interval_nanos = ParseDurationNanos(options.interval);
+  if (!interval_nanos.ok()) return Annotate(interval_nanos.status(), "--interval");
+  if (*interval_nanos == 0) return absl::InvalidArgumentError("--interval: must be more than 0");
   const bool terminal = isatty(STDOUT_FILENO) != 0;
   SystemClock clock;
   int64_t looked = clock.MonotonicNanos();
   LT_ASSIGN_OR_RETURN(MetricValues before, ScrapeMetrics(options.metrics));
-  for (int shown = 0; options.count == 0 || shown < options.count; ++shown) {
-    std::this_thread::sleep_for(std::chrono::nanoseconds(interval_nanos));
+  for (uint64_t shown = 0; *count == 0 || shown < *count; ++shown) {
+    std::this_thread::sleep_for(std::chrono::nanoseconds(*interval_nanos));
     const int64_t now = clock.MonotonicNanos();
     LT_ASSIGN_OR_RETURN(MetricValues values, ScrapeMetrics(options.metrics));
     LT_ASSIGN_OR_RETURN(const std::string sessions, SessionTable(globals.server));
     const std::string page = RenderTop(before, values, NanosToSeconds(now - looked)) + sessions;
     // From the top left corner, over what the look before left.
     std::fputs(terminal ? ("\033[H\033[J" + page).c_str() : (page + "\n").c_str(), stdout);
-    std::fflush(stdout);
+    LT_RETURN_IF_ERROR(FlushOutput());
     before = std::move(values);
     looked = now;
   }
