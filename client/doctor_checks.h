@@ -21,7 +21,7 @@ struct Finding {
 
 Finding CheckInstructionSet();
 Finding CheckNumerics();
-// Both read a scratch file of scratch_bytes in directory, which is removed afterwards.
+// Both write and read a scratch file without a name in directory.
 Finding CheckIoUring(FileSystem& files, const std::string& directory);
 Finding CheckDiskRate(FileSystem& files, const std::string& directory);
 Finding CheckFreeSpace(FileSystem& files, const std::string& directory);

@@ -1,5 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include <functional>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -18,36 +19,24 @@ constexpr uint64_t kScratchBlocks = 256;
 constexpr size_t kDepth = 8;
 constexpr int64_t kReadNanos = 30'000'000'000;
 
-// A file of pseudo-random blocks that is gone when this ends.
-class ScratchFile {
- public:
-  ScratchFile(FileSystem& files, const std::string& directory)
-      : files_(files), target_(JoinPath(directory, "longtake-doctor")) {}
-  ~ScratchFile() {
-    if (!path_.empty()) files_.Remove(path_).IgnoreError();
+// A file of pseudo-random blocks. It has no name, so it is gone when it is closed or the program is
+// killed, and no file of the user's can be in its place.
+absl::StatusOr<std::unique_ptr<File>> MakeScratch(FileSystem& files, const std::string& directory,
+                                                  uint64_t block_count) {
+  LT_ASSIGN_OR_RETURN(AlignedBuffer block, AlignedBuffer::Allocate(kBlockBytes, 4096));
+  uint32_t state = 1;
+  for (uint64_t i = 0; i < kBlockBytes; ++i) {
+    state = state * 1664525u + 1013904223u;
+    block.data()[i] = static_cast<std::byte>(state >> 24);
   }
-
-  absl::Status Fill(uint64_t block_count) {
-    LT_ASSIGN_OR_RETURN(AlignedBuffer block, AlignedBuffer::Allocate(kBlockBytes, 4096));
-    uint32_t state = 1;
-    for (uint64_t i = 0; i < kBlockBytes; ++i) {
-      state = state * 1664525u + 1013904223u;
-      block.data()[i] = static_cast<std::byte>(state >> 24);
-    }
-    LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.CreateTemporary(target_));
-    path_ = file->path();
-    for (uint64_t i = 0; i < block_count; ++i) {
-      LT_RETURN_IF_ERROR(file->WriteAt(i * kBlockBytes, {block.data(), kBlockBytes}));
-    }
-    return file->Sync();
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                      files.CreateScratch(directory, ReadMode::kDirect));
+  for (uint64_t i = 0; i < block_count; ++i) {
+    LT_RETURN_IF_ERROR(file->WriteAt(i * kBlockBytes, {block.data(), kBlockBytes}));
   }
-  const std::string& path() const { return path_; }
-
- private:
-  FileSystem& files_;
-  const std::string target_;
-  std::string path_;  // once there is a file
-};
+  LT_RETURN_IF_ERROR(file->Sync());
+  return file;
+}
 
 struct DiskTrial {
   std::string note;
@@ -59,10 +48,7 @@ using OpenIo =
 
 absl::StatusOr<DiskTrial> TryIo(FileSystem& files, const std::string& directory,
                                 uint64_t block_count, const OpenIo& open) {
-  ScratchFile scratch(files, directory);
-  LT_RETURN_IF_ERROR(scratch.Fill(block_count));
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
-                      files.OpenRead(scratch.path(), ReadMode::kDirect));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, MakeScratch(files, directory, block_count));
   LT_ASSIGN_OR_RETURN(AlignedBuffer memory, AlignedBuffer::Allocate(kDepth * kBlockBytes, 4096));
   LT_ASSIGN_OR_RETURN(UringIoResult opened, open(*file, {memory.data(), kDepth * kBlockBytes}));
   SystemClock clock;
