@@ -1,15 +1,20 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // longtake generate and longtake attach.
-#include <csignal>
+#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
+#include <random>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/clock.h"
+#include "base/printable_text.h"
 #include "base/units.h"
 #include "client/commands.h"
 #include "client/connection.h"
+#include "client/output_file.h"
 #include "client/spec_options.h"
 #include "client/start_frames.h"
 #include "client/take.h"
@@ -17,24 +22,25 @@
 namespace longtake {
 namespace {
 
-std::atomic<bool> g_stop = false;
-
-// The first interrupt ends the take politely, the second the program.
-void OnInterrupt(int signal) {
-  g_stop = true;
-  std::signal(signal, SIG_DFL);
-}
-
 struct TakeOptions {
   SpecOptions spec;
   std::string output;
   std::vector<std::string> changes;
   bool quiet = false;
+  bool keep = false;
   std::string session;
-  int64_t next_chunk = -1;
+  std::optional<std::string> next_chunk;
   std::string from;
-  int64_t from_frames = 81;
+  std::string from_frames = "81";
 };
+
+// Of what the API calls int64.
+absl::StatusOr<int64_t> CountOption(const std::string& option, const std::string& text,
+                                    uint64_t least) {
+  const auto count = ParseCountIn(text, least, std::numeric_limits<int64_t>::max());
+  if (!count.ok()) return Annotate(count.status(), option);
+  return static_cast<int64_t>(*count);
+}
 
 // "5s=a blue square"; by time, those of one time as given.
 absl::StatusOr<std::vector<PromptChange>> ParseChanges(const std::vector<std::string>& texts) {
@@ -56,41 +62,73 @@ absl::StatusOr<std::vector<PromptChange>> ParseChanges(const std::vector<std::st
   return changes;
 }
 
-absl::Status Run(v1::LongtakeService::Stub& stub, const TakeOptions& options, TakeRequest request) {
-  request.output = options.output;
-  request.quiet = options.quiet;
-  LT_ASSIGN_OR_RETURN(request.changes, ParseChanges(options.changes));
-  std::signal(SIGINT, OnInterrupt);
-  LT_ASSIGN_OR_RETURN(const TakeReport report, RunTake(stub, request, g_stop));
-  std::FILE* out = options.output == "-" ? stderr : stdout;
-  std::fprintf(out, "%s: %lld frames in %lld chunks\n", report.session.c_str(),
+// Such as the server would choose.
+std::string RandomId() {
+  std::random_device random;
+  return absl::StrFormat("%08x%08x", random(), random());
+}
+
+void Tell(const TakeReport& report, const std::string& output) {
+  std::FILE* out = output == "-" ? stderr : stdout;
+  std::fprintf(out, "%s: %lld frames in %lld chunks\n", PrintableText(report.session).c_str(),
                static_cast<long long>(report.frames), static_cast<long long>(report.chunks));
+  if (report.frames == 0) {
+    std::fprintf(out, "nothing was made, so nothing was written\n");
+    return;
+  }
   std::fprintf(out, "first frame  %.2f s\n", report.first_frame_seconds);
   std::fprintf(out, "frames/s     %.1f\n", static_cast<double>(report.frames) / report.seconds);
   std::fprintf(out, "digest       %s\n", report.chain_digest.c_str());
-  if (options.output != "-") std::fprintf(out, "video        %s\n", options.output.c_str());
+  if (output != "-") std::fprintf(out, "video        %s\n", PrintableText(output).c_str());
+}
+
+// What the options say of a take, before the server is asked anything.
+absl::StatusOr<TakeRequest> MakeRequest(const TakeOptions& options) {
+  TakeRequest request;
+  request.output = options.output;
+  request.quiet = options.quiet;
+  request.keep = options.keep;
+  LT_ASSIGN_OR_RETURN(request.changes, ParseChanges(options.changes));
+  return request;
+}
+
+absl::Status Run(v1::LongtakeService::Stub& stub, const TakeRequest& request, VideoSink& sink) {
+  LT_ASSIGN_OR_RETURN(const TakeReport report, RunTake(stub, request, sink));
+  Tell(report, request.output);
   return absl::OkStatus();
 }
 
 absl::Status Generate(const Globals& globals, const TakeOptions& options) {
+  if (!options.from.empty() && IsSameFile(options.from, options.output)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--from and --out are the same file, ", options.from,
+                     ", which would be overwritten; name another output"));
+  }
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<VideoSink> sink, MakeVideoSink(options.output));
+  LT_ASSIGN_OR_RETURN(TakeRequest request, MakeRequest(options));
+  LT_ASSIGN_OR_RETURN(const int64_t from_frames,
+                      CountOption("--from-frames", options.from_frames, 1));
   const auto stub = Connect(globals.server);
-  TakeRequest request;
+  request.first.mutable_open()->set_session_id(RandomId());
   v1::SessionSpec* spec = request.first.mutable_open()->mutable_spec();
   LT_ASSIGN_OR_RETURN(*spec, MakeSpec(*stub, options.spec));
   if (!options.from.empty()) {
     LT_ASSIGN_OR_RETURN(request.start_frames,
-                        ReadStartFrames(*stub, options.from, options.from_frames, spec));
+                        ReadStartFrames(*stub, options.from, from_frames, spec));
   }
-  return Run(*stub, options, std::move(request));
+  return Run(*stub, request, *sink);
 }
 
 absl::Status Attach(const Globals& globals, const TakeOptions& options) {
-  const auto stub = Connect(globals.server);
-  TakeRequest request;
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<VideoSink> sink, MakeVideoSink(options.output));
+  LT_ASSIGN_OR_RETURN(TakeRequest request, MakeRequest(options));
   v1::Attach* attach = request.first.mutable_attach();
   attach->set_name(options.session);
-  if (options.next_chunk >= 0) attach->set_next_chunk(options.next_chunk);
-  return Run(*stub, options, std::move(request));
+  if (options.next_chunk.has_value()) {
+    LT_ASSIGN_OR_RETURN(const int64_t chunk, CountOption("--from-chunk", *options.next_chunk, 0));
+    attach->set_next_chunk(chunk);
+  }
+  return Run(*Connect(globals.server), request, *sink);
 }
 
 void AddOutputOptions(CLI::App& command, TakeOptions& options) {
@@ -103,6 +141,10 @@ void AddOutputOptions(CLI::App& command, TakeOptions& options) {
   command.add_option("--prompt-at", options.changes,
                      "TIME=PROMPT: show something else from about this time on; may repeat");
   command.add_flag("--quiet", options.quiet, "No word of progress");
+  command.add_flag("--keep", options.keep,
+                   "Never delete the session, so that attach finds it until its ttl is over; "
+                   "otherwise it goes when its video is there, when that cannot be written, and "
+                   "at the second interrupt");
 }
 
 }  // namespace

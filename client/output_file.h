@@ -1,40 +1,33 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// A file being written, or standard output. Errors carry the name and the system's reason.
+// A file being written, or standard output. Nothing is made or emptied before the first bytes are
+// there: what lies under the name until then may be the only copy of hours of computing. Errors
+// carry the name and the system's reason. One thread.
 #pragma once
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
 
 namespace longtake {
 
 class OutputFile {
  public:
-  // "-" is standard output. Makes missing folders.
-  static absl::StatusOr<OutputFile> Create(const std::string& path) {
-    if (path == "-") return OutputFile(path, stdout);
-    std::error_code ignored;  // opening tells it better
-    const auto folder = std::filesystem::path(path).parent_path();
-    if (!folder.empty()) std::filesystem::create_directories(folder, ignored);
-    std::FILE* file = std::fopen(path.c_str(), "wb");
-    if (file == nullptr) return Failure(path);
-    return OutputFile(path, file);
-  }
+  // What the first Write does with a file that is there already: empties it, or refuses.
+  enum class Existing { kReplace, kRefuse };
 
-  absl::Status Write(const std::string& bytes) {
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) {
-      return Failure(path_);
-    }
-    // A player may be reading along.
-    return std::fflush(file_.get()) == 0 ? absl::OkStatus() : Failure(path_);
-  }
+  // "-" is standard output.
+  explicit OutputFile(std::string path, Existing existing = Existing::kReplace);
+
+  // Whether Write could open the file, as far as looking tells. Touches nothing.
+  absl::Status Check() const;
+  // The first one makes missing folders and opens the file. What was written can be read at once,
+  // since a player may be reading along.
+  absl::Status Write(const std::string& bytes);
+  // Some file systems tell only now that the disk is full. OK when nothing was written.
+  absl::Status Close();
 
  private:
   struct Closer {
@@ -43,13 +36,16 @@ class OutputFile {
     }
   };
 
-  OutputFile(std::string path, std::FILE* file) : path_(std::move(path)), file_(file) {}
-  static absl::Status Failure(const std::string& path) {
-    return absl::UnavailableError(absl::StrCat("writing ", path, ": ", std::strerror(errno)));
-  }
+  absl::Status Open();
+  absl::Status Failure(int error) const;
 
   std::string path_;
+  Existing existing_;
   std::unique_ptr<std::FILE, Closer> file_;
 };
+
+// Whether writing the output would overwrite or lengthen the file that is read, by whatever name,
+// link or redirection: as OutputFile takes it, "-" is standard output.
+bool IsSameFile(const std::string& read_path, const std::string& output);
 
 }  // namespace longtake

@@ -1,53 +1,57 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "client/take.h"
 
-#include <grpcpp/grpcpp.h>
-
 #include <algorithm>
-#include <cstdio>
+#include <atomic>
 #include <map>
-#include <memory>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/clock.h"
+#include "client/delete_session.h"
+#include "client/interrupts.h"
 #include "client/progress_bar.h"
-#include "client/video_sink.h"
+#include "client/take_stream.h"
 
 namespace longtake {
 namespace {
 
 class Take {
  public:
-  Take(v1::LongtakeService::Stub& stub, const TakeRequest& request, const std::atomic<bool>& stop,
-       std::unique_ptr<VideoSink> sink)
+  Take(v1::LongtakeService::Stub& stub, const TakeRequest& request, VideoSink& sink)
       : stub_(stub),
         request_(request),
-        stop_(stop),
-        sink_(std::move(sink)),
-        progress_(!request.quiet) {}
+        sink_(sink),
+        progress_(!request.quiet),
+        stream_(stub),
+        disposable_(request.first.has_open()),
+        session_(request.first.has_open()
+                     ? absl::StrCat("sessions/", request.first.open().session_id())
+                     : request.first.attach().name()) {}
 
   absl::StatusOr<TakeReport> Run() {
     start_nanos_ = clock_.MonotonicNanos();
-    stream_ = stub_.Stream(&context_);
     v1::StreamRequest first = request_.first;
     if (first.has_open()) {
       first.mutable_open()->mutable_spec()->set_media_kind(
-          sink_->wire_format() == WireFormat::kFmp4 ? v1::MEDIA_KIND_FMP4 : v1::MEDIA_KIND_RGB24);
+          sink_.wire_format() == WireFormat::kFmp4 ? v1::MEDIA_KIND_FMP4 : v1::MEDIA_KIND_RGB24);
     }
-    stream_->Write(first);
-    absl::Status status = Receive();
+    stream_.Send(std::move(first));
+    // Before the call begins, so that no session is left by a signal that comes in between.
+    LT_ASSIGN_OR_RETURN(const std::unique_ptr<Interrupts> interrupts,
+                        Interrupts::Start([this] { AskToEnd(); }, [this] { GiveUp(); }));
+    stream_.Start();
+    absl::Status local = Receive();
     // An error of ours ends the call; one of the server's comes out of Finish.
-    if (!status.ok()) context_.TryCancel();
-    stream_->WritesDone();
-    const absl::Status finished = FromGrpc(stream_->Finish());
-    if (status.ok()) status = finished;
-    if (begun_) {
-      if (absl::Status end = sink_->Finish(); status.ok()) status = end;
-    }
-    LT_RETURN_IF_ERROR(status);
+    if (!local.ok()) stream_.Cancel();
+    const absl::Status remote = stream_.Finish();
+    local.Update(sink_.Finish());
+    if (!local.ok() || ended_) DeleteSession();
+    LT_RETURN_IF_ERROR(local);
+    LT_RETURN_IF_ERROR(remote);
+    if (!ended_) return absl::DataLossError("the server stopped sending before the take's end");
     report_.seconds = SecondsSinceStart();
     return report_;
   }
@@ -55,9 +59,34 @@ class Take {
  private:
   double SecondsSinceStart() { return NanosToSeconds(clock_.MonotonicNanos() - start_nanos_); }
 
+  // The first interrupt, on the thread that hears it.
+  void AskToEnd() {
+    progress_.Say("stopping after this chunk; interrupt again to stop now");
+    stopping_ = true;
+    v1::StreamRequest request;
+    request.mutable_control()->mutable_end();
+    stream_.Send(std::move(request));
+  }
+
+  // The second one; the take's thread may hang in a write to a player that reads no more.
+  void GiveUp() {
+    disposable_ = true;
+    DeleteSession();
+  }
+
+  void DeleteSession() {
+    if (request_.keep || !disposable_) return;
+    const absl::Status status = longtake::DeleteSession(stub_, session_, kDeleteSeconds);
+    // It may be gone already, with a ttl of zero for example.
+    if (status.ok() || absl::IsNotFound(status)) return;
+    progress_.Say(absl::StrCat(session_, " could not be deleted and lives on for its ttl: ",
+                               std::string(status.message())));
+  }
+
+  // Errors of this side only.
   absl::Status Receive() {
     v1::StreamResponse response;
-    while (stream_->Read(&response)) {
+    while (stream_.Read(&response)) {
       if (response.has_opened()) {
         LT_RETURN_IF_ERROR(OnOpened(response.opened()));
       } else if (response.has_chunk()) {
@@ -65,7 +94,7 @@ class Take {
       } else if (response.has_receipt()) {
         OnReceipt(response.receipt());
       } else if (response.has_ended()) {
-        return absl::OkStatus();
+        ended_ = true;
       }
       AskForChanges();
     }
@@ -76,7 +105,7 @@ class Take {
     const v1::SessionSpec& spec = opened.session().spec();
     const WireFormat sent =
         spec.media_kind() == v1::MEDIA_KIND_RGB24 ? WireFormat::kRgb24 : WireFormat::kFmp4;
-    if (sent != sink_->wire_format()) {
+    if (sent != sink_.wire_format()) {
       return absl::FailedPreconditionError(absl::StrCat(
           opened.session().name(), " sends ", sent == WireFormat::kRgb24 ? "RGB" : "MP4",
           ", which cannot be written as ", request_.output));
@@ -84,26 +113,26 @@ class Take {
     shape_ = {spec.width(), spec.height(), spec.fps(), spec.frame_count()};
     report_.session = opened.session().name();
     if (opened.session().numerics_differ()) {
-      std::fprintf(stderr,
-                   "longtake: computed in numerics profile %s, not %s: close to that take, not "
-                   "bit-identical\n",
-                   opened.session().numerics_profile().c_str(), spec.numerics_profile().c_str());
+      progress_.Say(absl::StrCat(
+          "computed in numerics profile ", opened.session().numerics_profile(), ", not ",
+          spec.numerics_profile(), ": close to that take, not bit-identical"));
     }
-    begun_ = true;
     SendStart();
-    return sink_->Begin(shape_, opened.init_segment());
+    return sink_.Begin(shape_, opened.init_segment());
   }
 
-  // A write that fails is seen by the next read.
+  // A write that fails is seen by the next read. Whoever stops during the upload is not made to
+  // wait for its end.
   void SendStart() {
     constexpr size_t kPartBytes = 512 << 10;
     const std::vector<uint8_t>& frames = request_.start_frames;
-    for (size_t offset = 0; offset < frames.size(); offset += kPartBytes) {
+    for (size_t offset = 0; offset < frames.size() && !stopping_; offset += kPartBytes) {
       v1::StreamRequest request;
       v1::StartPart& part = *request.mutable_start();
       part.set_data_offset(static_cast<int64_t>(offset));
       part.set_data(frames.data() + offset, std::min(kPartBytes, frames.size() - offset));
-      if (!stream_->Write(request)) return;
+      stream_.Send(std::move(request));
+      stream_.Flush();
     }
   }
 
@@ -115,7 +144,9 @@ class Take {
     if (!part.last_part()) return absl::OkStatus();
     if (report_.frames == 0) report_.first_frame_seconds = SecondsSinceStart();
     TellOfChange(part);
-    LT_RETURN_IF_ERROR(sink_->Write(media_));
+    // Whoever writes a session's video has taken it over, opened or attached.
+    disposable_ = true;
+    LT_RETURN_IF_ERROR(sink_.Write(media_));
     media_.clear();
     report_.frames += part.frame_count();
     ++report_.chunks;
@@ -130,11 +161,11 @@ class Take {
     if (receipt.has_applied_chunk()) applied_[receipt.applied_chunk()] = change;
     if (!receipt.has_error()) return;
     const bool known = change >= 1 && change <= request_.changes.size();
-    std::fprintf(
-        stderr, "\nlongtake: the server refused %s: %s\n",
-        known ? absl::StrCat("the prompt at ", request_.changes[change - 1].second, " s").c_str()
+    progress_.Say(absl::StrCat(
+        "the server refused ",
+        known ? absl::StrCat("the prompt at ", request_.changes[change - 1].second, " s")
               : "a control",
-        receipt.error().message().c_str());
+        ": ", receipt.error().message()));
   }
 
   // A prompt takes effect with a chunk; the user thinks in seconds.
@@ -143,10 +174,9 @@ class Take {
     if (applied == applied_.end() || request_.quiet) return;
     const size_t change = applied->second;
     if (change >= 1 && change <= request_.changes.size()) {
-      std::fprintf(stderr, "\nlongtake: \"%s\" from %.2f s on (chunk %lld)\n",
-                   request_.changes[change - 1].prompt.c_str(),
-                   static_cast<double>(chunk.first_frame()) / shape_.fps,
-                   static_cast<long long>(chunk.index()));
+      progress_.Say(
+          absl::StrFormat("\"%s\" from %.2f s on (chunk %d)", request_.changes[change - 1].prompt,
+                          static_cast<double>(chunk.first_frame()) / shape_.fps, chunk.index()));
     }
     applied_.erase(applied);
   }
@@ -160,40 +190,36 @@ class Take {
       v1::StreamRequest control;
       control.mutable_control()->set_id(next_change_ + 1);
       control.mutable_control()->set_prompt(request_.changes[next_change_++].prompt);
-      stream_->Write(control);
-    }
-    if (stop_ && !asked_to_end_) {
-      v1::StreamRequest control;
-      control.mutable_control()->mutable_end();
-      stream_->Write(control);
-      asked_to_end_ = true;
+      stream_.Send(std::move(control));
     }
   }
 
+  static constexpr double kDeleteSeconds = 2.0;
+
   v1::LongtakeService::Stub& stub_;
   const TakeRequest& request_;
-  const std::atomic<bool>& stop_;
-  std::unique_ptr<VideoSink> sink_;
+  VideoSink& sink_;
   ProgressBar progress_;
   SystemClock clock_;
   int64_t start_nanos_ = 0;
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<v1::StreamRequest, v1::StreamResponse>> stream_;
+  TakeStream stream_;
   VideoShape shape_;
   std::string media_;
   TakeReport report_;
   size_t next_change_ = 0;
   std::map<int64_t, size_t> applied_;  // chunk -> the change that it is the first to show
-  bool begun_ = false;
-  bool asked_to_end_ = false;
+  bool ended_ = false;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> disposable_;
+  // Known before the server answers, so that it can be deleted before that, too.
+  const std::string session_;
 };
 
 }  // namespace
 
 absl::StatusOr<TakeReport> RunTake(v1::LongtakeService::Stub& stub, const TakeRequest& request,
-                                   const std::atomic<bool>& stop) {
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<VideoSink> sink, OpenVideoSink(request.output));
-  return Take(stub, request, stop, std::move(sink)).Run();
+                                   VideoSink& sink) {
+  return Take(stub, request, sink).Run();
 }
 
 }  // namespace longtake

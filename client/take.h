@@ -2,15 +2,20 @@
 //
 // One take as a client sees it: open or attach, receive chunks into a sink, ask for prompt changes
 // at their times, show how it goes. Blocks until the session ends, the user stops it, or an error.
+//
+// A session that nobody can want any more is deleted: after its end, after an error of this side (a
+// full disk, a player that was closed) and at the second interrupt. After an error of the server or
+// the network it stays, for whoever attaches again.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/status_macros.h"
 #include "client/connection.h"
+#include "client/video_sink.h"
 
 namespace longtake {
 
@@ -21,11 +26,12 @@ struct PromptChange {
 };
 
 struct TakeRequest {
-  v1::StreamRequest first;  // open or attach
-  std::string output;       // as OpenVideoSink reads it
+  v1::StreamRequest first;  // attach, or open with a session_id
+  std::string output;       // its name, for messages
   std::vector<PromptChange> changes;
   std::vector<uint8_t> start_frames;  // RGB of what the spec says the take begins with
   bool quiet = false;                 // no word of progress
+  bool keep = false;                  // the session is never deleted
 };
 
 struct TakeReport {
@@ -37,9 +43,9 @@ struct TakeReport {
   std::string chain_digest;  // hexadecimal, of the last chunk
 };
 
-// stop may be set by a signal handler: the session is then ended after its current chunk and the
-// output is complete up to there.
+// SIGINT and SIGTERM are heard meanwhile. The first ends the session after its current chunk: the
+// output is complete up to there. The second ends the program.
 absl::StatusOr<TakeReport> RunTake(v1::LongtakeService::Stub& stub, const TakeRequest& request,
-                                   const std::atomic<bool>& stop);
+                                   VideoSink& sink);
 
 }  // namespace longtake

@@ -1,7 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Where a stream's media goes: a file, a pipe, a folder of pictures. One implementation per format;
-// the name of the output chooses. One thread.
+// the name of the output chooses. Nothing is made, opened or emptied before the first Write, so a
+// take that is refused costs no file. One thread.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +28,7 @@ class VideoSink {
  public:
   virtual ~VideoSink() = default;
   virtual WireFormat wire_format() const = 0;
-  // Before everything else; init_segment is empty for RGB.
+  // Before the first Write; init_segment is empty for RGB. Keeps both and touches nothing.
   virtual absl::Status Begin(const VideoShape& shape, const std::string& init_segment) = 0;
   // One whole chunk: a fragment, or frames [n, height, width, 3].
   virtual absl::Status Write(const std::string& media) = 0;
@@ -39,7 +40,8 @@ class VideoSink {
 //   x.mp4      fragmented MP4            -      the same, to standard output
 //   x.y4m      YUV4MPEG2                 x/     PNG frames x/000000.png ...
 //   x.png      contact sheet of 24 frames
-// INVALID_ARGUMENT lists these for any other name.
-absl::StatusOr<std::unique_ptr<VideoSink>> OpenVideoSink(const std::string& output);
+// INVALID_ARGUMENT lists these for any other name. ALREADY_EXISTS for a folder with frames of an
+// earlier take, which would mix with the new ones. UNAVAILABLE when the output cannot be written.
+absl::StatusOr<std::unique_ptr<VideoSink>> MakeVideoSink(const std::string& output);
 
 }  // namespace longtake

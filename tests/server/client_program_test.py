@@ -98,7 +98,8 @@ class ClientTest(unittest.TestCase):
             (["--size", "50x50"], "spec.width"),
             (["--size", "wide"], "--size"),
             (["--duration", "10"], "--duration"),
-            (["--key-plan", "window:1:-1000"], "spec.key_plan"),
+            (["--key-plan", "window:1:1000"], "spec.key_plan"),
+            (["--key-plan", "window:1:-1000"], "--key-plan"),
             (["--key-plan", "ring:3"], "--key-plan"),
             (["--steps", "1,2"], "spec.steps"),
             (["--steps", "many"], "--steps"),
@@ -159,7 +160,7 @@ class ClientTest(unittest.TestCase):
         listed = self.run_client("list").stdout.decode()
         name = re.search(r"(sessions/\S+) .*a lonely disc", listed).group(1)
         self.assertIn(name, self.run_client("get", name).stdout.decode())
-        attached = subprocess.Popen(self.command("attach", name, "--out", self.path("f.mp4")),
+        attached = subprocess.Popen(self.command("attach", name, "--keep", "--out", self.path("f.mp4")),
                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         time.sleep(1)
         attached.send_signal(signal.SIGINT)

@@ -43,6 +43,8 @@ THREAD_FILES = {
     "engine/decode_lane.h", "engine/decode_lane.cc", "storage/pread_io.h",
     "storage/pread_io.cc", "server/connection_acceptor.h", "server/connection_acceptor.cc",
     "base/trace.h", "base/trace.cc",
+    # Hears signals while the take waits for the network or a player.
+    "client/interrupts.h", "client/interrupts.cc",
 }
 BANS = [
     # pattern, where it is allowed, what to say
