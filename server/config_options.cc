@@ -110,7 +110,12 @@ absl::StatusOr<uint64_t> ParseNumber(const ConfigOption& option, const std::stri
     if (option.type == Type::kBytes) return kWordNumber;
     return text == "auto" ? 0 : std::max(1u, std::thread::hardware_concurrency());
   }
-  return option.type == Type::kBytes ? ParseBytes(text) : ParseCount(text);
+  if (option.type == Type::kCount) return ParseCount(text);
+  LT_ASSIGN_OR_RETURN(const uint64_t bytes, ParseBytes(text));
+  if (bytes < kWordNumber) return bytes;
+  // That number stands for the word, and larger ones do not fit what sizes are computed in.
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is too large; at most ", kWordNumber - 1, " bytes"));
 }
 
 absl::StatusOr<bool> ParseFlag(const std::string& text) {

@@ -149,6 +149,18 @@ TEST(Config, NothingOfAFileIsLeftOutInSilence) {
   EXPECT_TRUE((Given{{"--pack", "p"}, {}, "---\nslots: 5\n...\n"}.Load().ok()));
 }
 
+// A memory budget of 2^63 - 1 bytes was the word "none", which stands for no limit at all.
+TEST(Config, SizesThatNoMachineHasAreNoWords) {
+  for (const ConfigOption& option : ConfigOptions()) {
+    if (option.type != ConfigOption::Type::kBytes) continue;
+    for (const char* text :
+         {"9223372036854775807", "9223372036854775808", "18446744073709551615"}) {
+      const std::string flag = std::string("--") + option.name;
+      EXPECT_THAT((Given{{"--pack", "p", flag, text}}.Error()), HasSubstr("is too large"));
+    }
+  }
+}
+
 TEST(Config, UnknownVariablesOfTheEnvironmentAreFine) {
   EXPECT_TRUE((Given{{"--pack", "p"}, {{"LONGTAKE_SERVICE_HOST", "10.0.0.1"}}, ""}.Load().ok()));
 }

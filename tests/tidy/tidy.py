@@ -52,7 +52,8 @@ BANS = [
     (r"\b(malloc|calloc|free)\s*\(", ("base/",), "memory is owned by types in base"),
     (r"(?<![\w:])delete\s+(?!=)\w", ("base/",), "no naked delete"),
     (r"\bstd::j?thread\s*(\(|\w|>|\{)", tuple(THREAD_FILES) + ("tests/",),
-     "threads start in base/worker_pool, engine/stage, engine/decode_lane, the pread twin, the trace and the acceptor only"),
+     "threads start in base/worker_pool, engine/stage, engine/decode_lane, the pread twin, base/trace, "
+     "server/connection_acceptor and client/interrupts only"),
     (r"\bstd::chrono::(system|steady|high_resolution)_clock\b", ("base/clock.h", "server/server.cc", "tests/"),
      "time comes from base/clock.h"),
     (r"\b(TODO|FIXME|XXX|HACK)\b", ("tests/tidy/",), "finish it or file it"),
