@@ -7,9 +7,9 @@
 #include "base/aligned_buffer.h"
 #include "base/clock.h"
 #include "client/doctor_checks.h"
-#include "storage/disk_rate.h"
-#include "storage/pread_io.h"
-#include "storage/uring_io.h"
+#include "storage/io/disk_rate.h"
+#include "storage/io/pread_io.h"
+#include "storage/io/uring_io.h"
 
 namespace longtake {
 namespace {

@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "engine/layer_trial.h"
-#include "storage/chunk_sums.h"
-#include "storage/disk_rate.h"
-#include "storage/pack_directory.h"
+#include "storage/io/disk_rate.h"
+#include "storage/pack/chunk_sums.h"
+#include "storage/pack/pack_directory.h"
 
 namespace longtake {
 namespace {

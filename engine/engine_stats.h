@@ -11,8 +11,8 @@
 #include "base/status_macros.h"
 #include "engine/kv/kv_stream.h"
 #include "engine/sweep.h"
-#include "storage/layer_stream.h"
-#include "storage/pack_reader.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/stream/layer_stream.h"
 
 namespace longtake {
 

@@ -10,8 +10,8 @@
 #include "base/clock.h"
 #include "engine/calibration.h"
 #include "engine/video_model.h"
-#include "storage/layer_stream.h"
-#include "storage/pack_reader.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/stream/layer_stream.h"
 
 namespace longtake {
 

@@ -10,7 +10,7 @@
 #include "base/file_system.h"
 #include "base/status_macros.h"
 #include "engine/video_model.h"
-#include "storage/pack_directory.h"
+#include "storage/pack/pack_directory.h"
 
 namespace longtake {
 

@@ -11,7 +11,7 @@
 #include "engine/model/vae_config.h"
 #include "engine/model/wan_config.h"
 #include "engine/text/tokenizer.h"
-#include "storage/pack_reader.h"
+#include "storage/pack/pack_reader.h"
 
 namespace longtake {
 

@@ -12,7 +12,7 @@
 #include "engine/calibration.h"
 #include "engine/memory_plan.h"
 #include "engine/model_memory.h"
-#include "storage/stream_time.h"
+#include "storage/stream/stream_time.h"
 
 namespace longtake {
 

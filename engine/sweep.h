@@ -10,7 +10,7 @@
 #include "base/status_macros.h"
 #include "base/trace.h"
 #include "engine/model/stack_pass.h"
-#include "storage/layer_stream.h"
+#include "storage/stream/layer_stream.h"
 
 namespace longtake {
 

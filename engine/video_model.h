@@ -21,8 +21,8 @@
 #include "engine/recipe.h"
 #include "engine/session_spec.h"
 #include "engine/text/tokenizer.h"
-#include "storage/layer_stream.h"
-#include "storage/pack_directory.h"
+#include "storage/pack/pack_directory.h"
+#include "storage/stream/layer_stream.h"
 
 namespace longtake {
 

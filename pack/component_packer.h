@@ -15,8 +15,8 @@
 #include "base/status_macros.h"
 #include "engine/model/component_layout.h"
 #include "pack/cast.h"
-#include "storage/pack_writer.h"
-#include "storage/safetensors_set.h"
+#include "storage/pack/pack_writer.h"
+#include "storage/safetensors/safetensors_set.h"
 
 namespace longtake {
 

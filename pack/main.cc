@@ -19,7 +19,7 @@
 #include "pack/pack_model.h"
 #include "pack/show.h"
 #include "pack/synthesise.h"
-#include "storage/pack_directory.h"
+#include "storage/pack/pack_directory.h"
 
 namespace longtake {
 namespace {

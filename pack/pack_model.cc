@@ -21,9 +21,9 @@
 #include "nlohmann/json.hpp"
 #include "pack/component_packer.h"
 #include "pack/model_files.h"
-#include "storage/pack_directory.h"
-#include "storage/pack_writer.h"
-#include "storage/safetensors_set.h"
+#include "storage/pack/pack_directory.h"
+#include "storage/pack/pack_writer.h"
+#include "storage/safetensors/safetensors_set.h"
 
 namespace longtake {
 namespace {

@@ -8,7 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "base/printable_text.h"
-#include "storage/pack_directory.h"
+#include "storage/pack/pack_directory.h"
 
 namespace longtake {
 namespace {

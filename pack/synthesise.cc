@@ -16,8 +16,8 @@
 #include "pack/component_packer.h"
 #include "pack/model_files.h"
 #include "pack/synthetic_weights.h"
-#include "storage/pack_directory.h"
-#include "storage/safetensors_set.h"
+#include "storage/pack/pack_directory.h"
+#include "storage/safetensors/safetensors_set.h"
 
 namespace longtake {
 namespace {

@@ -7,7 +7,7 @@
 #include "base/checked.h"
 #include "base/philox.h"
 #include "pack/cast.h"
-#include "storage/safetensors_writer.h"
+#include "storage/safetensors/safetensors_writer.h"
 
 namespace longtake {
 namespace {

@@ -19,7 +19,7 @@
 #include "base/file_system.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
-#include "storage/open_block_io.h"
+#include "storage/io/open_block_io.h"
 
 namespace longtake {
 

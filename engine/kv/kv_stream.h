@@ -19,7 +19,7 @@
 #include "base/trace.h"
 #include "engine/kv/kv_file.h"
 #include "engine/kv/kv_memory.h"
-#include "storage/open_block_io.h"
+#include "storage/io/open_block_io.h"
 
 namespace longtake {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "base/status_macros.h"
-#include "storage/layer_stream.h"
+#include "storage/stream/layer_stream.h"
 
 namespace longtake {
 

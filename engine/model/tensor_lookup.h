@@ -10,8 +10,8 @@
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
 #include "engine/model/matrix_shape.h"
-#include "storage/layer_stream.h"
-#include "storage/pack_reader.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/stream/layer_stream.h"
 
 namespace longtake {
 

@@ -16,7 +16,7 @@
 #include "engine/backend/backend.h"
 #include "engine/model/stack_pass.h"
 #include "engine/model/umt5_config.h"
-#include "storage/pack_reader.h"
+#include "storage/pack/pack_reader.h"
 
 namespace longtake {
 

@@ -19,7 +19,7 @@
 #include "engine/model/stack_pass.h"
 #include "engine/model/text_context.h"
 #include "engine/model/wan_config.h"
-#include "storage/pack_reader.h"
+#include "storage/pack/pack_reader.h"
 
 namespace longtake {
 

@@ -19,7 +19,7 @@
 #include "engine/model/vae_block.h"
 #include "engine/model/vae_cache.h"
 #include "engine/model/vae_config.h"
-#include "storage/pack_reader.h"
+#include "storage/pack/pack_reader.h"
 
 namespace longtake {
 

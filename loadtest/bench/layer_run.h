@@ -11,7 +11,7 @@
 
 #include "base/worker_pool.h"
 #include "engine/model/wan_transformer.h"
-#include "storage/layer_stream.h"
+#include "storage/stream/layer_stream.h"
 
 namespace longtake {
 

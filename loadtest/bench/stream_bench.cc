@@ -15,7 +15,7 @@
 #include <string>
 
 #include "loadtest/bench/layer_run_options.h"
-#include "storage/chunk_sums.h"
+#include "storage/pack/chunk_sums.h"
 
 namespace longtake {
 namespace {

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "base/file_system.h"
-#include "storage/pack_writer.h"
+#include "storage/pack/pack_writer.h"
 
 namespace longtake {
 namespace {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/pack_copy.h"
-#include "storage/pack_reader.h"
+#include "storage/pack/pack_copy.h"
+#include "storage/pack/pack_reader.h"
 #include "tests/storage/memory_files.h"
 
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "storage/safetensors.h"
+#include "storage/safetensors/safetensors.h"
 #include "tests/storage/memory_files.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -17,7 +17,7 @@
 #include "base/file_system.h"
 #include "base/status_macros.h"
 #include "storage/json.h"
-#include "storage/safetensors.h"
+#include "storage/safetensors/safetensors.h"
 
 namespace longtake {
 

@@ -8,8 +8,8 @@
 #include "engine/model/wan_config.h"
 #include "engine/model/wan_layout.h"
 #include "pack/component_packer.h"
-#include "storage/pack_writer.h"
-#include "storage/safetensors_set.h"
+#include "storage/pack/pack_writer.h"
+#include "storage/safetensors/safetensors_set.h"
 
 namespace longtake {
 

@@ -13,8 +13,8 @@
 #include "engine/model/umt5_encoder.h"
 #include "engine/model/wan_transformer.h"
 #include "pack/synthetic_weights.h"
-#include "storage/layer_stream.h"
-#include "storage/pack_reader.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/stream/layer_stream.h"
 #include "tests/golden/fixture.h"
 
 namespace longtake {

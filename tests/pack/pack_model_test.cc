@@ -22,9 +22,9 @@
 #include "pack/cast.h"
 #include "pack/show.h"
 #include "pack/synthesise.h"
-#include "storage/layer_stream.h"
-#include "storage/pack_directory.h"
-#include "storage/safetensors_set.h"
+#include "storage/pack/pack_directory.h"
+#include "storage/safetensors/safetensors_set.h"
+#include "storage/stream/layer_stream.h"
 #include "tests/storage/fault_file.h"
 
 namespace longtake {

@@ -2,7 +2,7 @@
 //
 // Checksums on the workers: the same numbers as alone, and a layer stream that finds and mends
 // every flip wherever a worker meets it.
-#include "storage/chunk_sums.h"
+#include "storage/pack/chunk_sums.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <random>
 
-#include "storage/layer_stream.h"
+#include "storage/stream/layer_stream.h"
 #include "tests/storage/fault_file.h"
 #include "tests/storage/memory_files.h"
 #include "tests/storage/pack_fixture.h"

@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "storage/layer_stream.h"
+#include "storage/stream/layer_stream.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

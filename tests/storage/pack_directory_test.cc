@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "storage/pack_directory.h"
+#include "storage/pack/pack_directory.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "storage/layer_stream.h"
-#include "storage/pack_reader.h"
-#include "storage/pack_writer.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/pack/pack_writer.h"
+#include "storage/stream/layer_stream.h"
 
 namespace longtake {
 

@@ -12,10 +12,10 @@
 #include <random>
 #include <set>
 
-#include "storage/layer_stream.h"
-#include "storage/pack_copy.h"
-#include "storage/pack_reader.h"
-#include "storage/pack_verify.h"
+#include "storage/pack/pack_copy.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/pack/pack_verify.h"
+#include "storage/stream/layer_stream.h"
 #include "tests/storage/fault_file.h"
 #include "tests/storage/memory_files.h"
 #include "tests/storage/pack_fixture.h"

@@ -1,15 +1,15 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Packs whose checksums are right and whose contents are not: what a hostile writer can make.
-#include "storage/pack_format.h"
+#include "storage/pack/pack_format.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
 
-#include "storage/pack_copy.h"
-#include "storage/pack_verify.h"
+#include "storage/pack/pack_copy.h"
+#include "storage/pack/pack_verify.h"
 #include "tests/storage/memory_files.h"
 #include "tests/storage/pack_fixture.h"
 

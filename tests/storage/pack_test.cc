@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "storage/pack_reader.h"
-#include "storage/pack_verify.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/pack/pack_verify.h"
 #include "tests/storage/fault_file.h"
 #include "tests/storage/memory_files.h"
 #include "tests/storage/pack_fixture.h"

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Second readings of the part fetcher, with answers in an order that no disk can be asked for.
-#include "storage/part_fetcher.h"
+#include "storage/stream/part_fetcher.h"
 
 #include <gtest/gtest.h>
 

@@ -1,9 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "storage/residency.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
+
+#include "storage/stream/spread.h"
 
 namespace longtake {
 namespace {

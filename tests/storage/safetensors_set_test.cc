@@ -1,10 +1,10 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "storage/safetensors_set.h"
+#include "storage/safetensors/safetensors_set.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "storage/safetensors_writer.h"
+#include "storage/safetensors/safetensors_writer.h"
 #include "tests/storage/memory_files.h"
 
 namespace longtake {

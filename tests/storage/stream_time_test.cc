@@ -1,13 +1,13 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The prediction against the real fetcher on a disk of a fixed rate, both in virtual time.
-#include "storage/stream_time.h"
+#include "storage/stream/stream_time.h"
 
 #include <gtest/gtest.h>
 
 #include <deque>
 
-#include "storage/part_fetcher.h"
+#include "storage/stream/part_fetcher.h"
 #include "tests/storage/memory_files.h"
 #include "tests/storage/pack_fixture.h"
 

@@ -40,8 +40,8 @@ PROTOBUF_FOLDERS = ("server", "client", "loadtest", "tests")
 PROTOBUF_WORDS = "generated protobuf"
 THREAD_FILES = {
     "base/worker_pool.h", "base/worker_pool.cc", "engine/stage.h", "engine/stage.cc",
-    "engine/decode_lane.h", "engine/decode_lane.cc", "storage/pread_io.h",
-    "storage/pread_io.cc", "server/connection_acceptor.h", "server/connection_acceptor.cc",
+    "engine/decode_lane.h", "engine/decode_lane.cc", "storage/io/pread_io.h",
+    "storage/io/pread_io.cc", "server/connection_acceptor.h", "server/connection_acceptor.cc",
     "base/trace.h", "base/trace.cc",
     # Hears signals while the take waits for the network or a player.
     "client/interrupts.h", "client/interrupts.cc",

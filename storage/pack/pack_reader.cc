@@ -1,0 +1,156 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/pack/pack_reader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "base/checked.h"
+
+namespace longtake {
+
+absl::StatusOr<TensorView> ResidentSection::Find(const std::string& name) const {
+  const auto at = tensors_.find(name);
+  if (at == tensors_.end()) {
+    return absl::NotFoundError(pack_path_ + ": no resident tensor \"" + name + "\"");
+  }
+  const TensorInfo& tensor = at->second;
+  return TensorView{.name = tensor.name,
+                    .dtype = tensor.dtype,
+                    .shape = tensor.shape,
+                    .data = buffer_.data() + tensor.offset,
+                    .bytes = tensor.bytes};
+}
+
+PackReader::PackReader(Key, FileSystem& files, std::unique_ptr<File> file, PackCopy copy)
+    : files_(files), file_(std::move(file)), copy_(std::move(copy)) {}
+
+absl::StatusOr<std::unique_ptr<PackReader>> PackReader::Open(FileSystem& files,
+                                                             const std::string& path) {
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.OpenRead(path, ReadMode::kBuffered));
+  LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, file->Size());
+  absl::StatusOr<PackCopy> copy = ReadPackCopy(*file, file_bytes, 0);
+  if (!copy.ok()) {
+    const absl::Status first_fault = copy.status();
+    copy = ReadPackCopy(*file, file_bytes, 1);
+    // The first copy says more about a file that is no pack at all.
+    if (!copy.ok()) return Annotate(first_fault, path);
+  }
+  return std::make_unique<PackReader>(Key(), files, std::move(file), *std::move(copy));
+}
+
+absl::StatusOr<ResidentSection> PackReader::LoadResident(const MemoryPopulator* populator) const {
+  ResidentSection section;
+  section.pack_path_ = path();
+  LT_ASSIGN_OR_RETURN(section.buffer_,
+                      AlignedBuffer::Allocate(resident().bytes, kPackBlockBytes, populator));
+  LT_RETURN_IF_ERROR(ReadChunks(resident().offset / header().chunk_bytes, section.buffer_.span()));
+  if (Xxh3Hash128(section.buffer_.span()) != resident().hash) {
+    return absl::DataLossError(path() + ": resident section: XXH3 differs");
+  }
+  for (const TensorInfo& tensor : resident().tensors) section.tensors_[tensor.name] = tensor;
+  return section;
+}
+
+std::string PackReader::ChunkName(uint64_t chunk) const {
+  return path() + ": chunk " + std::to_string(chunk) + " at byte " +
+         std::to_string(header().payload_offset + chunk * header().chunk_bytes);
+}
+
+absl::Status PackReader::ReadCounted(uint64_t offset, std::span<std::byte> out) const {
+  const absl::Status status = file_->ReadAt(offset, out);
+  if (!status.ok()) ++io_errors_;
+  return status;
+}
+
+bool PackReader::IsRight(uint64_t chunk, std::span<const std::byte> bytes) const {
+  const bool right = Crc32c(bytes) == chunk_crc(chunk);
+  if (!right) ++checksum_failures_;
+  return right;
+}
+
+absl::Status PackReader::ReadChunks(uint64_t first_chunk, std::span<std::byte> out) const {
+  const uint64_t chunk_bytes = header().chunk_bytes;
+  LT_CHECK(out.size() % chunk_bytes == 0);
+  const uint64_t offset = header().payload_offset + first_chunk * chunk_bytes;
+  LT_RETURN_IF_ERROR(ReadCounted(offset, out));
+  file_->DropCached(offset, out.size());  // the memory promise counts the page cache, too
+  for (uint64_t at = 0; at < out.size(); at += chunk_bytes) {
+    const uint64_t chunk = first_chunk + at / chunk_bytes;
+    const std::span<std::byte> bytes = out.subspan(at, chunk_bytes);
+    if (IsRight(chunk, bytes)) continue;
+    // A fault on the way (bus, controller) may be gone the second time; one on the disk is not.
+    LT_RETURN_IF_ERROR(ReadCounted(offset + at, bytes));
+    if (!IsRight(chunk, bytes)) {
+      std::memset(out.data(), 0, out.size());
+      return absl::DataLossError(ChunkName(chunk) + ": CRC32C differs");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const RowTableInfo*> PackReader::FindRowTable(const std::string& table) const {
+  for (const RowTableInfo& row_table : row_tables()) {
+    if (row_table.tensor.name == table) return &row_table;
+  }
+  return absl::NotFoundError(path() + ": no row table \"" + table + "\"");
+}
+
+absl::Status PackReader::ReadRows(const std::string& table, std::span<const int64_t> rows,
+                                  std::span<std::byte> out) const {
+  LT_ASSIGN_OR_RETURN(const RowTableInfo* row_table, FindRowTable(table));
+  const uint64_t row_count = static_cast<uint64_t>(row_table->tensor.shape[0]);
+  const uint64_t row_bytes = row_table->tensor.bytes / row_count;
+  const std::string what = path() + ": row table \"" + table + "\"";
+  if (CheckedMul(rows.size(), row_bytes) != out.size()) {
+    return absl::InvalidArgumentError(what + ": output is not rows x row bytes");
+  }
+  for (int64_t row : rows) {
+    if (row < 0 || static_cast<uint64_t>(row) >= row_count) {
+      return absl::OutOfRangeError(what + ": row " + std::to_string(row) + " of " +
+                                   std::to_string(row_count));
+    }
+  }
+  // In file order every chunk is read once, but for a repeated row that spans two, copied instead.
+  std::vector<size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return rows[a] < rows[b]; });
+  const uint64_t chunk_bytes = header().chunk_bytes;
+  LT_ASSIGN_OR_RETURN(AlignedBuffer scratch, AlignedBuffer::Allocate(chunk_bytes, kPackBlockBytes));
+  uint64_t loaded_chunk = UINT64_MAX;
+  for (size_t i = 0; i < order.size(); ++i) {
+    std::byte* to = out.data() + order[i] * row_bytes;
+    if (i > 0 && rows[order[i]] == rows[order[i - 1]]) {
+      std::memcpy(to, out.data() + order[i - 1] * row_bytes, row_bytes);
+      continue;
+    }
+    uint64_t at = row_table->offset + static_cast<uint64_t>(rows[order[i]]) * row_bytes;
+    for (uint64_t left = row_bytes; left > 0;) {
+      if (at / chunk_bytes != loaded_chunk) {
+        loaded_chunk = UINT64_MAX;
+        LT_RETURN_IF_ERROR(ReadChunks(at / chunk_bytes, scratch.span()));
+        loaded_chunk = at / chunk_bytes;
+      }
+      const uint64_t count = std::min(left, chunk_bytes - at % chunk_bytes);
+      std::memcpy(to, scratch.data() + at % chunk_bytes, count);
+      to += count;
+      at += count;
+      left -= count;
+    }
+  }
+  return absl::OkStatus();
+}
+
+void PackReader::AddToDigest(Sha256& digest) const {
+  digest.UpdateU64(kPackVersion);
+  digest.UpdateU64(header().alignment);
+  digest.UpdateU64(header().chunk_bytes);
+  digest.UpdateU64(header().payload_bytes);
+  digest.UpdateU64(table_text().size());
+  digest.Update(table_text());
+  digest.UpdateU64(copy_.chunk_crcs.size());
+  digest.Update(std::as_bytes(std::span(copy_.chunk_crcs)));
+}
+
+}  // namespace longtake

@@ -1,0 +1,256 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/pack/pack_writer.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "base/aligned_buffer.h"
+#include "base/checked.h"
+#include "storage/json.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kLargeAlignment = 2ull << 20;
+constexpr uint64_t kLargeChunkBytes = 1ull << 20;
+
+TensorInfo ToInfo(const TensorDecl& decl) {
+  return {.name = decl.name, .dtype = decl.dtype, .shape = decl.shape};
+}
+
+// Cuts a layer into parts in the greedy way: as many tensors as fit, at least one.
+absl::StatusOr<LayerInfo> CutLayer(const std::vector<TensorDecl>& decls, uint64_t part_bytes_max) {
+  LayerInfo layer;
+  uint64_t part_bytes = 0;
+  for (const TensorDecl& decl : decls) {
+    LT_ASSIGN_OR_RETURN(const uint64_t bytes,
+                        TensorBytes(decl.dtype, decl.shape, "tensor \"" + decl.name + "\""));
+    const std::optional<uint64_t> start = CheckedAlignUp(part_bytes, kPackTensorAlignment);
+    const std::optional<uint64_t> end = start ? CheckedAdd(*start, bytes) : std::nullopt;
+    if (layer.parts.empty() || !end || *end > part_bytes_max) {
+      layer.parts.emplace_back();
+      part_bytes = bytes;
+    } else {
+      part_bytes = *end;
+    }
+    layer.parts.back().tensors.push_back(ToInfo(decl));
+  }
+  return layer;
+}
+
+// Small models would be mostly padding at 2 MiB; large ones would have too many checksums at 4 KiB.
+void ChooseSizes(PackTable table, PackSizes& sizes) {
+  if (sizes.alignment == 0) {
+    uint64_t bytes = 0;
+    const auto placed = PlacePackTable(table, kPackBlockBytes, kPackBlockBytes);
+    if (placed.ok()) bytes = *placed;  // an error comes again, and is reported, right after
+    if (!table.layers.empty()) {
+      bytes = 0;
+      for (const LayerInfo& layer : table.layers) bytes += layer.bytes();
+      bytes /= table.layers.size();
+    }
+    sizes.alignment = bytes < kLargeAlignment ? kPackBlockBytes : kLargeAlignment;
+  }
+  if (sizes.chunk_bytes == 0) {
+    sizes.chunk_bytes = std::min(
+        sizes.alignment >= kLargeChunkBytes ? kLargeChunkBytes : kPackBlockBytes, sizes.alignment);
+  }
+}
+
+// The payload as it grows: bytes go to the file a buffer at a time, checksums fall out on the way.
+class PayloadWriter {
+ public:
+  PayloadWriter(File& file, const PackHeader& header, AlignedBuffer buffer,
+                const PackProgress& progress)
+      : file_(file), header_(header), buffer_(std::move(buffer)), progress_(progress) {
+    crcs_.reserve(header.crc_count);
+  }
+
+  absl::Status Append(std::span<const std::byte> bytes) {
+    hash_.Update(bytes);
+    while (!bytes.empty()) {
+      const size_t count = std::min<size_t>(bytes.size(), buffer_.size() - used_);
+      std::copy_n(bytes.data(), count, buffer_.data() + used_);
+      used_ += count;
+      bytes = bytes.subspan(count);
+      if (used_ == buffer_.size()) LT_RETURN_IF_ERROR(FlushChunk());
+    }
+    return absl::OkStatus();
+  }
+
+  // Zeros up to a place in the payload.
+  absl::Status PadTo(uint64_t offset) {
+    static constexpr std::array<std::byte, 4096> kZeros{};
+    LT_CHECK(offset >= position());
+    while (position() < offset) {
+      const size_t count = std::min<uint64_t>(kZeros.size(), offset - position());
+      LT_RETURN_IF_ERROR(Append(std::span(kZeros).first(count)));
+    }
+    return absl::OkStatus();
+  }
+
+  void BeginHash() { hash_.Reset(); }
+  Hash128 hash() const { return hash_.Digest(); }
+  uint64_t position() const { return written_ + used_; }
+  const std::vector<uint32_t>& crcs() const { return crcs_; }
+
+ private:
+  // The buffer is one chunk.
+  absl::Status FlushChunk() {
+    crcs_.push_back(Crc32c(buffer_.span()));
+    LT_RETURN_IF_ERROR(file_.WriteAt(header_.payload_offset + written_, buffer_.span()));
+    written_ += used_;
+    used_ = 0;
+    if (progress_) progress_(written_, header_.payload_bytes);
+    return absl::OkStatus();
+  }
+
+  File& file_;
+  const PackHeader& header_;
+  AlignedBuffer buffer_;
+  const PackProgress& progress_;
+  size_t used_ = 0;
+  uint64_t written_ = 0;
+  Xxh3Stream hash_;
+  std::vector<uint32_t> crcs_;
+};
+
+absl::Status WriteTensor(PayloadWriter& out, const TensorInfo& tensor, const TensorSource& source) {
+  uint64_t left = tensor.bytes;
+  const std::string what = "tensor \"" + tensor.name + "\"";
+  const TensorSink sink = [&](std::span<const std::byte> bytes) -> absl::Status {
+    if (bytes.size() > left) return absl::InvalidArgumentError(what + ": more bytes than declared");
+    left -= bytes.size();
+    return out.Append(bytes);
+  };
+  LT_RETURN_IF_ERROR(
+      source({.name = tensor.name, .dtype = tensor.dtype, .shape = tensor.shape}, sink));
+  if (left == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(what + ": " + std::to_string(left) + " bytes missing");
+}
+
+absl::Status WritePart(PayloadWriter& out, PartInfo& part, const TensorSource& source) {
+  LT_RETURN_IF_ERROR(out.PadTo(part.offset));
+  out.BeginHash();
+  for (const TensorInfo& tensor : part.tensors) {
+    LT_RETURN_IF_ERROR(out.PadTo(part.offset + tensor.offset));
+    LT_RETURN_IF_ERROR(WriteTensor(out, tensor, source));
+  }
+  LT_RETURN_IF_ERROR(out.PadTo(part.offset + part.bytes));
+  part.hash = out.hash();
+  return absl::OkStatus();
+}
+
+absl::Status WritePayload(PayloadWriter& out, PackTable& table, const TensorSource& source) {
+  LT_RETURN_IF_ERROR(WritePart(out, table.resident, source));
+  for (RowTableInfo& row_table : table.row_tables) {
+    LT_RETURN_IF_ERROR(out.PadTo(row_table.offset));
+    out.BeginHash();
+    LT_RETURN_IF_ERROR(WriteTensor(out, row_table.tensor, source));
+    LT_RETURN_IF_ERROR(out.PadTo(row_table.offset + row_table.bytes));
+    row_table.hash = out.hash();
+  }
+  for (LayerInfo& layer : table.layers) {
+    for (PartInfo& part : layer.parts) LT_RETURN_IF_ERROR(WritePart(out, part, source));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteCopy(File& file, PackHeader header, const std::string& text,
+                       std::span<const std::byte> crcs) {
+  header.table_hash = Xxh3Hash128(std::as_bytes(std::span(text)));
+  header.crc_hash = Xxh3Hash128(crcs);
+  LT_RETURN_IF_ERROR(file.WriteAt(header.table_offset, std::as_bytes(std::span(text))));
+  LT_RETURN_IF_ERROR(file.WriteAt(header.crc_offset, crcs));
+  const auto block = EncodePackHeader(header);
+  return file.WriteAt(header.copy == 0 ? 0 : header.file_bytes - kPackBlockBytes, block);
+}
+
+absl::Status WriteAll(File& file, PackLayout layout, const PackWriteCalls& calls) {
+  const PackHeader& header = layout.header;
+  LT_ASSIGN_OR_RETURN(AlignedBuffer buffer,
+                      AlignedBuffer::Allocate(header.chunk_bytes, kPackBlockBytes));
+  PayloadWriter payload(file, header, std::move(buffer), calls.progress);
+  LT_RETURN_IF_ERROR(WritePayload(payload, layout.table, calls.source));
+  LT_CHECK(payload.position() == header.payload_bytes);
+  const std::string text = EncodePackTable(layout.table);
+  LT_CHECK(text.size() == header.table_bytes);
+  const PackSizes sizes = {.alignment = header.alignment,
+                           .chunk_bytes = header.chunk_bytes,
+                           .table_bytes = header.table_bytes,
+                           .payload_bytes = header.payload_bytes};
+  for (uint32_t copy : {0u, 1u}) {
+    LT_ASSIGN_OR_RETURN(const PackHeader placed, PlacePackHeader(sizes, copy));
+    LT_RETURN_IF_ERROR(WriteCopy(file, placed, text, std::as_bytes(std::span(payload.crcs()))));
+  }
+  return file.Sync();
+}
+
+// A writer that was killed has left its file, which may have many gigabytes.
+absl::Status RemoveLeftovers(FileSystem& files, const std::string& path) {
+  const std::string directory = DirName(path);
+  const std::string begin = path.substr(path.rfind('/') + 1) + kTemporaryInfix;
+  LT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(directory));
+  for (const std::string& name : names) {
+    if (name.starts_with(begin)) LT_RETURN_IF_ERROR(files.Remove(JoinPath(directory, name)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<PackLayout> PlanPack(const PackSpec& spec) {
+  const std::string what = "pack " + spec.component;
+  LT_RETURN_IF_ERROR(ParseJson(spec.config, what + ": config"));
+  PackLayout layout;
+  PackTable& table = layout.table;
+  table.component = spec.component;
+  table.config = spec.config;
+  for (const TensorDecl& decl : spec.resident) table.resident.tensors.push_back(ToInfo(decl));
+  for (const TensorDecl& decl : spec.row_tables) {
+    table.row_tables.emplace_back().tensor = ToInfo(decl);
+  }
+  for (const std::vector<TensorDecl>& decls : spec.layers) {
+    absl::StatusOr<LayerInfo> layer = CutLayer(decls, spec.part_bytes_max);
+    if (!layer.ok()) return Annotate(layer.status(), what);
+    table.layers.push_back(*std::move(layer));
+  }
+  PackSizes sizes = {.alignment = spec.alignment, .chunk_bytes = spec.chunk_bytes};
+  ChooseSizes(table, sizes);
+  // Placing needs sound sizes, so these are checked first, with the table's length yet unknown.
+  sizes.table_bytes = 1;
+  LT_RETURN_IF_ERROR(PlacePackHeader(sizes, 0));
+  absl::StatusOr<uint64_t> payload_bytes =
+      PlacePackTable(table, sizes.alignment, sizes.chunk_bytes);
+  if (!payload_bytes.ok()) return Annotate(payload_bytes.status(), what);
+  sizes.payload_bytes = *payload_bytes;
+  sizes.table_bytes = EncodePackTable(table).size();
+  LT_ASSIGN_OR_RETURN(layout.header, PlacePackHeader(sizes, 0));
+  return layout;
+}
+
+absl::Status WritePack(FileSystem& files, const std::string& path, const PackSpec& spec,
+                       const PackWriteCalls& calls) {
+  LT_ASSIGN_OR_RETURN(PackLayout layout, PlanPack(spec));
+  LT_RETURN_IF_ERROR(RemoveLeftovers(files, path));
+  LT_ASSIGN_OR_RETURN(const uint64_t free_bytes, files.FreeSpace(DirName(path)));
+  if (free_bytes < layout.header.file_bytes) {
+    return absl::ResourceExhaustedError(
+        path + ": needs " + std::to_string(layout.header.file_bytes) + " bytes of disk, " +
+        std::to_string(free_bytes) + " are free");
+  }
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.CreateTemporary(path));
+  const std::string temporary = file->path();
+  absl::Status status = WriteAll(*file, std::move(layout), calls);
+  file.reset();
+  if (status.ok()) status = files.Rename(temporary, path);
+  if (!status.ok()) {
+    files.Remove(temporary).IgnoreError();
+    return Annotate(status, path);
+  }
+  return files.SyncDir(DirName(path));
+}
+
+}  // namespace longtake

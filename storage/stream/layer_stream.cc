@@ -1,0 +1,241 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/stream/layer_stream.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "storage/stream/part_fetcher.h"
+#include "storage/stream/stream_plan.h"
+
+namespace longtake {
+namespace {
+
+constexpr size_t kDepthMin = 16;
+constexpr size_t kDepthMax = 1024;
+
+struct OpenedPack {
+  BlockFile file;
+  OpenedBlockIo io;
+};
+
+struct IoNeeds {
+  std::vector<std::span<std::byte>> slots;
+  size_t depth = 0;
+};
+
+absl::StatusOr<OpenedPack> OpenPack(const PackReader& pack, const LayerStream::Options& options,
+                                    const IoNeeds& needs) {
+  OpenedPack out;
+  LT_ASSIGN_OR_RETURN(out.file, OpenBlockFile([&pack](ReadMode mode) {
+                        return pack.file_system().OpenRead(pack.path(), mode);
+                      }));
+  // Another pack may have been put under this name since its table was read.
+  LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, out.file.file->Size());
+  if (file_bytes != pack.header().file_bytes) {
+    return absl::DataLossError(pack.path() + ": its size changed since it was opened");
+  }
+  LT_ASSIGN_OR_RETURN(out.io, OpenBlockIo(out.file, needs.slots,
+                                          {.choice = options.io,
+                                           .depth = needs.depth,
+                                           .thread_count = options.pread_thread_count}));
+  return out;
+}
+
+uint64_t RequestBytes(const PackReader& pack, const LayerStream::Options& options) {
+  const uint64_t chunk_bytes = pack.header().chunk_bytes;
+  return std::max<uint64_t>(options.request_bytes / chunk_bytes, 1) * chunk_bytes;
+}
+
+absl::Status CheckOptions(const PackReader& pack, const LayerStream::Options& options) {
+  if (pack.layer_count() == 0) return absl::InvalidArgumentError(pack.path() + ": has no layers");
+  if (options.slot_count == 0 || options.pread_thread_count == 0) {
+    return absl::InvalidArgumentError(
+        "layer stream: slot_count and pread_thread_count are above 0");
+  }
+  if (options.read_timeout_nanos <= 0) {
+    return absl::InvalidArgumentError("layer stream: read_timeout_nanos is above 0");
+  }
+  if (options.request_bytes == 0 || options.request_bytes > (1u << 30)) {
+    return absl::InvalidArgumentError("layer stream: request_bytes is not in 1 .. 1 GiB");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+struct LayerStream::Impl {
+  Impl(const PackReader& pack_in, StreamPlan plan_in, const Options& options)
+      : pack(pack_in),
+        plan(std::move(plan_in)),
+        fetcher(pack, plan,
+                {.request_bytes = RequestBytes(pack, options),
+                 .verify_every_sweep = options.verify == Verify::kEverySweep,
+                 .read_timeout_nanos = options.read_timeout_nanos,
+                 .workers = options.workers,
+                 .trace = options.trace,
+                 .trace_name = options.trace_name,
+                 .populator = options.populator},
+                options.clock != nullptr ? *options.clock : system_clock) {}
+
+  const PackReader& pack;
+  const StreamPlan plan;
+  SystemClock system_clock;
+  std::unique_ptr<File> file;  // before the fetcher, whose reader uses it
+  PartFetcher fetcher;
+  std::string io_name;
+  std::string io_reason;
+
+  size_t next_layer = 0;
+  bool leased = false;
+  size_t layer = 0;                   // of the lease
+  size_t part = 0;                    // the earliest not yet given back
+  std::span<const std::byte> memory;  // of that part, once verified
+  absl::Status error;                 // until Rewind
+  uint64_t sweeps_done = 0;
+};
+
+LayerStream::LayerStream(Key, std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LayerStream::~LayerStream() { LT_CHECK(!impl_->leased); }
+
+absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader& pack,
+                                                               const Options& options) {
+  LT_RETURN_IF_ERROR(CheckOptions(pack, options));
+  StreamPlan plan = PlanStream(pack, options.slot_count, options.pinned_bytes_max);
+  auto impl = std::make_unique<Impl>(pack, std::move(plan), options);
+  LT_RETURN_IF_ERROR(Annotate(impl->fetcher.Allocate(), pack.path() + ": layer stream"));
+  IoNeeds needs = {.slots = impl->fetcher.slot_memory(), .depth = options.queue_depth};
+  if (needs.depth == 0) {
+    const uint64_t per_slot = CeilDiv(impl->plan.slot_bytes, RequestBytes(pack, options));
+    needs.depth = std::clamp<uint64_t>(impl->plan.slot_count * per_slot, kDepthMin, kDepthMax);
+  }
+  LT_ASSIGN_OR_RETURN(OpenedPack opened, OpenPack(pack, options, needs));
+  impl->file = std::move(opened.file.file);
+  impl->io_name = std::move(opened.io.name);
+  impl->io_reason = std::move(opened.io.reason);
+  // Reading begins with the first Next: the kernel cancels the reads of a thread that ends, and the
+  // thread that opens need not be the one that sweeps.
+  impl->fetcher.Start(std::move(opened.io.io));
+  return std::make_unique<LayerStream>(Key(), std::move(impl));
+}
+
+uint64_t LayerStream::MemoryBytes(const PackReader& pack, const Options& options) {
+  return PlanStream(pack, options.slot_count, options.pinned_bytes_max).memory_bytes();
+}
+
+absl::StatusOr<LayerLease> LayerStream::Next() {
+  Impl& s = *impl_;
+  LT_RETURN_IF_ERROR(s.error);
+  if (s.leased) return absl::FailedPreconditionError("layer stream: the lease before still lives");
+  s.layer = s.next_layer;
+  s.next_layer = (s.next_layer + 1) % layer_count();
+  s.part = 0;
+  s.memory = {};
+  if (absl::Status status = s.fetcher.AwaitBegin(s.plan.first_unit[s.layer]); !status.ok()) {
+    return s.error = status;
+  }
+  s.leased = true;
+  return LayerLease(this);
+}
+
+absl::StatusOr<TensorView> LayerStream::Tensor(size_t index) {
+  Impl& s = *impl_;
+  LT_RETURN_IF_ERROR(s.error);
+  const LayerInfo& layer = s.pack.layer(s.layer);
+  const std::string what = s.pack.path() + ": layer " + std::to_string(s.layer) + ": tensor ";
+  size_t part = 0;
+  size_t in_part = index;
+  while (part < layer.parts.size() && in_part >= layer.parts[part].tensors.size()) {
+    in_part -= layer.parts[part++].tensors.size();
+  }
+  if (part == layer.parts.size()) {
+    return absl::OutOfRangeError(what + std::to_string(index) + " of " +
+                                 std::to_string(layer.tensor_count()));
+  }
+  if (part < s.part) {
+    return absl::FailedPreconditionError(what + std::to_string(index) + " was given back already");
+  }
+  const size_t first_unit = s.plan.first_unit[s.layer];
+  for (; s.part < part; ++s.part) {
+    s.fetcher.Release(first_unit + s.part);
+    s.memory = {};
+  }
+  if (s.memory.empty()) {
+    absl::StatusOr<std::span<const std::byte>> memory = s.fetcher.Await(first_unit + part);
+    if (!memory.ok()) return s.error = memory.status();
+    s.memory = *memory;
+  } else {
+    s.fetcher.Pump();
+  }
+  const TensorInfo& tensor = layer.parts[part].tensors[in_part];
+  return TensorView{.name = tensor.name,
+                    .dtype = tensor.dtype,
+                    .shape = tensor.shape,
+                    .data = s.memory.data() + tensor.offset,
+                    .bytes = tensor.bytes};
+}
+
+void LayerStream::EndLease() {
+  Impl& s = *impl_;
+  for (; s.part < s.pack.layer(s.layer).parts.size(); ++s.part) {
+    s.fetcher.Release(s.plan.first_unit[s.layer] + s.part);
+  }
+  s.memory = {};
+  s.leased = false;
+  if (s.error.ok() && s.next_layer == 0) ++s.sweeps_done;
+  s.fetcher.Pump();
+}
+
+void LayerStream::Rewind() {
+  Impl& s = *impl_;
+  LT_CHECK(!s.leased);
+  if (s.error.ok() && s.next_layer == 0) return;
+  s.error = absl::OkStatus();
+  s.next_layer = 0;
+  s.fetcher.Restart();
+  s.fetcher.Pump();
+}
+
+size_t LayerStream::layer_count() const { return impl_->pack.layer_count(); }
+uint64_t LayerStream::memory_bytes() const { return impl_->plan.memory_bytes(); }
+const std::vector<bool>& LayerStream::pinned() const { return impl_->plan.pinned; }
+uint64_t LayerStream::bytes_per_sweep() const { return impl_->plan.bytes_per_sweep; }
+std::string LayerStream::io_name() const { return impl_->io_name; }
+std::string LayerStream::io_reason() const { return impl_->io_reason; }
+
+LayerStream::Stats LayerStream::stats() const {
+  const BlockIoStats& read = impl_->fetcher.reader().stats();
+  const PartFetcherStats& fetched = impl_->fetcher.stats();
+  return {.bytes_read = read.bytes_read,
+          .reads = read.reads,
+          .short_reads = read.short_transfers,
+          .retries = read.retries,
+          .checksum_failures = fetched.checksum_failures,
+          .io_errors = fetched.io_errors,
+          .read_timeouts = fetched.read_timeouts,
+          .sweeps_done = impl_->sweeps_done,
+          .in_flight = impl_->fetcher.reader().in_flight(),
+          .wait_seconds = NanosToSeconds(fetched.wait_nanos),
+          .verify_seconds = NanosToSeconds(fetched.verify_nanos)};
+}
+
+LayerLease& LayerLease::operator=(LayerLease&& other) noexcept {
+  if (this != &other) {
+    if (stream_ != nullptr) stream_->EndLease();
+    stream_ = std::exchange(other.stream_, nullptr);
+  }
+  return *this;
+}
+
+LayerLease::~LayerLease() {
+  if (stream_ != nullptr) stream_->EndLease();
+}
+
+size_t LayerLease::layer() const { return stream_->impl_->layer; }
+
+size_t LayerLease::tensor_count() const {
+  return stream_->impl_->pack.layer(stream_->impl_->layer).tensor_count();
+}
+
+absl::StatusOr<TensorView> LayerLease::Tensor(size_t index) { return stream_->Tensor(index); }
+
+}  // namespace longtake

@@ -1,0 +1,123 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The layers of one pack, one after the other, for ever: 0, 1, ..., L-1, 0, ... Reads run ahead
+// over the wrap, bounded by the slots; layers pinned in memory are read once by the same path and
+// then only lent. Bytes are lent after they matched their checksums, never before.
+//
+// All memory is allocated by Open and known from then on. One thread calls everything, and is no
+// worker; the pack, its file system and the workers outlive the stream.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status_macros.h"
+#include "base/trace.h"
+#include "base/worker_pool.h"
+#include "storage/io/open_block_io.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/tensor.h"
+
+namespace longtake {
+
+class LayerStream;
+
+// One layer, lent to the engine. Tensors are asked for in use order; moving on to a later part
+// gives the earlier ones' slots back for reading. Destruction gives back everything, read or not.
+// Move only.
+class LayerLease {
+ public:
+  LayerLease(LayerLease&& other) noexcept : stream_(std::exchange(other.stream_, nullptr)) {}
+  LayerLease& operator=(LayerLease&& other) noexcept;
+  ~LayerLease();
+
+  size_t layer() const;
+  size_t tensor_count() const;
+  // Waits for the part that holds the tensor and verifies it. The view is valid until a tensor of a
+  // later part is asked for or the lease ends. FAILED_PRECONDITION for a part already given back;
+  // OUT_OF_RANGE for an index beyond the layer; DATA_LOSS naming pack, layer and chunk when bytes
+  // differ from their checksum twice; UNAVAILABLE for I/O errors and a disk that does not answer.
+  absl::StatusOr<TensorView> Tensor(size_t index);
+
+ private:
+  friend class LayerStream;
+  explicit LayerLease(LayerStream* stream) : stream_(stream) {}
+  LayerStream* stream_;
+};
+
+class LayerStream {
+  struct Impl;
+  struct Key {};
+
+ public:
+  // kFirstTouch trusts a chunk that was right once since Open.
+  enum class Verify { kFirstTouch, kEverySweep };
+
+  struct Options {
+    size_t slot_count = 3;          // parts in memory at once, the one in use included; at least 1
+    uint64_t pinned_bytes_max = 0;  // whole layers, and parts for what they leave
+    size_t queue_depth = 0;         // reads in flight; 0: as many as the slots hold
+    uint64_t request_bytes = 1 << 20;  // rounded to whole chunks
+    size_t pread_thread_count = 8;
+    int64_t read_timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
+    IoChoice io = IoChoice::kAuto;
+    Verify verify = Verify::kEverySweep;
+    WorkerPool* workers = nullptr;  // share the checksums; null: the caller's thread does them
+    Clock* clock = nullptr;         // for wait_seconds; null: the system's
+    Trace* trace = nullptr;         // gets reads, waits and checksums; outlives the stream
+    std::string trace_name = {};    // of the stack, before the rows' names
+    const MemoryPopulator* populator = nullptr;  // of slots and layers; null: the caller's thread
+  };
+
+  struct Stats {
+    uint64_t bytes_read = 0;
+    uint64_t reads = 0;
+    uint64_t short_reads = 0;
+    uint64_t retries = 0;            // EINTR, EAGAIN
+    uint64_t checksum_failures = 0;  // chunks that differed, also those right at the second reading
+    uint64_t io_errors = 0;
+    uint64_t read_timeouts = 0;  // waits in which no read was answered
+    uint64_t sweeps_done = 0;
+    uint64_t in_flight = 0;     // reads under way now
+    double wait_seconds = 0;    // the caller blocked on a read
+    double verify_seconds = 0;  // the caller waited for checksums
+  };
+
+  LayerStream(Key, std::unique_ptr<Impl> impl);  // use Open
+  // INVALID_ARGUMENT for a pack without layers or a zero option; RESOURCE_EXHAUSTED for memory;
+  // UNAVAILABLE when IoChoice::kUring is demanded and refused.
+  static absl::StatusOr<std::unique_ptr<LayerStream>> Open(const PackReader& pack,
+                                                           const Options& options);
+  // What Open would allocate with these options, without opening.
+  static uint64_t MemoryBytes(const PackReader& pack, const Options& options);
+  ~LayerStream();
+
+  // The next layer in cyclic order, as soon as it has begun to arrive. The lease before must have
+  // ended. After an error the same error again until Rewind. Once the disk has not answered for
+  // read_timeout_nanos, every wait is short until it does: whoever needs it fails at once.
+  absl::StatusOr<LayerLease> Next();
+  // Drops an error and what was read ahead; the next Next() is layer 0. Between sweeps without an
+  // error it costs nothing.
+  void Rewind();
+
+  size_t layer_count() const;
+  uint64_t memory_bytes() const;            // slots and pinned layers
+  const std::vector<bool>& pinned() const;  // per layer: whole
+  uint64_t bytes_per_sweep() const;         // read in a steady sweep
+  std::string io_name() const;              // "io_uring" or "pread", and "direct" or "buffered"
+  std::string io_reason() const;            // why not the first choice; empty when it is
+  Stats stats() const;
+
+ private:
+  friend class LayerLease;
+  absl::StatusOr<TensorView> Tensor(size_t index);
+  void EndLease();
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace longtake

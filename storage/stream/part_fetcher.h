@@ -1,0 +1,133 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Brings the units of a stream plan into memory, in cyclic order and ahead of their use, and lends
+// them once they match their checksums. The layer stream's engine room: it knows units, slots and
+// requests, but nothing of layers or tensors. One thread; checksums are computed on the workers.
+//
+// Units are awaited and released in order. A unit that is released while reads for it are under way
+// keeps its slot until the last has been answered.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/status_macros.h"
+#include "base/trace.h"
+#include "base/worker_pool.h"
+#include "storage/io/block_io.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/stream/stream_plan.h"
+
+namespace longtake {
+
+struct PartFetcherStats {
+  uint64_t checksum_failures = 0;
+  uint64_t io_errors = 0;
+  uint64_t read_timeouts = 0;
+  int64_t wait_nanos = 0;
+  int64_t verify_nanos = 0;
+};
+
+class PartFetcher {
+ public:
+  struct Options {
+    uint64_t request_bytes = 0;  // a multiple of the chunk
+    bool verify_every_sweep = true;
+    int64_t read_timeout_nanos = 0;
+    WorkerPool* workers = nullptr;  // for checksums; null: the caller's thread
+    Trace* trace = nullptr;
+    std::string trace_name = {};                 // of the stack
+    const MemoryPopulator* populator = nullptr;  // of slots and layers; null: the caller's thread
+  };
+
+  // Pack, plan and clock outlive the fetcher.
+  PartFetcher(const PackReader& pack, const StreamPlan& plan, Options options, Clock& clock);
+
+  // Slots and pinned memory; RESOURCE_EXHAUSTED.
+  absl::Status Allocate();
+  // The slots, for registration with the kernel.
+  std::vector<std::span<std::byte>> slot_memory();
+  // Starts reading. The reader's file must outlive the fetcher.
+  void Start(std::unique_ptr<BlockIo> reader) { reader_ = std::move(reader); }
+
+  // Queues what there is room for and takes in what has come. Never blocks.
+  void Pump();
+  // Blocks until something of the unit has come, or has failed. UNAVAILABLE when the disk does not
+  // answer.
+  absl::Status AwaitBegin(size_t unit);
+  // Blocks until the unit is whole and verified. All units before it must have been released. After
+  // an error only Restart helps.
+  absl::StatusOr<std::span<const std::byte>> Await(size_t unit);
+  // Gives the memory of the unit back; one that was not fetched yet will be
+  // passed over.
+  void Release(size_t unit);
+  // Forgets everything on its way; the next unit expected is number 0. Does not wait: slots that
+  // the kernel may still write to are not used again before it has answered.
+  void Restart();
+
+  const BlockIo& reader() const { return *reader_; }
+  const PartFetcherStats& stats() const { return stats_; }
+
+ private:
+  static constexpr size_t kNoSlot = SIZE_MAX;
+
+  // One unit on its way into memory, or there and not yet released.
+  struct Fetch {
+    uint64_t number = 0;
+    size_t unit = 0;
+    size_t slot = kNoSlot;  // pinned units have their own memory
+    std::span<std::byte> memory;
+    size_t request_count = 0;
+    size_t issued = 0;
+    size_t under_way = 0;
+    size_t verified = 0;  // requests, from the front
+    std::vector<bool> arrived;
+    absl::Status status;
+    bool released = false;
+    int64_t issued_nanos = 0;  // when its first request was
+  };
+
+  bool StartNextFetch();
+  void IssueRequests();
+  void Collect();
+  // Waits for an answer, then takes in what else is there.
+  absl::Status CollectSome();
+  void Handle(const BlockCompletion& completion);
+  void PopFinished();
+  void TraceRead(const Fetch& fetch);
+  Fetch* Find(size_t unit);
+  std::span<std::byte> RequestSpan(const Fetch& fetch, size_t request) const;
+  absl::Status VerifyRequests(Fetch& fetch, size_t end);
+  absl::Status Verify(Fetch& fetch, uint64_t first_chunk, std::span<std::byte> bytes);
+  absl::Status RepairChunk(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
+  absl::Status ReadAgain(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
+
+  const PackReader& pack_;
+  const StreamPlan& plan_;
+  const Options options_;
+  Clock& clock_;
+
+  std::vector<AlignedBuffer> slots_;
+  std::vector<size_t> free_slots_;
+  std::vector<AlignedBuffer> pinned_;  // per unit; empty for streamed ones
+  std::vector<bool> resident_;         // per unit: pinned and verified
+  std::vector<bool> seen_;             // per chunk: was right once
+  std::map<uint64_t, Fetch> fetches_;  // by number, which is the order of use
+  uint64_t next_number_ = 0;
+  size_t next_unit_ = 0;                      // to fetch
+  std::optional<absl::Status> again_status_;  // of the latest second reading, once answered
+  uint64_t again_fetch_ = 0;                  // whose it is
+  bool stuck_ = false;                        // the latest wait was in vain
+  PartFetcherStats stats_;
+  std::unique_ptr<BlockIo> reader_;  // last: its destructor waits for reads into the memory above
+};
+
+}  // namespace longtake

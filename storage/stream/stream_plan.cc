@@ -1,0 +1,60 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/stream/stream_plan.h"
+
+#include <algorithm>
+
+#include "storage/stream/spread.h"
+
+namespace longtake {
+namespace {
+
+uint64_t BytesPinned(const StreamPlan& plan) {
+  uint64_t bytes = 0;
+  for (const StreamUnit& unit : plan.units) bytes += unit.pinned ? unit.bytes : 0;
+  return bytes;
+}
+
+// Up to a layer may be left, which can be a good part of what would be read.
+void PinParts(uint64_t bytes_max, StreamPlan& plan) {
+  std::vector<StreamUnit*> streamed;
+  std::vector<uint64_t> bytes;
+  for (StreamUnit& unit : plan.units) {
+    if (unit.pinned) continue;
+    streamed.push_back(&unit);
+    bytes.push_back(unit.bytes);
+  }
+  const std::vector<bool> kept = PlanPinned(bytes, bytes_max);
+  for (size_t i = 0; i < kept.size(); ++i) streamed[i]->pinned = kept[i];
+  plan.pinned_part_count = static_cast<uint64_t>(std::count(kept.begin(), kept.end(), true));
+}
+
+}  // namespace
+
+StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t pinned_bytes_max) {
+  StreamPlan plan;
+  std::vector<uint64_t> layer_bytes;
+  for (size_t i = 0; i < pack.layer_count(); ++i) layer_bytes.push_back(pack.layer(i).bytes());
+  plan.pinned = PlanPinned(layer_bytes, pinned_bytes_max);
+  for (size_t i = 0; i < pack.layer_count(); ++i) {
+    plan.first_unit.push_back(plan.units.size());
+    for (size_t p = 0; p < pack.layer(i).parts.size(); ++p) {
+      const PartInfo& part = pack.layer(i).parts[p];
+      plan.units.push_back({.layer = i,
+                            .part = p,
+                            .pinned = plan.pinned[i],
+                            .offset = part.offset,
+                            .bytes = part.bytes});
+    }
+  }
+  PinParts(pinned_bytes_max - BytesPinned(plan), plan);
+  plan.pinned_bytes = BytesPinned(plan);
+  for (const StreamUnit& unit : plan.units) {
+    if (unit.pinned) continue;
+    plan.bytes_per_sweep += unit.bytes;
+    plan.slot_bytes = std::max(plan.slot_bytes, unit.bytes);
+  }
+  plan.slot_count = plan.slot_bytes > 0 ? slot_count : 0;
+  return plan;
+}
+
+}  // namespace longtake

@@ -1,0 +1,38 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What a layer stream will hold and read, computed before anything is allocated. Pure.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "storage/pack/pack_reader.h"
+
+namespace longtake {
+
+// One part of one layer, in the order of the sweep.
+struct StreamUnit {
+  size_t layer = 0;
+  size_t part = 0;
+  bool pinned = false;
+  uint64_t offset = 0;  // in the payload
+  uint64_t bytes = 0;
+};
+
+struct StreamPlan {
+  std::vector<StreamUnit> units;
+  std::vector<size_t> first_unit;  // per layer
+  std::vector<bool> pinned;        // per layer: all of its parts
+  uint64_t pinned_part_count = 0;  // of the other layers
+  uint64_t slot_count = 0;         // 0 when all layers are pinned
+  uint64_t slot_bytes = 0;         // the largest streamed part
+  uint64_t pinned_bytes = 0;
+  uint64_t bytes_per_sweep = 0;
+
+  uint64_t memory_bytes() const { return slot_count * slot_bytes + pinned_bytes; }
+};
+
+// Whole layers first; single parts of others take what that leaves.
+StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t pinned_bytes_max);
+
+}  // namespace longtake
