@@ -14,7 +14,7 @@
 #include "base/printable_text.h"
 #include "base/standard_files.h"
 #include "base/units.h"
-#include "engine/recipe.h"
+#include "engine/policy/recipe.h"
 #include "pack/model_files.h"
 #include "pack/pack_model.h"
 #include "pack/show.h"

@@ -3,7 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/git_lfs.h"
-#include "engine/recipe.h"
+#include "engine/policy/recipe.h"
 
 namespace longtake {
 namespace {

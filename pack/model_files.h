@@ -8,7 +8,7 @@
 
 #include "base/file_system.h"
 #include "base/status_macros.h"
-#include "engine/model_parts.h"
+#include "engine/video/check_parts.h"
 #include "storage/pack/pack_directory.h"
 
 namespace longtake {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/engine_stats.h"
-#include "engine/session_spec.h"
+#include "engine/serve/engine_stats.h"
+#include "engine/session/session_spec.h"
 
 namespace longtake {
 

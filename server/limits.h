@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "engine/session_spec.h"
+#include "engine/session/session_spec.h"
 
 namespace longtake {
 

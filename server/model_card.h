@@ -3,7 +3,7 @@
 // The model a server runs and what it costs, as a message. Any thread.
 #pragma once
 
-#include "engine/video_model.h"
+#include "engine/video/video_model.h"
 #include "longtake/v1/longtake.pb.h"
 
 namespace longtake {

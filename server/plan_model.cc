@@ -8,7 +8,7 @@
 #include "base/file_system.h"
 #include "base/machine_memory.h"
 #include "base/units.h"
-#include "engine/calibrate.h"
+#include "engine/plan/measure.h"
 #include "server/log.h"
 
 namespace longtake {

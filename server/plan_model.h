@@ -7,10 +7,10 @@
 
 #include "base/clock.h"
 #include "base/worker_pool.h"
-#include "engine/calibration.h"
-#include "engine/memory_plan.h"
-#include "engine/residency_plan.h"
-#include "engine/video_model.h"
+#include "engine/plan/calibration.h"
+#include "engine/plan/memory_plan.h"
+#include "engine/plan/residency_plan.h"
+#include "engine/video/video_model.h"
 #include "server/config_options.h"
 
 namespace longtake {

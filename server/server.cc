@@ -13,7 +13,7 @@
 #include "base/memory_populator.h"
 #include "base/mutex.h"
 #include "base/trace.h"
-#include "engine/memory_plan.h"
+#include "engine/plan/memory_plan.h"
 #include "server/connection_acceptor.h"
 #include "server/descriptors.h"
 #include "server/engine_metrics.h"

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/worker_pool.h"
-#include "engine/engine.h"
+#include "engine/serve/engine.h"
 #include "server/convert.h"
 #include "server/metrics.h"
 #include "server/render.h"

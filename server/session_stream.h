@@ -26,7 +26,7 @@
 #include <string>
 
 #include "base/mutex.h"
-#include "engine/session.h"
+#include "engine/session/session.h"
 #include "longtake/v1/longtake.pb.h"
 #include "server/media_writer.h"
 #include "server/service_context.h"

@@ -8,7 +8,7 @@
 
 #include "base/mutex.h"
 #include "base/status_macros.h"
-#include "engine/engine_stats.h"
+#include "engine/serve/engine_stats.h"
 
 namespace longtake {
 

@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/batcher.h"
+#include "engine/serve/batcher.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/calibration.h"
+#include "engine/plan/calibration.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "engine/engine.h"
+#include "engine/serve/engine.h"
 #include "pack/pack_model.h"
 
 namespace longtake {

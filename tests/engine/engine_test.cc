@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The whole engine over the real embedded model: what a session gives, when it waits, how it ends.
-#include "engine/engine.h"
+#include "engine/serve/engine.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,12 +1,12 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/key_plan.h"
+#include "engine/policy/key_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "engine/rolling_rollout.h"
+#include "engine/video/rolling_rollout.h"
 
 namespace longtake {
 namespace {

@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/lane_costs.h"
+#include "engine/serve/lane_costs.h"
 
 #include <gtest/gtest.h>
 

@@ -1,12 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/model_parts.h"
-
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <filesystem>
 
 #include "base/file_system.h"
+#include "engine/video/check_parts.h"
 #include "storage/pack/pack_writer.h"
 
 namespace longtake {

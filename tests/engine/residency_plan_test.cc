@@ -1,11 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Calibration and plan of the embedded model: the real pack, a real measurement, invented rates.
-#include "engine/residency_plan.h"
+#include "engine/plan/residency_plan.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/calibrate.h"
+#include "engine/plan/measure.h"
 #include "tests/engine/engine_fixture.h"
 
 namespace longtake {

@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/sampler.h"
+#include "engine/policy/sampler.h"
 
 #include <gtest/gtest.h>
 

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "engine/rollout.h"
+#include "engine/video/rollout.h"
 #include "tests/golden/golden_backend.h"
 #include "tests/golden/tiny_model.h"
 

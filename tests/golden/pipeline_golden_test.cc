@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/rollout.h"
+#include "engine/video/rollout.h"
 #include "tests/golden/golden_backend.h"
 #include "tests/golden/golden_table.h"
 #include "tests/golden/tiny_model.h"

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
-#include "engine/sampler.h"
+#include "engine/policy/sampler.h"
 #include "tests/golden/fixture.h"
 #include "tests/golden/golden_table.h"
 

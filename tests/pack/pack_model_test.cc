@@ -17,7 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
-#include "engine/recipe.h"
+#include "engine/policy/recipe.h"
 #include "nlohmann/json.hpp"
 #include "pack/cast.h"
 #include "pack/show.h"

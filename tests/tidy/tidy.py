@@ -39,8 +39,8 @@ ALLOWED = {
 PROTOBUF_FOLDERS = ("server", "client", "loadtest", "tests")
 PROTOBUF_WORDS = "generated protobuf"
 THREAD_FILES = {
-    "base/worker_pool.h", "base/worker_pool.cc", "engine/stage.h", "engine/stage.cc",
-    "engine/decode_lane.h", "engine/decode_lane.cc", "storage/io/pread_io.h",
+    "base/worker_pool.h", "base/worker_pool.cc", "engine/serve/stage.h", "engine/serve/stage.cc",
+    "engine/serve/decode_lane.h", "engine/serve/decode_lane.cc", "storage/io/pread_io.h",
     "storage/io/pread_io.cc", "server/connection_acceptor.h", "server/connection_acceptor.cc",
     "base/trace.h", "base/trace.cc",
     # Hears signals while the take waits for the network or a player.
@@ -52,7 +52,7 @@ BANS = [
     (r"\b(malloc|calloc|free)\s*\(", ("base/",), "memory is owned by types in base"),
     (r"(?<![\w:])delete\s+(?!=)\w", ("base/",), "no naked delete"),
     (r"\bstd::j?thread\s*(\(|\w|>|\{)", tuple(THREAD_FILES) + ("tests/",),
-     "threads start in base/worker_pool, engine/stage, engine/decode_lane, the pread twin, base/trace, "
+     "threads start in base/worker_pool, engine/serve/stage, engine/serve/decode_lane, the pread twin, base/trace, "
      "server/connection_acceptor and client/interrupts only"),
     (r"\bstd::chrono::(system|steady|high_resolution)_clock\b", ("base/clock.h", "server/server.cc", "tests/"),
      "time comes from base/clock.h"),

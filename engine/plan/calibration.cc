@@ -1,0 +1,124 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/plan/calibration.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "storage/json.h"
+
+namespace longtake {
+namespace {
+
+absl::StatusOr<double> Positive(const Json& object, const char* field, const std::string& what) {
+  const auto found = object.find(field);
+  if (found == object.end() || !found->is_number() || !(found->get<double>() > 0)) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": ", field, " is not above 0"));
+  }
+  return found->get<double>();
+}
+
+absl::StatusOr<double> ContextRowSeconds(const Json& object, const std::string& what) {
+  constexpr const char* kField = "context_row_seconds";
+  const auto found = object.find(kField);
+  if (found == object.end() || !found->is_number() || !(found->get<double>() >= 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": ", kField, " is not a number of at least 0"));
+  }
+  return found->get<double>();
+}
+
+absl::StatusOr<std::vector<LayerCost>> DecodeLayers(const Json& json, uint64_t format,
+                                                    const std::string& what) {
+  const auto found = json.find("layers");
+  if (found == json.end() || !found->is_array() || found->empty()) {
+    return absl::InvalidArgumentError(what + ": layers is not a list");
+  }
+  std::vector<LayerCost> layers;
+  for (const Json& entry : *found) {
+    if (!entry.is_object()) return absl::InvalidArgumentError(what + ": layers: not an object");
+    LayerCost cost;
+    LT_ASSIGN_OR_RETURN(const uint64_t tokens, JsonU64(entry, "tokens", what));
+    cost.tokens = static_cast<int64_t>(tokens);
+    LT_ASSIGN_OR_RETURN(cost.layer_seconds, Positive(entry, "layer_seconds", what));
+    LT_ASSIGN_OR_RETURN(cost.between_seconds, Positive(entry, "between_seconds", what));
+    if (format >= 3) {  // what was measured before says nothing of it, and is measured anew
+      LT_ASSIGN_OR_RETURN(cost.context_row_seconds, ContextRowSeconds(entry, what));
+    }
+    if (cost.tokens < 1 || (!layers.empty() && layers.back().tokens >= cost.tokens)) {
+      return absl::InvalidArgumentError(what + ": layers: tokens do not rise");
+    }
+    layers.push_back(cost);
+  }
+  return layers;
+}
+
+}  // namespace
+
+LayerCost Calibration::At(int64_t tokens) const {
+  if (tokens <= layers.front().tokens) return layers.front();
+  const auto after = std::find_if(layers.begin(), layers.end(), [tokens](const LayerCost& cost) {
+    return cost.tokens >= tokens;
+  });
+  LayerCost out = {.tokens = tokens};
+  if (after == layers.end()) {
+    const LayerCost& last = layers.back();
+    const double times = static_cast<double>(tokens) / static_cast<double>(last.tokens);
+    out.layer_seconds = last.layer_seconds * times;
+    out.between_seconds = last.between_seconds * times;
+    out.context_row_seconds = last.context_row_seconds * times;
+    return out;
+  }
+  const LayerCost& before = *(after - 1);
+  const double share = static_cast<double>(tokens - before.tokens) /
+                       static_cast<double>(after->tokens - before.tokens);
+  const auto between = [share](double low, double high) { return low + share * (high - low); };
+  out.layer_seconds = between(before.layer_seconds, after->layer_seconds);
+  out.between_seconds = between(before.between_seconds, after->between_seconds);
+  out.context_row_seconds = between(before.context_row_seconds, after->context_row_seconds);
+  return out;
+}
+
+std::string EncodeCalibration(const Calibration& calibration) {
+  Json layers = Json::array();
+  for (const LayerCost& cost : calibration.layers) {
+    layers.push_back({{"tokens", cost.tokens},
+                      {"layer_seconds", cost.layer_seconds},
+                      {"between_seconds", cost.between_seconds},
+                      {"context_row_seconds", cost.context_row_seconds}});
+  }
+  const Json json = {{"format", calibration.format},
+                     {"model_digest", calibration.model_digest},
+                     {"numerics_profile", calibration.numerics_profile},
+                     {"instruction_set", calibration.instruction_set},
+                     {"threads", calibration.threads},
+                     {"request_bytes", calibration.request_bytes},
+                     {"disk_bytes_per_second", calibration.disk_bytes_per_second},
+                     {"verify_bytes_per_second", calibration.verify_bytes_per_second},
+                     {"layers", layers}};
+  return json.dump(2) + "\n";
+}
+
+absl::StatusOr<Calibration> DecodeCalibration(std::string_view text, const std::string& what) {
+  LT_ASSIGN_OR_RETURN(const Json json, ParseJson(text, what));
+  if (!json.is_object()) return absl::InvalidArgumentError(what + ": not an object");
+  Calibration out;
+  // The first format did not say so.
+  out.format = 1;
+  if (json.contains("format")) {
+    LT_ASSIGN_OR_RETURN(out.format, JsonU64(json, "format", what));
+  }
+  LT_ASSIGN_OR_RETURN(out.model_digest, JsonString(json, "model_digest", what));
+  LT_ASSIGN_OR_RETURN(out.numerics_profile, JsonString(json, "numerics_profile", what));
+  LT_ASSIGN_OR_RETURN(out.instruction_set, JsonString(json, "instruction_set", what));
+  LT_ASSIGN_OR_RETURN(out.threads, JsonU64(json, "threads", what));
+  LT_ASSIGN_OR_RETURN(out.request_bytes, JsonU64(json, "request_bytes", what));
+  if (out.request_bytes == 0 || out.request_bytes > (1u << 30)) {
+    return absl::InvalidArgumentError(what + ": request_bytes is not in 1 .. 1 GiB");
+  }
+  LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second, Positive(json, "disk_bytes_per_second", what));
+  LT_ASSIGN_OR_RETURN(out.verify_bytes_per_second, Positive(json, "verify_bytes_per_second", what));
+  LT_ASSIGN_OR_RETURN(out.layers, DecodeLayers(json, out.format, what));
+  return out;
+}
+
+}  // namespace longtake

@@ -1,0 +1,100 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/plan/memory_plan.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kNoLimit = std::numeric_limits<int64_t>::max();
+// Nobody who was not asked gets more than this share of what the others leave.
+constexpr uint64_t kShare = 4;
+
+std::string Mebibytes(uint64_t bytes) {
+  return absl::StrFormat("%d MiB", (bytes + (1 << 20) - 1) >> 20);
+}
+
+absl::Status TooSmall(const MemoryPlan& least) {
+  std::string text =
+      absl::StrCat("memory-budget: ", Mebibytes(*least.budget), " are ",
+                   Mebibytes(least.total() - *least.budget), " too few; at least needed are");
+  for (const auto& [name, bytes] : least.Breakdown()) {
+    if (bytes > 0) absl::StrAppend(&text, "\n  ", Mebibytes(bytes), " for ", name);
+  }
+  return absl::ResourceExhaustedError(text);
+}
+
+// What LayerStream takes for the transformer and then for the text encoder.
+uint64_t PinnedWithin(const ModelMemory& model, uint64_t bytes) {
+  if (model.transformer_layers + model.text_layers <= bytes) return bytes;
+  if (model.transformer_layers <= bytes - model.text_slots) return bytes - model.text_slots;
+  return bytes - model.transformer_slots - model.text_slots;
+}
+
+}  // namespace
+
+uint64_t MemoryPlan::layers() const {
+  if (pinned >= model.transformer_layers) {
+    const uint64_t rest = pinned - model.transformer_layers;
+    return model.transformer_layers +
+           (rest >= model.text_layers ? model.text_layers : model.text_slots + rest);
+  }
+  return model.transformer_slots + model.text_slots + pinned;
+}
+
+uint64_t MemoryPlan::total() const {
+  return model.resident + model.vae + model.buffers + layers() + kv + kv_staging + sessions;
+}
+
+std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
+  std::vector<std::pair<std::string, uint64_t>> out = {
+      {"layers of the model (slots, pinned-bytes)", layers()},
+      {"weights that stay", model.resident},
+      {"weights of the VAE (start-frames)", model.vae},
+      {"activations (tokens-per-sweep)", model.buffers},
+      {"keys and values (kv-bytes)", kv},
+      {"keys and values on their way from the file (kv-staging-bytes)", kv_staging},
+      {"sessions (session-bytes)", sessions}};
+  std::sort(out.begin(), out.end(),
+            [](const auto& a, const auto& b) { return a.second > b.second; });
+  return out;
+}
+
+absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWishes& wishes) {
+  MemoryPlan plan;
+  plan.model = model;
+  plan.budget = wishes.budget;
+  plan.kv_staging = wishes.kv_staging;
+  if (!wishes.budget.has_value()) {
+    plan.kv = wishes.kv.value_or(kKvBytesDefault);
+    plan.sessions = wishes.sessions.value_or(kSessionBytesDefault);
+    plan.pinned = wishes.pinned.value_or(kNoLimit);
+    return plan;
+  }
+  plan.kv = wishes.kv.value_or(wishes.kv_min);
+  plan.sessions = wishes.sessions.value_or(wishes.sessions_min);
+  if (plan.total() > *wishes.budget) return TooSmall(plan);
+  // What is not asked for is at least its minimum, which is part of the total already.
+  const auto spread = [](uint64_t least, uint64_t most, uint64_t share) {
+    return std::max(least, std::min(most, share));
+  };
+  uint64_t left = *wishes.budget - plan.total();
+  uint64_t share = left / kShare;
+  // What all layers leave is of no other use.
+  const uint64_t unkept = model.transformer_layers + model.text_layers - plan.layers();
+  if (left > unkept) share = std::max(share, (left - unkept) / 2);
+  if (!wishes.kv.has_value()) plan.kv = spread(plan.kv, kKvBytesDefault, share);
+  if (!wishes.sessions.has_value()) {
+    plan.sessions = spread(plan.sessions, kSessionBytesDefault, share);
+  }
+  left = *wishes.budget - plan.total();
+  const uint64_t most = PinnedWithin(model, left + plan.layers());
+  plan.pinned = std::min(wishes.pinned.value_or(kNoLimit), most);
+  return plan;
+}
+
+}  // namespace longtake

@@ -1,0 +1,51 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Who gets how much of the memory budget: a pure function, computed before anything large is
+// allocated. What is left when everybody has what they need keeps layers in memory.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "engine/plan/model_memory.h"
+
+namespace longtake {
+
+// Bytes; nullopt leaves it to the plan.
+struct MemoryWishes {
+  std::optional<uint64_t> budget = {};  // nullopt: no limit
+  std::optional<uint64_t> kv = {};
+  std::optional<uint64_t> sessions = {};
+  std::optional<uint64_t> pinned = {};  // the most
+  // Less makes no sense; taken from the budget before anything else is.
+  uint64_t kv_min = 0;
+  uint64_t sessions_min = 0;
+  uint64_t kv_staging = 0;  // for K/V that lives in a file
+};
+
+struct MemoryPlan {
+  ModelMemory model;
+  uint64_t kv = 0;
+  uint64_t kv_staging = 0;
+  uint64_t sessions = 0;
+  uint64_t pinned = 0;  // VideoModelOptions::pinned_bytes_max
+  std::optional<uint64_t> budget;
+
+  // What the layers of both stacks take with these pinned bytes, at most.
+  uint64_t layers() const;
+  uint64_t total() const;
+  // Largest first, for people: {"activations (tokens-per-sweep)", bytes}.
+  std::vector<std::pair<std::string, uint64_t>> Breakdown() const;
+};
+
+inline constexpr uint64_t kKvBytesDefault = uint64_t{1} << 30;
+inline constexpr uint64_t kSessionBytesDefault = uint64_t{4} << 30;
+
+// RESOURCE_EXHAUSTED says how much is missing and lists who needs what.
+absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWishes& wishes);
+
+}  // namespace longtake

@@ -1,0 +1,86 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/plan/model_memory.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/checked.h"
+#include "engine/model/umt5_config.h"
+#include "engine/model/vae_config.h"
+#include "engine/model/vae_stages.h"
+#include "engine/model/wan_config.h"
+
+namespace longtake {
+namespace {
+
+constexpr int64_t kPanelChannels = 8;  // a convolution's output channels are held in eights
+
+// Widened to fp32.
+absl::StatusOr<uint64_t> ConvBytes(const std::vector<VaeStage>& stages) {
+  uint64_t bytes = 0;
+  for (const VaeStage& stage : stages) {
+    for (const TensorSpec& tensor : VaeStageTensors(stage)) {
+      std::vector<int64_t> shape = tensor.shape;
+      if (shape.size() > 3) shape[0] = (shape[0] + kPanelChannels - 1) & -kPanelChannels;
+      LT_ASSIGN_OR_RETURN(const uint64_t count, ElementCount(shape, tensor.name));
+      bytes += count * sizeof(float);
+    }
+  }
+  return bytes;
+}
+
+absl::StatusOr<uint64_t> VaeBytes(const PackDirectory& pack, const VideoModelOptions& options) {
+  LT_ASSIGN_OR_RETURN(const PackReader* vae, pack.Component("vae"));
+  LT_ASSIGN_OR_RETURN(const VaeConfig config, ParseVaeConfig(vae->config(), vae->path()));
+  LT_ASSIGN_OR_RETURN(uint64_t bytes, ConvBytes(VaeDecoderStages(config)));
+  if (options.with_encoder) {
+    LT_ASSIGN_OR_RETURN(const uint64_t encoder, ConvBytes(VaeEncoderStages(config)));
+    bytes += encoder;
+  }
+  if (pack.Has("tiny_decoder")) {
+    LT_ASSIGN_OR_RETURN(const uint64_t tiny, ConvBytes(TinyDecoderStages()));
+    bytes += tiny;
+  }
+  return bytes;
+}
+
+uint64_t LayerBytes(const PackReader& pack) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < pack.layer_count(); ++i) bytes += pack.layer(i).bytes();
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<ModelMemory> MeasureModel(FileSystem& files, const std::string& directory,
+                                         const VideoModelOptions& options) {
+  LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
+  return MeasureModel(pack, options);
+}
+
+absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
+                                         const VideoModelOptions& options) {
+  LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack.Component("transformer"));
+  LT_ASSIGN_OR_RETURN(const PackReader* text, pack.Component("text_encoder"));
+  LT_ASSIGN_OR_RETURN(const WanConfig config,
+                      ParseWanConfig(transformer->config(), transformer->path()));
+  LT_ASSIGN_OR_RETURN(const Umt5Config text_config, ParseUmt5Config(text->config(), text->path()));
+  LT_ASSIGN_OR_RETURN(const uint64_t buffers,
+                      WanTransformer::BufferBytes(config, VideoModel::TransformerOptions(options)));
+  LT_ASSIGN_OR_RETURN(const uint64_t text_buffers,
+                      Umt5Encoder::BufferBytes(text_config, VideoModel::TextOptions(options)));
+  LayerStream::Options stream;
+  stream.slot_count = options.slot_count;
+  ModelMemory memory;
+  memory.resident = transformer->resident().bytes + text->resident().bytes;
+  LT_ASSIGN_OR_RETURN(memory.vae, VaeBytes(pack, options));
+  memory.buffers = buffers + text_buffers;
+  memory.transformer_layers = LayerBytes(*transformer);
+  memory.text_layers = LayerBytes(*text);
+  memory.transformer_slots =
+      std::min(memory.transformer_layers, LayerStream::MemoryBytes(*transformer, stream));
+  memory.text_slots = std::min(memory.text_layers, LayerStream::MemoryBytes(*text, stream));
+  return memory;
+}
+
+}  // namespace longtake

@@ -1,0 +1,36 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What opening a pack will take, told by its tables alone: nothing is read beyond them and nothing
+// allocated. The memory plan (engine/plan/memory_plan.h) is made of this, before the model is
+// opened.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/file_system.h"
+#include "base/status_macros.h"
+#include "engine/video/video_model.h"
+#include "storage/pack/pack_directory.h"
+
+namespace longtake {
+
+// Bytes.
+struct ModelMemory {
+  uint64_t resident = 0;  // weights of both stacks that stay, as they lie in the pack
+  uint64_t vae = 0;       // weights of decoders and encoder, as the convolutions hold them
+  uint64_t buffers = 0;   // activations of both stacks
+  // Of each stack's layers: what streaming them takes at least, and all of them.
+  uint64_t transformer_slots = 0;
+  uint64_t transformer_layers = 0;
+  uint64_t text_slots = 0;
+  uint64_t text_layers = 0;
+};
+
+// Errors as of VideoModel::Open, for what the tables tell.
+absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
+                                         const VideoModelOptions& options);
+absl::StatusOr<ModelMemory> MeasureModel(FileSystem& files, const std::string& directory,
+                                         const VideoModelOptions& options);
+
+}  // namespace longtake

@@ -1,0 +1,108 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The decode lane: latents -> pixels -> outbox, beside the sweeps, in the order the chunks settled.
+// One thread, which splits its work over the shared workers.
+//
+// Bounded: the engine leaves a session out of the plan while its chunks in flight would not fit its
+// outbox, so the queue never holds more than the outboxes could.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "engine/model/vae_cache.h"
+#include "engine/serve/lane_costs.h"
+#include "engine/session/session.h"
+#include "engine/video/video_model.h"
+
+namespace longtake {
+
+// What decoding keeps of a session between chunks. Only the decode lane's thread touches it; the
+// counter may be read anywhere.
+struct DecodeState {
+  std::vector<VaeCache> caches;  // one, or one a tile
+  int64_t next_frame = 0;        // pixel frame number
+  Hash128 chain;
+  std::atomic<int64_t> chunks_in_flight{0};
+};
+
+struct DecodeJob {
+  std::shared_ptr<Session> session;
+  std::shared_ptr<DecodeState> state;
+  int64_t chunk = 0;
+  int64_t latent_frames = 0;
+  std::vector<float> latents;  // [channels, latent_frames, height / 8, width / 8]
+  bool last = false;           // the session ends after it
+};
+
+// One latent frame each, [channels, height / 8, width / 8].
+using StartLatents = std::vector<std::vector<float>>;
+
+// Frames a session begins with, on their way to latents, a latent at a time.
+struct StartJob {
+  std::shared_ptr<Session> session;
+  std::vector<uint8_t> rgb;  // [frames, height, width, 3]
+  VaeCache cache;
+  StartLatents latents;
+  int64_t next_frame = 0;
+  std::function<void(absl::StatusOr<StartLatents>)> on_done;  // without locks, on the lane's thread
+};
+
+class DecodeLane {
+ public:
+  // on_done is called without locks after each chunk, so that the engine can plan again. The lane
+  // alone uses the model's decoders and encoder. Model and clock must outlive it.
+  DecodeLane(VideoModel& model, Clock& clock, std::function<void()> on_done);
+  ~DecodeLane();
+
+  void Start();
+  // Drops what waits, finishes the chunk in work, joins.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Put(DecodeJob job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // There must be an encoder.
+  void PutStart(StartJob job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // One job on the caller's thread; false when none waits. Only for tests without Start.
+  bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  struct Stats {
+    uint64_t chunks = 0;
+    uint64_t frames = 0;
+    double seconds = 0.0;
+    uint64_t backlog_chunks = 0;
+    uint64_t waiting_starts = 0;  // clips that are not yet latents
+  };
+  Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of this lane, in pixels, and of the sweeps beside it, in floating point operations.
+  LaneCosts& lane_costs() { return lane_costs_; }
+
+ private:
+  void Run();
+  void Decode(DecodeJob& job);
+  bool StepStart() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status EncodeNext(StartJob& job);
+
+  enum class Network { kDecoder, kTinyDecoder, kEncoder };
+  void Use(Network network);
+  absl::Status ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb);
+
+  VideoModel& model_;
+  Clock& clock_;
+  const std::function<void()> on_done_;
+  LaneCosts lane_costs_;
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::deque<DecodeJob> jobs_ ABSL_GUARDED_BY(mutex_);
+  std::deque<StartJob> starts_ ABSL_GUARDED_BY(mutex_);
+  bool start_had_turn_ = false;       // the lane's thread
+  Network used_ = Network::kDecoder;  // the lane's thread
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  Stats stats_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace longtake

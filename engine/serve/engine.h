@@ -1,0 +1,121 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The public face of the engine: sessions in, chunks out. Owns the table of sessions, the stage
+// that sweeps and the decode lane beside it.
+//
+// All methods are safe from any thread and never wait for a sweep. A session is shared between this
+// table, the stage and the stream that reads it (the one shared_ptr of the design).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "engine/kv/kv_memory.h"
+#include "engine/plan/residency_plan.h"
+#include "engine/serve/decode_lane.h"
+#include "engine/serve/engine_stats.h"
+#include "engine/serve/stage.h"
+#include "engine/session/session.h"
+#include "engine/video/video_model.h"
+
+namespace longtake {
+
+struct EngineOptions {
+  uint64_t kv_bytes_max = uint64_t{1} << 30;
+  // Where K/V goes that the pool cannot hold: a scratch file in this directory, and the memory
+  // through which it comes and goes. Empty: nowhere.
+  FileSystem* files = nullptr;
+  const MemoryPopulator* populator = nullptr;  // of what Create takes; null: the caller's thread
+  std::string kv_file_directory = {};
+  uint64_t kv_file_bytes_max = 0;
+  KvStream::Options kv_stream = {};
+  // Seconds of a sweep; may be empty. Any thread.
+  std::function<double(const SweepLoad& load)> predict_sweep = {};
+  // Everything else a session holds: outbox, decoder cache, text keys, latents.
+  uint64_t session_bytes_max = uint64_t{4} << 30;
+  size_t sessions_max = 64;
+  SessionLimits session;
+  SessionEndObserver on_session_end = {};  // what both use must outlive the engine
+  SweepObserver on_sweep = {};             // on the stage's thread
+};
+
+class Engine {
+ public:
+  // The model and the clock must outlive the engine. Starts no thread.
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(VideoModel& model,
+                                                        const EngineOptions& options, Clock& clock);
+  ~Engine();
+
+  void Start();
+  // Ends all sessions with UNAVAILABLE, between two layers, and joins the threads.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Without Start, one turn of stage and decode lane on the caller's thread; false when idle.
+  bool Step();
+
+  // Fills in the recipe's defaults and checks everything against the model. INVALID_ARGUMENT begins
+  // with the field: "width: 100 is not a multiple of 16".
+  absl::StatusOr<SessionSpec> Resolve(const SessionSpec& spec) const;
+  absl::StatusOr<SessionEstimate> Estimate(const SessionSpec& spec) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // RESOURCE_EXHAUSTED when memory or a place is missing; ALREADY_EXISTS for a taken id. An empty
+  // id is chosen.
+  absl::StatusOr<std::shared_ptr<Session>> CreateSession(const SessionSpec& spec, std::string id)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // NOT_FOUND names it.
+  absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // In order of creation.
+  std::vector<std::shared_ptr<Session>> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status DeleteSession(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Checks, tokenises and hands an event to the session; gives its sequence number.
+  absl::StatusOr<uint64_t> Submit(Session& session, SessionEvent event) const;
+
+  EngineStats stats() const;
+  const VideoModel& model() const { return model_; }
+
+ private:
+  struct Entry {
+    std::shared_ptr<Session> session;
+    uint64_t order = 0;
+    uint64_t bytes = 0;
+    uint64_t decode_bytes = 0;
+  };
+
+  Engine(VideoModel& model, const EngineOptions& options, Clock& clock);
+  RolloutSpec MakeRolloutSpec(const SessionSpec& resolved) const;
+  absl::Status OpenKv();
+  // What K/V in the file means for the session's sweeps.
+  void EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const;
+  KvMemory kv_memory() const;
+  double ChunkFlops(const RolloutSpec& rollout) const;
+  // What a session holds beside K/V.
+  absl::StatusOr<uint64_t> SessionBytes(const SessionSpec& resolved) const;
+  // What the decoder works in for it; sessions share this, so only the largest counts.
+  uint64_t DecodeBytes(const SessionSpec& resolved) const;
+  absl::Status CheckRoom(uint64_t bytes, uint64_t decode_bytes) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  VideoModel& model_;
+  const EngineOptions options_;
+  Clock& clock_;
+  std::unique_ptr<KvPool> kv_pool_;
+  std::unique_ptr<KvFile> kv_file_;      // or null
+  std::unique_ptr<KvStream> kv_stream_;  // the stage's; null without a file
+  mutable Mutex mutex_;
+  std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
+  uint64_t session_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  // Last, so that their threads end before what they use.
+  std::unique_ptr<DecodeLane> decode_lane_;
+  std::unique_ptr<Stage> stage_;
+};
+
+}  // namespace longtake

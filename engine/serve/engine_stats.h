@@ -1,0 +1,54 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What the engine counts, as plain numbers that only grow unless said otherwise. Copied as a whole;
+// the server turns them into metrics.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "engine/kv/kv_stream.h"
+#include "engine/serve/sweep.h"
+#include "storage/pack/pack_reader.h"
+#include "storage/stream/layer_stream.h"
+
+namespace longtake {
+
+enum class SweepStack { kText, kTransformer };
+
+// Told how each sweep went, once it was tried twice; one that nobody wanted any more is not told.
+using SweepObserver = std::function<void(SweepStack stack, const absl::Status& status)>;
+
+struct EngineStats {
+  uint64_t sessions_created = 0;
+  uint64_t sessions_failed = 0;
+  uint64_t sessions_expired = 0;
+  uint64_t transformer_sweeps = 0;
+  uint64_t text_sweeps = 0;
+  uint64_t sweeps_dropped = 0;  // by cancel or error
+  uint64_t items = 0;           // forwards, over all sweeps
+  uint64_t item_tokens = 0;
+  uint64_t chunks = 0;
+  uint64_t frames = 0;
+  double transformer_seconds = 0.0;  // in sweeps, waiting for layers included
+  double text_seconds = 0.0;
+  double decode_seconds = 0.0;
+  uint64_t kv_bytes = 0;  // set aside for sessions, now
+  uint64_t kv_bytes_max = 0;
+  uint64_t session_bytes = 0;          // promised to sessions beside K/V, now
+  uint64_t waiting_starts = 0;         // clips on their way through the encoder
+  uint64_t decode_backlog_chunks = 0;  // now
+  LayerStream::Stats transformer_layers;
+  LayerStream::Stats text_layers;
+  PackReader::Stats text_rows;                      // of prompts' embeddings
+  std::vector<LayerTimes> transformer_layer_times;  // per layer
+  uint64_t knee_tokens =
+      0;  // rows from which a larger sweep is no more efficient; 0: not known yet
+  uint64_t kv_file_bytes = 0;  // set aside for sessions, now
+  uint64_t kv_file_bytes_max = 0;
+  KvStream::Stats kv_stream;
+};
+
+}  // namespace longtake

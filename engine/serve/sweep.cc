@@ -1,0 +1,58 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/serve/sweep.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace longtake {
+namespace {
+
+// One layer, and what it took.
+absl::Status RunOne(StackPass& pass, LayerStream& layers, int64_t layer, const SweepProbe& probe) {
+  const LayerStream::Stats before = layers.stats();
+  const double kv_before = probe.kv_seconds ? probe.kv_seconds() : 0.0;
+  const int64_t start_nanos = probe.clock.MonotonicNanos();
+  {
+    LT_ASSIGN_OR_RETURN(LayerLease lease, layers.Next());
+    LT_RETURN_IF_ERROR(pass.RunLayer(layer, lease));
+  }
+  const int64_t end_nanos = probe.clock.MonotonicNanos();
+  if (probe.trace != nullptr) {
+    probe.trace->Span(probe.row, absl::StrCat("layer ", layer), start_nanos, end_nanos);
+  }
+  if (probe.times != nullptr) {
+    const LayerStream::Stats after = layers.stats();
+    LayerTimes& times = (*probe.times)[static_cast<size_t>(layer)];
+    const double wait = after.wait_seconds - before.wait_seconds;
+    const double verify = after.verify_seconds - before.verify_seconds;
+    times.wait_seconds += wait;
+    times.verify_seconds += verify;
+    const double kv = probe.kv_seconds ? probe.kv_seconds() - kv_before : 0.0;
+    times.kv_seconds += kv;
+    times.compute_seconds += NanosToSeconds(end_nanos - start_nanos) - wait - verify - kv;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunLayers(StackPass& pass, LayerStream& layers,
+                       const std::function<bool()>& keep_going, const SweepProbe& probe) {
+  const auto count = static_cast<int64_t>(layers.layer_count());
+  for (int64_t layer = 0; layer < count; ++layer) {
+    if (!keep_going()) return absl::CancelledError("nobody is left in the sweep");
+    LT_RETURN_IF_ERROR(RunOne(pass, layers, layer, probe));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status RunSweep(StackPass& pass, LayerStream& layers, const std::function<bool()>& keep_going,
+                      const SweepProbe& probe) {
+  LT_RETURN_IF_ERROR(pass.Embed());
+  if (absl::Status status = RunLayers(pass, layers, keep_going, probe); !status.ok()) {
+    layers.Rewind();
+    return status;
+  }
+  return pass.Head();
+}
+
+}  // namespace longtake

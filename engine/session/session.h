@@ -1,0 +1,130 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The meeting place of a client and the engine: inbox of events, outbox of chunks, who is attached.
+// Everything here is bounded; a full outbox leaves the session out of the next plan and nothing
+// else. All methods are safe from any thread; the engine's own state of a session is in Rollout.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "engine/session/session_spec.h"
+
+namespace longtake {
+
+struct SessionLimits {
+  uint64_t outbox_bytes_max = 64 << 20;         // pixels held for one session, sent or not
+  size_t inbox_events_max = 64;                 // events whose second receipt is still to come
+  int64_t first_attach_nanos = 30'000'000'000;  // least life of a session nobody attached to yet
+};
+
+// An event with the number its receipts carry.
+struct AcceptedEvent {
+  uint64_t sequence = 0;
+  SessionEvent event;
+  std::vector<int32_t> prompt_ids;  // for kPrompt, tokenised when accepted
+};
+
+// Called once for each session, on any thread, without locks: OK when it ended as asked.
+using SessionEndObserver = std::function<void(const std::string& id, const absl::Status& status)>;
+
+class Session {
+ public:
+  // wake_engine is called, without the lock, whenever the engine may have something to do; on_end
+  // once, when it is known how the session ended.
+  Session(std::string id, SessionSpec spec, SessionLimits limits, Clock& clock,
+          std::function<void()> wake_engine, SessionEndObserver on_end = {});
+
+  const std::string& id() const { return id_; }
+  const SessionSpec& spec() const { return spec_; }
+
+  // --- The client's side -------------------------------------------------------------------------
+
+  // Makes the caller the session's only reader, from chunk next_chunk on (-1: the oldest not yet
+  // sent). An earlier reader's Poll returns ABORTED from now on. OUT_OF_RANGE when the outbox no
+  // longer holds that chunk or it lies in the future. wake is called, without the lock, when Poll
+  // may give more.
+  absl::StatusOr<uint64_t> Attach(int64_t next_chunk, std::function<void()> wake)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The reader went away; the ttl starts. Ignored when another reader took over.
+  void Detach(uint64_t attachment) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The next output, or nothing for now. A chunk is counted as sent when it is polled, so a reader
+  // polls only when it can send.
+  absl::StatusOr<std::optional<SessionOutput>> Poll(uint64_t attachment)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Accepts an event; its number comes back, its application is an output. RESOURCE_EXHAUSTED when
+  // too many wait, FAILED_PRECONDITION when the session is over.
+  absl::StatusOr<uint64_t> Submit(SessionEvent event, std::vector<int32_t> prompt_ids)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The next bytes of the frames the take begins with, RGB24, frame after frame, from its reader
+  // (0: before anybody attached). INVALID_ARGUMENT when they are not the next ones, too many or not
+  // expected, ABORTED when another reader took over. What comes after the end is thrown away.
+  absl::Status PutStart(uint64_t attachment, int64_t offset, std::string_view bytes)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Stops the session, honoured between layers.
+  void Cancel(absl::Status why) ABSL_LOCKS_EXCLUDED(mutex_);
+  SessionInfo Info() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // --- The engine's side -------------------------------------------------------------------------
+
+  std::vector<AcceptedEvent> TakeEvents() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The frames the take begins with, once all are there; nothing before and after.
+  std::optional<std::vector<uint8_t>> TakeStart() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come.
+  // The first unsent chunk always fits.
+  bool HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
+  void PutChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
+  void PutApplied(EventApplied applied) ABSL_LOCKS_EXCLUDED(mutex_);
+  // No further chunk comes. The first call decides the status. Events that the engine did not take
+  // any more get their second receipt now.
+  void PutEnd(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
+  void SetState(SessionState state) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool cancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Nobody is attached and the ttl ran out; who never came at all gets first_attach_nanos at least.
+  bool Expired() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  absl::Status TakenOver() const;
+  void Evict() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Without a client, from the last one on.
+  int64_t LifeNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::string id_;
+  const SessionSpec spec_;
+  const SessionLimits limits_;
+  Clock& clock_;
+  const std::function<void()> wake_engine_;
+  const SessionEndObserver on_end_;
+  const int64_t create_wall_nanos_;
+
+  mutable Mutex mutex_;
+  SessionState state_ ABSL_GUARDED_BY(mutex_) = SessionState::kStarting;
+  std::vector<AcceptedEvent> inbox_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_sequence_ ABSL_GUARDED_BY(mutex_) = 1;
+  size_t open_events_ ABSL_GUARDED_BY(mutex_) = 0;  // second receipt not yet polled
+  std::vector<uint8_t> start_ ABSL_GUARDED_BY(mutex_);
+  bool start_taken_ ABSL_GUARDED_BY(mutex_) = false;
+  std::deque<std::shared_ptr<const MediaChunk>> chunks_ ABSL_GUARDED_BY(mutex_);
+  uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t unsent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t next_unsent_ ABSL_GUARDED_BY(mutex_) = 0;  // chunk index of the reader's cursor
+  int64_t next_chunk_ ABSL_GUARDED_BY(mutex_) = 0;   // index the next PutChunk has
+  int64_t frame_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<EventApplied> applied_ ABSL_GUARDED_BY(mutex_);
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
+  uint64_t attachment_ ABSL_GUARDED_BY(mutex_) = 0;  // counts readers; the latest is the reader
+  bool attached_ ABSL_GUARDED_BY(mutex_) = false;
+  std::function<void()> wake_reader_ ABSL_GUARDED_BY(mutex_);
+  int64_t detached_nanos_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace longtake

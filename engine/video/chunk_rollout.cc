@@ -1,0 +1,162 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/video/chunk_rollout.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace longtake {
+
+ChunkRollout::ChunkRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
+    : Rollout(spec, std::move(kv)), sampler_(spec.sampler, spec.levels), key_plan_(spec.key_plan) {
+  for (Branch& branch : branches_) {
+    branch.flow.resize(static_cast<size_t>(spec.frame_values() * spec.chunk_frames));
+  }
+}
+
+void ChunkRollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
+  Rollout::SetText(branch, std::move(text));
+  recache_ = remembers_latents() && chunk_ > 0;
+}
+
+int64_t ChunkRollout::tokens_per_sweep() const {
+  const int64_t rows = spec_.kv_layout.rows;
+  if (recache_) return static_cast<int64_t>(PlanTheRecache().plan.query_index.size()) * rows;
+  return static_cast<int64_t>(branches_.size()) * spec_.chunk_frames * rows;
+}
+
+// At the start of a chunk its noise is drawn, the same again when a sweep was dropped.
+void ChunkRollout::AppendItems(std::vector<VideoItem>* items) {
+  if (recache_) {
+    AppendRecache(items);
+    return;
+  }
+  if (is_given()) {
+    x_ = GivenChunk();
+  } else if (step_ == 0) {
+    // A rolling sink starts every chunk from the same noise (spec 3.6); later draws stay fresh.
+    const bool same_noise = key_plan_.kind == KeyPlanKind::kRollingSink;
+    x_ = DrawNoise(same_noise ? 0 : chunk_, 0, NoisePurpose::kInitial);
+  }
+  const double timestep = clean_pass() ? spec_.context_noise : sampler_.level(step_).timestep;
+  forward_.latents = x_.data();
+  forward_.timesteps.assign(static_cast<size_t>(spec_.chunk_frames), static_cast<float>(timestep));
+  forward_.plan = PlanKeys(key_plan_, start(), spec_.chunk_frames);
+  forward_.keep_fresh = clean_pass();
+  for (Branch& branch : branches_) items->push_back(MakeItem(forward_, branch));
+}
+
+absl::Status ChunkRollout::Settle(std::vector<float>* latents) {
+  latents->clear();
+  if (recache_) {
+    SettleRecache();
+    return absl::OkStatus();
+  }
+  if (!clean_pass()) {
+    LT_RETURN_IF_ERROR(SettleDenoise());
+    ++step_;
+    // Nothing will ever attend to the last chunk, so it needs no clean pass.
+    if (!clean_pass() || !last_chunk()) return absl::OkStatus();
+  } else {
+    CommitFresh(start(), key_plan_);
+    if (remembers_latents()) Remember();
+  }
+  *latents = std::move(x_);
+  ++chunk_;
+  step_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status ChunkRollout::SettleDenoise() {
+  LT_RETURN_IF_ERROR(GuideFlow(step_));
+  std::vector<float> noise;
+  if (sampler_.DrawsNoise(step_)) noise = DrawNoise(chunk_, step_ + 1, NoisePurpose::kRenoise);
+  sampler_.Advance(step_, branches_[0].flow, noise, x_);
+  return absl::OkStatus();
+}
+
+void ChunkRollout::Remember() {
+  const int64_t area = spec_.latent_height * spec_.latent_width;
+  for (int64_t i = 0; i < spec_.chunk_frames; ++i) {
+    std::vector<float>& frame = recent_.emplace_back();
+    for (int64_t c = 0; c < spec_.channels; ++c) {
+      const auto from = x_.begin() + (c * spec_.chunk_frames + i) * area;
+      frame.insert(frame.end(), from, from + area);
+    }
+  }
+  while (static_cast<int64_t>(recent_.size()) > key_plan_.window_frames) recent_.pop_front();
+}
+
+RecachePlan ChunkRollout::PlanTheRecache() const {
+  return PlanRecache(key_plan_, start(), spec_.prompt_switch == PromptSwitch::kRecache);
+}
+
+// Only the first branch's prompt can change.
+void ChunkRollout::AppendRecache(std::vector<VideoItem>* items) {
+  Branch& branch = branches_[0];
+  RecachePlan recache = PlanTheRecache();
+  const size_t frames = recache.plan.query_index.size();
+  const auto area = static_cast<size_t>(spec_.latent_height * spec_.latent_width);
+  recache_latents_.resize(frames * static_cast<size_t>(spec_.frame_values()));
+  const size_t first = recent_.size() - frames;
+  for (size_t c = 0; c < static_cast<size_t>(spec_.channels); ++c) {
+    for (size_t i = 0; i < frames; ++i) {
+      const auto from = recent_[first + i].begin() + static_cast<ptrdiff_t>(c * area);
+      std::copy(from, from + static_cast<ptrdiff_t>(area),
+                recache_latents_.begin() + static_cast<ptrdiff_t>((c * frames + i) * area));
+    }
+  }
+  forward_.latents = recache_latents_.data();
+  forward_.timesteps.assign(frames, 0.0f);
+  forward_.plan = recache.plan;
+  forward_.keep_fresh = false;
+  VideoItem item = MakeItem(forward_, branch);
+  branch.keep = RecacheTargets(branch, recache);
+  item.keep = branch.keep;
+  item.flow = nullptr;
+  items->push_back(item);
+}
+
+// Overwriting in place needs no undo: nothing this forward reads is written by it, so a dropped one
+// is repeated with the same result.
+std::vector<KvFrame*> ChunkRollout::RecacheTargets(Branch& branch, const RecachePlan& recache) {
+  KeyPlanSpec after = key_plan_;
+  after.sink_start = recache.sink_start_new;
+  const auto needed = [&](int64_t frame) {
+    return FrameNeeded(after, frame, start(), spec_.chunk_frames);
+  };
+  auto free = branch.frames.begin();  // memory of frames that nobody will read again
+  std::vector<KvFrame*> targets;
+  for (int64_t frame = recache.first; frame < start(); ++frame) {
+    const auto held = branch.frames.find(frame);
+    if (!needed(frame)) {
+      targets.push_back(nullptr);
+    } else if (held != branch.frames.end()) {
+      targets.push_back(&held->second);
+    } else {
+      while (needed(free->first)) ++free;
+      targets.push_back(&(free++)->second);
+    }
+  }
+  return targets;
+}
+
+void ChunkRollout::SettleRecache() {
+  Branch& branch = branches_[0];
+  const RecachePlan recache = PlanTheRecache();
+  const std::vector<KvFrame*> targets = RecacheTargets(branch, recache);
+  std::map<int64_t, KvFrame> frames;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i] == nullptr) continue;
+    frames[recache.first + static_cast<int64_t>(i)] = std::move(*targets[i]);
+  }
+  key_plan_.sink_start = recache.sink_start_new;
+  for (auto& [frame, kv] : branch.frames) {  // a sink that stays
+    if (!kv.empty() && FrameNeeded(key_plan_, frame, start(), spec_.chunk_frames)) {
+      frames[frame] = std::move(kv);
+    }
+  }
+  branch.frames = std::move(frames);
+  recache_ = false;
+}
+
+}  // namespace longtake

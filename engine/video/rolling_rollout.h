@@ -1,0 +1,49 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Several chunks at falling levels of noise in one forward (spec 3.7): each forward moves every
+// chunk in work to its next level, finishes the oldest and lets a new one in. A finished chunk then
+// gets its clean pass. Two sweeps a chunk, whatever the number of levels; a weight that is streamed
+// is read twice instead of five times.
+#pragma once
+
+#include <deque>
+#include <vector>
+
+#include "engine/video/rollout.h"
+
+namespace longtake {
+
+class RollingRollout final : public Rollout {
+ public:
+  RollingRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
+
+  bool at_chunk_start() const override { return !clean_pass_; }
+  int64_t tokens_per_sweep() const override;
+  void AppendItems(std::vector<VideoItem>* items) override;
+  absl::Status Settle(std::vector<float>* latents) override;
+
+ private:
+  struct ChunkInWork {
+    int64_t index = 0;
+    int64_t step = 0;  // of the levels
+    std::vector<float> x;
+  };
+  // Whether the next joint forward begins a further chunk.
+  bool LetsIn() const;
+  int64_t next_index() const { return chunk_ + static_cast<int64_t>(in_work_.size()); }
+  void PlanJoint();
+  void PlanClean();
+  absl::Status SettleJoint();
+
+  // Oldest first; the oldest is chunk().
+  std::deque<ChunkInWork> in_work_;
+  bool clean_pass_ = false;  // the next forward is the oldest's
+  Forward forward_;
+  std::vector<float> window_;  // latents of all chunks in work
+};
+
+// What the joint forward of `frames` frames from latent frame start on attends to: the anchor, seen
+// right before the latest settled frames, and those; all within the window.
+KeyPlan PlanRolling(const KeyPlanSpec& spec, int64_t start, int64_t frames);
+
+}  // namespace longtake

@@ -1,0 +1,183 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/video/rollout.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
+#include "base/finite.h"
+#include "base/philox.h"
+#include "engine/video/chunk_rollout.h"
+#include "engine/video/rolling_rollout.h"
+
+namespace longtake {
+namespace {
+
+int64_t FramesHeld(const RolloutSpec& spec) {
+  // A rolling rollout's anchor stays beside the whole window.
+  const int64_t anchor = spec.kind == RolloutKind::kRolling ? spec.key_plan.sink_frames : 0;
+  const int64_t most = FramesHeldMax(spec.key_plan, spec.chunk_frames) + anchor;
+  if (spec.chunk_count == 0) return most;
+  // Nothing attends to the last chunk, so its keys and values are never made.
+  return std::min(most, (spec.chunk_count - 1) * spec.chunk_frames);
+}
+
+}  // namespace
+
+int64_t RolloutSpec::chunks_max() const {
+  constexpr int64_t kEndless = int64_t{1} << 40;
+  return chunk_count != 0 ? chunk_count : kEndless;
+}
+
+int64_t RolloutSpec::denoise_tokens() const {
+  int64_t frames = chunk_frames;
+  if (kind == RolloutKind::kRolling) {
+    frames *= std::min(chunks_max(), static_cast<int64_t>(levels.size()));
+  }
+  return static_cast<int64_t>(branch_count()) * frames * kv_layout.rows;
+}
+
+int64_t RolloutSpec::tokens_max() const {
+  if (prompt_switch == PromptSwitch::kSwap) return denoise_tokens();
+  const int64_t before = std::min(key_plan.window_frames, (chunks_max() - 1) * chunk_frames);
+  return std::max(denoise_tokens(), before * kv_layout.rows);
+}
+
+absl::StatusOr<uint64_t> Rollout::FramesNeeded(const RolloutSpec& spec) {
+  return CheckedProduct({static_cast<uint64_t>(FramesHeld(spec)), spec.branch_count()},
+                        "frames of K/V of the session");
+}
+
+uint64_t Rollout::FramesReadMax(const RolloutSpec& spec) {
+  const int64_t window = spec.key_plan.window_frames - spec.chunk_frames;
+  return static_cast<uint64_t>(std::min(window, FramesHeld(spec))) * spec.branch_count();
+}
+
+absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Create(const RolloutSpec& spec,
+                                                         const KvMemory& memory) {
+  LT_ASSIGN_OR_RETURN(const uint64_t frames, FramesNeeded(spec));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<KvShare> kv,
+                      KvShare::Create(memory, spec.kv_layout, {frames, FramesReadMax(spec)}));
+  std::unique_ptr<Rollout> rollout;
+  if (spec.kind == RolloutKind::kRolling) {
+    rollout = std::make_unique<RollingRollout>(spec, std::move(kv));
+  } else {
+    rollout = std::make_unique<ChunkRollout>(spec, std::move(kv));
+  }
+  return rollout;
+}
+
+Rollout::Rollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
+    : spec_(spec),
+      kv_(std::move(kv)),
+      branches_(spec.branch_count()),
+      has_start_(spec.start_latents == 0) {}
+
+Rollout::~Rollout() = default;
+
+uint64_t Rollout::file_layer_bytes() const {
+  if (!kv_in_file()) return 0;
+  return FramesReadMax(spec_) * spec_.kv_layout.file_layer_bytes();
+}
+
+void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
+  LT_CHECK(at_chunk_start());
+  branches_[branch].text = std::move(text);
+}
+
+void Rollout::SetStart(std::vector<std::vector<float>> latents) {
+  LT_CHECK(!has_start_ && static_cast<int64_t>(latents.size()) == spec_.start_latents);
+  start_ = std::move(latents);
+  has_start_ = true;
+}
+
+std::vector<float> Rollout::GivenChunk() const {
+  const auto frames = static_cast<size_t>(spec_.chunk_frames);
+  const auto area = static_cast<size_t>(spec_.latent_height * spec_.latent_width);
+  std::vector<float> chunk(frames * static_cast<size_t>(spec_.frame_values()));
+  for (size_t i = 0; i < frames; ++i) {
+    const std::vector<float>& frame = start_[static_cast<size_t>(chunk_) * frames + i];
+    for (size_t c = 0; c < static_cast<size_t>(spec_.channels); ++c) {
+      std::copy_n(frame.begin() + static_cast<ptrdiff_t>(c * area), area,
+                  chunk.begin() + static_cast<ptrdiff_t>((c * frames + i) * area));
+    }
+  }
+  return chunk;
+}
+
+bool Rollout::HasText() const {
+  return std::all_of(branches_.begin(), branches_.end(),
+                     [](const Branch& branch) { return branch.text != nullptr; });
+}
+
+int64_t Rollout::new_text_rows() const {
+  int64_t rows = 0;
+  for (const Branch& branch : branches_) {
+    if (branch.text != nullptr && !branch.text->ready()) rows += branch.text->rows();
+  }
+  return rows;
+}
+
+std::vector<float> Rollout::DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const {
+  std::vector<float> noise(static_cast<size_t>(spec_.frame_values() * spec_.chunk_frames));
+  PhiloxNormal(spec_.seed, NoiseStream(chunk, step, purpose), 0, noise);
+  return noise;
+}
+
+VideoItem Rollout::MakeItem(const Forward& forward, Branch& branch) {
+  branch.context.clear();
+  for (const PlannedKey& key : forward.plan.keys) {
+    branch.context.push_back({&branch.frames.at(key.frame), key.rope_index});
+  }
+  branch.keep.clear();
+  if (forward.keep_fresh) {
+    branch.fresh.resize(forward.timesteps.size());
+    for (KvFrame& frame : branch.fresh) {
+      if (frame.empty()) frame = kv_->NewFrame();
+      branch.keep.push_back(&frame);
+    }
+  }
+  VideoItem item;
+  item.latents = forward.latents;
+  item.frames = static_cast<int64_t>(forward.timesteps.size());
+  item.height = spec_.latent_height;
+  item.width = spec_.latent_width;
+  item.timesteps = forward.timesteps;
+  item.query_index = forward.plan.query_index;
+  item.context = branch.context;
+  item.text = branch.text.get();
+  item.keep = branch.keep;
+  item.flow = forward.keep_fresh ? nullptr : branch.flow.data();
+  return item;
+}
+
+absl::Status Rollout::GuideFlow(int64_t step) {
+  std::vector<float>& flow = branches_[0].flow;
+  if (branches_.size() == 2) {
+    const auto guidance = static_cast<float>(spec_.guidance);
+    const std::vector<float>& negative = branches_[1].flow;
+    for (size_t i = 0; i < flow.size(); ++i) {
+      flow[i] = negative[i] + guidance * (flow[i] - negative[i]);
+    }
+  }
+  return CheckFinite(flow, absl::StrCat("flow of chunk ", chunk_, ", step ", step));
+}
+
+void Rollout::CommitFresh(int64_t first, const KeyPlanSpec& plan) {
+  const int64_t next = first + spec_.chunk_frames;
+  if (next >= spec_.start_latents) start_ = {};
+  for (Branch& branch : branches_) {
+    for (size_t i = 0; i < branch.fresh.size(); ++i) {
+      branch.frames[first + static_cast<int64_t>(i)] = std::move(branch.fresh[i]);
+    }
+    branch.fresh.clear();
+    std::erase_if(branch.frames, [&](const auto& entry) {
+      const bool anchor =
+          spec_.kind == RolloutKind::kRolling && entry.first < spec_.key_plan.sink_frames;
+      return !anchor && !FrameNeeded(plan, entry.first, next, spec_.chunk_frames);
+    });
+  }
+}
+
+}  // namespace longtake

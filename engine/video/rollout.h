@@ -1,0 +1,145 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The policy of causal video (spec 3): which forwards a chunk needs, what they attend to, which
+// noise they draw, and what is kept. Holds the engine's whole state of a session between sweeps:
+// the latents in work, K/V per guidance branch, counters.
+//
+// Nothing visible changes before Settle accepts a sweep, so a dropped sweep needs no undo: the next
+// one builds the same items again. Engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/kv/kv_memory.h"
+#include "engine/model/wan_transformer.h"
+#include "engine/policy/key_plan.h"
+#include "engine/policy/sampler.h"
+
+namespace longtake {
+
+// A session's fixed choices, defaults resolved.
+struct RolloutSpec {
+  RolloutKind kind = RolloutKind::kChunks;
+  SamplerKind sampler = SamplerKind::kFewStep;
+  std::vector<NoiseLevel> levels;
+  KeyPlanSpec key_plan;
+  PromptSwitch prompt_switch = PromptSwitch::kSwap;
+  int64_t chunk_frames = 3;
+  double context_noise = 0.0;
+  double guidance = 1.0;
+  uint64_t seed = 0;
+  int64_t channels = 16;
+  int64_t latent_height = 0;
+  int64_t latent_width = 0;
+  int64_t chunk_count = 0;  // 0: endless
+  // Latent frames it is given to begin with, whole chunks, fewer than all (spec 3.5).
+  int64_t start_latents = 0;
+  KvLayout kv_layout;
+
+  // Values of one latent frame.
+  int64_t frame_values() const { return channels * latent_height * latent_width; }
+  size_t branch_count() const { return guidance == 1.0 ? 1 : 2; }
+  int64_t chunks_max() const;  // very many when it is endless
+  // Rows of the largest sweep that takes noise away, and of the largest it will ever ask for.
+  int64_t denoise_tokens() const;
+  int64_t tokens_max() const;
+};
+
+// What a noise draw is for; part of the generator's key.
+enum class NoisePurpose : uint64_t { kInitial = 0, kRenoise = 1 };
+
+// The generator stream of one draw: any chunk of a session can be drawn again without the others.
+constexpr uint64_t NoiseStream(int64_t chunk, int64_t step, NoisePurpose purpose) {
+  return static_cast<uint64_t>(chunk) << 16 | static_cast<uint64_t>(step) << 4 |
+         static_cast<uint64_t>(purpose);
+}
+
+class Rollout {
+ public:
+  // Sets K/V memory aside for the most frames it will ever hold; RESOURCE_EXHAUSTED when there is
+  // not so much. The memory must outlive it.
+  static absl::StatusOr<std::unique_ptr<Rollout>> Create(const RolloutSpec& spec,
+                                                         const KvMemory& memory);
+  // Frames of K/V that Create would set aside, all branches together.
+  static absl::StatusOr<uint64_t> FramesNeeded(const RolloutSpec& spec);
+  // Of those, what one sweep attends to at most: a full window without the chunk in work.
+  static uint64_t FramesReadMax(const RolloutSpec& spec);
+  virtual ~Rollout();
+
+  // 1, or 2 with guidance: the prompt, then the negative prompt.
+  size_t branch_count() const { return branches_.size(); }
+  // The engine calls it only between chunks. What it does to the memory of what was shown before
+  // is the spec's prompt_switch.
+  virtual void SetText(size_t branch, std::unique_ptr<TextContext> text);
+  // The latents it begins with, [channels, h, w] each: as many as the spec says, once.
+  void SetStart(std::vector<std::vector<float>> latents);
+  bool HasStart() const { return has_start_; }
+  bool HasText() const;
+  bool HasText(size_t branch) const { return branches_[branch].text != nullptr; }
+  // Rows of prompts the next sweep would see for the first time.
+  int64_t new_text_rows() const;
+
+  // The next chunk to be finished.
+  int64_t chunk() const { return chunk_; }
+  bool done() const { return spec_.chunk_count != 0 && chunk_ == spec_.chunk_count; }
+  // Whether events may be applied now.
+  virtual bool at_chunk_start() const = 0;
+  // Whether its K/V comes from the file.
+  bool kv_in_file() const { return kv_->in_file(); }
+  // What the items of a sweep read of one layer from the K/V file, at most.
+  uint64_t file_layer_bytes() const;
+  // Rows its items bring to the next sweep.
+  virtual int64_t tokens_per_sweep() const = 0;
+  // Appends its items for the next sweep, at most one per branch. They point into this object until
+  // Settle or the next AppendItems.
+  virtual void AppendItems(std::vector<VideoItem>* items) = 0;
+  // The sweep with those items is done. INTERNAL when the model produced a value that is not
+  // finite. When a chunk is finished its latents [channels, chunk_frames, h, w] are in *latents,
+  // otherwise it is empty.
+  virtual absl::Status Settle(std::vector<float>* latents) = 0;
+
+ protected:
+  struct Branch {
+    std::unique_ptr<TextContext> text;
+    std::map<int64_t, KvFrame> frames;  // by latent frame
+    std::vector<KvFrame> fresh;         // being written by a clean pass
+    std::vector<KvFrame*> keep;
+    std::vector<ContextFrame> context;
+    std::vector<float> flow;
+  };
+  // One forward of some frames, alike for all branches.
+  struct Forward {
+    const float* latents = nullptr;  // [channels, frames, h, w]
+    std::vector<float> timesteps;    // one per frame
+    KeyPlan plan;
+    bool keep_fresh = false;  // a clean pass: no flow, K/V into fresh
+  };
+
+  Rollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
+
+  // Whether the next chunk is one of those it was given: it takes a clean pass and nothing else.
+  bool is_given() const { return chunk_ * spec_.chunk_frames < spec_.start_latents; }
+  std::vector<float> GivenChunk() const;
+  std::vector<float> DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const;
+  // The item of one branch; flow must have room for a denoising one.
+  VideoItem MakeItem(const Forward& forward, Branch& branch);
+  // Mixes the branches' flows into the first one's and checks it. INTERNAL as Settle.
+  absl::Status GuideFlow(int64_t step);
+  // What clean passes wrote becomes frames first.. of every branch; frames that no later chunk
+  // reads are given back.
+  void CommitFresh(int64_t first, const KeyPlanSpec& plan);
+
+  const RolloutSpec spec_;
+  const std::unique_ptr<KvShare> kv_;
+  std::vector<Branch> branches_;  // after kv_, which outlives their frames
+  int64_t chunk_ = 0;
+
+ private:
+  bool has_start_;
+  std::vector<std::vector<float>> start_;
+};
+
+}  // namespace longtake

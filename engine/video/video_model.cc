@@ -1,0 +1,179 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/video/video_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/text/prompt_cleaner.h"
+#include "engine/video/check_parts.h"
+
+namespace longtake {
+namespace {
+
+uint64_t LayerBytes(const PackReader& pack) {
+  uint64_t bytes = 0;
+  for (size_t layer = 0; layer < pack.layer_count(); ++layer) {
+    for (const PartInfo& part : pack.layer(layer).parts) bytes += part.bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
+                                                             const std::string& directory,
+                                                             const VideoModelOptions& options,
+                                                             WorkerPool& workers) {
+  auto model = std::unique_ptr<VideoModel>(new VideoModel);
+  model->options_ = options;
+  LT_ASSIGN_OR_RETURN(PackDirectory pack, PackDirectory::Open(files, directory));
+  model->pack_ = std::make_unique<PackDirectory>(std::move(pack));
+  auto recipe = ParseRecipe(model->pack_->recipe());
+  if (!recipe.ok()) return Annotate(recipe.status(), directory);
+  model->recipe_ = *std::move(recipe);
+  auto tokenizer = ReadTokenizer(model->pack_->tokenizer_name(), model->pack_->tokenizer());
+  if (!tokenizer.ok()) return Annotate(tokenizer.status(), directory);
+  model->tokenizer_ = std::make_unique<Tokenizer>(*std::move(tokenizer));
+  LT_ASSIGN_OR_RETURN(model->sweep_backend_,
+                      CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max,
+                                                 .numerics_profile = options.numerics_profile}));
+  // Latents become pixels in fp32 in every profile: that is where bf16 would be seen.
+  LT_ASSIGN_OR_RETURN(
+      model->decode_backend_,
+      CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max}));
+  if (absl::Status status = model->ReadConfigs(); !status.ok()) return Annotate(status, directory);
+  // The decoder first: it reads its weights whole before it repacks them.
+  LT_RETURN_IF_ERROR(model->OpenDecoder());
+  LT_RETURN_IF_ERROR(model->OpenTransformer(workers));
+  LT_RETURN_IF_ERROR(model->OpenTextEncoder(workers));
+  return model;
+}
+
+WanTransformerOptions VideoModel::TransformerOptions(const VideoModelOptions& options) {
+  WanTransformerOptions out;
+  out.tokens_max = options.tokens_max;
+  out.prompt_rows_max = PromptRowsMax(options);
+  out.kv_dtype = options.kv_dtype;
+  out.populator = options.populator;
+  return out;
+}
+
+Umt5EncoderOptions VideoModel::TextOptions(const VideoModelOptions& options) {
+  return {.tokens_max = PromptRowsMax(options),
+          .prompt_tokens_max = options.prompt_tokens_max,
+          .populator = options.populator};
+}
+
+absl::Status VideoModel::ReadConfigs() {
+  LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack_->Component("transformer"));
+  LT_ASSIGN_OR_RETURN(config_, ParseWanConfig(transformer->config(), transformer->path()));
+  LT_ASSIGN_OR_RETURN(const PackReader* text, pack_->Component("text_encoder"));
+  LT_ASSIGN_OR_RETURN(text_config_, ParseUmt5Config(text->config(), text->path()));
+  LT_ASSIGN_OR_RETURN(const PackReader* vae, pack_->Component("vae"));
+  LT_ASSIGN_OR_RETURN(vae_config_, ParseVaeConfig(vae->config(), vae->path()));
+  return CheckPartsFit(config_, text_config_, vae_config_, *tokenizer_);
+}
+
+LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t pinned_bytes_max,
+                                               WorkerPool& workers) const {
+  LayerStream::Options out;
+  out.slot_count = options_.slot_count;
+  out.request_bytes = options_.request_bytes;
+  out.pinned_bytes_max = pinned_bytes_max;
+  out.io = options_.io;
+  out.read_timeout_nanos = options_.read_timeout_nanos;
+  out.workers = &workers;
+  out.trace = options_.trace;
+  out.populator = options_.populator;
+  out.trace_name = std::move(name);
+  return out;
+}
+
+absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
+  LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("transformer"));
+  LT_RETURN_IF_ERROR(CheckInt8Layers(*pack));
+  LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident(options_.populator));
+  resident_bytes_ += resident.bytes();
+  transformer_bytes_ = LayerBytes(*pack);
+  LT_ASSIGN_OR_RETURN(transformer_,
+                      WanTransformer::Create(config_, std::move(resident), *sweep_backend_,
+                                             TransformerOptions(options_)));
+  LT_ASSIGN_OR_RETURN(
+      transformer_layers_,
+      LayerStream::Open(*pack, StreamOptions("transformer", options_.pinned_bytes_max, workers)));
+  return absl::OkStatus();
+}
+
+absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
+  LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("text_encoder"));
+  text_pack_ = pack;
+  resident_bytes_ += pack->resident().bytes;
+  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_,
+                                                         TextOptions(options_)));
+  // What the transformer's pinned layers leave.
+  const uint64_t taken = std::min(options_.pinned_bytes_max, transformer_layers_->memory_bytes());
+  LT_ASSIGN_OR_RETURN(
+      text_layers_,
+      LayerStream::Open(*pack, StreamOptions("text", options_.pinned_bytes_max - taken, workers)));
+  return absl::OkStatus();
+}
+
+absl::Status VideoModel::OpenDecoder() {
+  LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("vae"));
+  LT_ASSIGN_OR_RETURN(const ResidentSection resident, pack->LoadResident(options_.populator));
+  LT_ASSIGN_OR_RETURN(decoder_, WanVaeDecoder::Create(vae_config_, resident, *decode_backend_));
+  if (options_.with_encoder) {
+    LT_ASSIGN_OR_RETURN(encoder_, WanVaeEncoder::Create(vae_config_, resident, *decode_backend_));
+  }
+  resident_bytes_ += resident.bytes();
+  if (!pack_->Has("tiny_decoder")) {
+    if (!recipe_.tiny_decoder) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "the recipe asks for tiny_decoder, which the pack does not have");
+  }
+  if (config_.channels != kTinyDecoderChannels) {
+    return absl::FailedPreconditionError(absl::StrCat("tiny_decoder: takes latents of ",
+                                                      kTinyDecoderChannels, " channels, not ",
+                                                      config_.channels));
+  }
+  LT_ASSIGN_OR_RETURN(const PackReader* tiny, pack_->Component("tiny_decoder"));
+  LT_ASSIGN_OR_RETURN(const ResidentSection tiny_section, tiny->LoadResident(options_.populator));
+  LT_ASSIGN_OR_RETURN(tiny_decoder_, TinyDecoder::Create(tiny_section, *decode_backend_));
+  resident_bytes_ += tiny_section.bytes();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int32_t>> VideoModel::Tokenize(const std::string& prompt) const {
+  auto cleaned = CleanPrompt(prompt);
+  if (!cleaned.ok()) return Annotate(cleaned.status(), "prompt");
+  std::vector<int32_t> ids = tokenizer_->Encode(*cleaned, static_cast<int>(kPromptTokensMax));
+  const auto tokens = static_cast<int64_t>(ids.size());
+  if (tokens <= options_.prompt_tokens_max) return ids;
+  return absl::InvalidArgumentError(absl::StrCat("prompt: ", tokens, " tokens, this server takes ",
+                                                 options_.prompt_tokens_max, " (prompt-tokens)"));
+}
+
+absl::StatusOr<std::unique_ptr<TextContext>> VideoModel::NewTextContext(
+    std::span<const float> states, int64_t tokens) const {
+  return transformer_->NewTextContext(states, tokens);
+}
+
+absl::StatusOr<uint64_t> VideoModel::text_context_bytes_max() const {
+  return TextContextBytes(transformer_->text_shape(options_.prompt_tokens_max));
+}
+
+KvLayout VideoModel::kv_layout(int64_t width, int64_t height) const {
+  return transformer_->kv_layout(height / 8, width / 8);
+}
+
+double VideoModel::ForwardFlops(int64_t rows, int64_t keys) const {
+  const auto d = static_cast<double>(config_.width());
+  const auto n = static_cast<double>(rows);
+  const double linear = 2.0 * (6.0 * d * d + 2.0 * d * static_cast<double>(config_.ffn_dim)) * n;
+  const double self = 4.0 * n * static_cast<double>(keys) * d;
+  const double cross = 4.0 * n * static_cast<double>(kPromptTokensMax) * d;
+  return (linear + self + cross) * static_cast<double>(config_.layers);
+}
+
+}  // namespace longtake

@@ -1,0 +1,144 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// A packed model, opened and ready: both stacks with their layer streams, the decoder, tokenizer
+// and recipe. Owns everything large that does not belong to a session; its memory is known at Open.
+// The engine thread uses the stacks, the decode lane the decoder; the rest is immutable.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/file_system.h"
+#include "base/worker_pool.h"
+#include "engine/backend/backend.h"
+#include "engine/kv/kv_memory.h"
+#include "engine/model/tiny_decoder.h"
+#include "engine/model/umt5_encoder.h"
+#include "engine/model/wan_transformer.h"
+#include "engine/model/wan_vae_decoder.h"
+#include "engine/model/wan_vae_encoder.h"
+#include "engine/policy/recipe.h"
+#include "engine/session/session_spec.h"
+#include "engine/text/tokenizer.h"
+#include "storage/pack/pack_directory.h"
+#include "storage/stream/layer_stream.h"
+
+namespace longtake {
+
+struct VideoModelOptions {
+  int64_t prompt_tokens_max =
+      512;  // of one prompt, </s> included; a session's text memory is for so many
+  int64_t tokens_max = 32768;                     // rows of one sweep, all sessions together
+  uint64_t pinned_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
+  size_t slot_count = 3;
+  uint64_t request_bytes = LayerStream::Options().request_bytes;
+  IoChoice io = IoChoice::kAuto;
+  int64_t read_timeout_nanos = LayerStream::Options().read_timeout_nanos;
+  DType kv_dtype = DType::kBf16;
+  bool with_encoder = true;         // so that takes can begin with given frames
+  std::string numerics_profile;     // of the sweeps; "" is the default (engine/backend/backend.h)
+  std::string instruction_set_max;  // for tests
+  Trace* trace = nullptr;           // outlives the model
+  const MemoryPopulator* populator = nullptr;  // of what Open takes; null: the caller's thread
+};
+
+class VideoModel {
+ public:
+  static constexpr int64_t kPromptTokensMax = 512;  // what the models were trained on
+
+  // Opens a pack directory. Errors name the file and what is wrong with it. workers and files must
+  // outlive the model.
+  static absl::StatusOr<std::unique_ptr<VideoModel>> Open(FileSystem& files,
+                                                          const std::string& directory,
+                                                          const VideoModelOptions& options,
+                                                          WorkerPool& workers);
+
+  // What Open gives to its stacks.
+  static WanTransformerOptions TransformerOptions(const VideoModelOptions& options);
+  static Umt5EncoderOptions TextOptions(const VideoModelOptions& options);
+
+  const std::string& name() const { return recipe_.name; }
+  // Of the reads of prompts' rows. Any thread.
+  PackReader::Stats text_row_stats() const { return text_pack_->stats(); }
+  const std::string& digest() const { return pack_->model_digest(); }
+  const Recipe& recipe() const { return recipe_; }
+  const VideoModelOptions& options() const { return options_; }
+  std::string_view numerics_profile() const { return sweep_backend_->numerics_profile(); }
+  std::string_view instruction_set() const { return sweep_backend_->instruction_set(); }
+  const WanConfig& config() const { return config_; }
+  const VaeConfig& vae_config() const { return vae_config_; }
+
+  // Engine thread.
+  WanTransformer& transformer() { return *transformer_; }
+  LayerStream& transformer_layers() { return *transformer_layers_; }
+  Umt5Encoder& text_encoder() { return *text_encoder_; }
+  LayerStream& text_layers() { return *text_layers_; }
+  // What was decided at Open, and memory: any thread.
+  const LayerStream& transformer_layers() const { return *transformer_layers_; }
+  const LayerStream& text_layers() const { return *text_layers_; }
+  // Decode lane.
+  WanVaeDecoder& decoder() { return *decoder_; }
+  TinyDecoder* tiny_decoder() { return tiny_decoder_.get(); }  // or null
+  bool has_tiny_decoder() const { return tiny_decoder_ != nullptr; }
+  WanVaeEncoder* encoder() { return encoder_.get(); }  // or null
+  const WanVaeEncoder* encoder() const { return encoder_.get(); }
+
+  // Rows of prompts that may be new in one sweep; one session brings at most two full prompts.
+  int64_t prompt_rows_max() const { return PromptRowsMax(options_); }
+  static int64_t PromptRowsMax(const VideoModelOptions& options) {
+    return 4 * (options.prompt_tokens_max + 1);
+  }
+
+  // Cleans and tokenises; at most 512 ids, the last one </s>. InvalidArgument for bytes that are
+  // not UTF-8 and for more than prompt_tokens_max where that is less. Any thread.
+  absl::StatusOr<std::vector<int32_t>> Tokenize(const std::string& prompt) const;
+
+  // A prompt's states [tokens, text_dim] as the transformer keeps them.
+  absl::StatusOr<std::unique_ptr<TextContext>> NewTextContext(std::span<const float> states,
+                                                              int64_t tokens) const;
+  absl::StatusOr<uint64_t> text_context_bytes_max() const;
+
+  KvLayout kv_layout(int64_t width, int64_t height) const;
+  uint64_t transformer_bytes() const { return transformer_bytes_; }
+  uint64_t resident_bytes() const { return resident_bytes_; }
+  // Activations of both stacks; the decoder's count with the sessions (Engine).
+  uint64_t buffer_bytes() const {
+    return transformer_->buffer_bytes() + text_encoder_->buffer_bytes();
+  }
+  // Multiply-adds times two of one forward over these rows and keys (spec 8.1).
+  double ForwardFlops(int64_t rows, int64_t keys) const;
+
+ private:
+  VideoModel() = default;
+  absl::Status ReadConfigs();
+  LayerStream::Options StreamOptions(std::string name, uint64_t pinned_bytes_max,
+                                     WorkerPool& workers) const;
+  absl::Status OpenTransformer(WorkerPool& workers);
+  absl::Status OpenTextEncoder(WorkerPool& workers);
+  absl::Status OpenDecoder();
+
+  VideoModelOptions options_;
+  std::unique_ptr<PackDirectory> pack_;
+  const PackReader* text_pack_ = nullptr;  // in it
+  Recipe recipe_;
+  WanConfig config_;
+  Umt5Config text_config_;
+  VaeConfig vae_config_;
+  // Two backends on one pool: each has its own scratch memory, so sweep and decode lane can compute
+  // side by side.
+  std::unique_ptr<Backend> sweep_backend_;
+  std::unique_ptr<Backend> decode_backend_;
+  std::unique_ptr<WanTransformer> transformer_;
+  std::unique_ptr<LayerStream> transformer_layers_;
+  std::unique_ptr<Umt5Encoder> text_encoder_;
+  std::unique_ptr<LayerStream> text_layers_;
+  std::unique_ptr<WanVaeDecoder> decoder_;
+  std::unique_ptr<TinyDecoder> tiny_decoder_;
+  std::unique_ptr<WanVaeEncoder> encoder_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  uint64_t transformer_bytes_ = 0;
+  uint64_t resident_bytes_ = 0;
+};
+
+}  // namespace longtake
