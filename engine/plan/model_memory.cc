@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "base/checked.h"
-#include "engine/model/umt5_config.h"
-#include "engine/model/vae_config.h"
-#include "engine/model/vae_stages.h"
-#include "engine/model/wan_config.h"
+#include "engine/model/umt5/config.h"
+#include "engine/model/vae/config.h"
+#include "engine/model/vae/stages.h"
+#include "engine/model/wan/config.h"
 
 namespace longtake {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/finite.h"
-#include "engine/model/tiled_vae.h"
+#include "engine/model/vae/tiled.h"
 
 namespace longtake {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "engine/model/vae_cache.h"
+#include "engine/model/vae/cache.h"
 #include "engine/serve/lane_costs.h"
 #include "engine/session/session.h"
 #include "engine/video/video_model.h"

@@ -10,7 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "base/checked.h"
 #include "base/error_reason.h"
-#include "engine/model/tiled_vae.h"
+#include "engine/model/vae/tiled.h"
 
 namespace longtake {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "base/status_macros.h"
-#include "engine/model/umt5_config.h"
-#include "engine/model/vae_config.h"
-#include "engine/model/wan_config.h"
+#include "engine/model/umt5/config.h"
+#include "engine/model/vae/config.h"
+#include "engine/model/wan/config.h"
 #include "engine/text/tokenizer.h"
 #include "storage/pack/pack_reader.h"
 

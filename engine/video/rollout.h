@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "engine/kv/kv_memory.h"
-#include "engine/model/wan_transformer.h"
+#include "engine/model/wan/transformer.h"
 #include "engine/policy/key_plan.h"
 #include "engine/policy/sampler.h"
 

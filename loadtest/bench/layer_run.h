@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/worker_pool.h"
-#include "engine/model/wan_transformer.h"
+#include "engine/model/wan/transformer.h"
 #include "storage/stream/layer_stream.h"
 
 namespace longtake {

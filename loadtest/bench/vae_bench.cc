@@ -12,7 +12,7 @@
 #include "CLI/CLI.hpp"
 #include "base/clock.h"
 #include "base/worker_pool.h"
-#include "engine/model/wan_vae_decoder.h"
+#include "engine/model/vae/decoder.h"
 
 namespace longtake {
 namespace {

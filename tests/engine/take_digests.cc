@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/model/tiny_decoder.h"
+#include "engine/model/vae/tiny_decoder.h"
 #include "nlohmann/json.hpp"
 #include "pack/synthetic_weights.h"
 #include "tests/engine/engine_fixture.h"

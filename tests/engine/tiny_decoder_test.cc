@@ -2,12 +2,12 @@
 //
 // A pack with a tiny decoder beside its VAE: chosen by session or recipe, refused where there is
 // none.
-#include "engine/model/tiny_decoder.h"
+#include "engine/model/vae/tiny_decoder.h"
 
 #include <gtest/gtest.h>
 
 #include "engine/backend/backend.h"
-#include "engine/model/vae_stages.h"
+#include "engine/model/vae/stages.h"
 #include "pack/synthesise.h"
 #include "pack/synthetic_weights.h"
 #include "tests/engine/engine_fixture.h"

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/checked.h"
-#include "engine/model/tiny_decoder.h"
+#include "engine/model/vae/tiny_decoder.h"
 #include "tests/golden/golden_backend.h"
 #include "tests/golden/golden_table.h"
 #include "tests/golden/tiny_vae.h"

@@ -3,10 +3,10 @@
 
 #include <utility>
 
-#include "engine/model/umt5_config.h"
-#include "engine/model/umt5_layout.h"
-#include "engine/model/wan_config.h"
-#include "engine/model/wan_layout.h"
+#include "engine/model/umt5/config.h"
+#include "engine/model/umt5/layout.h"
+#include "engine/model/wan/config.h"
+#include "engine/model/wan/layout.h"
 #include "pack/component_packer.h"
 #include "storage/pack/pack_writer.h"
 #include "storage/safetensors/safetensors_set.h"

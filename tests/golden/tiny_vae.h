@@ -7,8 +7,8 @@
 #include <string>
 
 #include "engine/backend/backend.h"
-#include "engine/model/wan_vae_decoder.h"
-#include "engine/model/wan_vae_encoder.h"
+#include "engine/model/vae/decoder.h"
+#include "engine/model/vae/encoder.h"
 #include "tests/golden/tiny_model.h"
 
 namespace longtake {

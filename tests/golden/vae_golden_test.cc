@@ -9,7 +9,7 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/model/tiled_vae.h"
+#include "engine/model/vae/tiled.h"
 #include "tests/golden/golden_backend.h"
 #include "tests/golden/golden_table.h"
 #include "tests/golden/tiny_vae.h"

@@ -1,11 +1,12 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/model/umt5/config.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "engine/model/umt5_config.h"
-#include "engine/model/wan_config.h"
+#include "engine/model/wan/config.h"
 
 namespace longtake {
 namespace {

@@ -1,14 +1,15 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Tensor counts and sizes of the published checkpoints (docs/spec 1.7 and 1.8).
+#include "engine/model/umt5/layout.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
 #include <string>
 #include <vector>
 
-#include "engine/model/umt5_layout.h"
-#include "engine/model/wan_layout.h"
+#include "engine/model/wan/layout.h"
 
 namespace longtake {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "base/philox.h"
 #include "engine/kv/kv_memory.h"
-#include "engine/model/wan_transformer.h"
+#include "engine/model/wan/transformer.h"
 #include "tests/golden/fixture.h"
 #include "tests/golden/tiny_model.h"
 

@@ -7,10 +7,10 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/model/patches.h"
-#include "engine/model/relative_buckets.h"
-#include "engine/model/rotary_table.h"
-#include "engine/model/time_embedding.h"
+#include "engine/model/umt5/relative_buckets.h"
+#include "engine/model/wan/patches.h"
+#include "engine/model/wan/rotary_table.h"
+#include "engine/model/wan/time_embedding.h"
 
 namespace longtake {
 namespace {

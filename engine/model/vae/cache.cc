@@ -1,0 +1,156 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/model/vae/cache.h"
+
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
+
+namespace longtake {
+
+uint64_t VaeCache::bytes() const {
+  uint64_t sum = 0;
+  for (const VaeSlot& slot : slots) {
+    for (const VaeFrame& frame : slot.frames) sum += frame.size() * sizeof(float);
+  }
+  return sum;
+}
+
+namespace {
+
+// Of floats at a latent of 1 x 1, scaled to a real one.
+uint64_t BytesAt(uint64_t floats, int64_t height, int64_t width) {
+  if (height < 0 || width < 0) return UINT64_MAX;
+  const auto bytes = CheckedProduct(
+      {floats, static_cast<uint64_t>(height), static_cast<uint64_t>(width), sizeof(float)}, "VAE");
+  return bytes.ok() ? *bytes : UINT64_MAX;
+}
+
+// How many frames of each size, in floats, a stage holds at once.
+using FrameCounts = std::map<int64_t, int64_t>;
+
+FrameCounts FramesOf(const VaeStage& stage, int64_t frames) {
+  const int64_t area = int64_t{1} << (2 * stage.level);
+  const int64_t in = stage.in_channels * area;
+  const int64_t out = stage.out_channels * area;
+  FrameCounts counts;
+  counts[in] += frames;
+  switch (stage.kind) {
+    case VaeStageKind::kRes:
+      counts[in] += frames;
+      counts[out] += in == out ? frames : 2 * frames;
+      break;
+    case VaeStageKind::kAttention:
+      counts[in] += frames;
+      counts[in + stage.in_channels % 2 * area] += 4;  // q, k, v and what they give
+      break;
+    case VaeStageKind::kUp3d:
+      counts[in] += 2 * frames;
+      counts[4 * out] += 2 * frames;
+      break;
+    case VaeStageKind::kUp2d:
+      counts[4 * out] += frames;
+      break;
+    case VaeStageKind::kDown2d:  // its level is the output's
+    case VaeStageKind::kDown3d:
+      counts.clear();
+      counts[4 * in] += frames;
+      counts[out] += 2 * frames;
+      break;
+    case VaeStageKind::kHead:
+      counts[in] += frames;
+      counts[out] += frames;
+      break;
+    case VaeStageKind::kPlainUp:
+      counts[4 * out] += frames;
+      break;
+    case VaeStageKind::kGrow:
+      counts[out] += frames * stage.growth;
+      break;
+    case VaeStageKind::kMemory:
+      counts[in] += frames + 2;  // what comes out, and two convolutions of one frame
+      break;
+    default:
+      counts[out] += frames;
+  }
+  return counts;
+}
+
+// At a latent of 1 x 1, for a call that begins with so many frames.
+uint64_t ScratchFloats(const std::vector<VaeStage>& stages, int64_t frames) {
+  FrameCounts most;  // the pool keeps what any stage needed
+  for (const VaeStage& stage : stages) {
+    for (const auto& [floats, count] : FramesOf(stage, frames)) {
+      most[floats] = std::max(most[floats], count);
+    }
+    if (stage.kind == VaeStageKind::kUp3d) frames *= 2;
+    if (stage.kind == VaeStageKind::kDown3d) frames /= 2;
+    frames *= stage.growth;
+  }
+  uint64_t sum = 0;
+  for (const auto& [floats, count] : most) sum += static_cast<uint64_t>(floats * count);
+  return sum;
+}
+
+uint64_t CacheFloats(const std::vector<VaeStage>& stages) {
+  uint64_t sum = 0;
+  for (const VaeSlotShape& slot : VaeSlots(stages, 1, 1)) {
+    sum += static_cast<uint64_t>(slot.frame_floats() * slot.frames_max);
+  }
+  return sum;
+}
+
+}  // namespace
+
+uint64_t VaeScratchBytes(const VaeConfig& config, int64_t height, int64_t width) {
+  return BytesAt(ScratchFloats(VaeDecoderStages(config), 1), height, width);
+}
+
+uint64_t VaeEncoderScratchBytes(const VaeConfig& config, int64_t height, int64_t width) {
+  return BytesAt(ScratchFloats(VaeEncoderStages(config), kVaeTimeFactor), height, width);
+}
+
+uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
+  return BytesAt(CacheFloats(VaeDecoderStages(config)), height, width);
+}
+
+uint64_t VaeEncoderCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
+  return BytesAt(CacheFloats(VaeEncoderStages(config)), height, width);
+}
+
+uint64_t TinyDecoderScratchBytes(int64_t height, int64_t width) {
+  return BytesAt(ScratchFloats(TinyDecoderStages(), 1), height, width);
+}
+
+uint64_t TinyDecoderCacheBytes(int64_t height, int64_t width) {
+  return BytesAt(CacheFloats(TinyDecoderStages()), height, width);
+}
+
+absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,
+                           int64_t height, int64_t width) {
+  if (cache.calls == 0 && cache.slots.empty()) return absl::OkStatus();
+  if (cache.height != height || cache.width != width) {
+    return absl::InvalidArgumentError(absl::StrCat("VAE cache: of latents ", cache.height, " x ",
+                                                   cache.width, ", given ", height, " x ", width));
+  }
+  const std::vector<VaeSlotShape> slots = VaeSlots(stages, height, width);
+  if (cache.calls <= 0 || cache.slots.size() != slots.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("VAE cache: ", cache.slots.size(),
+                                                   " slots after ", cache.calls,
+                                                   " calls, expected ", slots.size()));
+  }
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const std::vector<VaeFrame>& frames = cache.slots[i].frames;
+    bool ok = frames.size() <= static_cast<size_t>(slots[i].frames_max);
+    for (const VaeFrame& frame : frames) {
+      ok = ok && frame.size() == static_cast<size_t>(slots[i].frame_floats());
+    }
+    // Downsampling in time has nothing to fall back on: after the first call it holds its frame.
+    if (slots[i].frames_max == 1) ok = ok && frames.size() == 1;
+    if (!ok) return absl::InvalidArgumentError(absl::StrCat("VAE cache: slot ", i, ": wrong size"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace longtake

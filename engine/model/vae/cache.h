@@ -1,0 +1,52 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What decoding or encoding one stream keeps between calls: for each causal convolution its last
+// input frames (docs/spec 6.1). A plain value: move it, keep it, write its frames down and read
+// them back; a new one starts a stream. Not shared between threads.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "engine/model/vae/config.h"
+#include "engine/model/vae/stages.h"
+
+namespace longtake {
+
+using VaeFrame = std::vector<float>;  // channels-last [height, width, channels]
+
+struct VaeSlot {
+  std::vector<VaeFrame> frames;  // oldest first; fewer than the slot holds at the stream's start
+};
+
+struct VaeCache {
+  int64_t calls = 0;   // latents so far; the first one is special
+  int64_t height = 0;  // of the latents; 0 before the first call
+  int64_t width = 0;
+  std::vector<VaeSlot> slots;  // in order of execution; empty before the first call
+
+  uint64_t bytes() const;
+};
+
+// Bytes of a full decoder cache at this latent size; UINT64_MAX when it does not fit 64 bits.
+uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width);
+
+// Bytes a decoder needs for activations at this latent size, whatever the number of streams;
+// UINT64_MAX as above.
+uint64_t VaeScratchBytes(const VaeConfig& config, int64_t height, int64_t width);
+
+// The same of an encoder; its cache lives for one encoding.
+uint64_t VaeEncoderCacheBytes(const VaeConfig& config, int64_t height, int64_t width);
+uint64_t VaeEncoderScratchBytes(const VaeConfig& config, int64_t height, int64_t width);
+
+// The same of the tiny decoder.
+uint64_t TinyDecoderCacheBytes(int64_t height, int64_t width);
+uint64_t TinyDecoderScratchBytes(int64_t height, int64_t width);
+
+// INVALID_ARGUMENT naming the slot whose frames do not have the shape the stages ask for at this
+// latent size: a cache of another model or stream, or a damaged one.
+absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,
+                           int64_t height, int64_t width);
+
+}  // namespace longtake

@@ -1,0 +1,39 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/model/vae/conv.h"
+
+namespace longtake {
+namespace {
+
+class HeadBlock final : public VaeBlock {
+ public:
+  explicit HeadBlock(const VaeBlockSource& source) : out_channels_(source.stage.out_channels) {
+    const std::string& prefix = source.stage.prefix;
+    norm_ = VaeNorm(source, prefix + "norm_out", source.stage.in_channels);
+    conv_.weights = PackVaeConv(
+        source, {prefix + "conv_out", {out_channels_, source.stage.in_channels, 3, 3, 3}});
+    conv_.slot = source.slot;
+  }
+
+  void Run(VaeCall& call, VaeFrames& x) const override {
+    VaeFrames a;
+    norm_.Run(call, x, a);
+    call.pool.GiveAll(x.frames);
+    x.frames = TakeLike(call, a, out_channels_);
+    x.channels = out_channels_;
+    conv_.Sum(call, a, x.frames);
+    conv_.Remember(call, a);
+  }
+
+ private:
+  int64_t out_channels_;
+  VaeNorm norm_;
+  VaeCausalConv conv_;
+};
+
+}  // namespace
+
+std::unique_ptr<VaeBlock> MakeVaeHead(const VaeBlockSource& source) {
+  return std::make_unique<HeadBlock>(source);
+}
+
+}  // namespace longtake

@@ -1,0 +1,270 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// One block of the transformer (docs/spec 2.4).
+#include <cmath>
+#include <vector>
+
+#include "engine/model/wan/pass.h"
+
+namespace longtake {
+namespace {
+
+// Lines of a block's modulation.
+enum Line : int64_t { kSelfShift, kSelfScale, kSelfGate, kFfnShift, kFfnScale, kFfnGate };
+constexpr int64_t kBlockLines = 6;
+
+}  // namespace
+
+absl::Status WanPass::RunBlock(const Step& step) {
+  LT_RETURN_IF_ERROR(FillTexts(step));
+  Modulate(step.block.modulation, stack_.times.blocks, kBlockLines);
+  NormModulated({.shift = kSelfShift, .scale = kSelfScale});
+  LT_RETURN_IF_ERROR(SelfKeys(step));
+  LT_RETURN_IF_ERROR(KeepKeys(step));
+  // After the last keys nobody asks what a clean pass would have predicted.
+  if (next_layer_ == core_.config.layers) rows_ = stack_.flow_rows;
+  if (rows_ == 0) return absl::OkStatus();
+  LT_RETURN_IF_ERROR(SelfAttention(step));
+  LT_RETURN_IF_ERROR(TextAttention(step));
+  return FeedForward(step);
+}
+
+absl::Status WanPass::FillTexts(const Step& step) {
+  if (stack_.new_texts.empty()) return absl::OkStatus();
+  const WanAttentionVectors& vectors = step.block.text;
+  const int64_t rows = stack_.text_rows;
+  float* k = branch();
+  float* v = branch() + rows * width_;
+  LT_RETURN_IF_ERROR(
+      Project(step, kWanTextK,
+              {.in = text(), .rows = rows, .weight = {}, .bias = vectors.k_bias, .out = k}));
+  RmsNormRows(k, rows, vectors.k_gain);
+  LT_RETURN_IF_ERROR(
+      Project(step, kWanTextV,
+              {.in = text(), .rows = rows, .weight = {}, .bias = vectors.v_bias, .out = v}));
+  for (TextContext* context : stack_.new_texts) {
+    context->Write(step.layer, k, v);
+    k += context->rows() * width_;
+    v += context->rows() * width_;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WanPass::SelfKeys(const Step& step) {
+  const WanAttentionVectors& vectors = step.block.self;
+  LT_RETURN_IF_ERROR(Project(
+      step, kWanSelfK,
+      {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.k_bias, .out = keys()}));
+  RmsNormRows(keys(), rows_, vectors.k_gain);
+  return Project(
+      step, kWanSelfV,
+      {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.v_bias, .out = values()});
+}
+
+absl::Status WanPass::KeepKeys(const Step& step) {
+  for (const PlacedItem& item : stack_.items) {
+    int64_t row = item.row;
+    for (KvFrame* frame : item.video.keep) {
+      const float* k = keys() + row * width_;
+      const float* v = values() + row * width_;
+      if (frame != nullptr && frame->in_file()) {
+        LT_RETURN_IF_ERROR(kv_stream_->Write(*frame, step.layer, k, v));
+      } else if (frame != nullptr) {
+        frame->Write(step.layer, k, v);
+      }
+      row += item.frame_rows;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WanPass::SelfAttention(const Step& step) {
+  const WanAttentionVectors& vectors = step.block.self;
+  LT_RETURN_IF_ERROR(Project(
+      step, kWanSelfQ,
+      {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.q_bias, .out = queries()}));
+  RmsNormRows(queries(), rows_, vectors.q_gain);
+  RotateQueries();
+  LT_RETURN_IF_ERROR(GatherSelfKeys(step.layer));
+  Attend(/*text=*/false);
+  // Its memory is free for the next layer while this one goes on.
+  if (kv_stream_ != nullptr) kv_stream_->EndLayer(step.layer);
+  LT_RETURN_IF_ERROR(Project(
+      step, kWanSelfOut,
+      {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.out_bias, .out = branch()}));
+  AddGated(branch(), kSelfGate);
+  return absl::OkStatus();
+}
+
+void WanPass::RotateQueries() {
+  const WanConfig& config = core_.config;
+  for (const PlacedItem& item : stack_.items) {
+    if (item.row >= rows_) break;
+    int64_t row = item.row;
+    for (const float* table : item.frame_rotary) {
+      backend_.Rotary({.x = queries() + row * width_,
+                       .rows = item.frame_rows,
+                       .heads = config.heads,
+                       .head_dim = config.head_dim,
+                       .table = table});
+      row += item.frame_rows;
+    }
+  }
+}
+
+absl::Status WanPass::GatherSelfKeys(int64_t layer) {
+  for (size_t i = 0; i < stack_.items.size(); ++i) {
+    const PlacedItem& item = stack_.items[i];
+    std::vector<KeySegment>& segments = segments_[i];
+    segments.clear();
+    for (size_t j = 0; j < item.context_rotary.size(); ++j) {
+      const KvFrame& frame = *item.video.context[j].frame;
+      const float* rotary = item.context_rotary[j];
+      if (frame.in_file()) {
+        LT_ASSIGN_OR_RETURN(const auto bytes, kv_stream_->Await(frame, layer));
+        segments.push_back(frame.Segment(bytes, rotary));
+      } else {
+        frame.AppendSegments(layer, rotary, core_.config.head_dim, &segments);
+      }
+    }
+    int64_t row = item.row;
+    for (const float* table : item.frame_rotary) {
+      segments.push_back({.k = keys() + row * width_,
+                          .v = values() + row * width_,
+                          .dtype = DType::kF32,
+                          .rows = item.frame_rows,
+                          .rotary = table});
+      row += item.frame_rows;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WanPass::TextAttention(const Step& step) {
+  const WanBlockVectors& block = step.block;
+  if (block.text_norm_gain != nullptr) {
+    backend_.LayerNorm({.in = residual(),
+                        .rows = rows_,
+                        .width = width_,
+                        .eps = static_cast<float>(core_.config.eps),
+                        .gain = block.text_norm_gain,
+                        .bias = block.text_norm_bias,
+                        .out = normed()});
+  }
+  LT_RETURN_IF_ERROR(Project(step, kWanTextQ,
+                             {.in = block.text_norm_gain != nullptr ? normed() : residual(),
+                              .rows = rows_,
+                              .weight = {},
+                              .bias = block.text.q_bias,
+                              .out = queries()}));
+  RmsNormRows(queries(), rows_, block.text.q_gain);
+  for (size_t i = 0; i < stack_.items.size(); ++i) {
+    segments_[i] = {stack_.items[i].video.text->Segment(step.layer)};
+  }
+  Attend(/*text=*/true);
+  LT_RETURN_IF_ERROR(Project(
+      step, kWanTextOut,
+      {.in = normed(), .rows = rows_, .weight = {}, .bias = block.text.out_bias, .out = branch()}));
+  backend_.GatedAdd({.x = residual(), .y = branch(), .rows = rows_, .width = width_});
+  return absl::OkStatus();
+}
+
+void WanPass::Attend(bool text) {
+  const WanConfig& config = core_.config;
+  attention_.clear();
+  for (size_t i = 0; i < stack_.items.size(); ++i) {
+    const PlacedItem& item = stack_.items[i];
+    if (item.row >= rows_) break;
+    attention_.push_back(
+        {.q = queries() + item.row * width_,
+         .rows = item.rows(),
+         .heads = config.heads,
+         .head_dim = config.head_dim,
+         .keys = segments_[i],
+         .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(config.head_dim))),
+         .last_key_bias = text ? item.video.text->last_key_bias() : 0.0f,
+         .out = normed() + item.row * width_});
+  }
+  backend_.Attention(attention_);
+}
+
+absl::Status WanPass::FeedForward(const Step& step) {
+  NormModulated({.shift = kFfnShift, .scale = kFfnScale});
+  LT_RETURN_IF_ERROR(Project(step, kWanFfnUp,
+                             {.in = normed(),
+                              .rows = rows_,
+                              .weight = {},
+                              .bias = step.block.up_bias,
+                              .activation = Activation::kGeluTanh,
+                              .out = branch()}));
+  LT_RETURN_IF_ERROR(Project(step, kWanFfnDown,
+                             {.in = branch(),
+                              .rows = rows_,
+                              .weight = {},
+                              .bias = step.block.down_bias,
+                              .out = normed()}));
+  AddGated(normed(), kFfnGate);
+  return absl::OkStatus();
+}
+
+absl::Status WanPass::Project(const Step& step, WanMatrix matrix, LinearArgs args) {
+  const MatrixShape shape = WanMatrixShape(core_.config, matrix);
+  LT_ASSIGN_OR_RETURN(args.weight,
+                      LeaseMatrix(step.lease, matrix, shape, step.block.scales[matrix]));
+  backend_.Linear(args);
+  return absl::OkStatus();
+}
+
+void WanPass::RmsNormRows(float* x, int64_t rows, const float* gain) {
+  backend_.RmsNorm({.in = x,
+                    .rows = rows,
+                    .width = width_,
+                    .eps = static_cast<float>(core_.config.eps),
+                    .gain = gain,
+                    .out = x});
+}
+
+void WanPass::Modulate(const float* table, const std::vector<float>& embedding, int64_t lines) {
+  const size_t times = stack_.times.timesteps.size();
+  const auto line_count = static_cast<size_t>(lines * width_);
+  const size_t stride = embedding.size() / times;  // lines * width, or width for every line
+  modulation_lines_ = lines;
+  modulation_.resize(times * line_count);
+  for (size_t time = 0; time < times; ++time) {
+    for (size_t i = 0; i < line_count; ++i) {
+      modulation_[time * line_count + i] = table[i] + embedding[time * stride + i % stride];
+    }
+  }
+}
+
+const float* WanPass::Line(int64_t time_row, int64_t line) const {
+  return modulation_.data() + (time_row * modulation_lines_ + line) * width_;
+}
+
+void WanPass::NormModulated(const Lines& lines) {
+  for (const TimeRun& run : stack_.runs) {
+    if (run.row >= rows_) break;
+    backend_.LayerNormModulate({.in = residual() + run.row * width_,
+                                .rows = run.rows,
+                                .width = width_,
+                                .eps = static_cast<float>(core_.config.eps),
+                                .shift = Line(run.time_row, lines.shift),
+                                .scale = Line(run.time_row, lines.scale),
+                                .group_rows = run.rows,
+                                .out = normed() + run.row * width_});
+  }
+}
+
+void WanPass::AddGated(const float* y, int64_t gate_line) {
+  for (const TimeRun& run : stack_.runs) {
+    if (run.row >= rows_) break;
+    backend_.GatedAdd({.x = residual() + run.row * width_,
+                       .y = y + run.row * width_,
+                       .rows = run.rows,
+                       .width = width_,
+                       .gate = Line(run.time_row, gate_line),
+                       .group_rows = run.rows});
+  }
+}
+
+}  // namespace longtake

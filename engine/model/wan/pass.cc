@@ -1,0 +1,136 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/model/wan/pass.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "engine/model/wan/patches.h"
+
+namespace longtake {
+
+namespace {
+
+bool AnyInFile(std::span<const VideoItem> items) {
+  const auto in_file = [](const KvFrame* frame) { return frame != nullptr && frame->in_file(); };
+  return std::any_of(items.begin(), items.end(), [&](const VideoItem& item) {
+    return std::any_of(item.keep.begin(), item.keep.end(), in_file) ||
+           std::any_of(item.context.begin(), item.context.end(),
+                       [&](const ContextFrame& context) { return in_file(context.frame); });
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StackPass>> WanPass::Create(WanCore& core,
+                                                           std::span<const VideoItem> items,
+                                                           KvStream* kv_stream) {
+  if (core.in_pass) return absl::FailedPreconditionError("transformer: a pass is under way");
+  LT_ASSIGN_OR_RETURN(WanStack stack, PlaceItems(core, items));
+  // A file that does not answer is no trouble to those who do not need it.
+  if (!AnyInFile(items)) {
+    kv_stream = nullptr;
+  } else if (kv_stream == nullptr) {
+    return absl::FailedPreconditionError("transformer: K/V in a file, but no stream");
+  }
+  return std::unique_ptr<StackPass>(new WanPass(core, std::move(stack), kv_stream));
+}
+
+WanPass::WanPass(WanCore& core, WanStack stack, KvStream* kv_stream)
+    : core_(core),
+      backend_(*core.backend),
+      stack_(std::move(stack)),
+      kv_stream_(kv_stream),
+      width_(core.config.width()),
+      rows_(stack_.rows),
+      segments_(stack_.items.size()) {
+  core_.in_pass = true;
+  attention_.reserve(stack_.items.size());
+}
+
+WanPass::~WanPass() { core_.in_pass = false; }
+
+absl::Status WanPass::Embed() {
+  if (kv_stream_ != nullptr) {
+    std::vector<const KvFrame*> frames;
+    for (const PlacedItem& item : stack_.items) {
+      for (const ContextFrame& context : item.video.context) frames.push_back(context.frame);
+    }
+    LT_RETURN_IF_ERROR(kv_stream_->Begin(std::move(frames), core_.config.layers));
+  }
+  EmbedPatches();
+  core_.time.Embed(backend_, stack_.times);
+  EmbedTexts();
+  return absl::OkStatus();
+}
+
+void WanPass::EmbedPatches() {
+  const int64_t values = core_.config.patch_values();
+  for (const PlacedItem& item : stack_.items) {
+    const VideoItem& video = item.video;
+    Patchify({core_.config.channels, video.frames, video.height, video.width}, video.latents,
+             branch() + item.row * values);
+  }
+  backend_.Linear({.in = branch(),
+                   .rows = rows_,
+                   .weight = core_.weights.patch,
+                   .bias = core_.weights.patch_bias,
+                   .out = residual()});
+}
+
+void WanPass::EmbedTexts() {
+  int64_t row = 0;
+  for (const TextContext* context : stack_.new_texts) {
+    backend_.Linear({.in = context->states(),
+                     .rows = context->rows(),
+                     .weight = core_.weights.text_in,
+                     .bias = core_.weights.text_in_bias,
+                     .activation = Activation::kGeluTanh,
+                     .out = branch() + row * width_});
+    row += context->rows();
+  }
+  if (row == 0) return;
+  backend_.Linear({.in = branch(),
+                   .rows = row,
+                   .weight = core_.weights.text_out,
+                   .bias = core_.weights.text_out_bias,
+                   .out = text()});
+}
+
+absl::Status WanPass::RunLayer(int64_t layer, LayerLease& lease) {
+  if (layer != next_layer_ || layer >= core_.config.layers) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("transformer: layer ", layer, " instead of ", next_layer_));
+  }
+  ++next_layer_;
+  LT_RETURN_IF_ERROR(RunBlock({layer, core_.weights.blocks[static_cast<size_t>(layer)], lease}));
+  if (kv_stream_ != nullptr) kv_stream_->EndLayer(layer);
+  if (next_layer_ == core_.config.layers) {
+    for (TextContext* context : stack_.new_texts) context->MarkReady();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WanPass::Head() {
+  if (next_layer_ != core_.config.layers) {
+    return absl::FailedPreconditionError("transformer: head before the last layer");
+  }
+  if (kv_stream_ != nullptr) LT_RETURN_IF_ERROR(kv_stream_->Finish());
+  if (rows_ == 0) return absl::OkStatus();
+  Modulate(core_.weights.head_modulation, stack_.times.head, 2);
+  NormModulated({.shift = 0, .scale = 1});
+  backend_.Linear({.in = normed(),
+                   .rows = rows_,
+                   .weight = core_.weights.head,
+                   .bias = core_.weights.head_bias,
+                   .out = branch()});
+  for (const PlacedItem& item : stack_.items) {
+    const VideoItem& video = item.video;
+    if (video.flow == nullptr) break;
+    Unpatchify({core_.config.channels, video.frames, video.height, video.width},
+               branch() + item.row * core_.config.patch_values(), video.flow);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace longtake

@@ -1,0 +1,136 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/model/wan/transformer.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
+#include "engine/model/wan/core.h"
+#include "engine/model/wan/pass.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kAlignment = 64;
+constexpr int64_t kRowsMax = int64_t{1} << 24;  // keeps every buffer's size within 64 bits
+
+struct BufferSizes {
+  uint64_t residual = 0;
+  uint64_t normed = 0;
+  uint64_t branch = 0;
+  uint64_t text = 0;
+  uint64_t total() const { return residual + normed + branch + text; }
+};
+
+absl::Status CheckOption(const std::string& name, int64_t value, int64_t min) {
+  if (value >= min && value <= kRowsMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("transformer: ", name, " must be from ", min, " to ", kRowsMax));
+}
+
+absl::StatusOr<BufferSizes> SizeBuffers(const WanConfig& config,
+                                        const WanTransformerOptions& options) {
+  LT_RETURN_IF_ERROR(CheckOption("tokens_max", options.tokens_max, 1));
+  LT_RETURN_IF_ERROR(CheckOption("prompt_rows_max", options.prompt_rows_max, 1));
+  LT_RETURN_IF_ERROR(CheckOption("text_rows", options.text_rows, 1));
+  const int64_t inner = std::max({3 * config.width(), config.ffn_dim, config.patch_values()});
+  const auto bytes = [](int64_t rows, int64_t width) {
+    return static_cast<uint64_t>(rows) * static_cast<uint64_t>(width) * sizeof(float);
+  };
+  BufferSizes sizes;
+  sizes.residual = bytes(options.tokens_max, config.width());
+  sizes.normed = sizes.residual;
+  sizes.branch = std::max(bytes(options.tokens_max, inner),
+                          bytes(options.prompt_rows_max, 2 * config.width()));
+  sizes.text = bytes(options.prompt_rows_max, config.width());
+  return sizes;
+}
+
+}  // namespace
+
+absl::StatusOr<uint64_t> WanTransformer::BufferBytes(const WanConfig& config,
+                                                     const WanTransformerOptions& options) {
+  LT_ASSIGN_OR_RETURN(const BufferSizes sizes, SizeBuffers(config, options));
+  return sizes.total();
+}
+
+absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
+    const WanConfig& config, ResidentSection resident, Backend& backend,
+    const WanTransformerOptions& options) {
+  LT_ASSIGN_OR_RETURN(const BufferSizes sizes, SizeBuffers(config, options));
+  if (options.kv_dtype != DType::kF32 && options.kv_dtype != DType::kBf16) {
+    return absl::InvalidArgumentError("transformer: kv_dtype must be F32 or BF16");
+  }
+  // A moved section keeps its memory, so what is found here stays where it is.
+  ResidentLookup lookup(resident);
+  WanWeights weights = FindWanWeights(config, lookup);
+  TimeEmbedder time(config, lookup);
+  LT_RETURN_IF_ERROR(Annotate(lookup.status(), "transformer"));
+  auto core = std::unique_ptr<WanCore>(new WanCore{
+      .config = config,
+      .options = options,
+      .resident = std::move(resident),
+      .weights = std::move(weights),
+      .time = time,
+      .rotary = RotaryTables(config.head_dim),
+      .backend = &backend,
+      .residual = {},
+      .normed = {},
+      .branch = {},
+      .text = {},
+  });
+  LT_ASSIGN_OR_RETURN(core->residual,
+                      AlignedBuffer::Allocate(sizes.residual, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->normed,
+                      AlignedBuffer::Allocate(sizes.normed, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->branch,
+                      AlignedBuffer::Allocate(sizes.branch, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->text,
+                      AlignedBuffer::Allocate(sizes.text, kAlignment, options.populator));
+  return std::unique_ptr<WanTransformer>(new WanTransformer(std::move(core)));
+}
+
+WanTransformer::WanTransformer(std::unique_ptr<WanCore> core) : core_(std::move(core)) {}
+
+WanTransformer::~WanTransformer() { LT_CHECK(!core_->in_pass); }
+
+const WanConfig& WanTransformer::config() const { return core_->config; }
+
+uint64_t WanTransformer::buffer_bytes() const {
+  return core_->residual.size() + core_->normed.size() + core_->branch.size() + core_->text.size();
+}
+
+KvLayout WanTransformer::kv_layout(int64_t height, int64_t width) const {
+  return {.layers = core_->config.layers,
+          .rows = (height / 2) * (width / 2),
+          .width = core_->config.width(),
+          .dtype = core_->options.kv_dtype};
+}
+
+uint64_t WanTransformer::RotaryFrameBytes(int64_t height, int64_t width) const {
+  return static_cast<uint64_t>((height / 2) * (width / 2) * core_->config.head_dim) * sizeof(float);
+}
+
+TextContextShape WanTransformer::text_shape(int64_t tokens) const {
+  return {.layers = core_->config.layers,
+          .width = core_->config.width(),
+          .text_dim = core_->config.text_dim,
+          .tokens = tokens,
+          .text_rows = core_->options.text_rows,
+          .dtype = core_->options.kv_dtype};
+}
+
+absl::StatusOr<std::unique_ptr<TextContext>> WanTransformer::NewTextContext(
+    std::span<const float> states, int64_t tokens) const {
+  return TextContext::Create(text_shape(tokens), states);
+}
+
+absl::StatusOr<std::unique_ptr<StackPass>> WanTransformer::NewPass(std::span<const VideoItem> items,
+                                                                   KvStream* kv_stream) {
+  return WanPass::Create(*core_, items, kv_stream);
+}
+
+}  // namespace longtake
