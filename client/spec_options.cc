@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/units.h"
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace longtake {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace longtake {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace longtake {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/utf8.h"
 #include "engine/text/html_entities.h"
-#include "engine/text/utf8.h"
 #include "engine/text/windows_1252.h"
 
 namespace longtake {

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "base/utf8.h"
 #include "engine/text/json_fields.h"
-#include "engine/text/utf8.h"
 
 namespace longtake {
 

@@ -8,8 +8,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.h"
 #include "engine/text/grapheme_charsmap.h"
-#include "engine/text/utf8.h"
 
 namespace longtake {
 

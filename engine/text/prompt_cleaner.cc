@@ -3,9 +3,9 @@
 
 #include <optional>
 
+#include "base/utf8.h"
 #include "engine/text/html_unescape.h"
 #include "engine/text/text_fixes.h"
-#include "engine/text/utf8.h"
 
 namespace longtake {
 

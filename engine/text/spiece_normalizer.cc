@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/text/spiece_normalizer.h"
 
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace longtake {
 

@@ -5,9 +5,9 @@
 #include <iterator>
 #include <utility>
 
+#include "base/utf8.h"
 #include "engine/text/html_unescape.h"
 #include "engine/text/normalizer.h"
-#include "engine/text/utf8.h"
 #include "engine/text/windows_1252.h"
 
 namespace longtake {

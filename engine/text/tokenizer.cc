@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "base/utf8.h"
 #include "engine/text/tokenizer_json.h"
-#include "engine/text/utf8.h"
 
 namespace longtake {
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <utility>
 
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 namespace longtake {
 

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The few UTF-8 steps the text folder needs, on top of ICU's tables.
+// The few UTF-8 steps that are needed, on top of ICU's tables.
 // Thread rule: pure functions, any thread. Offsets and lengths are bytes; code points are int32_t.
 #pragma once
 

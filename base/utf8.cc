@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/text/utf8.h"
+#include "base/utf8.h"
 
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
