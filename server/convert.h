@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/status_macros.h"
+#include "engine/session/session_event.h"
 #include "engine/session/session_spec.h"
 #include "longtake/v1/longtake.pb.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "engine/serve/engine_stats.h"
-#include "engine/session/session_spec.h"
+#include "engine/session/session_info.h"
 
 namespace longtake {
 

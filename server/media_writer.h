@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "engine/session/media_chunk.h"
 #include "engine/session/session_spec.h"
 #include "longtake/v1/longtake.pb.h"
 #include "media/fmp4_encoder.h"

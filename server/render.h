@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "engine/session/session_spec.h"
+#include "engine/session/session_info.h"
 #include "longtake/v1/longtake.pb.h"
 
 namespace longtake {

@@ -12,18 +12,12 @@
 #include "engine/plan/calibration.h"
 #include "engine/plan/memory_plan.h"
 #include "engine/plan/model_memory.h"
+#include "engine/video/sweep_load.h"
 #include "storage/stream/stream_time.h"
 
 namespace longtake {
 
 inline constexpr size_t kSlotsMin = 2;  // of those the plan chooses from
-
-// What a sweep has to do.
-struct SweepLoad {
-  int64_t tokens = 0;           // rows of all sessions
-  int64_t context_rows = 0;     // of K/V that each of them attends to beside its own chunk's
-  uint64_t kv_layer_bytes = 0;  // of K/V that arrive from the file with each layer
-};
 
 struct PlannedSweep {
   int64_t tokens = 0;

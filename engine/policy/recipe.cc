@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "engine/session/session_spec.h"
+#include "engine/policy/limits.h"
 #include "nlohmann/json.hpp"
 
 namespace longtake {

@@ -14,6 +14,8 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "engine/session/session_event.h"
+#include "engine/session/session_info.h"
 #include "engine/session/session_spec.h"
 
 namespace longtake {

@@ -19,29 +19,12 @@
 #include "engine/model/vae/tiny_decoder.h"
 #include "engine/model/wan/transformer.h"
 #include "engine/policy/recipe.h"
-#include "engine/session/session_spec.h"
 #include "engine/text/tokenizer.h"
+#include "engine/video/video_options.h"
 #include "storage/pack/pack_directory.h"
 #include "storage/stream/layer_stream.h"
 
 namespace longtake {
-
-struct VideoModelOptions {
-  int64_t prompt_tokens_max =
-      512;  // of one prompt, </s> included; a session's text memory is for so many
-  int64_t tokens_max = 32768;                     // rows of one sweep, all sessions together
-  uint64_t pinned_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
-  size_t slot_count = 3;
-  uint64_t request_bytes = LayerStream::Options().request_bytes;
-  IoChoice io = IoChoice::kAuto;
-  int64_t read_timeout_nanos = LayerStream::Options().read_timeout_nanos;
-  DType kv_dtype = DType::kBf16;
-  bool with_encoder = true;         // so that takes can begin with given frames
-  std::string numerics_profile;     // of the sweeps; "" is the default (engine/backend/backend.h)
-  std::string instruction_set_max;  // for tests
-  Trace* trace = nullptr;           // outlives the model
-  const MemoryPopulator* populator = nullptr;  // of what Open takes; null: the caller's thread
-};
 
 class VideoModel {
  public:

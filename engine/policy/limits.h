@@ -1,0 +1,22 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What a session may ask for at all; each is a row of docs/limits.md. What the model and the
+// machine allow comes on top.
+#pragma once
+
+#include <cstdint>
+
+namespace longtake {
+
+inline constexpr int64_t kPromptBytesMax = 16 << 10;
+inline constexpr int64_t kStepsCountMax = 1000;
+inline constexpr int64_t kFrameCountMax = int64_t{1} << 40;
+inline constexpr int64_t kSidePixelsMin = 16;
+inline constexpr int64_t kSidePixelsMax = 8192;
+inline constexpr int64_t kSidePixelsStep = 16;
+inline constexpr int64_t kFpsMax = 240;
+inline constexpr int64_t kGuidanceMax = 50;
+inline constexpr int64_t kStartFramesMax = 321;  // 20 s at 16 frames a second
+inline constexpr int64_t kNumericsProfileBytesMax = 64;
+
+}  // namespace longtake

@@ -1,0 +1,54 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What is known of a session, and what one would cost: plain values that cross from the engine to
+// the server.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/status_macros.h"
+#include "engine/session/session_spec.h"
+
+namespace longtake {
+
+enum class SessionState {
+  kStarting,  // its prompt is being encoded, or the frames it begins with are awaited
+  kRunning,
+  kPaused,   // by its client
+  kBlocked,  // its outbox is full: the reader is slow or away
+  kEnded,    // all frames made, or ended by its client; the outbox may still hold some
+  kFailed,
+};
+
+struct SessionInfo {
+  std::string id;
+  SessionSpec spec;  // with the defaults filled in
+  SessionState state = SessionState::kStarting;
+  absl::Status failure;
+  int64_t create_wall_nanos = 0;
+  int64_t chunk_count = 0;        // decoded so far
+  int64_t frame_count = 0;        // decoded so far
+  int64_t oldest_chunk_held = 0;  // smallest index a client can attach at
+  int64_t next_chunk = 0;         // the first not yet sent
+  int64_t expire_wall_nanos = 0;  // 0 while a client is attached
+  uint64_t outbox_bytes = 0;
+  uint64_t start_bytes = 0;  // of the start frames, arrived
+  bool attached = false;
+};
+
+// What a session costs, known before it is made.
+struct SessionEstimate {
+  double seconds_per_chunk = 0.0;  // alone on the machine
+  double seconds_to_first_frame = 0.0;
+  double realtime_factor = 0.0;  // seconds of video per second
+  uint64_t memory_bytes = 0;     // held for the session, K/V too unless it is in the file
+  uint64_t kv_bytes = 0;         // in memory or in the file
+  bool kv_in_file = false;       // K/V would come from the file, at most so much with each sweep
+  uint64_t kv_file_bytes_per_sweep = 0;
+  double kv_file_slowdown = 0.0;  // of the sweep, predicted; 0: not known
+  bool fits_now = false;          // whether CreateSession would admit it at this moment
+  std::string refusal;            // why not, when not
+};
+
+}  // namespace longtake
