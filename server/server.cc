@@ -23,7 +23,7 @@
 #include "server/listen_sockets.h"
 #include "server/log.h"
 #include "server/metrics_page.h"
-#include "server/plan_model.h"
+#include "server/plan_from_config.h"
 #include "server/reflection.h"
 #include "server/service.h"
 #include "server/storage_health.h"
@@ -188,7 +188,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock,
                                .clock = &clock,
                                .stop_asked = std::move(stop_asked),
                                .progress = LogMemoryProgress});
-  LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanModel(config, *workers, *populator, clock));
+  LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanFromConfig(config, *workers, *populator, clock));
   memory = plan.memory;
   calibration = std::move(plan.calibration);
   residency = std::move(plan.residency);

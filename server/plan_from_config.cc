@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "server/plan_model.h"
+#include "server/plan_from_config.h"
 
 #include <map>
 #include <string>
@@ -8,14 +8,12 @@
 #include "base/file_system.h"
 #include "base/machine_memory.h"
 #include "base/units.h"
-#include "engine/plan/measure.h"
 #include "server/log.h"
 
 namespace longtake {
 namespace {
 
 constexpr size_t kSlotsDefault = 3;
-constexpr uint64_t kCalibrationBytesMax = 1 << 20;
 
 std::optional<uint64_t> Wish(uint64_t bytes) {
   return bytes == kWordNumber ? std::nullopt : std::optional<uint64_t>(bytes);
@@ -79,73 +77,36 @@ absl::Status CheckKvFile(const Config& config) {
                                        "be memory beside memory-budget");
 }
 
-// The one in the file when it is of this machine and model. A file that says something else is
-// measured anew; one that cannot be read as a calibration is an error, as it may be another file.
-absl::StatusOr<std::optional<Calibration>> ReadCalibration(const std::string& path,
-                                                           const Calibration& subject) {
-  auto text = ReadTextFile(PosixFileSystem(), path, kCalibrationBytesMax);
-  if (absl::IsNotFound(text.status())) return std::nullopt;
-  LT_RETURN_IF_ERROR(text.status());
-  LT_ASSIGN_OR_RETURN(Calibration calibration, DecodeCalibration(*text, path));
-  if (!calibration.IsFor(subject)) return std::nullopt;
-  return calibration;
-}
-
-absl::StatusOr<Calibration> ObtainCalibration(const Config& config,
-                                              const VideoModelOptions& options, WorkerPool& workers,
-                                              Clock& clock) {
-  FileSystem& files = PosixFileSystem();
-  LT_ASSIGN_OR_RETURN(const Calibration subject,
-                      CalibrationSubject(files, config.pack, options, workers));
-  LT_ASSIGN_OR_RETURN(std::optional<Calibration> known,
-                      ReadCalibration(config.calibration, subject));
-  if (known.has_value()) return *std::move(known);
-  Log(LogLevel::kInfo, "measuring disk and processor", {{"calibration", config.calibration}});
-  LT_ASSIGN_OR_RETURN(Calibration measured, Calibrate(files, config.pack, options, workers, clock));
-  const std::string text = EncodeCalibration(measured);
-  const absl::Status kept =
-      WriteFileAtomically(files, config.calibration, std::as_bytes(std::span(text)));
-  if (!kept.ok()) {
+void LogPlan(const ModelPlan& plan) {
+  if (!plan.not_kept.ok()) {
     Log(LogLevel::kWarning, "the calibration is not kept and will be measured at the next start",
-        {{"message", std::string(kept.message())}});
+        {{"message", std::string(plan.not_kept.message())}});
   }
-  return measured;
-}
-
-absl::Status PlanByCalibration(const Config& config, WorkerPool& workers, Clock& clock,
-                               ModelPlan& plan) {
-  auto calibration = ObtainCalibration(config, plan.options, workers, clock);
-  if (!calibration.ok()) return Annotate(calibration.status(), "calibration");
-  LT_ASSIGN_OR_RETURN(ResidencyPlan residency,
-                      PlanResidency(PosixFileSystem(), config.pack, plan.options, config.slots,
-                                    Wishes(config), *calibration));
-  for (const std::string& line : DescribeResidency(residency, *calibration)) {
-    Log(LogLevel::kInfo, "plan: " + line);
+  if (plan.residency.has_value()) {
+    for (const std::string& line : DescribeResidency(*plan.residency, *plan.calibration)) {
+      Log(LogLevel::kInfo, "plan: " + line);
+    }
   }
-  plan.memory = residency.memory;
-  plan.options.slot_count = residency.slot_count;
-  plan.options.request_bytes = residency.request_bytes;
-  plan.calibration = *std::move(calibration);
-  plan.residency = std::move(residency);
-  return absl::OkStatus();
+  LogMemory(plan.memory);
 }
 
 }  // namespace
 
-absl::StatusOr<ModelPlan> PlanModel(const Config& config, WorkerPool& workers,
-                                    const MemoryPopulator& populator, Clock& clock) {
+absl::StatusOr<ModelPlan> PlanFromConfig(const Config& config, WorkerPool& workers,
+                                         const MemoryPopulator& populator, Clock& clock) {
   LT_RETURN_IF_ERROR(CheckKvFile(config));
-  ModelPlan plan;
-  plan.options = ModelOptions(config);
-  plan.options.populator = &populator;
-  const auto needs = MeasureModel(PosixFileSystem(), config.pack, plan.options);
-  if (!needs.ok()) return Annotate(needs.status(), "pack");
-  LT_ASSIGN_OR_RETURN(plan.memory, PlanMemory(*needs, Wishes(config)));
-  if (!config.calibration.empty()) {
-    LT_RETURN_IF_ERROR(PlanByCalibration(config, workers, clock, plan));
-  }
-  LogMemory(plan.memory);
-  plan.options.pinned_bytes_max = plan.memory.pinned;
+  ModelPlanRequest request = {.pack = config.pack,
+                              .options = ModelOptions(config),
+                              .slot_count = config.slots,
+                              .wishes = Wishes(config),
+                              .calibration = config.calibration,
+                              .before_measuring = [&] {
+                                Log(LogLevel::kInfo, "measuring disk and processor",
+                                    {{"calibration", config.calibration}});
+                              }};
+  request.options.populator = &populator;
+  LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanModel(PosixFileSystem(), request, workers, clock));
+  LogPlan(plan);
   return plan;
 }
 
