@@ -23,8 +23,8 @@ Hash128 NextLink(const Hash128& chain, const Hash128& digest) {
 
 }  // namespace
 
-DecodeLane::DecodeLane(VideoModel& model, Clock& clock, std::function<void()> on_done)
-    : model_(model), clock_(clock), on_done_(std::move(on_done)) {}
+DecodeLane::DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up)
+    : model_(model), clock_(clock), wake_up_(wake_up) {}
 
 DecodeLane::~DecodeLane() { Stop(); }
 
@@ -39,7 +39,7 @@ void DecodeLane::Stop() {
     jobs_.clear();
     starts_.clear();
   }
-  wake_.NotifyAll();
+  work_.NotifyAll();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -50,7 +50,7 @@ void DecodeLane::Put(DecodeJob job) {
     ++job.state->chunks_in_flight;
     jobs_.push_back(std::move(job));
   }
-  wake_.NotifyOne();
+  work_.NotifyOne();
 }
 
 void DecodeLane::PutStart(StartJob job) {
@@ -62,7 +62,12 @@ void DecodeLane::PutStart(StartJob job) {
     std::erase_if(starts_, [](const StartJob& start) { return start.session->cancelled(); });
     starts_.push_back(std::move(job));
   }
-  wake_.NotifyOne();
+  work_.NotifyOne();
+}
+
+std::vector<FinishedStart> DecodeLane::TakeStarts() {
+  MutexLock lock(mutex_);
+  return std::exchange(finished_starts_, {});
 }
 
 DecodeLane::Stats DecodeLane::stats() const {
@@ -77,7 +82,7 @@ void DecodeLane::Run() {
   for (;;) {
     if (Step()) continue;
     MutexLock lock(mutex_);
-    while (jobs_.empty() && starts_.empty() && !stopping_) wake_.Wait(mutex_);
+    while (jobs_.empty() && starts_.empty() && !stopping_) work_.Wait(mutex_);
     if (stopping_) return;
   }
 }
@@ -96,14 +101,22 @@ bool DecodeLane::StepStart() {
   const absl::Status status = EncodeNext(job);
   const SessionSpec& spec = job.session->spec();
   if (!status.ok()) {
-    job.on_done(status);
+    FinishStart(job, status);
   } else if (job.next_frame == spec.start_frames) {
-    job.on_done(std::move(job.latents));
+    FinishStart(job, std::move(job.latents));
   } else {
     MutexLock lock(mutex_);
     if (!stopping_) starts_.push_front(std::move(job));
   }
   return true;
+}
+
+void DecodeLane::FinishStart(const StartJob& job, absl::StatusOr<StartLatents> latents) {
+  {
+    MutexLock lock(mutex_);
+    finished_starts_.push_back({.session = job.session, .latents = std::move(latents)});
+  }
+  wake_up_.Wake();
 }
 
 // Decoder, tiny decoder and encoder keep what they worked in for their next call; sessions pay for
@@ -148,7 +161,7 @@ bool DecodeLane::Step() {
   if (job.session == nullptr) return StepStart();
   if (!job.session->cancelled()) Decode(job);
   --job.state->chunks_in_flight;
-  on_done_();
+  wake_up_.Wake();
   return true;
 }
 

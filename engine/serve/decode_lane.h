@@ -17,6 +17,7 @@
 #include "base/mutex.h"
 #include "engine/model/vae/cache.h"
 #include "engine/serve/lane_costs.h"
+#include "engine/serve/wake_up.h"
 #include "engine/session/session.h"
 #include "engine/video/video_model.h"
 
@@ -47,17 +48,22 @@ using StartLatents = std::vector<std::vector<float>>;
 struct StartJob {
   std::shared_ptr<Session> session;
   std::vector<uint8_t> rgb;  // [frames, height, width, 3]
-  VaeCache cache;
-  StartLatents latents;
+  VaeCache cache = {};
+  StartLatents latents = {};
   int64_t next_frame = 0;
-  std::function<void(absl::StatusOr<StartLatents>)> on_done;  // without locks, on the lane's thread
+};
+
+// The latents a session begins with, or why there are none.
+struct FinishedStart {
+  std::shared_ptr<Session> session;
+  absl::StatusOr<StartLatents> latents;
 };
 
 class DecodeLane {
  public:
-  // on_done is called without locks after each chunk, so that the engine can plan again. The lane
-  // alone uses the model's decoders and encoder. Model and clock must outlive it.
-  DecodeLane(VideoModel& model, Clock& clock, std::function<void()> on_done);
+  // Wakes whoever plans after each chunk and each start. The lane alone uses the model's decoders
+  // and encoder. All three must outlive it.
+  DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up);
   ~DecodeLane();
 
   void Start();
@@ -66,6 +72,8 @@ class DecodeLane {
   void Put(DecodeJob job) ABSL_LOCKS_EXCLUDED(mutex_);
   // There must be an encoder.
   void PutStart(StartJob job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Starts that were encoded since the last call, or failed to be.
+  std::vector<FinishedStart> TakeStarts() ABSL_LOCKS_EXCLUDED(mutex_);
   // One job on the caller's thread; false when none waits. Only for tests without Start.
   bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -84,6 +92,8 @@ class DecodeLane {
   void Run();
   void Decode(DecodeJob& job);
   bool StepStart() ABSL_LOCKS_EXCLUDED(mutex_);
+  void FinishStart(const StartJob& job, absl::StatusOr<StartLatents> latents)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status EncodeNext(StartJob& job);
 
   enum class Network { kDecoder, kTinyDecoder, kEncoder };
@@ -92,12 +102,13 @@ class DecodeLane {
 
   VideoModel& model_;
   Clock& clock_;
-  const std::function<void()> on_done_;
+  WakeUp& wake_up_;
   LaneCosts lane_costs_;
   mutable Mutex mutex_;
-  CondVar wake_;
+  CondVar work_;
   std::deque<DecodeJob> jobs_ ABSL_GUARDED_BY(mutex_);
   std::deque<StartJob> starts_ ABSL_GUARDED_BY(mutex_);
+  std::vector<FinishedStart> finished_starts_ ABSL_GUARDED_BY(mutex_);
   bool start_had_turn_ = false;       // the lane's thread
   Network used_ = Network::kDecoder;  // the lane's thread
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -36,10 +36,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
                                                        const EngineOptions& options, Clock& clock) {
   auto engine = std::unique_ptr<Engine>(new Engine(model, options, clock));
   LT_RETURN_IF_ERROR(engine->OpenKv());
-  engine->decode_lane_ =
-      std::make_unique<DecodeLane>(model, clock, [raw = engine.get()] { raw->stage_->Wake(); });
+  engine->decode_lane_ = std::make_unique<DecodeLane>(model, clock, engine->wake_up_);
   engine->stage_ = std::make_unique<Stage>(
-      model, *engine->decode_lane_, engine->kv_stream_.get(), clock,
+      model, *engine->decode_lane_, engine->kv_stream_.get(), clock, engine->wake_up_,
       [raw = engine.get()](const std::string& id) { raw->Forget(id); }, options.on_sweep);
   return engine;
 }
@@ -282,7 +281,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const SessionSpec
     }
     LT_ASSIGN_OR_RETURN(arrival.rollout, Rollout::Create(MakeRolloutSpec(resolved), kv_memory()));
     arrival.session = std::make_shared<Session>(
-        id, std::move(resolved), options_.session, clock_, [this] { stage_->Wake(); },
+        id, std::move(resolved), options_.session, clock_, [this] { wake_up_.Wake(); },
         options_.on_session_end);
     arrival.decode = std::make_shared<DecodeState>();
     session_bytes_ += bytes;

@@ -17,11 +17,11 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "engine/kv/kv_memory.h"
-#include "engine/plan/residency_plan.h"
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/engine_stats.h"
 #include "engine/serve/stage.h"
 #include "engine/session/session.h"
+#include "engine/video/sweep_load.h"
 #include "engine/video/video_model.h"
 
 namespace longtake {
@@ -113,6 +113,7 @@ class Engine {
   uint64_t session_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  WakeUp wake_up_;
   // Last, so that their threads end before what they use.
   std::unique_ptr<DecodeLane> decode_lane_;
   std::unique_ptr<Stage> stage_;

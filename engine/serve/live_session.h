@@ -1,0 +1,54 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// A session as the stage knows it: what the engine handed over, and what waits for its next chunk
+// boundary. A plain value; the stage's thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/serve/decode_lane.h"
+#include "engine/serve/stats_board.h"
+#include "engine/session/session.h"
+#include "engine/video/rollout.h"
+
+namespace longtake {
+
+// What the engine hands over with a new session.
+struct Arrival {
+  std::shared_ptr<Session> session;
+  std::unique_ptr<Rollout> rollout;
+  std::shared_ptr<DecodeState> decode;
+  std::vector<std::vector<int32_t>> prompt_ids;  // one per guidance branch
+};
+
+// An event that waits for its chunk boundary; a prompt waits for its encoding, too.
+struct PendingEvent {
+  AcceptedEvent accepted;
+  std::unique_ptr<TextContext> text;
+  bool is_prompt() const { return accepted.event.kind == EventKind::kPrompt; }
+};
+
+struct LiveSession {
+  Arrival arrival;
+  std::vector<PendingEvent> events;
+  bool paused = false;
+  bool ending = false;
+  absl::Status failure;  // why it ends, when it was not asked to
+  uint64_t last_served_sweep = 0;
+
+  Session& session() { return *arrival.session; }
+  Rollout& rollout() { return *arrival.rollout; }
+  bool done() const { return ending || arrival.rollout->done(); }
+  // Nobody wants it any more: it was deleted, or its ttl ran out.
+  bool abandoned() { return session().cancelled() || session().Expired(); }
+  // The prompt that will be shown next, or null. Those before it are superseded: they are applied
+  // with it and never encoded, so that a session holds the text of one waiting prompt at most.
+  PendingEvent* next_prompt();
+};
+
+// It ends with this status, and the failure is counted.
+void FailSession(LiveSession& live, const absl::Status& status, StatsBoard& board);
+
+}  // namespace longtake

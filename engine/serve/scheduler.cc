@@ -1,0 +1,236 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/serve/scheduler.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/error_reason.h"
+#include "engine/serve/batcher.h"
+
+namespace longtake {
+namespace {
+
+uint64_t ChunkBytesMax(const SessionSpec& spec, int64_t chunk_frames) {
+  return static_cast<uint64_t>(spec.width * spec.height * 3 * chunk_frames * 4);
+}
+
+}  // namespace
+
+Scheduler::Scheduler(VideoModel& model, DecodeLane& decode_lane, uint64_t file_layer_bytes_max,
+                     StatsBoard& board, std::function<void(const std::string& id)> on_gone)
+    : model_(model),
+      decode_lane_(decode_lane),
+      file_layer_bytes_max_(file_layer_bytes_max),
+      board_(board),
+      on_gone_(std::move(on_gone)) {}
+
+void Scheduler::Add(Arrival arrival) {
+  {
+    MutexLock lock(mutex_);
+    arrivals_.push_back(std::move(arrival));
+  }
+  board_.Update([](EngineStats& stats) { ++stats.sessions_created; });
+}
+
+void Scheduler::TakeNews() {
+  TakeArrivals();
+  MoveStarts();
+  DropFinished();
+  for (auto& live : live_) {
+    if (!live->done()) TakeEvents(*live);
+  }
+}
+
+void Scheduler::TakeArrivals() {
+  MutexLock lock(mutex_);
+  for (Arrival& arrival : arrivals_) {
+    live_.push_back(std::make_unique<LiveSession>());
+    live_.back()->arrival = std::move(arrival);
+    live_.back()->last_served_sweep = sweep_;  // behind those who wait already
+  }
+  arrivals_.clear();
+}
+
+void Scheduler::MoveStarts() {
+  for (auto& live : live_) {
+    if (live->done() || live->rollout().HasStart()) continue;
+    std::optional<std::vector<uint8_t>> frames = live->session().TakeStart();
+    if (!frames.has_value()) continue;
+    decode_lane_.PutStart({.session = live->arrival.session, .rgb = *std::move(frames)});
+  }
+  for (FinishedStart& start : decode_lane_.TakeStarts()) PutStart(start);
+}
+
+void Scheduler::PutStart(FinishedStart& start) {
+  const auto live = std::find_if(live_.begin(), live_.end(), [&](const auto& candidate) {
+    return candidate->arrival.session == start.session;
+  });
+  if (live == live_.end() || (*live)->done()) return;
+  if (start.latents.ok()) {
+    (*live)->rollout().SetStart(*std::move(start.latents));
+  } else {
+    FailSession(**live, Annotate(start.latents.status(), "encoding the start frames"), board_);
+  }
+}
+
+void Scheduler::DropFinished() {
+  std::erase_if(live_, [this](std::unique_ptr<LiveSession>& live) {
+    if (Forget(live->session())) return true;
+    if (!live->done() || live->arrival.decode->chunks_in_flight != 0) return false;
+    ApplyEvents(*live);  // also those of a session that failed get their second receipt
+    live->session().PutEnd(live->failure);
+    over_.push_back(live->arrival.session);
+    return true;
+  });
+  std::erase_if(over_, [this](std::shared_ptr<Session>& session) { return Forget(*session); });
+}
+
+bool Scheduler::Forget(Session& session) {
+  const bool expired = !session.cancelled() && session.Expired();
+  if (expired) {
+    session.Cancel(WithReason(absl::CancelledError("nobody attached within the session's ttl"),
+                              {"SESSION_EXPIRED", {{"session", session.id()}}}));
+  }
+  if (!session.cancelled()) return false;
+  on_gone_(session.id());
+  board_.Update([&](EngineStats& stats) { stats.sessions_expired += expired ? 1 : 0; });
+  return true;
+}
+
+// Not called for a session that is over: what it is asked then stays in the inbox, and PutEnd
+// answers it.
+void Scheduler::TakeEvents(LiveSession& live) {
+  for (AcceptedEvent& event : live.session().TakeEvents()) {
+    PendingEvent* superseded = live.next_prompt();
+    if (event.event.kind == EventKind::kPrompt && superseded != nullptr) superseded->text = nullptr;
+    live.events.push_back({.accepted = std::move(event), .text = nullptr});
+  }
+}
+
+bool Scheduler::ApplyEvents() {
+  bool applied = false;
+  for (auto& live : live_) applied |= ApplyEvents(*live);
+  return applied;
+}
+
+// Events hold from a chunk boundary on, in the order they were accepted; a prompt that is not
+// encoded yet holds back those after it. A session that is over has no boundary to wait for.
+bool Scheduler::ApplyEvents(LiveSession& live) {
+  if (!live.done() && !live.rollout().at_chunk_start()) return false;
+  PendingEvent* next_prompt = live.next_prompt();
+  const bool text_missing = next_prompt != nullptr && next_prompt->text == nullptr;
+  size_t applied = 0;
+  while (applied < live.events.size()) {
+    PendingEvent& event = live.events[applied];
+    if (event.is_prompt() && text_missing && !live.done()) break;
+    Apply(live, event);
+    ++applied;
+  }
+  live.events.erase(live.events.begin(), live.events.begin() + static_cast<ptrdiff_t>(applied));
+  return applied > 0;
+}
+
+void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
+  switch (event.accepted.event.kind) {
+    case EventKind::kPrompt:
+      if (event.text != nullptr && !live.done()) live.rollout().SetText(0, std::move(event.text));
+      break;
+    case EventKind::kPause:
+      live.paused = true;
+      break;
+    case EventKind::kResume:
+      live.paused = false;
+      break;
+    case EventKind::kEnd:
+      // With chunks in flight the decode lane's order decides; nothing is cut off.
+      live.ending = true;
+      break;
+  }
+  live.session().PutApplied({.sequence = event.accepted.sequence, .chunk = live.rollout().chunk()});
+}
+
+bool Scheduler::Ready(LiveSession& live) {
+  Session& session = live.session();
+  if (live.done() || !live.rollout().HasText() || !live.rollout().HasStart()) return false;
+  if (live.rollout().at_chunk_start()) {
+    if (live.paused) {
+      session.SetState(SessionState::kPaused);
+      return false;
+    }
+    const uint64_t bytes = ChunkBytesMax(session.spec(), model_.recipe().chunk_frames);
+    const auto in_flight = static_cast<uint64_t>(live.arrival.decode->chunks_in_flight.load());
+    if (!session.HasRoom(bytes, in_flight * bytes)) {
+      session.SetState(SessionState::kBlocked);
+      return false;
+    }
+  }
+  session.SetState(SessionState::kRunning);
+  return true;
+}
+
+std::vector<LiveSession*> Scheduler::Plan(const SweepCosts& costs) {
+  std::vector<LiveSession*> ready;
+  std::vector<SweepCandidate> candidates;
+  int64_t waiting = 0;
+  int64_t largest = 0;
+  for (auto& live : live_) {
+    if (!Ready(*live)) continue;
+    ready.push_back(live.get());
+    candidates.push_back({.tokens = live->rollout().tokens_per_sweep(),
+                          .last_served_sweep = live->last_served_sweep});
+    waiting += candidates.back().tokens;
+    largest = std::max(largest, candidates.back().tokens);
+  }
+  const int64_t budget = costs.TokenBudget(waiting, largest, model_.options().tokens_max);
+  std::vector<LiveSession*> plan;
+  int64_t text_rows = 0;
+  uint64_t file_bytes = 0;
+  for (size_t index : PlanSweep(candidates, budget)) {
+    const Rollout& rollout = ready[index]->rollout();
+    text_rows += rollout.new_text_rows();
+    if (!plan.empty() && text_rows > model_.prompt_rows_max()) break;
+    // A session that finds no room on the way from the file waits longest and leads the next sweep;
+    // those behind it need not wait with it.
+    const uint64_t with_it = file_bytes + rollout.file_layer_bytes();
+    if (!plan.empty() && with_it > std::max(file_bytes, file_layer_bytes_max_)) continue;
+    file_bytes = with_it;
+    plan.push_back(ready[index]);
+  }
+  if (!plan.empty()) ++sweep_;
+  return plan;
+}
+
+void Scheduler::Settle(std::span<LiveSession* const> plan) {
+  for (LiveSession* live : plan) {
+    live->last_served_sweep = sweep_;
+    if (!live->session().cancelled()) SettleSession(*live);
+  }
+}
+
+void Scheduler::SettleSession(LiveSession& live) {
+  std::vector<float> latents;
+  const int64_t chunk = live.rollout().chunk();
+  const absl::Status status = live.rollout().Settle(&latents);
+  if (!status.ok()) {
+    FailSession(live, status, board_);
+    return;
+  }
+  if (latents.empty()) return;
+  if (live.done()) {  // before the lane can end the session: every event gets its second receipt
+    TakeEvents(live);
+    ApplyEvents(live);
+  }
+  decode_lane_.Put({.session = live.arrival.session,
+                    .state = live.arrival.decode,
+                    .chunk = chunk,
+                    .latent_frames = model_.recipe().chunk_frames,
+                    .latents = std::move(latents),
+                    .last = live.rollout().done()});
+}
+
+void Scheduler::Fail(std::span<LiveSession* const> plan, const absl::Status& status) {
+  for (LiveSession* live : plan) FailSession(*live, status, board_);
+}
+
+}  // namespace longtake

@@ -1,0 +1,79 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The sessions of a stage between two sweeps: who arrived, which events hold from the next chunk
+// on, who takes part in the next sweep, and what a finished one means for each. Runs no sweep
+// itself.
+//
+// Nothing of a session changes before its sweep is settled, so an interrupted sweep is simply
+// dropped. The stage's thread only, except for Add.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "engine/serve/decode_lane.h"
+#include "engine/serve/live_session.h"
+#include "engine/serve/stats_board.h"
+#include "engine/serve/sweep_costs.h"
+#include "engine/video/video_model.h"
+
+namespace longtake {
+
+class Scheduler {
+ public:
+  // All must outlive it. file_layer_bytes_max is what a sweep may read of one layer from the K/V
+  // file. on_gone is called when a session is over and forgotten.
+  Scheduler(VideoModel& model, DecodeLane& decode_lane, uint64_t file_layer_bytes_max,
+            StatsBoard& board, std::function<void(const std::string& id)> on_gone);
+
+  // Any thread.
+  void Add(Arrival arrival) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Takes in what happened since the last turn: arrivals, start frames, ends, events.
+  void TakeNews() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Applies the events whose chunk boundary has come; whether there were any.
+  bool ApplyEvents();
+  // Who takes part in the next sweep.
+  std::vector<LiveSession*> Plan(const SweepCosts& costs);
+  // The sweep with these sessions is done, or failed them.
+  void Settle(std::span<LiveSession* const> plan);
+  void Fail(std::span<LiveSession* const> plan, const absl::Status& status);
+
+  std::span<const std::unique_ptr<LiveSession>> sessions() const { return live_; }
+
+ private:
+  void TakeArrivals() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Start frames that are complete go to the encoder; latents that came back go to their rollouts.
+  void MoveStarts();
+  void PutStart(FinishedStart& start);
+  // A session that is over gives its K/V back at once; its outbox waits in over_ for the reader.
+  void DropFinished();
+  // Whether nobody wants the session any more; then it is forgotten.
+  bool Forget(Session& session);
+  void TakeEvents(LiveSession& live);
+  bool ApplyEvents(LiveSession& live);
+  void Apply(LiveSession& live, PendingEvent& event);
+  // Sets the state a client sees, too.
+  bool Ready(LiveSession& live);
+  void SettleSession(LiveSession& live);
+
+  VideoModel& model_;
+  DecodeLane& decode_lane_;
+  const uint64_t file_layer_bytes_max_;
+  StatsBoard& board_;
+  const std::function<void(const std::string& id)> on_gone_;
+
+  std::vector<std::unique_ptr<LiveSession>> live_;
+  std::vector<std::shared_ptr<Session>> over_;
+  uint64_t sweep_ = 0;
+
+  Mutex mutex_;
+  std::vector<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace longtake

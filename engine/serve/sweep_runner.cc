@@ -1,0 +1,143 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/serve/sweep_runner.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace longtake {
+namespace {
+
+struct SweepSize {
+  int64_t tokens = 0;
+  double flops = 0;
+};
+
+SweepSize SizeOf(std::span<const VideoItem> items, const VideoModel& model) {
+  SweepSize size;
+  for (const VideoItem& item : items) {
+    const int64_t frame_tokens = item.height / 2 * (item.width / 2);
+    const auto context = static_cast<int64_t>(item.context.size());
+    size.flops +=
+        model.ForwardFlops(item.frames * frame_tokens, (item.frames + context) * frame_tokens);
+    size.tokens += item.frames * frame_tokens;
+  }
+  return size;
+}
+
+}  // namespace
+
+SweepRunner::SweepRunner(VideoModel& model, KvStream* kv_stream, Clock& clock,
+                         LaneCosts& lane_costs, StatsBoard& board, SweepObserver on_sweep)
+    : model_(model),
+      kv_stream_(kv_stream),
+      clock_(clock),
+      lane_costs_(lane_costs),
+      board_(board),
+      on_sweep_(std::move(on_sweep)),
+      layer_times_(model.transformer_layers().layer_count()) {}
+
+absl::Status SweepRunner::Run(SweepStack stack, const std::function<absl::Status()>& sweep) {
+  absl::Status status = sweep();
+  if (!status.ok() && !absl::IsCancelled(status)) status = sweep();
+  if (on_sweep_ && !absl::IsCancelled(status)) on_sweep_(stack, status);
+  return status;
+}
+
+absl::Status SweepRunner::RunText(std::span<const TextItem> items,
+                                  const std::function<bool()>& keep_going) {
+  const int64_t start_nanos = clock_.MonotonicNanos();
+  const absl::Status status =
+      Run(SweepStack::kText, [&] { return RunTextOnce(items, keep_going); });
+  PublishDisk();
+  board_.Update([&](EngineStats& stats) {
+    ++stats.text_sweeps;
+    stats.text_seconds += NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
+  });
+  return status;
+}
+
+absl::Status SweepRunner::RunTextOnce(std::span<const TextItem> items,
+                                      const std::function<bool()>& keep_going) {
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass, model_.text_encoder().NewPass(items));
+  return RunSweep(*pass, model_.text_layers(),
+                  [&] {
+                    PublishDisk();
+                    return keep_going();
+                  },
+                  {.clock = clock_, .trace = model_.options().trace, .row = "text layers"});
+}
+
+absl::Status SweepRunner::RunVideo(std::span<const VideoItem> items,
+                                   const std::function<bool()>& keep_going) {
+  return Run(SweepStack::kTransformer, [&] { return RunVideoOnce(items, keep_going); });
+}
+
+absl::Status SweepRunner::RunVideoOnce(std::span<const VideoItem> items,
+                                       const std::function<bool()>& keep_going) {
+  if (!keep_going()) return absl::CancelledError("nobody is left in the sweep");
+  const SweepSize size = SizeOf(items, model_);
+  const int64_t start_nanos = clock_.MonotonicNanos();
+  const double waited_before = WaitSeconds();
+  const auto run = [&]() -> absl::Status {
+    LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass,
+                        model_.transformer().NewPass(items, kv_stream_));
+    return RunSweep(*pass, model_.transformer_layers(),
+                    [&] {
+                      PublishDisk();
+                      return keep_going();
+                    },
+                    {.clock = clock_,
+                     .trace = model_.options().trace,
+                     .row = "transformer layers",
+                     .times = &layer_times_,
+                     .kv_seconds = [this] { return KvSeconds(); }});
+  };
+  const TraceSpan span(model_.options().trace, clock_, "sweeps",
+                       absl::StrCat("sweep of ", items.size(), ", ", size.tokens, " tokens"));
+  lane_costs_.Begin(LaneCosts::Lane::kSweep, clock_.MonotonicNanos());
+  const absl::Status status = run();
+  lane_costs_.End(LaneCosts::Lane::kSweep, clock_.MonotonicNanos(), status.ok() ? size.flops : 0.0);
+  const double seconds = NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
+  if (status.ok()) {
+    costs_.Add(
+        {.tokens = size.tokens, .seconds = seconds, .wait_seconds = WaitSeconds() - waited_before});
+  }
+  PublishDisk();
+  board_.Update([&](EngineStats& stats) {
+    stats.knee_tokens = static_cast<uint64_t>(costs_.Knee().value_or(0));
+    if (!status.ok()) {
+      ++stats.sweeps_dropped;
+      return;
+    }
+    ++stats.transformer_sweeps;
+    stats.items += items.size();
+    stats.item_tokens += static_cast<uint64_t>(size.tokens);
+    stats.transformer_seconds += seconds;
+  });
+  return status;
+}
+
+void SweepRunner::PublishDisk() {
+  board_.Update([this](EngineStats& stats) {
+    stats.text_layers = model_.text_layers().stats();
+    stats.transformer_layers = model_.transformer_layers().stats();
+    stats.transformer_layer_times = layer_times_;
+    if (kv_stream_ != nullptr) stats.kv_stream = kv_stream_->stats();
+  });
+}
+
+// For layers and for K/V of the file.
+double SweepRunner::WaitSeconds() const {
+  const double for_kv = kv_stream_ == nullptr ? 0.0 : kv_stream_->stats().wait_seconds;
+  return model_.transformer_layers().stats().wait_seconds + for_kv;
+}
+
+double SweepRunner::KvSeconds() const {
+  if (kv_stream_ == nullptr) return 0.0;
+  const KvStream::Stats kv = kv_stream_->stats();
+  return kv.wait_seconds + kv.verify_seconds;
+}
+
+}  // namespace longtake
