@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-"""Every header compiles alone. Flags come from the compile database, from a source of its folder.
+"""Every header compiles alone, in a tree that holds only what its folder may include (tidy.py).
+
+Flags come from the compile database, from a source of its folder.
 
 usage: self_contained.py SOURCE_DIR BUILD_DIR
 """
@@ -8,8 +10,11 @@ import concurrent.futures
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+
+import tidy
 
 
 def flags_by_folder(source_dir, build_dir):
@@ -35,22 +40,40 @@ def flags_by_folder(source_dir, build_dir):
     return {folder: [word for unit in units for word in unit] for folder, units in flags.items()}
 
 
+def allowed_tree(source_dir, build_dir, folder):
+    """A tree of links to the headers that the folder may include; all of them where no rule is."""
+    here = tidy.folder_of(folder + "/")
+    if here not in tidy.ALLOWED:
+        return source_dir
+    tree = os.path.join(build_dir, "headers", here.replace("/", "_"))
+    if os.path.isdir(tree):
+        return tree
+    for name in tidy.tracked_files(source_dir):
+        there = tidy.folder_of(name)
+        if name.endswith((".h", ".inc")) and (there == here or tidy.may_include(here, there)):
+            os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
+            os.symlink(os.path.join(source_dir, name), os.path.join(tree, name))
+    return tree
+
+
 def main():
     source_dir, build_dir = (os.path.realpath(path) for path in sys.argv[1:3])
     flags = flags_by_folder(source_dir, build_dir)
+    shutil.rmtree(os.path.join(build_dir, "headers"), ignore_errors=True)
     jobs = []
     for folder, own in sorted(flags.items()):
         if folder.startswith((".", "build")):
             continue
         directory = os.path.join(source_dir, folder)
+        tree = allowed_tree(source_dir, build_dir, folder)
         for name in sorted(os.listdir(directory)):
             if name.endswith(".h"):
-                header = os.path.join(directory, name)
-                with open(header, encoding="utf-8") as file:
+                with open(os.path.join(directory, name), encoding="utf-8") as file:
                     # Headers of kernels are compiled as kernels are.
                     for_kernels = "LONGTAKE_ISA" in file.read()
                 command = flags.get(folder + "/kernels", own) if for_kernels else own
-                jobs.append((os.path.join(folder, name), f'#include "{header}"\n',
+                command = ["-I" + tree if word == "-I" + source_dir else word for word in command]
+                jobs.append((os.path.join(folder, name), f'#include "{folder}/{name}"\n',
                              command + ["-fsyntax-only", "-x", "c++", "-"]))
 
     def compile_alone(job):
