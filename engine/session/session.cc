@@ -18,69 +18,62 @@ Session::Session(std::string id, SessionSpec spec, SessionLimits limits, Clock& 
       wake_engine_(std::move(wake_engine)),
       on_end_(std::move(on_end)),
       create_wall_nanos_(clock.WallNanos()),
-      detached_nanos_(clock.MonotonicNanos()) {}
+      inbox_(limits.inbox_events_max),
+      outbox_(limits.outbox_bytes_max),
+      attachment_(clock.MonotonicNanos()) {}
+
+absl::Status Session::OfThisSession(const absl::Status& status) const {
+  ErrorReason reason = ReasonOf(status).value_or(ErrorReason{});
+  reason.metadata["session"] = id_;
+  return WithReason(Annotate(status, "session " + id_), reason);
+}
+
+absl::Status Session::TakenOver() const {
+  return WithReason(
+      absl::AbortedError(absl::StrCat("session ", id_, " was attached by another client")),
+      {"TAKEN_OVER", {{"session", id_}}});
+}
+
+size_t Session::StartBytes() const {
+  return static_cast<size_t>(spec_.start_frames * spec_.width * spec_.height * 3);
+}
 
 absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void()> wake) {
   std::function<void()> wake_previous;
-  uint64_t attachment = 0;
+  uint64_t reader = 0;
   {
     MutexLock lock(mutex_);
-    if (next_chunk < 0) next_chunk = next_unsent_;
-    const int64_t oldest = chunks_.empty() ? next_chunk_ : chunks_.front()->index;
-    if (next_chunk < oldest || next_chunk > next_chunk_) {
-      return WithReason(
-          absl::OutOfRangeError(absl::StrCat("chunk ", next_chunk, " is not held; chunks ", oldest,
-                                             " to ", next_chunk_, " can be attached at")),
-          {"CHUNK_NOT_HELD",
-           {{"session", id_},
-            {"oldest_chunk", std::to_string(oldest)},
-            {"next_chunk", std::to_string(next_chunk_)}}});
-    }
-    next_unsent_ = next_chunk;
-    unsent_bytes_ = 0;
-    for (const auto& chunk : chunks_) {
-      if (chunk->index >= next_chunk) unsent_bytes_ += chunk->rgb.size();
-    }
+    if (absl::Status status = outbox_.Seek(next_chunk); !status.ok()) return OfThisSession(status);
     end_sent_ = false;
-    wake_previous = std::exchange(wake_reader_, std::move(wake));
-    attached_ = true;
-    attachment = ++attachment_;
+    wake_previous = attachment_.Attach(std::move(wake));
+    reader = attachment_.latest();
   }
   if (wake_previous) wake_previous();
   wake_engine_();
-  return attachment;
+  return reader;
 }
 
-void Session::Detach(uint64_t attachment) {
+void Session::Detach(uint64_t reader) {
   std::function<void()> last_use;  // destroyed after the lock is gone
   {
     MutexLock lock(mutex_);
-    if (attachment != attachment_ || !attached_) return;
-    attached_ = false;
-    detached_nanos_ = clock_.MonotonicNanos();
-    last_use = std::exchange(wake_reader_, nullptr);
+    last_use = attachment_.Detach(reader, clock_.MonotonicNanos());
   }
   wake_engine_();
 }
 
-absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t attachment) {
+absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
   std::optional<SessionOutput> output;
   {
     MutexLock lock(mutex_);
-    if (attachment != attachment_) {
-      return TakenOver();
-    }
+    if (reader != attachment_.latest()) return TakenOver();
     // A receipt goes before the chunk it holds for. Who cancelled wants no more chunks.
-    const bool chunk_ready = next_unsent_ < next_chunk_ && !cancelled_;
-    if (!applied_.empty() && (!chunk_ready || applied_.front().chunk <= next_unsent_)) {
-      output = applied_.front();
-      applied_.pop_front();
-      --open_events_;
+    const bool chunk_ready = outbox_.ready() && !cancelled_;
+    const EventApplied* applied = inbox_.next_applied();
+    if (applied != nullptr && (!chunk_ready || applied->chunk <= outbox_.next_unsent())) {
+      output = inbox_.PopApplied();
     } else if (chunk_ready) {
-      const auto& chunk = chunks_[static_cast<size_t>(next_unsent_ - chunks_.front()->index)];
-      unsent_bytes_ -= chunk->rgb.size();
-      ++next_unsent_;
-      output = chunk;
+      output = outbox_.Pop();
     } else if (ended_ && !end_sent_) {
       end_sent_ = true;
       output = SessionEnd{end_status_};
@@ -91,38 +84,25 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t attachment) 
 }
 
 absl::StatusOr<uint64_t> Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids) {
-  uint64_t sequence = 0;
+  absl::StatusOr<uint64_t> sequence;
   {
     MutexLock lock(mutex_);
     if (ended_) {
       return WithReason(absl::FailedPreconditionError(absl::StrCat("session ", id_, " has ended")),
                         {"SESSION_OVER", {{"session", id_}}});
     }
-    if (open_events_ >= limits_.inbox_events_max) {
-      return WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                            "session ", id_, " has ", open_events_,
-                            " events waiting; the limit is ", limits_.inbox_events_max)),
-                        {"EVENTS_WAITING", {{"session", id_}}});
-    }
-    sequence = next_sequence_++;
-    ++open_events_;
-    inbox_.push_back({sequence, std::move(event), std::move(prompt_ids)});
+    sequence = inbox_.Accept(std::move(event), std::move(prompt_ids));
   }
+  if (!sequence.ok()) return OfThisSession(sequence.status());
   wake_engine_();
   return sequence;
 }
 
-absl::Status Session::TakenOver() const {
-  return WithReason(
-      absl::AbortedError(absl::StrCat("session ", id_, " was attached by another client")),
-      {"TAKEN_OVER", {{"session", id_}}});
-}
-
-absl::Status Session::PutStart(uint64_t attachment, int64_t offset, std::string_view bytes) {
-  const auto expected = static_cast<size_t>(spec_.start_frames * spec_.width * spec_.height * 3);
+absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view bytes) {
+  const size_t expected = StartBytes();
   {
     MutexLock lock(mutex_);
-    if (attachment != attachment_) return TakenOver();
+    if (reader != attachment_.latest()) return TakenOver();
     if (ended_) return absl::OkStatus();
     if (expected == 0) return absl::InvalidArgumentError("data: this session begins with noise");
     if (start_taken_ || bytes.size() > expected - start_.size()) {
@@ -142,9 +122,8 @@ absl::Status Session::PutStart(uint64_t attachment, int64_t offset, std::string_
 }
 
 std::optional<std::vector<uint8_t>> Session::TakeStart() {
-  const auto expected = static_cast<size_t>(spec_.start_frames * spec_.width * spec_.height * 3);
   MutexLock lock(mutex_);
-  if (start_taken_ || start_.size() < expected) return std::nullopt;
+  if (start_taken_ || start_.size() < StartBytes()) return std::nullopt;
   start_taken_ = true;
   return std::move(start_);
 }
@@ -157,7 +136,7 @@ void Session::Cancel(absl::Status why) {
     std::vector<uint8_t>().swap(start_);
     // A reader of a session that had ended well must not take what it has for everything.
     if (ended_ && end_status_.ok()) end_status_ = why;
-    wake = wake_reader_;
+    wake = attachment_.wake();
   }
   PutEnd(std::move(why));
   if (wake) wake();
@@ -172,31 +151,28 @@ SessionInfo Session::Info() const {
   info.state = state_;
   info.failure = end_status_;
   info.create_wall_nanos = create_wall_nanos_;
-  info.chunk_count = next_chunk_;
-  info.frame_count = frame_count_;
-  const auto start_bytes =
-      static_cast<uint64_t>(spec_.start_frames * spec_.width * spec_.height * 3);
-  info.start_bytes = start_taken_ ? start_bytes : start_.size();
-  info.oldest_chunk_held = chunks_.empty() ? next_chunk_ : chunks_.front()->index;
-  info.next_chunk = next_unsent_;
-  info.outbox_bytes = held_bytes_;
-  info.attached = attached_;
-  if (!attached_) {
-    const int64_t age_nanos = clock_.MonotonicNanos() - detached_nanos_;
-    info.expire_wall_nanos = clock_.WallNanos() + LifeNanos() - age_nanos;
+  info.chunk_count = outbox_.next_chunk();
+  info.frame_count = outbox_.frame_count();
+  info.start_bytes = start_taken_ ? StartBytes() : start_.size();
+  info.oldest_chunk_held = outbox_.oldest_chunk();
+  info.next_chunk = outbox_.next_unsent();
+  info.outbox_bytes = outbox_.held_bytes();
+  info.attached = attachment_.attached();
+  if (!info.attached) {
+    const int64_t alone_nanos = attachment_.NanosAlone(clock_.MonotonicNanos());
+    info.expire_wall_nanos = clock_.WallNanos() + LifeNanos() - alone_nanos;
   }
   return info;
 }
 
 std::vector<AcceptedEvent> Session::TakeEvents() {
   MutexLock lock(mutex_);
-  return std::exchange(inbox_, {});
+  return inbox_.Take();
 }
 
 bool Session::HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const {
   MutexLock lock(mutex_);
-  if (unsent_bytes_ + in_flight_bytes == 0) return true;
-  return unsent_bytes_ + in_flight_bytes + chunk_bytes <= limits_.outbox_bytes_max;
+  return outbox_.HasRoom(chunk_bytes, in_flight_bytes);
 }
 
 void Session::PutChunk(std::shared_ptr<const MediaChunk> chunk) {
@@ -205,33 +181,18 @@ void Session::PutChunk(std::shared_ptr<const MediaChunk> chunk) {
     MutexLock lock(mutex_);
     // A chunk that was already in the decode lane when its session failed or was deleted.
     if (ended_) return;
-    LT_CHECK(chunk->index == next_chunk_);
-    held_bytes_ += chunk->rgb.size();
-    unsent_bytes_ += chunk->rgb.size();
-    frame_count_ = chunk->first_frame + chunk->frame_count;
-    chunks_.push_back(std::move(chunk));
-    ++next_chunk_;
-    Evict();
-    wake = wake_reader_;
+    outbox_.Put(std::move(chunk));
+    wake = attachment_.wake();
   }
   if (wake) wake();
-}
-
-// Chunks that were sent stay for a reader that comes back, as long as the bytes allow.
-void Session::Evict() {
-  while (held_bytes_ > limits_.outbox_bytes_max && chunks_.front()->index < next_unsent_) {
-    held_bytes_ -= chunks_.front()->rgb.size();
-    chunks_.pop_front();
-  }
 }
 
 void Session::PutApplied(EventApplied applied) {
   std::function<void()> wake;
   {
     MutexLock lock(mutex_);
-    LT_CHECK(applied_.size() < open_events_);
-    applied_.push_back(applied);
-    wake = wake_reader_;
+    inbox_.PutApplied(applied);
+    wake = attachment_.wake();
   }
   if (wake) wake();
 }
@@ -245,9 +206,8 @@ void Session::PutEnd(absl::Status status) {
     state_ =
         status.ok() || absl::IsCancelled(status) ? SessionState::kEnded : SessionState::kFailed;
     end_status_ = status;
-    for (const AcceptedEvent& event : inbox_) applied_.push_back({event.sequence, next_chunk_});
-    inbox_.clear();
-    wake = wake_reader_;
+    inbox_.Close(outbox_.next_chunk());
+    wake = attachment_.wake();
   }
   if (wake) wake();
   if (on_end_) on_end_(id_, status);
@@ -265,11 +225,12 @@ bool Session::cancelled() const {
 
 bool Session::Expired() const {
   MutexLock lock(mutex_);
-  return !attached_ && clock_.MonotonicNanos() - detached_nanos_ >= LifeNanos();
+  return !attachment_.attached() && attachment_.NanosAlone(clock_.MonotonicNanos()) >= LifeNanos();
 }
 
 int64_t Session::LifeNanos() const {
-  return attachment_ == 0 ? std::max(spec_.ttl_nanos, limits_.first_attach_nanos) : spec_.ttl_nanos;
+  return attachment_.latest() == 0 ? std::max(spec_.ttl_nanos, limits_.first_attach_nanos)
+                                   : spec_.ttl_nanos;
 }
 
 }  // namespace longtake

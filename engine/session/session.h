@@ -1,11 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The meeting place of a client and the engine: inbox of events, outbox of chunks, who is attached.
+// The meeting place of a client and the engine: an inbox of events, an outbox of chunks, and who is
+// attached, under one lock.
 // Everything here is bounded; a full outbox leaves the session out of the next plan and nothing
 // else. All methods are safe from any thread; the engine's own state of a session is in Rollout.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -14,6 +14,9 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "engine/session/attachment.h"
+#include "engine/session/inbox.h"
+#include "engine/session/outbox.h"
 #include "engine/session/session_event.h"
 #include "engine/session/session_info.h"
 #include "engine/session/session_spec.h"
@@ -24,13 +27,6 @@ struct SessionLimits {
   uint64_t outbox_bytes_max = 64 << 20;         // pixels held for one session, sent or not
   size_t inbox_events_max = 64;                 // events whose second receipt is still to come
   int64_t first_attach_nanos = 30'000'000'000;  // least life of a session nobody attached to yet
-};
-
-// An event with the number its receipts carry.
-struct AcceptedEvent {
-  uint64_t sequence = 0;
-  SessionEvent event;
-  std::vector<int32_t> prompt_ids;  // for kPrompt, tokenised when accepted
 };
 
 // Called once for each session, on any thread, without locks: OK when it ended as asked.
@@ -55,11 +51,10 @@ class Session {
   absl::StatusOr<uint64_t> Attach(int64_t next_chunk, std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The reader went away; the ttl starts. Ignored when another reader took over.
-  void Detach(uint64_t attachment) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Detach(uint64_t reader) ABSL_LOCKS_EXCLUDED(mutex_);
   // The next output, or nothing for now. A chunk is counted as sent when it is polled, so a reader
   // polls only when it can send.
-  absl::StatusOr<std::optional<SessionOutput>> Poll(uint64_t attachment)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::optional<SessionOutput>> Poll(uint64_t reader) ABSL_LOCKS_EXCLUDED(mutex_);
   // Accepts an event; its number comes back, its application is an output. RESOURCE_EXHAUSTED when
   // too many wait, FAILED_PRECONDITION when the session is over.
   absl::StatusOr<uint64_t> Submit(SessionEvent event, std::vector<int32_t> prompt_ids)
@@ -67,7 +62,7 @@ class Session {
   // The next bytes of the frames the take begins with, RGB24, frame after frame, from its reader
   // (0: before anybody attached). INVALID_ARGUMENT when they are not the next ones, too many or not
   // expected, ABORTED when another reader took over. What comes after the end is thrown away.
-  absl::Status PutStart(uint64_t attachment, int64_t offset, std::string_view bytes)
+  absl::Status PutStart(uint64_t reader, int64_t offset, std::string_view bytes)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Stops the session, honoured between layers.
   void Cancel(absl::Status why) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -88,13 +83,16 @@ class Session {
   void PutEnd(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetState(SessionState state) ABSL_LOCKS_EXCLUDED(mutex_);
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Nobody is attached and the ttl ran out; who never came at all gets first_attach_nanos at least.
+  // True when no reader is attached and the ttl has run out. Before the first reader the session
+  // lives at least first_attach_nanos.
   bool Expired() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // Puts the session's name to an error of inbox or outbox.
+  absl::Status OfThisSession(const absl::Status& status) const;
   absl::Status TakenOver() const;
-  void Evict() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Without a client, from the last one on.
+  size_t StartBytes() const;
+  // How long it lives without a client, from the last one on.
   int64_t LifeNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string id_;
@@ -107,26 +105,15 @@ class Session {
 
   mutable Mutex mutex_;
   SessionState state_ ABSL_GUARDED_BY(mutex_) = SessionState::kStarting;
-  std::vector<AcceptedEvent> inbox_ ABSL_GUARDED_BY(mutex_);
-  uint64_t next_sequence_ ABSL_GUARDED_BY(mutex_) = 1;
-  size_t open_events_ ABSL_GUARDED_BY(mutex_) = 0;  // second receipt not yet polled
+  Inbox inbox_ ABSL_GUARDED_BY(mutex_);
+  Outbox outbox_ ABSL_GUARDED_BY(mutex_);
+  Attachment attachment_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint8_t> start_ ABSL_GUARDED_BY(mutex_);
   bool start_taken_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<std::shared_ptr<const MediaChunk>> chunks_ ABSL_GUARDED_BY(mutex_);
-  uint64_t held_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t unsent_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  int64_t next_unsent_ ABSL_GUARDED_BY(mutex_) = 0;  // chunk index of the reader's cursor
-  int64_t next_chunk_ ABSL_GUARDED_BY(mutex_) = 0;   // index the next PutChunk has
-  int64_t frame_count_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::deque<EventApplied> applied_ ABSL_GUARDED_BY(mutex_);
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
-  uint64_t attachment_ ABSL_GUARDED_BY(mutex_) = 0;  // counts readers; the latest is the reader
-  bool attached_ ABSL_GUARDED_BY(mutex_) = false;
-  std::function<void()> wake_reader_ ABSL_GUARDED_BY(mutex_);
-  int64_t detached_nanos_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace longtake

@@ -1,0 +1,51 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Decoded chunks of a session, sent or not, bounded in bytes. Chunks that were sent stay for a
+// reader that comes back, as long as the bytes allow. A plain value under the session's lock.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+#include "base/status_macros.h"
+#include "engine/session/media_chunk.h"
+
+namespace longtake {
+
+class Outbox {
+ public:
+  explicit Outbox(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come.
+  // The first unsent chunk always fits.
+  bool HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const;
+  // Chunks come in the order of their indices.
+  void Put(std::shared_ptr<const MediaChunk> chunk);
+  // The reader goes on from this chunk; -1: from the first that was not sent. OUT_OF_RANGE when it
+  // is no longer held or lies in the future.
+  absl::Status Seek(int64_t chunk);
+  // Whether there is an unsent chunk.
+  bool ready() const { return next_unsent_ < next_chunk_; }
+  // The next unsent chunk, which counts as sent from now on. There must be one.
+  std::shared_ptr<const MediaChunk> Pop();
+
+  int64_t oldest_chunk() const { return chunks_.empty() ? next_chunk_ : chunks_.front()->index; }
+  int64_t next_unsent() const { return next_unsent_; }
+  int64_t next_chunk() const { return next_chunk_; }  // index of the next Put
+  int64_t frame_count() const { return frame_count_; }
+  uint64_t held_bytes() const { return held_bytes_; }
+
+ private:
+  void Evict();
+
+  uint64_t bytes_max_;
+  std::deque<std::shared_ptr<const MediaChunk>> chunks_;
+  uint64_t held_bytes_ = 0;
+  uint64_t unsent_bytes_ = 0;
+  int64_t next_unsent_ = 0;
+  int64_t next_chunk_ = 0;
+  int64_t frame_count_ = 0;
+};
+
+}  // namespace longtake
