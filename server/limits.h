@@ -7,7 +7,8 @@
 
 #include <cstdint>
 
-#include "engine/session/session_spec.h"
+#include "engine/policy/key_plan.h"
+#include "engine/policy/limits.h"
 
 namespace longtake {
 

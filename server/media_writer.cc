@@ -10,7 +10,7 @@
 
 namespace longtake {
 
-absl::Status CheckMedia(const SessionSpec& spec) {
+absl::Status CheckMedia(const ResolvedSpec& spec) {
   if (spec.media_kind != MediaKind::kFmp4) return absl::OkStatus();
   for (const auto& [field, pixels] : {std::pair("width", spec.width), {"height", spec.height}}) {
     if (pixels > kFmp4SidePixelsMax) {
@@ -24,7 +24,7 @@ absl::Status CheckMedia(const SessionSpec& spec) {
 MediaWriter::MediaWriter(std::unique_ptr<Fmp4Encoder> encoder, int64_t fps)
     : encoder_(std::move(encoder)), fps_(fps) {}
 
-absl::StatusOr<MediaWriter> MediaWriter::Create(const SessionSpec& spec) {
+absl::StatusOr<MediaWriter> MediaWriter::Create(const ResolvedSpec& spec) {
   if (spec.media_kind == MediaKind::kRgb24) return MediaWriter(nullptr, spec.fps);
   Fmp4Options options;
   options.width = static_cast<int>(spec.width);

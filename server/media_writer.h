@@ -12,7 +12,7 @@
 
 #include "base/status_macros.h"
 #include "engine/session/media_chunk.h"
-#include "engine/session/session_spec.h"
+#include "engine/session/resolved_spec.h"
 #include "longtake/v1/longtake.pb.h"
 #include "media/fmp4_encoder.h"
 
@@ -20,12 +20,12 @@ namespace longtake {
 
 // INVALID_ARGUMENT, beginning with the field, for what the session's container cannot hold. The
 // spec is resolved.
-absl::Status CheckMedia(const SessionSpec& spec);
+absl::Status CheckMedia(const ResolvedSpec& spec);
 
 class MediaWriter {
  public:
   // The spec is resolved and passed CheckMedia. Opens the encoder, which computes a little.
-  static absl::StatusOr<MediaWriter> Create(const SessionSpec& spec);
+  static absl::StatusOr<MediaWriter> Create(const ResolvedSpec& spec);
 
   // For the Opened message; empty for raw frames.
   const std::string& init_segment() const { return init_segment_; }

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "base/checksum.h"
 #include "engine/session/session_info.h"
 #include "longtake/v1/longtake.pb.h"
 

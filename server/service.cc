@@ -31,7 +31,7 @@ grpc::ServerUnaryReactor* LongtakeService::EstimateSession(
     grpc::CallbackServerContext* call, const v1::EstimateSessionRequest* request,
     v1::EstimateSessionResponse* response) {
   const auto estimate = [&]() -> absl::Status {
-    LT_ASSIGN_OR_RETURN(const SessionSpec spec, context_.ResolveSpec(request->spec()));
+    LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, context_.ResolveSpec(request->spec()));
     LT_ASSIGN_OR_RETURN(SessionEstimate cost, context_.engine.Estimate(spec));
     if (context_.draining) {
       cost.fits_now = false;

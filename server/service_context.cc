@@ -8,14 +8,14 @@
 
 namespace longtake {
 
-absl::StatusOr<SessionSpec> ServiceContext::ResolveSpec(const v1::SessionSpec& spec) const {
-  const auto resolve = [&]() -> absl::StatusOr<SessionSpec> {
+absl::StatusOr<ResolvedSpec> ServiceContext::ResolveSpec(const v1::SessionSpec& spec) const {
+  const auto resolve = [&]() -> absl::StatusOr<ResolvedSpec> {
     LT_ASSIGN_OR_RETURN(const SessionSpec asked, ParseSessionSpec(spec, defaults));
-    LT_ASSIGN_OR_RETURN(SessionSpec resolved, engine.Resolve(asked));
+    LT_ASSIGN_OR_RETURN(ResolvedSpec resolved, engine.Resolve(asked));
     LT_RETURN_IF_ERROR(CheckMedia(resolved));
     return resolved;
   };
-  absl::StatusOr<SessionSpec> resolved = resolve();
+  absl::StatusOr<ResolvedSpec> resolved = resolve();
   if (!resolved.ok()) return WithFieldPrefix(resolved.status(), "spec.");
   return resolved;
 }
@@ -26,7 +26,7 @@ absl::StatusOr<std::shared_ptr<Session>> ServiceContext::CreateSession(
     return WithReason(absl::UnavailableError("the server is shutting down"), "SHUTTING_DOWN");
   }
   LT_ASSIGN_OR_RETURN(const std::string id, ParseNewSessionId(request.session_id()));
-  LT_ASSIGN_OR_RETURN(const SessionSpec spec, ResolveSpec(request.spec()));
+  LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, ResolveSpec(request.spec()));
   const absl::StatusOr<SessionEstimate> estimate = engine.Estimate(spec);
   absl::StatusOr<std::shared_ptr<Session>> session = engine.CreateSession(spec, id);
   if (!session.ok()) {

@@ -28,7 +28,7 @@ struct ServiceContext {
   std::atomic<int> streams{0};  // Stream calls open now
 
   // A specification completed and checked against limits, model and media. Errors begin "spec.".
-  absl::StatusOr<SessionSpec> ResolveSpec(const v1::SessionSpec& spec) const;
+  absl::StatusOr<ResolvedSpec> ResolveSpec(const v1::SessionSpec& spec) const;
   // Creates and counts. UNAVAILABLE while draining.
   absl::StatusOr<std::shared_ptr<Session>> CreateSession(const v1::CreateSessionRequest& request);
   // By "sessions/ID".

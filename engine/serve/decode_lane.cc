@@ -99,7 +99,7 @@ bool DecodeLane::StepStart() {
   }
   if (job.session->cancelled()) return true;
   const absl::Status status = EncodeNext(job);
-  const SessionSpec& spec = job.session->spec();
+  const ResolvedSpec& spec = job.session->spec();
   if (!status.ok()) {
     FinishStart(job, status);
   } else if (job.next_frame == spec.start_frames) {
@@ -132,11 +132,11 @@ void DecodeLane::Use(Network network) {
 }
 
 absl::Status DecodeLane::EncodeNext(StartJob& job) {
-  const SessionSpec& spec = job.session->spec();
+  const ResolvedSpec& spec = job.session->spec();
   const int64_t count = job.next_frame == 0 ? 1 : kVaeTimeFactor;
   const auto frame_values = static_cast<size_t>(spec.width * spec.height * 3);
   std::vector<float> pixels(static_cast<size_t>(count) * frame_values);
-  const uint8_t* from = job.rgb.data() + static_cast<size_t>(job.next_frame) * frame_values;
+  const uint8_t* from = job.frames.rgb.data() + static_cast<size_t>(job.next_frame) * frame_values;
   for (size_t i = 0; i < pixels.size(); ++i)
     pixels[i] = static_cast<float>(from[i]) / 127.5f - 1.0f;
   job.next_frame += count;
@@ -168,11 +168,11 @@ bool DecodeLane::Step() {
 absl::Status DecodeLane::ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb) {
   // The tiny decoder's tanh would make numbers of infinities.
   LT_RETURN_IF_ERROR(CheckFinite(job.latents, "latents"));
-  const SessionSpec& spec = job.session->spec();
+  const ResolvedSpec& spec = job.session->spec();
   const VaeLatents latents{job.latents, job.latent_frames, spec.height / 8, spec.width / 8};
   std::vector<VaeCache>& caches = job.state->caches;
   Use(spec.decoder == DecoderKind::kTiny ? Network::kTinyDecoder : Network::kDecoder);
-  if (spec.tiled_decode.value_or(false)) {
+  if (spec.tiled_decode) {
     return DecodeTiled(model_.decoder(), VaeTiling(), latents, caches, rgb);
   }
   caches.resize(1);
@@ -186,7 +186,7 @@ void DecodeLane::Decode(DecodeJob& job) {
   const TraceSpan span(model_.options().trace, clock_, "decode",
                        absl::StrCat("chunk ", job.chunk, " of ", job.session->id()));
   const int64_t start_nanos = clock_.MonotonicNanos();
-  const SessionSpec& spec = job.session->spec();
+  const ResolvedSpec& spec = job.session->spec();
   auto chunk = std::make_shared<MediaChunk>();
   chunk->index = job.chunk;
   chunk->first_frame = job.state->next_frame;

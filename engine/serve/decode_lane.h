@@ -26,6 +26,7 @@ namespace longtake {
 // What decoding keeps of a session between chunks. Only the decode lane's thread touches it; the
 // counter may be read anywhere.
 struct DecodeState {
+  Reservation memory;            // what the caches hold; outlives them
   std::vector<VaeCache> caches;  // one, or one a tile
   int64_t next_frame = 0;        // pixel frame number
   Hash128 chain;
@@ -47,7 +48,7 @@ using StartLatents = std::vector<std::vector<float>>;
 // Frames a session begins with, on their way to latents, a latent at a time.
 struct StartJob {
   std::shared_ptr<Session> session;
-  std::vector<uint8_t> rgb;  // [frames, height, width, 3]
+  StartFrames frames;
   VaeCache cache = {};
   StartLatents latents = {};
   int64_t next_frame = 0;

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The public face of the engine: sessions in, chunks out. Owns the table of sessions, the stage
-// that sweeps and the decode lane beside it.
+// The public face of the engine: sessions in, chunks out. The table of sessions; owns the stage
+// that sweeps, the decode lane beside it and the K/V memory, and asks admission who may come in.
 //
 // All methods are safe from any thread and never wait for a sweep. A session is shared between this
 // table, the stage and the stream that reads it (the one shared_ptr of the design).
@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "engine/kv/kv_memory.h"
+#include "engine/serve/admission.h"
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/engine_stats.h"
 #include "engine/serve/stage.h"
@@ -58,14 +59,14 @@ class Engine {
   // Without Start, one turn of stage and decode lane on the caller's thread; false when idle.
   bool Step();
 
-  // Fills in the recipe's defaults and checks everything against the model. INVALID_ARGUMENT begins
-  // with the field: "width: 100 is not a multiple of 16".
-  absl::StatusOr<SessionSpec> Resolve(const SessionSpec& spec) const;
-  absl::StatusOr<SessionEstimate> Estimate(const SessionSpec& spec) const
+  // What the request means on this model. INVALID_ARGUMENT begins with the field: "width: 100 is
+  // not a multiple of 16".
+  absl::StatusOr<ResolvedSpec> Resolve(const SessionSpec& spec) const;
+  absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   // RESOURCE_EXHAUSTED when memory or a place is missing; ALREADY_EXISTS for a taken id. An empty
-  // id is chosen.
-  absl::StatusOr<std::shared_ptr<Session>> CreateSession(const SessionSpec& spec, std::string id)
+  // id is chosen. Tokenises the prompt, which may take some milliseconds.
+  absl::StatusOr<std::shared_ptr<Session>> CreateSession(const ResolvedSpec& spec, std::string id)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND names it.
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
@@ -83,23 +84,12 @@ class Engine {
   struct Entry {
     std::shared_ptr<Session> session;
     uint64_t order = 0;
-    uint64_t bytes = 0;
-    uint64_t decode_bytes = 0;
   };
 
   Engine(VideoModel& model, const EngineOptions& options, Clock& clock);
-  RolloutSpec MakeRolloutSpec(const SessionSpec& resolved) const;
   absl::Status OpenKv();
-  // What K/V in the file means for the session's sweeps.
-  void EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const;
-  KvMemory kv_memory() const;
-  double ChunkFlops(const RolloutSpec& rollout) const;
-  // What a session holds beside K/V.
-  absl::StatusOr<uint64_t> SessionBytes(const SessionSpec& resolved) const;
-  // What the decoder works in for it; sessions share this, so only the largest counts.
-  uint64_t DecodeBytes(const SessionSpec& resolved) const;
-  absl::Status CheckRoom(uint64_t bytes, uint64_t decode_bytes) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // UNAVAILABLE at the end of the program, RESOURCE_EXHAUSTED when all places are taken.
+  absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   VideoModel& model_;
@@ -108,9 +98,9 @@ class Engine {
   std::unique_ptr<KvPool> kv_pool_;
   std::unique_ptr<KvFile> kv_file_;      // or null
   std::unique_ptr<KvStream> kv_stream_;  // the stage's; null without a file
+  std::unique_ptr<Admission> admission_;
   mutable Mutex mutex_;
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
-  uint64_t session_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   WakeUp wake_up_;

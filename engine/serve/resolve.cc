@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-//
-// Engine::Resolve: the one place where what a client asks for is checked against the model.
+#include "engine/serve/resolve.h"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -8,20 +8,18 @@
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "base/error_reason.h"
-#include "engine/serve/engine.h"
 
 namespace longtake {
 namespace {
 
-absl::Status FieldError(const std::string& field, const std::string& why) {
-  return absl::InvalidArgumentError(field + ": " + why);
+// Latent frames to pixel frames: the first is one, every later one four (spec 3.1).
+int64_t ChunkCount(int64_t frame_count, int64_t chunk_frames) {
+  if (frame_count == 0) return 0;
+  return (frame_count + 3 + 4 * chunk_frames - 1) / (4 * chunk_frames);
 }
 
-absl::Status CheckPrompt(const std::string& field, const std::string& prompt) {
-  if (prompt.size() > kPromptBytesMax) {
-    return FieldError(field, absl::StrCat(prompt.size(), " bytes; the limit is ", kPromptBytesMax));
-  }
-  return absl::OkStatus();
+absl::Status FieldError(const std::string& field, const std::string& why) {
+  return absl::InvalidArgumentError(field + ": " + why);
 }
 
 absl::Status CheckSide(const std::string& field, int64_t pixels) {
@@ -47,7 +45,7 @@ absl::Status CheckSteps(const std::vector<double>& steps) {
 }
 
 // Who spaces the steps: a list, or the sampler.
-absl::Status ResolveSteps(const Recipe& recipe, SessionSpec& spec) {
+absl::Status ResolveSteps(const SessionSpec& spec, const Recipe& recipe, ResolvedSpec& out) {
   LT_RETURN_IF_ERROR(CheckSteps(spec.steps));
   if (spec.step_count < 0 || spec.step_count > kStepsCountMax) {
     return FieldError("step_count",
@@ -57,7 +55,7 @@ absl::Status ResolveSteps(const Recipe& recipe, SessionSpec& spec) {
     if (!spec.steps.empty()) {
       return FieldError("steps", "this model's sampler spaces its steps itself; give step_count");
     }
-    if (spec.step_count == 0) spec.step_count = recipe.step_count;
+    out.step_count = spec.step_count == 0 ? recipe.step_count : spec.step_count;
     return absl::OkStatus();
   }
   if (spec.step_count != 0) {
@@ -68,53 +66,54 @@ absl::Status ResolveSteps(const Recipe& recipe, SessionSpec& spec) {
     return FieldError("steps", absl::StrCat("at most ", recipe.steps.size(),
                                             " chunks can be in work at once with this model"));
   }
-  if (spec.steps.empty()) spec.steps = recipe.steps;
+  out.steps = spec.steps.empty() ? recipe.steps : spec.steps;
   return absl::OkStatus();
 }
 
-absl::Status ResolveMemory(const Recipe& recipe, SessionSpec& spec) {
+absl::Status ResolveMemory(const SessionSpec& spec, const Recipe& recipe, ResolvedSpec& out) {
   const bool rolling = recipe.rollout == RolloutKind::kRolling;
-  if (rolling && spec.key_plan.value_or(recipe.key_plan) != recipe.key_plan) {
+  out.key_plan = spec.key_plan.value_or(recipe.key_plan);
+  if (rolling && out.key_plan != recipe.key_plan) {
     return FieldError("key_plan", "this model's rollout has its own");
   }
-  if (!spec.key_plan.has_value()) spec.key_plan = recipe.key_plan;
-  if (absl::Status status = ValidateKeyPlan(*spec.key_plan, recipe.chunk_frames); !status.ok()) {
+  if (absl::Status status = ValidateKeyPlan(out.key_plan, recipe.chunk_frames); !status.ok()) {
     return FieldError("key_plan", std::string(status.message()));
   }
   // Another key plan than the recipe's may rule the recipe's prompt switch out.
-  if (!spec.prompt_switch.has_value()) {
-    const bool fits = ValidatePromptSwitch(recipe.prompt_switch, *spec.key_plan).ok();
-    spec.prompt_switch = fits ? recipe.prompt_switch : PromptSwitch::kSwap;
-  }
-  if (rolling && *spec.prompt_switch != PromptSwitch::kSwap) {
+  const bool usual_fits = ValidatePromptSwitch(recipe.prompt_switch, out.key_plan).ok();
+  const PromptSwitch usual = usual_fits ? recipe.prompt_switch : PromptSwitch::kSwap;
+  out.prompt_switch = spec.prompt_switch.value_or(usual);
+  if (rolling && out.prompt_switch != PromptSwitch::kSwap) {
     return FieldError("prompt_switch", "this model's rollout knows swap only");
   }
-  if (absl::Status status = ValidatePromptSwitch(*spec.prompt_switch, *spec.key_plan);
-      !status.ok()) {
+  if (absl::Status status = ValidatePromptSwitch(out.prompt_switch, out.key_plan); !status.ok()) {
     return FieldError("prompt_switch", std::string(status.message()));
   }
   return absl::OkStatus();
 }
 
-absl::Status ResolveDecoder(const Recipe& recipe, bool has_tiny, SessionSpec& spec) {
+absl::Status ResolveDecoder(const SessionSpec& spec, const Recipe& recipe, bool has_tiny,
+                            ResolvedSpec& out) {
   const DecoderKind usual = recipe.tiny_decoder ? DecoderKind::kTiny : DecoderKind::kFull;
-  spec.decoder = spec.decoder.value_or(usual);
-  if (*spec.decoder == DecoderKind::kTiny) {
-    if (!has_tiny) {
-      return FieldError("decoder",
-                        "this pack has no tiny decoder (tiny_decoder/ of the model directory)");
-    }
-    if (spec.tiled_decode.value_or(false)) {
-      return FieldError("tiled_decode", "the tiny decoder takes frames whole");
-    }
-    spec.tiled_decode = false;
+  out.decoder = spec.decoder.value_or(usual);
+  if (out.decoder == DecoderKind::kFull) {
+    out.tiled_decode = spec.tiled_decode.value_or(recipe.tiled_decode);
+    return absl::OkStatus();
   }
-  spec.tiled_decode = spec.tiled_decode.value_or(recipe.tiled_decode);
+  if (!has_tiny) {
+    return FieldError("decoder",
+                      "this pack has no tiny decoder (tiny_decoder/ of the model directory)");
+  }
+  if (spec.tiled_decode.value_or(false)) {
+    return FieldError("tiled_decode", "the tiny decoder takes frames whole");
+  }
   return absl::OkStatus();
 }
 
 // Whole chunks of latents: the first frame is one latent, each later four are another.
-absl::Status CheckStart(const SessionSpec& spec, int64_t chunk_frames, bool has_encoder) {
+absl::Status ResolveStart(const SessionSpec& spec, int64_t chunk_frames, bool has_encoder,
+                          ResolvedSpec& out) {
+  out.start_frames = spec.start_frames;
   if (spec.start_frames == 0) return absl::OkStatus();
   const int64_t chunk = 4 * chunk_frames;
   if (spec.start_frames < 0 || spec.start_frames > kStartFramesMax ||
@@ -136,74 +135,120 @@ absl::Status CheckStart(const SessionSpec& spec, int64_t chunk_frames, bool has_
 
 // A session keeps the profile it was asked for, so that one that differs can be told from one that
 // does not.
-absl::Status ResolveNumerics(const std::string& profile, SessionSpec& spec) {
+absl::Status ResolveNumerics(const SessionSpec& spec, const std::string& profile,
+                             ResolvedSpec& out) {
   if (spec.numerics_profile.size() > kNumericsProfileBytesMax) {
     return FieldError("numerics_profile",
                       absl::StrCat(spec.numerics_profile.size(), " bytes; the limit is ",
                                    kNumericsProfileBytesMax));
   }
-  if (spec.numerics_profile.empty()) spec.numerics_profile = profile;
-  if (spec.numerics_profile == profile || spec.allow_other_numerics) return absl::OkStatus();
+  out.numerics_profile = spec.numerics_profile.empty() ? profile : spec.numerics_profile;
+  out.allow_other_numerics = spec.allow_other_numerics;
+  if (out.numerics_profile == profile || spec.allow_other_numerics) return absl::OkStatus();
   return WithReason(
       absl::FailedPreconditionError(absl::StrCat(
-          "this server computes in numerics profile ", profile, ", not ", spec.numerics_profile,
+          "this server computes in numerics profile ", profile, ", not ", out.numerics_profile,
           "; bits would differ. allow_other_numerics generates it all the same and marks it")),
       ErrorReason{"NUMERICS_DIFFER", {{"numerics_profile", profile}}});
 }
 
-absl::Status CheckLength(const SessionSpec& spec, const KeyPlanSpec& plan, int64_t chunk_frames) {
+absl::Status ResolveLength(const SessionSpec& spec, int64_t chunk_frames, ResolvedSpec& out) {
+  out.frame_count = spec.frame_count;
   if (spec.frame_count < 0 || spec.frame_count > kFrameCountMax) {
     return FieldError("frame_count", absl::StrCat(spec.frame_count, " is out of range"));
   }
-  const int64_t limit = FrameLimit(plan);
+  const int64_t limit = FrameLimit(out.key_plan);
   if (limit == 0) return absl::OkStatus();
   const int64_t frames_max = 4 * (limit / chunk_frames * chunk_frames) - 3;
   if (spec.frame_count == 0 || spec.frame_count > frames_max) {
     return FieldError("frame_count",
-                      absl::StrCat("key_plan ", std::string(KeyPlanKindName(plan.kind)),
+                      absl::StrCat("key_plan ", std::string(KeyPlanKindName(out.key_plan.kind)),
                                    " ends after ", frames_max, " frames"));
   }
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<SessionSpec> Engine::Resolve(const SessionSpec& spec) const {
-  const Recipe& recipe = model_.recipe();
-  SessionSpec out = spec;
-  LT_RETURN_IF_ERROR(CheckPrompt("prompt", out.prompt));
-  LT_RETURN_IF_ERROR(CheckPrompt("negative_prompt", out.negative_prompt));
-  out.guidance = out.guidance.value_or(recipe.guidance);
-  if (!(*out.guidance >= 0.0 && *out.guidance <= kGuidanceMax)) {
+absl::Status ResolveGuidance(const SessionSpec& spec, const Recipe& recipe, ResolvedSpec& out) {
+  out.guidance = spec.guidance.value_or(recipe.guidance);
+  if (!(out.guidance >= 0.0 && out.guidance <= kGuidanceMax)) {
     return FieldError("guidance",
-                      absl::StrCat(*out.guidance, " is outside [0, ", kGuidanceMax, "]"));
+                      absl::StrCat(out.guidance, " is outside [0, ", kGuidanceMax, "]"));
   }
-  if (*out.guidance != 1.0 && out.negative_prompt.empty()) {
-    out.negative_prompt = recipe.negative_prompt;
-  }
-  if (out.width == 0 && out.height == 0) {
-    out.width = recipe.width;
-    out.height = recipe.height;
-  }
+  out.negative_prompt = spec.negative_prompt;
+  if (out.guided() && out.negative_prompt.empty()) out.negative_prompt = recipe.negative_prompt;
+  return absl::OkStatus();
+}
+
+absl::Status ResolvePicture(const SessionSpec& spec, const Recipe& recipe, ResolvedSpec& out) {
+  const bool usual = spec.width == 0 && spec.height == 0;
+  out.width = usual ? recipe.width : spec.width;
+  out.height = usual ? recipe.height : spec.height;
   LT_RETURN_IF_ERROR(CheckSide("width", out.width));
   LT_RETURN_IF_ERROR(CheckSide("height", out.height));
-  if (out.fps == 0) out.fps = recipe.fps;
+  out.fps = spec.fps == 0 ? recipe.fps : spec.fps;
   if (out.fps < 1 || out.fps > kFpsMax) {
     return FieldError("fps", absl::StrCat(out.fps, " is outside [1, ", kFpsMax, "]"));
   }
-  LT_RETURN_IF_ERROR(ResolveSteps(recipe, out));
-  LT_RETURN_IF_ERROR(ResolveMemory(recipe, out));
-  LT_RETURN_IF_ERROR(CheckLength(out, *out.key_plan, recipe.chunk_frames));
-  LT_RETURN_IF_ERROR(CheckStart(out, recipe.chunk_frames, model_.encoder() != nullptr));
-  LT_RETURN_IF_ERROR(ResolveDecoder(recipe, model_.has_tiny_decoder(), out));
-  LT_RETURN_IF_ERROR(ResolveNumerics(std::string(model_.numerics_profile()), out));
-  if (out.ttl_nanos < 0) return FieldError("ttl", "is negative");
-  const int64_t tokens = MakeRolloutSpec(out).tokens_max();
-  if (tokens > model_.options().tokens_max) {
-    return FieldError("width", absl::StrCat("a forward of ", out.width, "x", out.height, " is ",
-                                            tokens, " tokens; this server takes ",
-                                            model_.options().tokens_max, " a sweep"));
+  return absl::OkStatus();
+}
+
+absl::Status CheckTokens(const ResolvedSpec& spec, const VideoModel& model) {
+  const int64_t tokens = RolloutFor(spec, model).tokens_max();
+  if (tokens <= model.options().tokens_max) return absl::OkStatus();
+  return FieldError(
+      "width", absl::StrCat("a forward of ", spec.width, "x", spec.height, " is ", tokens,
+                            " tokens; this server takes ", model.options().tokens_max, " a sweep"));
+}
+
+}  // namespace
+
+absl::Status CheckPrompt(const std::string& field, const std::string& prompt) {
+  if (prompt.size() > kPromptBytesMax) {
+    return FieldError(field, absl::StrCat(prompt.size(), " bytes; the limit is ", kPromptBytesMax));
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ResolvedSpec> ResolveSpec(const SessionSpec& spec, const VideoModel& model) {
+  const Recipe& recipe = model.recipe();
+  LT_RETURN_IF_ERROR(CheckPrompt("prompt", spec.prompt));
+  LT_RETURN_IF_ERROR(CheckPrompt("negative_prompt", spec.negative_prompt));
+  if (spec.ttl_nanos < 0) return FieldError("ttl", "is negative");
+  ResolvedSpec out;
+  out.prompt = spec.prompt;
+  out.seed = spec.seed;
+  out.media_kind = spec.media_kind;
+  out.ttl_nanos = spec.ttl_nanos;
+  LT_RETURN_IF_ERROR(ResolveGuidance(spec, recipe, out));
+  LT_RETURN_IF_ERROR(ResolvePicture(spec, recipe, out));
+  LT_RETURN_IF_ERROR(ResolveSteps(spec, recipe, out));
+  LT_RETURN_IF_ERROR(ResolveMemory(spec, recipe, out));
+  LT_RETURN_IF_ERROR(ResolveLength(spec, recipe.chunk_frames, out));
+  LT_RETURN_IF_ERROR(ResolveStart(spec, recipe.chunk_frames, model.encoder() != nullptr, out));
+  LT_RETURN_IF_ERROR(ResolveDecoder(spec, recipe, model.has_tiny_decoder(), out));
+  LT_RETURN_IF_ERROR(ResolveNumerics(spec, std::string(model.numerics_profile()), out));
+  LT_RETURN_IF_ERROR(CheckTokens(out, model));
+  return out;
+}
+
+RolloutSpec RolloutFor(const ResolvedSpec& spec, const VideoModel& model) {
+  const Recipe& recipe = model.recipe();
+  RolloutSpec out;
+  out.kind = recipe.rollout;
+  out.sampler = recipe.sampler;
+  out.levels = NoiseLevels(recipe, {.steps = spec.steps, .step_count = spec.step_count});
+  out.key_plan = spec.key_plan;
+  out.prompt_switch = spec.prompt_switch;
+  out.chunk_frames = recipe.chunk_frames;
+  out.context_noise = recipe.context_noise;
+  out.guidance = spec.guidance;
+  out.seed = spec.seed;
+  out.channels = model.config().channels;
+  out.latent_height = spec.height / 8;
+  out.latent_width = spec.width / 8;
+  out.chunk_count = ChunkCount(spec.frame_count, recipe.chunk_frames);
+  out.start_latents = spec.start_frames == 0 ? 0 : (spec.start_frames + 3) / 4;
+  out.kv_layout = model.kv_layout(spec.width, spec.height);
   return out;
 }
 

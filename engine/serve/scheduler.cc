@@ -11,8 +11,8 @@
 namespace longtake {
 namespace {
 
-uint64_t ChunkBytesMax(const SessionSpec& spec, int64_t chunk_frames) {
-  return static_cast<uint64_t>(spec.width * spec.height * 3 * chunk_frames * 4);
+uint64_t ChunkBytesMax(const ResolvedSpec& spec, int64_t chunk_frames) {
+  return spec.frame_bytes() * static_cast<uint64_t>(4 * chunk_frames);
 }
 
 }  // namespace
@@ -55,9 +55,9 @@ void Scheduler::TakeArrivals() {
 void Scheduler::MoveStarts() {
   for (auto& live : live_) {
     if (live->done() || live->rollout().HasStart()) continue;
-    std::optional<std::vector<uint8_t>> frames = live->session().TakeStart();
+    std::optional<StartFrames> frames = live->session().TakeStart();
     if (!frames.has_value()) continue;
-    decode_lane_.PutStart({.session = live->arrival.session, .rgb = *std::move(frames)});
+    decode_lane_.PutStart({.session = live->arrival.session, .frames = *std::move(frames)});
   }
   for (FinishedStart& start : decode_lane_.TakeStarts()) PutStart(start);
 }

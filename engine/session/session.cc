@@ -9,8 +9,9 @@
 
 namespace longtake {
 
-Session::Session(std::string id, SessionSpec spec, SessionLimits limits, Clock& clock,
-                 std::function<void()> wake_engine, SessionEndObserver on_end)
+Session::Session(std::string id, ResolvedSpec spec, SessionLimits limits,
+                 SessionReservations memory, Clock& clock, std::function<void()> wake_engine,
+                 SessionEndObserver on_end)
     : id_(std::move(id)),
       spec_(std::move(spec)),
       limits_(limits),
@@ -20,7 +21,8 @@ Session::Session(std::string id, SessionSpec spec, SessionLimits limits, Clock& 
       create_wall_nanos_(clock.WallNanos()),
       inbox_(limits.inbox_events_max),
       outbox_(limits.outbox_bytes_max),
-      attachment_(clock.MonotonicNanos()) {}
+      attachment_(clock.MonotonicNanos()),
+      memory_(std::move(memory)) {}
 
 absl::Status Session::OfThisSession(const absl::Status& status) const {
   ErrorReason reason = ReasonOf(status).value_or(ErrorReason{});
@@ -32,10 +34,6 @@ absl::Status Session::TakenOver() const {
   return WithReason(
       absl::AbortedError(absl::StrCat("session ", id_, " was attached by another client")),
       {"TAKEN_OVER", {{"session", id_}}});
-}
-
-size_t Session::StartBytes() const {
-  return static_cast<size_t>(spec_.start_frames * spec_.width * spec_.height * 3);
 }
 
 absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void()> wake) {
@@ -99,7 +97,7 @@ absl::StatusOr<uint64_t> Session::Submit(SessionEvent event, std::vector<int32_t
 }
 
 absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view bytes) {
-  const size_t expected = StartBytes();
+  const size_t expected = spec_.start_bytes();
   {
     MutexLock lock(mutex_);
     if (reader != attachment_.latest()) return TakenOver();
@@ -121,11 +119,11 @@ absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view
   return absl::OkStatus();
 }
 
-std::optional<std::vector<uint8_t>> Session::TakeStart() {
+std::optional<StartFrames> Session::TakeStart() {
   MutexLock lock(mutex_);
-  if (start_taken_ || start_.size() < StartBytes()) return std::nullopt;
+  if (start_taken_ || start_.size() < spec_.start_bytes()) return std::nullopt;
   start_taken_ = true;
-  return std::move(start_);
+  return StartFrames{.memory = std::move(memory_.start), .rgb = std::move(start_)};
 }
 
 void Session::Cancel(absl::Status why) {
@@ -134,6 +132,7 @@ void Session::Cancel(absl::Status why) {
     MutexLock lock(mutex_);
     cancelled_ = true;
     std::vector<uint8_t>().swap(start_);
+    memory_.start.Return();
     // A reader of a session that had ended well must not take what it has for everything.
     if (ended_ && end_status_.ok()) end_status_ = why;
     wake = attachment_.wake();
@@ -147,13 +146,13 @@ SessionInfo Session::Info() const {
   MutexLock lock(mutex_);
   SessionInfo info;
   info.id = id_;
-  info.spec = spec_;
+  info.spec = spec_.AsRequest();
   info.state = state_;
   info.failure = end_status_;
   info.create_wall_nanos = create_wall_nanos_;
   info.chunk_count = outbox_.next_chunk();
   info.frame_count = outbox_.frame_count();
-  info.start_bytes = start_taken_ ? StartBytes() : start_.size();
+  info.start_bytes = start_taken_ ? spec_.start_bytes() : start_.size();
   info.oldest_chunk_held = outbox_.oldest_chunk();
   info.next_chunk = outbox_.next_unsent();
   info.outbox_bytes = outbox_.held_bytes();
@@ -207,6 +206,8 @@ void Session::PutEnd(absl::Status status) {
         status.ok() || absl::IsCancelled(status) ? SessionState::kEnded : SessionState::kFailed;
     end_status_ = status;
     inbox_.Close(outbox_.next_chunk());
+    // Nothing is added to the outbox any more; the largest chunk of it may be on its way beside it.
+    memory_.session.Shrink(outbox_.held_bytes() + outbox_.largest_chunk_bytes());
     wake = attachment_.wake();
   }
   if (wake) wake();

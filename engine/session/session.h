@@ -16,10 +16,11 @@
 #include "base/mutex.h"
 #include "engine/session/attachment.h"
 #include "engine/session/inbox.h"
+#include "engine/session/ledger.h"
 #include "engine/session/outbox.h"
+#include "engine/session/resolved_spec.h"
 #include "engine/session/session_event.h"
 #include "engine/session/session_info.h"
-#include "engine/session/session_spec.h"
 
 namespace longtake {
 
@@ -32,15 +33,27 @@ struct SessionLimits {
 // Called once for each session, on any thread, without locks: OK when it ended as asked.
 using SessionEndObserver = std::function<void(const std::string& id, const absl::Status& status)>;
 
+// What a session's own memory was promised from.
+struct SessionReservations {
+  Reservation session;  // outbox, and the chunk that is being sent
+  Reservation start;    // the frames it begins with, and what encoding them keeps
+};
+
+// The frames a take begins with, RGB24 [frames, height, width, 3], and their reservation.
+struct StartFrames {
+  Reservation memory;
+  std::vector<uint8_t> rgb;
+};
+
 class Session {
  public:
   // wake_engine is called, without the lock, whenever the engine may have something to do; on_end
   // once, when it is known how the session ended.
-  Session(std::string id, SessionSpec spec, SessionLimits limits, Clock& clock,
-          std::function<void()> wake_engine, SessionEndObserver on_end = {});
+  Session(std::string id, ResolvedSpec spec, SessionLimits limits, SessionReservations memory,
+          Clock& clock, std::function<void()> wake_engine, SessionEndObserver on_end = {});
 
   const std::string& id() const { return id_; }
-  const SessionSpec& spec() const { return spec_; }
+  const ResolvedSpec& spec() const { return spec_; }
 
   // --- The client's side -------------------------------------------------------------------------
 
@@ -72,7 +85,7 @@ class Session {
 
   std::vector<AcceptedEvent> TakeEvents() ABSL_LOCKS_EXCLUDED(mutex_);
   // The frames the take begins with, once all are there; nothing before and after.
-  std::optional<std::vector<uint8_t>> TakeStart() ABSL_LOCKS_EXCLUDED(mutex_);
+  std::optional<StartFrames> TakeStart() ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come.
   // The first unsent chunk always fits.
   bool HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -91,12 +104,11 @@ class Session {
   // Puts the session's name to an error of inbox or outbox.
   absl::Status OfThisSession(const absl::Status& status) const;
   absl::Status TakenOver() const;
-  size_t StartBytes() const;
   // How long it lives without a client, from the last one on.
   int64_t LifeNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string id_;
-  const SessionSpec spec_;
+  const ResolvedSpec spec_;
   const SessionLimits limits_;
   Clock& clock_;
   const std::function<void()> wake_engine_;
@@ -108,6 +120,7 @@ class Session {
   Inbox inbox_ ABSL_GUARDED_BY(mutex_);
   Outbox outbox_ ABSL_GUARDED_BY(mutex_);
   Attachment attachment_ ABSL_GUARDED_BY(mutex_);
+  SessionReservations memory_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint8_t> start_ ABSL_GUARDED_BY(mutex_);
   bool start_taken_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;

@@ -58,6 +58,7 @@ class VideoModel {
   Umt5Encoder& text_encoder() { return *text_encoder_; }
   LayerStream& text_layers() { return *text_layers_; }
   // What was decided at Open, and memory: any thread.
+  const WanTransformer& transformer() const { return *transformer_; }
   const LayerStream& transformer_layers() const { return *transformer_layers_; }
   const LayerStream& text_layers() const { return *text_layers_; }
   // Decode lane.

@@ -15,7 +15,7 @@ SessionSpec TheSession() { return SmallSpec("a red circle moving to the right", 
 
 std::vector<std::string> DigestsWith(const EngineSetup& setup) {
   TestEngine engine(setup);
-  return ReadToEnd(engine, **engine->CreateSession(TheSession(), "")).Digests();
+  return ReadToEnd(engine, **engine.CreateSession(TheSession(), "")).Digests();
 }
 
 const std::vector<std::string>& Reference() {
@@ -37,7 +37,7 @@ TEST(BitsTest, StreamedIsResident) {
   setup.model.slot_count = 2;
   EXPECT_EQ(DigestsWith(setup), Reference());
   TestEngine engine(setup);
-  ReadToEnd(engine, **engine->CreateSession(TheSession(), ""));
+  ReadToEnd(engine, **engine.CreateSession(TheSession(), ""));
   EXPECT_GT(engine->stats().transformer_layers.bytes_read, engine.model().transformer_bytes() * 10)
       << "the layers must really have been streamed";
 }
@@ -87,8 +87,8 @@ TEST(BitsTest, TheAmxProfileIsAnotherTakeAndAsFirm) {
   EXPECT_EQ(DigestsWith(setup), digests);
   setup.model.tokens_max = 100;
   TestEngine engine(setup);
-  const auto other = *engine->CreateSession(SmallSpec("a blue square going up", 1, 0), "");
-  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(TheSession(), "")).Digests(), digests);
+  const auto other = *engine.CreateSession(SmallSpec("a blue square going up", 1, 0), "");
+  EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(TheSession(), "")).Digests(), digests);
 }
 
 // A take made on one build goes on elsewhere when the profile is the same, whatever the instruction
@@ -97,23 +97,23 @@ TEST(BitsTest, ATakeFromAnotherBuildIsRefusedOrMarked) {
   EngineSetup old_build;
   old_build.model.instruction_set_max = "x86-64-v3";
   TestEngine made_on(old_build);
-  const auto original = *made_on->CreateSession(TheSession(), "");
+  const auto original = *made_on.CreateSession(TheSession(), "");
   const SessionSpec spec = original->Info().spec;
   EXPECT_EQ(spec.numerics_profile, kFmaChainProfile);
 
   TestEngine same_profile;
-  EXPECT_EQ(ReadToEnd(same_profile, **same_profile->CreateSession(spec, "")).Digests(),
+  EXPECT_EQ(ReadToEnd(same_profile, **same_profile.CreateSession(spec, "")).Digests(),
             ReadToEnd(made_on, *original).Digests());
 
   SessionSpec foreign = spec;
   foreign.numerics_profile = "cpu-of-tomorrow-v1";
-  const auto refused = same_profile->CreateSession(foreign, "");
+  const auto refused = same_profile.CreateSession(foreign, "");
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
   const std::string message(refused.status().message());
   EXPECT_NE(message.find("cpu-fma-chain-v1, not cpu-of-tomorrow-v1"), std::string::npos) << message;
 
   foreign.allow_other_numerics = true;
-  const auto marked = *same_profile->CreateSession(foreign, "");
+  const auto marked = *same_profile.CreateSession(foreign, "");
   EXPECT_EQ(marked->Info().spec.numerics_profile, "cpu-of-tomorrow-v1");
   EXPECT_EQ(ReadToEnd(same_profile, *marked).Digests(), Reference());
 
@@ -121,7 +121,7 @@ TEST(BitsTest, ATakeFromAnotherBuildIsRefusedOrMarked) {
   EngineSetup amx;
   amx.model.numerics_profile = kAmxBf16Profile;
   TestEngine other_profile(amx);
-  EXPECT_EQ(other_profile->CreateSession(spec, "").status().code(),
+  EXPECT_EQ(other_profile.CreateSession(spec, "").status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 
@@ -136,11 +136,11 @@ TEST(BitsTest, CompanyDoesNotMatter) {
       SessionSpec spec = SmallSpec("a blue square going up", seed, 0);
       spec.width = seed % 2 == 0 ? 48 : 64;
       if (seed % 3 == 0) spec.steps = {1000, 600, 300};
-      others.push_back(*engine->CreateSession(spec, ""));
+      others.push_back(*engine.CreateSession(spec, ""));
     };
     for (uint64_t seed = 1; seed <= 4; ++seed) add(seed);
     for (int i = 0; i < 5; ++i) engine->Step();
-    auto session = *engine->CreateSession(TheSession(), "the-one");
+    auto session = *engine.CreateSession(TheSession(), "the-one");
     for (uint64_t seed = 5; seed <= 7; ++seed) add(seed);
     EXPECT_EQ(ReadToEnd(engine, *session).Digests(), Reference());
     EXPECT_GT(engine->stats().items, engine->stats().transformer_sweeps);

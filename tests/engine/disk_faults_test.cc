@@ -43,7 +43,7 @@ uint64_t RequestsInSlots(TestEngine& engine) {
 
 std::vector<std::string> CleanDigests(const std::string& prompt, uint64_t seed, int64_t frames) {
   TestEngine engine;
-  return ReadToEnd(engine, **engine->CreateSession(SmallSpec(prompt, seed, frames), "")).Digests();
+  return ReadToEnd(engine, **engine.CreateSession(SmallSpec(prompt, seed, frames), "")).Digests();
 }
 
 // Turns the stage of an engine with nothing to wait for but its disk.
@@ -77,7 +77,7 @@ TEST_F(DiskFaultsTest, ErrorsAtAnyRateNeverGiveAWrongFrame) {
     int failed = 0;
     for (int take = 0; take < 4; ++take) {
       const Received received =
-          ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), ""));
+          ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 33), ""));
       ASSERT_TRUE(received.end.has_value());
       const auto digests = received.Digests();
       ASSERT_LE(digests.size(), clean.size());
@@ -96,7 +96,7 @@ TEST_F(DiskFaultsTest, ErrorsAtAnyRateNeverGiveAWrongFrame) {
     }
     files_.set_decide(nullptr);
     EXPECT_EQ(
-        ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), "")).Digests(),
+        ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 33), "")).Digests(),
         clean);
   }
 }
@@ -105,7 +105,7 @@ TEST_F(DiskFaultsTest, AStuckReadFailsWhoNeedsItAndTheOthersGoOn) {
   const auto clean = CleanDigests("a blue square", 2, 33);
   // Longer than a busy machine lets a read wait, and much shorter than those that are stuck.
   TestEngine engine(Streaming(files_, /*read_timeout_millis=*/300));
-  auto waiting = *engine->CreateSession(SmallSpec("a blue square", 2, 33), "waiting");
+  auto waiting = *engine.CreateSession(SmallSpec("a blue square", 2, 33), "waiting");
   for (int i = 0; i < 6; ++i) engine->Step();
   ASSERT_TRUE(engine->Submit(*waiting, {EventKind::kPause, ""}).ok());
   while (waiting->Info().state != SessionState::kPaused) ASSERT_TRUE(engine->Step());
@@ -114,7 +114,7 @@ TEST_F(DiskFaultsTest, AStuckReadFailsWhoNeedsItAndTheOthersGoOn) {
   files_.set_decide([&stuck](const Attempt& attempt) -> ReadFault {
     return {.delay_millis = stuck && IsTransformer(attempt) ? 2000 : 0};
   });
-  auto hit = *engine->CreateSession(SmallSpec("a red circle", 1, 33), "hit");
+  auto hit = *engine.CreateSession(SmallSpec("a red circle", 1, 33), "hit");
   const Received failed = ReadForAtMost(engine, *hit, 60);
   ASSERT_TRUE(failed.end.has_value());
   EXPECT_EQ(failed.end->code(), absl::StatusCode::kUnavailable);
@@ -123,7 +123,7 @@ TEST_F(DiskFaultsTest, AStuckReadFailsWhoNeedsItAndTheOthersGoOn) {
 
   // While it lasts, nobody waits for long.
   const auto start = std::chrono::steady_clock::now();
-  auto next = *engine->CreateSession(SmallSpec("a red circle", 3, 33), "next");
+  auto next = *engine.CreateSession(SmallSpec("a red circle", 3, 33), "next");
   ASSERT_TRUE(ReadForAtMost(engine, *next, 60).end.has_value());
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 
@@ -140,7 +140,7 @@ TEST_F(DiskFaultsTest, ASlowDiskIsOnlySlow) {
     return {.delay_millis = IsTransformer(attempt) ? 5 : 0};
   });
   const Received received =
-      ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 9), ""));
+      ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 9), ""));
   EXPECT_EQ(received.Digests(), clean);
   const LayerStream::Stats stats = engine->stats().transformer_layers;
   EXPECT_GT(stats.wait_seconds, 0.0);
@@ -155,7 +155,7 @@ TEST_F(DiskFaultsTest, ADiskThatIsSlowForAWhileDelaysAndNothingElse) {
   const std::chrono::seconds slow_for(wanted != nullptr ? std::atoi(wanted) : 2);
   const auto clean = CleanDigests("a red circle", 1, 57);
   TestEngine engine(Streaming(files_));
-  auto session = *engine->CreateSession(SmallSpec("a red circle", 1, 57), "");
+  auto session = *engine.CreateSession(SmallSpec("a red circle", 1, 57), "");
   Received received;
   const uint64_t reader = *session->Attach(-1, nullptr);
   std::atomic<bool> slow = false;
@@ -175,7 +175,7 @@ TEST_F(DiskFaultsTest, ADiskThatIsSlowForAWhileDelaysAndNothingElse) {
   // What is there already is repeated by other takes for as long as the disk is slow.
   while (std::chrono::steady_clock::now() - start < slow_for) {
     if (!step()) {
-      auto other = *engine->CreateSession(SmallSpec("a red circle", 1, 9), "");
+      auto other = *engine.CreateSession(SmallSpec("a red circle", 1, 9), "");
       EXPECT_EQ(ReadForAtMost(engine, *other, 1000).Digests(),
                 std::vector<std::string>(clean.begin(), clean.begin() + 1));
       EXPECT_TRUE(engine->DeleteSession(other->id()).ok());  // or it keeps its place for its ttl
@@ -211,7 +211,7 @@ TEST_F(DiskFaultsTest, AnotherPackUnderTheServerIsNeverComputedOn) {
   std::filesystem::create_hard_link(path, held);
   std::filesystem::rename(other, path);
   EXPECT_EQ(
-      ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), "")).Digests(),
+      ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 33), "")).Digests(),
       clean);
 
   std::FILE* file = std::fopen(held.c_str(), "r+b");
@@ -219,7 +219,7 @@ TEST_F(DiskFaultsTest, AnotherPackUnderTheServerIsNeverComputedOn) {
   ASSERT_EQ(std::fwrite(noise.data(), 1, size, file), size);
   std::fclose(file);
   const Received received =
-      ReadToEnd(engine, **engine->CreateSession(SmallSpec("a red circle", 1, 33), ""));
+      ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 33), ""));
   ASSERT_TRUE(received.end.has_value());
   EXPECT_EQ(received.end->code(), absl::StatusCode::kDataLoss) << *received.end;
   const auto digests = received.Digests();

@@ -82,6 +82,15 @@ class TestEngine {
     engine_ = *std::move(engine);
   }
 
+  absl::StatusOr<std::shared_ptr<Session>> CreateSession(const SessionSpec& spec, std::string id) {
+    LT_ASSIGN_OR_RETURN(const ResolvedSpec resolved, engine_->Resolve(spec));
+    return engine_->CreateSession(resolved, std::move(id));
+  }
+  absl::StatusOr<SessionEstimate> Estimate(const SessionSpec& spec) {
+    LT_ASSIGN_OR_RETURN(const ResolvedSpec resolved, engine_->Resolve(spec));
+    return engine_->Estimate(resolved);
+  }
+
   Engine& operator*() { return *engine_; }
   Engine* operator->() { return engine_.get(); }
   ManualClock& clock() { return clock_; }

@@ -15,7 +15,7 @@ constexpr int64_t kSecond = 1'000'000'000;
 
 TEST(EngineTest, GivesTheFramesAskedForWithPtsAndAChain) {
   TestEngine engine;
-  auto session = *engine->CreateSession(SmallSpec("a red circle", 1, 40), "");
+  auto session = *engine.CreateSession(SmallSpec("a red circle", 1, 40), "");
   const Received received = ReadToEnd(engine, *session);
   ASSERT_TRUE(received.end.has_value());
   EXPECT_TRUE(received.end->ok()) << *received.end;
@@ -46,7 +46,7 @@ TEST(EngineTest, PromptSeedAndStepsMatter) {
   other_steps.steps = {1000, 500};
   std::set<std::string> digests;
   for (const SessionSpec& spec : {base, other_prompt, other_seed, other_steps}) {
-    digests.insert(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests().at(0));
+    digests.insert(ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests().at(0));
   }
   EXPECT_EQ(digests.size(), 4u);
 }
@@ -55,10 +55,10 @@ TEST(EngineTest, GuidanceOfOneIsNoGuidanceAndOthersDiffer) {
   TestEngine engine;
   SessionSpec spec = SmallSpec("a red circle", 1, 9);
   spec.guidance = 1.0;
-  const auto plain = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  const auto plain = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
   spec.guidance = 3.0;
   spec.negative_prompt = "a blue square";
-  const auto guided = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  const auto guided = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
   EXPECT_NE(plain, guided);
 }
 
@@ -66,8 +66,8 @@ TEST(EngineTest, AnUnreadOutboxPausesItsSessionOnly) {
   EngineSetup setup;
   setup.engine.session.outbox_bytes_max = 4 * 12 * 48 * 32 * 3;
   TestEngine engine(setup);
-  auto unread = *engine->CreateSession(SmallSpec("a red circle", 1, 0), "unread");
-  auto read = *engine->CreateSession(SmallSpec("a blue square", 2, 160), "read");
+  auto unread = *engine.CreateSession(SmallSpec("a red circle", 1, 0), "unread");
+  auto read = *engine.CreateSession(SmallSpec("a blue square", 2, 160), "read");
   const Received received = ReadToEnd(engine, *read);
   EXPECT_EQ(received.chunks.size(), 14u);
   engine.RunUntilIdle();
@@ -86,9 +86,9 @@ TEST(EngineTest, AnUnreadOutboxPausesItsSessionOnly) {
 TEST(EngineTest, PromptChangesApplyAtAChunkAndChangeWhatFollows) {
   TestEngine engine;
   const SessionSpec spec = SmallSpec("a red circle on a white background", 7, 60);
-  const auto before = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  const auto before = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
 
-  auto session = *engine->CreateSession(spec, "changed");
+  auto session = *engine.CreateSession(spec, "changed");
   Received received;
   const uint64_t reader = *session->Attach(-1, nullptr);
   while (received.chunks.size() < 2 && engine->Step()) PollAll(*session, reader, &received);
@@ -111,7 +111,7 @@ TEST(EngineTest, PromptChangesApplyAtAChunkAndChangeWhatFollows) {
 TEST(EngineTest, PauseResumeAndEndHoldAtChunks) {
   TestEngine engine;
   const SessionSpec spec = SmallSpec("a red circle", 3, 0);
-  auto session = *engine->CreateSession(spec, "");
+  auto session = *engine.CreateSession(spec, "");
   Received received;
   const uint64_t reader = *session->Attach(-1, nullptr);
   while (received.chunks.empty() && engine->Step()) PollAll(*session, reader, &received);
@@ -138,18 +138,18 @@ TEST(EngineTest, PauseResumeAndEndHoldAtChunks) {
   // A pause leaves no trace in the bytes.
   SessionSpec whole = spec;
   whole.frame_count = received.chunks.back()->first_frame + received.chunks.back()->frame_count;
-  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(whole, "")).Digests(), received.Digests());
+  EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(whole, "")).Digests(), received.Digests());
 }
 
 TEST(EngineTest, AGlobalPlanEndsWithItsWindow) {
   TestEngine engine;
   SessionSpec spec = SmallSpec("a red circle", 1, 81);
   spec.key_plan = KeyPlanSpec{KeyPlanKind::kGlobal, 21, 0};
-  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).chunks.size(), 7u);
+  EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(spec, "")).chunks.size(), 7u);
   spec.frame_count = 82;
-  EXPECT_EQ(engine->CreateSession(spec, "").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(engine.CreateSession(spec, "").status().code(), absl::StatusCode::kInvalidArgument);
   spec.frame_count = 0;
-  EXPECT_EQ(engine->CreateSession(spec, "").status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(engine.CreateSession(spec, "").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(EngineTest, MemoryIsPromisedBeforeItIsUsedAndComesBack) {
@@ -161,18 +161,18 @@ TEST(EngineTest, MemoryIsPromisedBeforeItIsUsedAndComesBack) {
   std::vector<std::shared_ptr<Session>> sessions;
   absl::Status refusal;
   while (refusal.ok() && sessions.size() < 100) {
-    auto session = engine->CreateSession(endless, "");
+    auto session = engine.CreateSession(endless, "");
     refusal = session.status();
     if (session.ok()) sessions.push_back(*session);
   }
   EXPECT_EQ(refusal.code(), absl::StatusCode::kResourceExhausted);
   ASSERT_FALSE(sessions.empty());
-  EXPECT_FALSE(engine->Estimate(endless)->fits_now);
-  EXPECT_EQ(engine->Estimate(endless)->refusal, refusal.message());
+  EXPECT_FALSE(engine.Estimate(endless)->fits_now);
+  EXPECT_EQ(engine.Estimate(endless)->refusal, refusal.message());
   for (const auto& session : sessions) EXPECT_TRUE(engine->DeleteSession(session->id()).ok());
   engine.RunUntilIdle();
   EXPECT_EQ(engine->stats().kv_bytes, 0u);
-  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).chunks.size(), 1u);
+  EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(spec, "")).chunks.size(), 1u);
 }
 
 // A 48x32 frame has 6 tokens, a head of the embedded model 64 channels.
@@ -182,7 +182,7 @@ TEST(EngineTest, ALongerWindowTakesMoreRotaryTables) {
   SessionSpec spec = SmallSpec("a red circle", 1, 0);
   const auto beside_kv = [&](int64_t window) {
     spec.key_plan = KeyPlanSpec{.window_frames = window};
-    const auto estimate = engine->Estimate(spec);
+    const auto estimate = engine.Estimate(spec);
     return estimate->memory_bytes - estimate->kv_bytes;
   };
   EXPECT_EQ(beside_kv(31) - beside_kv(21), 2u * 10 * 6 * 64 * sizeof(float));
@@ -194,7 +194,7 @@ TEST(EngineTest, SessionsExpireWithoutTheirClient) {
   TestEngine engine;
   SessionSpec spec = SmallSpec("a red circle", 1, 0);
   spec.ttl_nanos = 60 * kSecond;
-  auto session = *engine->CreateSession(spec, "gone");
+  auto session = *engine.CreateSession(spec, "gone");
   engine.RunUntilIdle();
   EXPECT_TRUE(engine->FindSession("gone").ok());
   engine.clock().Advance(61 * kSecond);
@@ -207,9 +207,9 @@ TEST(EngineTest, SessionsExpireWithoutTheirClient) {
 TEST(EngineTest, DeletingInTheMiddleLeavesTheOthersAlone) {
   TestEngine engine;
   const SessionSpec spec = SmallSpec("a red circle", 5, 60);
-  const auto alone = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
-  auto kept = *engine->CreateSession(spec, "kept");
-  auto deleted = *engine->CreateSession(SmallSpec("a blue square", 6, 0), "deleted");
+  const auto alone = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
+  auto kept = *engine.CreateSession(spec, "kept");
+  auto deleted = *engine.CreateSession(SmallSpec("a blue square", 6, 0), "deleted");
   for (int i = 0; i < 7; ++i) engine->Step();
   EXPECT_TRUE(engine->DeleteSession("deleted").ok());
   EXPECT_EQ(engine->DeleteSession("deleted").code(), absl::StatusCode::kNotFound);
@@ -221,7 +221,7 @@ TEST(EngineTest, RefusalsNameTheField) {
   const auto refused = [&](auto change, const std::string& field) {
     SessionSpec spec = SmallSpec("a", 1, 9);
     change(spec);
-    const absl::Status status = engine->CreateSession(spec, "").status();
+    const absl::Status status = engine.CreateSession(spec, "").status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << field;
     EXPECT_EQ(std::string(status.message()).rfind(field, 0), 0u) << status;
   };
@@ -247,31 +247,31 @@ TEST(EngineTest, TiledDecodingIsAnotherTakeOfTheSameLatents) {
   SessionSpec spec = SmallSpec("a red circle", 1, 21);
   spec.width = 288;  // two tiles
   EXPECT_EQ(engine->Resolve(spec)->tiled_decode, false);
-  const auto whole = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  const auto whole = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
   spec.tiled_decode = true;
-  const auto tiled = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  const auto tiled = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
   ASSERT_EQ(tiled.size(), whole.size());
   EXPECT_NE(tiled, whole);
-  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests(), tiled);
+  EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests(), tiled);
   spec.width = 48;
-  const auto one_tile = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  const auto one_tile = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
   spec.tiled_decode = false;
-  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests(), one_tile);
+  EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests(), one_tile);
 }
 
 TEST(EngineTest, RunsOnItsOwnThreadsAndStops) {
   TestEngine engine;
   engine->Start();
-  auto session = *engine->CreateSession(SmallSpec("a red circle", 1, 60), "");
+  auto session = *engine.CreateSession(SmallSpec("a red circle", 1, 60), "");
   const uint64_t reader = *session->Attach(-1, nullptr);
   Received received;
   while (!received.end) PollAll(*session, reader, &received);
   EXPECT_EQ(received.chunks.size(), 6u);
 
-  auto endless = *engine->CreateSession(SmallSpec("a red circle", 1, 0), "");
+  auto endless = *engine.CreateSession(SmallSpec("a red circle", 1, 0), "");
   engine->Stop();
   EXPECT_EQ(endless->Info().failure.code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(engine->CreateSession(SmallSpec("a", 1, 9), "").status().code(),
+  EXPECT_EQ(engine.CreateSession(SmallSpec("a", 1, 9), "").status().code(),
             absl::StatusCode::kUnavailable);
 }
 

@@ -23,7 +23,7 @@ TEST(EventsTest, OnlyTheLastOfSeveralPromptsIsEncoded) {
   TestEngine engine;
   const SessionSpec spec = SmallSpec("a red circle", 7, 60);
   const auto run = [&](const std::vector<std::string>& prompts, uint64_t* text_sweeps) {
-    auto session = *engine->CreateSession(spec, "");
+    auto session = *engine.CreateSession(spec, "");
     Received received;
     const uint64_t reader = *session->Attach(-1, nullptr);
     RunToChunk(engine, *session, reader, 1, &received);
@@ -57,7 +57,7 @@ TEST(EventsTest, OnlyTheLastOfSeveralPromptsIsEncoded) {
 TEST(EventsTest, EventsAroundTheLastChunkGetTheirReceipts) {
   for (int steps = 0; steps < 16; ++steps) {
     TestEngine engine;
-    auto session = *engine->CreateSession(SmallSpec("a red circle", 3, 15), "");
+    auto session = *engine.CreateSession(SmallSpec("a red circle", 3, 15), "");
     Received received;
     const uint64_t reader = *session->Attach(-1, nullptr);
     for (int i = 0; i < steps; ++i) engine->Step();
@@ -82,16 +82,16 @@ TEST(EventsTest, AnEarlyPromptIsNotReplacedByTheFirst) {
   // Three full prompts of others leave no room for the fourth, this session's negative one, but for
   // its first and for the early one.
   for (int i = 0; i < 3; ++i) {
-    ASSERT_TRUE(engine->CreateSession(SmallSpec(full, 1, 0), "").ok());
+    ASSERT_TRUE(engine.CreateSession(SmallSpec(full, 1, 0), "").ok());
   }
   SessionSpec spec = SmallSpec("a red circle on a white background", 7, 33);
   spec.guidance = 2.0;
   spec.negative_prompt = full;
   const std::string wanted = "a blue square on a black background";
-  auto session = *engine->CreateSession(spec, "");
+  auto session = *engine.CreateSession(spec, "");
   ASSERT_TRUE(engine->Submit(*session, {EventKind::kPrompt, wanted}).ok());
   const Received received = ReadToEnd(engine, *session);
-  const auto plain = ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests();
+  const auto plain = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
   ASSERT_EQ(received.applied.size(), 1u);
   for (size_t i = 0; i < plain.size(); ++i) {
     const bool before = static_cast<int64_t>(i) < received.applied[0].chunk;
@@ -101,7 +101,7 @@ TEST(EventsTest, AnEarlyPromptIsNotReplacedByTheFirst) {
 
 TEST(EventsTest, WhatFollowsAnEndIsAnsweredToo) {
   TestEngine engine;
-  auto session = *engine->CreateSession(SmallSpec("a red circle", 3, 0), "");
+  auto session = *engine.CreateSession(SmallSpec("a red circle", 3, 0), "");
   Received received;
   const uint64_t reader = *session->Attach(-1, nullptr);
   RunToChunk(engine, *session, reader, 1, &received);

@@ -118,7 +118,7 @@ struct FileSetup : EngineSetup {
 
 // Read to its end; another prompt after two chunks.
 std::vector<std::string> TakeWithChange(TestEngine& engine, const SessionSpec& spec) {
-  auto session = *engine->CreateSession(spec, "");
+  auto session = *engine.CreateSession(spec, "");
   Received received;
   const uint64_t reader = *session->Attach(-1, nullptr);
   bool changed = false;
@@ -178,17 +178,17 @@ class BesideThePoolTest : public ::testing::Test {
  protected:
   BesideThePoolTest() {
     TestEngine alone;
-    expected_first_ = ReadToEnd(alone, **alone->CreateSession(first_, "")).Digests();
-    expected_second_ = ReadToEnd(alone, **alone->CreateSession(second_, "")).Digests();
-    const uint64_t needs = alone->Estimate(first_)->kv_bytes;
+    expected_first_ = ReadToEnd(alone, **alone.CreateSession(first_, "")).Digests();
+    expected_second_ = ReadToEnd(alone, **alone.CreateSession(second_, "")).Digests();
+    const uint64_t needs = alone.Estimate(first_)->kv_bytes;
     pool_bytes_ = needs + needs / 2;
   }
 
   // After every step, and once at the end, both are read and look is called.
   void Run(TestEngine& engine, const std::function<void()>& look) {
-    auto in_pool = *engine->CreateSession(first_, "");
-    EXPECT_TRUE(engine->Estimate(second_)->kv_in_file);
-    auto in_file = *engine->CreateSession(second_, "");
+    auto in_pool = *engine.CreateSession(first_, "");
+    EXPECT_TRUE(engine.Estimate(second_)->kv_in_file);
+    auto in_file = *engine.CreateSession(second_, "");
     const uint64_t pool_reader = *in_pool->Attach(-1, nullptr);
     const uint64_t file_reader = *in_file->Attach(-1, nullptr);
     bool busy = true;
@@ -211,7 +211,7 @@ class BesideThePoolTest : public ::testing::Test {
 
 TEST_F(BesideThePoolTest, ThePoolIsFilledFirstAndBothShareSweeps) {
   TestEngine engine(FileSetup(PosixFileSystem(), pool_bytes_));
-  EXPECT_FALSE(engine->Estimate(first_)->kv_in_file);
+  EXPECT_FALSE(engine.Estimate(first_)->kv_in_file);
   Run(engine, [] {});
   EXPECT_EQ(pool_received_.Digests(), expected_first_);
   EXPECT_EQ(file_received_.Digests(), expected_second_);
@@ -228,7 +228,7 @@ TEST(KvFileSessionTest, AFullWindowReadsWhatTheEstimateSaid) {
     return load.kv_layer_bytes == 0 ? 2.0 : 3.0;
   };
   TestEngine engine(setup);
-  const auto estimate = engine->Estimate(spec);
+  const auto estimate = engine.Estimate(spec);
   ASSERT_TRUE(estimate.ok() && estimate->kv_in_file) << estimate.status();
   // Two branches of a chunk of three frames; each attends to the 18 frames before.
   ASSERT_EQ(loads.size(), 2u);
@@ -240,7 +240,7 @@ TEST(KvFileSessionTest, AFullWindowReadsWhatTheEstimateSaid) {
   EXPECT_EQ(loads[0].kv_layer_bytes, 0u);
   EXPECT_EQ(loads[1].kv_layer_bytes * 6, estimate->kv_file_bytes_per_sweep) << "six layers";
   EXPECT_DOUBLE_EQ(estimate->kv_file_slowdown, 1.5);
-  auto session = *engine->CreateSession(spec, "");
+  auto session = *engine.CreateSession(spec, "");
   Received received;
   const uint64_t reader = *session->Attach(-1, nullptr);
   constexpr size_t kChunks = 9;  // the window has room for seven
@@ -258,12 +258,12 @@ TEST(KvFileSessionTest, AFullWindowReadsWhatTheEstimateSaid) {
 TEST(KvFileSessionTest, RoomForWhatASweepReadsIsEnough) {
   const SessionSpec spec = SmallSpec("a red circle", 1, 105);
   TestEngine memory;
-  const auto expected = ReadToEnd(memory, **memory->CreateSession(spec, "")).Digests();
+  const auto expected = ReadToEnd(memory, **memory.CreateSession(spec, "")).Digests();
   FileSetup setup;
   setup.engine.kv_stream.bytes = 352 << 10;
   ASSERT_LT(KvStream::LayerBytesMax(352 << 10), 21u * 8192);
   TestEngine engine(setup);
-  const auto session = engine->CreateSession(spec, "");
+  const auto session = engine.CreateSession(spec, "");
   ASSERT_TRUE(session.ok()) << session.status();
   EXPECT_EQ(ReadToEnd(engine, **session).Digests(), expected);
 }
@@ -272,10 +272,10 @@ TEST(KvFileSessionTest, ALayerThatFindsNoRoomIsRefusedAtTheDoor) {
   FileSetup setup;
   setup.engine.kv_stream.bytes = 256 << 10;
   TestEngine engine(setup);
-  const auto refused = engine->CreateSession(SmallSpec("a red circle", 1, 0), "");
+  const auto refused = engine.CreateSession(SmallSpec("a red circle", 1, 0), "");
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("kv-staging-bytes"));
-  EXPECT_FALSE(engine->Estimate(SmallSpec("a red circle", 1, 0))->fits_now);
+  EXPECT_FALSE(engine.Estimate(SmallSpec("a red circle", 1, 0))->fits_now);
 }
 
 bool IsScratch(const Attempt& attempt) { return attempt.path.find("scratch") != std::string::npos; }
@@ -328,7 +328,7 @@ TEST(KvFileSessionTest, AFullOrBrokenDiskEndsTheSessionsThatWriteThere) {
     spec.key_plan = KeyPlanSpec{.kind = KeyPlanKind::kWindow, .window_frames = 6};
     files.set_decide_write([error](const Attempt&) { return error; });
     for (int take = 0; take < 12; ++take) {
-      const Received received = ReadToEnd(engine, **engine->CreateSession(spec, ""));
+      const Received received = ReadToEnd(engine, **engine.CreateSession(spec, ""));
       ASSERT_TRUE(received.end.has_value());
       EXPECT_EQ(received.end->code(), error == EIO ? absl::StatusCode::kUnavailable
                                                    : absl::StatusCode::kResourceExhausted)
@@ -337,8 +337,8 @@ TEST(KvFileSessionTest, AFullOrBrokenDiskEndsTheSessionsThatWriteThere) {
     }
     files.set_decide_write(nullptr);
     TestEngine alone;
-    EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests(),
-              ReadToEnd(alone, **alone->CreateSession(spec, "")).Digests())
+    EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests(),
+              ReadToEnd(alone, **alone.CreateSession(spec, "")).Digests())
         << "a disk that is well again serves as before";
   }
 }
@@ -348,7 +348,7 @@ TEST(KvFileSessionTest, AFileThatDoesNotAnswerHoldsNobodyUpForLong) {
   FileSetup setup(files);
   setup.engine.kv_stream.timeout_nanos = 60'000'000;
   TestEngine engine(setup);
-  auto session = *engine->CreateSession(SmallSpec("a red circle", 1, 69), "");
+  auto session = *engine.CreateSession(SmallSpec("a red circle", 1, 69), "");
   Received received;
   const uint64_t reader = *session->Attach(-1, nullptr);
   while (received.chunks.size() < 2) {
@@ -371,14 +371,14 @@ TEST(KvFileSessionTest, AFileThatDoesNotAnswerHoldsNobodyUpForLong) {
 TEST(KvFileSessionTest, ABitThatIsRightTheSecondTimeIsOnlyCounted) {
   const SessionSpec spec = SmallSpec("a red circle", 1, 69);
   TestEngine alone;
-  const auto expected = ReadToEnd(alone, **alone->CreateSession(spec, "")).Digests();
+  const auto expected = ReadToEnd(alone, **alone.CreateSession(spec, "")).Digests();
   FaultFileSystem files(PosixFileSystem());
   TestEngine engine(FileSetup{files});
   files.set_decide([](const Attempt& attempt) -> ReadFault {
     if (!IsScratch(attempt) || attempt.number % 50 != 49) return {};
     return {.flip_bit = attempt.offset * 8 + 7};
   });
-  EXPECT_EQ(ReadToEnd(engine, **engine->CreateSession(spec, "")).Digests(), expected);
+  EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests(), expected);
   EXPECT_GT(engine->stats().kv_stream.checksum_failures, 0u);
   files.set_decide(nullptr);
 }

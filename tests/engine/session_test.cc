@@ -18,7 +18,7 @@ class SessionTest : public ::testing::Test {
   }
 
   Session MakeSession() {
-    return Session("s", spec_, limits_, clock_, [this] { ++engine_wakes_; });
+    return Session("s", spec_, limits_, {}, clock_, [this] { ++engine_wakes_; });
   }
 
   static std::shared_ptr<MediaChunk> MakeChunk(int64_t index, size_t bytes = 100) {
@@ -38,7 +38,7 @@ class SessionTest : public ::testing::Test {
     return chunk == nullptr ? -1 : (*chunk)->index;
   }
 
-  SessionSpec spec_;
+  ResolvedSpec spec_;
   SessionLimits limits_;
   ManualClock clock_;
   int engine_wakes_ = 0;

@@ -16,14 +16,14 @@ TEST(SharingTest, AFloodOfNewSessionsDoesNotStopTheVideo) {
   EngineSetup setup;
   setup.model.tokens_max = 18;  // one session of 48x32 a sweep
   TestEngine engine(setup);
-  auto old = *engine->CreateSession(SmallSpec("a red circle", 1, 33), "old");
+  auto old = *engine.CreateSession(SmallSpec("a red circle", 1, 33), "old");
   Received received;
   const uint64_t reader = *old->Attach(-1, nullptr);
   const int steps_max = 400;
   int steps = 0;
   for (; steps < steps_max && !received.end; ++steps) {
     const std::string id = "new-" + std::to_string(steps);
-    ASSERT_TRUE(engine->CreateSession(SmallSpec("a blue square", 2, 0), id).ok());
+    ASSERT_TRUE(engine.CreateSession(SmallSpec("a blue square", 2, 0), id).ok());
     engine->Step();
     if (steps >= 8) {
       EXPECT_TRUE(engine->DeleteSession("new-" + std::to_string(steps - 8)).ok());
@@ -62,18 +62,18 @@ class TextFaultTest : public ::testing::Test {
 
 TEST_F(TextFaultTest, AReadThatFailsOnceIsTriedAgain) {
   fault_.failures = 1;
-  const Received received = Read(**engine_->CreateSession(SmallSpec("a red circle", 1, 9), ""));
+  const Received received = Read(**engine_.CreateSession(SmallSpec("a red circle", 1, 9), ""));
   ASSERT_TRUE(received.end.has_value());
   EXPECT_TRUE(received.end->ok()) << *received.end;
 }
 
 TEST_F(TextFaultTest, APromptThatCannotBeReadFailsItsSessionOnly) {
-  const auto good = Read(**engine_->CreateSession(SmallSpec("a blue square", 2, 9), "")).Digests();
-  auto running = *engine_->CreateSession(SmallSpec("a red circle", 1, 33), "");
+  const auto good = Read(**engine_.CreateSession(SmallSpec("a blue square", 2, 9), "")).Digests();
+  auto running = *engine_.CreateSession(SmallSpec("a red circle", 1, 33), "");
   engine_->Step();
   engine_->Step();
-  auto first = *engine_->CreateSession(SmallSpec("a green triangle", 1, 9), "");
-  auto second = *engine_->CreateSession(SmallSpec("a blue square", 2, 9), "");
+  auto first = *engine_.CreateSession(SmallSpec("a green triangle", 1, 9), "");
+  auto second = *engine_.CreateSession(SmallSpec("a blue square", 2, 9), "");
   fault_.failures = 4;  // the prompts together, twice; then the first alone, twice
   EXPECT_TRUE(engine_->Submit(*first, {EventKind::kPause, ""}).ok());
   const Received failed = Read(*first);
@@ -97,7 +97,7 @@ TEST(SharingTest, WhoeverLeavesInMidSweepIsNotComputedToTheEnd) {
   TestEngine engine(setup);
   SessionSpec spec = SmallSpec("a red circle", 1, 0);
   spec.ttl_nanos = 0;
-  auto session = *engine->CreateSession(spec, "");
+  auto session = *engine.CreateSession(spec, "");
   const uint64_t reader = *session->Attach(-1, nullptr);
   engine->Step();  // its text
   files.set_decide([&](const FaultFileSystem::Attempt& attempt) -> ReadFault {

@@ -22,14 +22,14 @@ SessionSpec StartSpec(int64_t start_frames = kStartFrames) {
 // The first frames of a take of the model's own: what it can show well.
 std::string Clip(TestEngine& engine) {
   const SessionSpec spec = SmallSpec("a red circle moving to the right", 7, kFrames);
-  const Received take = ReadToEnd(engine, **engine->CreateSession(spec, ""));
+  const Received take = ReadToEnd(engine, **engine.CreateSession(spec, ""));
   const std::vector<uint8_t>& rgb = take.chunks.front()->rgb;
   return {rgb.begin(), rgb.begin() + kStartFrames * 48 * 32 * 3};
 }
 
 std::vector<std::string> Begin(TestEngine& engine, const SessionSpec& spec, const std::string& clip,
                                size_t part_bytes) {
-  const auto session = *engine->CreateSession(spec, "");
+  const auto session = *engine.CreateSession(spec, "");
   for (size_t at = 0; at < clip.size(); at += part_bytes) {
     EXPECT_TRUE(session->PutStart(0, static_cast<int64_t>(at), clip.substr(at, part_bytes)).ok());
     engine->Step();
@@ -42,7 +42,7 @@ std::vector<std::string> Begin(TestEngine& engine, const SessionSpec& spec, cons
 TEST(StartTest, TheTakeBeginsWithTheFramesAndGoesOn) {
   TestEngine engine;
   const std::string clip = Clip(engine);
-  const auto session = *engine->CreateSession(StartSpec(), "");
+  const auto session = *engine.CreateSession(StartSpec(), "");
   ASSERT_TRUE(session->PutStart(0, 0, clip).ok());
   EXPECT_EQ(session->Info().start_bytes, clip.size());
   const Received received = ReadToEnd(engine, *session);
@@ -68,7 +68,7 @@ TEST(StartTest, HowTheFramesArriveDoesNotShow) {
   EngineSetup setup;
   setup.threads = 1;
   TestEngine busy(setup);
-  const auto other = *busy->CreateSession(SmallSpec("a blue square going up", 1, 0), "");
+  const auto other = *busy.CreateSession(SmallSpec("a blue square going up", 1, 0), "");
   EXPECT_EQ(Begin(busy, StartSpec(), clip, 4000), whole);
   std::string changed = clip;
   for (char& value : changed) value = static_cast<char>(~value);
@@ -78,7 +78,7 @@ TEST(StartTest, HowTheFramesArriveDoesNotShow) {
 TEST(StartTest, ItWaitsForItsFrames) {
   TestEngine engine;
   const std::string clip = Clip(engine);
-  const auto session = *engine->CreateSession(StartSpec(), "");
+  const auto session = *engine.CreateSession(StartSpec(), "");
   ASSERT_TRUE(session->PutStart(0, 0, clip.substr(1)).ok());
   engine.RunUntilIdle();
   EXPECT_EQ(session->Info().state, SessionState::kStarting);
@@ -97,7 +97,7 @@ TEST(StartTest, AnotherReaderGoesOnWithTheUpload) {
   TestEngine other;
   const std::string clip = Clip(other);
   TestEngine engine;
-  const auto session = *engine->CreateSession(StartSpec(), "");
+  const auto session = *engine.CreateSession(StartSpec(), "");
   const uint64_t first = *session->Attach(-1, nullptr);
   ASSERT_TRUE(session->PutStart(first, 0, clip.substr(0, 1000)).ok());
   const uint64_t second = *session->Attach(-1, nullptr);
@@ -112,7 +112,7 @@ TEST(StartTest, OneThatIsDeletedMeanwhileLeavesNothing) {
   const std::string clip = Clip(other);
   TestEngine engine;
   for (int steps = 0; steps < 6; ++steps) {
-    const auto session = *engine->CreateSession(StartSpec(), "");
+    const auto session = *engine.CreateSession(StartSpec(), "");
     ASSERT_TRUE(session->PutStart(0, 0, clip).ok());
     for (int i = 0; i < steps; ++i) engine->Step();
     ASSERT_TRUE(engine->DeleteSession(session->id()).ok());
@@ -128,19 +128,19 @@ TEST(StartTest, OneThatIsDeletedMeanwhileLeavesNothing) {
 TEST(StartTest, OnlyWholeChunksThatLeaveSomethingToDo) {
   TestEngine engine;
   const auto why = [&](int64_t start_frames) {
-    return std::string(engine->CreateSession(StartSpec(start_frames), "").status().message());
+    return std::string(engine.CreateSession(StartSpec(start_frames), "").status().message());
   };
   EXPECT_EQ(why(1), "start_frame_count: 1 is not 12 k - 3 (9, 21, ...) up to 321");
   EXPECT_EQ(why(-3), "start_frame_count: -3 is not 12 k - 3 (9, 21, ...) up to 321");
   EXPECT_EQ(why(333), "start_frame_count: 333 is not 12 k - 3 (9, 21, ...) up to 321");
   EXPECT_EQ(why(33), "start_frame_count: 33 leaves nothing to generate of 33 frames");
-  const auto plain = *engine->CreateSession(SmallSpec("a", 1, 9), "");
+  const auto plain = *engine.CreateSession(SmallSpec("a", 1, 9), "");
   EXPECT_EQ(plain->PutStart(0, 0, "x").message(), "data: this session begins with noise");
 
   EngineSetup setup;
   setup.model.with_encoder = false;
   TestEngine without(setup);
-  const absl::Status status = without->CreateSession(StartSpec(), "").status();
+  const absl::Status status = without.CreateSession(StartSpec(), "").status();
   EXPECT_NE(std::string(status.message()).find("keeps no encoder"), std::string::npos) << status;
 }
 

@@ -233,7 +233,7 @@ std::string StartFrames(const SessionSpec& spec) {
 // session at a chunk that does not depend on anybody's speed.
 absl::StatusOr<Hash128> Run(TestEngine& engine, const SessionSpec& spec,
                             const std::vector<Change>& changes) {
-  LT_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, engine->CreateSession(spec, ""));
+  LT_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, engine.CreateSession(spec, ""));
   if (spec.start_frames != 0) {
     LT_RETURN_IF_ERROR(session->PutStart(0, 0, StartFrames(spec)));
   }

@@ -43,7 +43,7 @@ SessionSpec Spec(std::optional<DecoderKind> decoder) {
 }
 
 std::vector<std::string> Digests(TestEngine& engine, const SessionSpec& spec) {
-  const Received received = ReadToEnd(engine, **engine->CreateSession(spec, ""));
+  const Received received = ReadToEnd(engine, **engine.CreateSession(spec, ""));
   EXPECT_TRUE(received.end.has_value() && received.end->ok());
   return received.Digests();
 }
@@ -80,15 +80,15 @@ TEST(TinyDecoderTest, ASessionChoosesWhoMakesItsPixels) {
   setup.threads = 1;
   setup.model.instruction_set_max = "x86-64-v3";
   TestEngine other(setup);
-  const auto company = *other->CreateSession(Spec(DecoderKind::kFull), "");
+  const auto company = *other.CreateSession(Spec(DecoderKind::kFull), "");
   EXPECT_EQ(Digests(other, Spec(DecoderKind::kTiny)), tiny);
-  const auto estimate = engine->Estimate(Spec(DecoderKind::kTiny));
-  EXPECT_NE(estimate->memory_bytes, engine->Estimate(Spec(DecoderKind::kFull))->memory_bytes);
+  const auto estimate = engine.Estimate(Spec(DecoderKind::kTiny));
+  EXPECT_NE(estimate->memory_bytes, engine.Estimate(Spec(DecoderKind::kFull))->memory_bytes);
 }
 
 TEST(TinyDecoderTest, WithoutOneItIsRefused) {
   TestEngine engine;
-  const absl::Status status = engine->CreateSession(Spec(DecoderKind::kTiny), "").status();
+  const absl::Status status = engine.CreateSession(Spec(DecoderKind::kTiny), "").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(std::string(status.message()).rfind("decoder: this pack has no tiny decoder", 0), 0u);
   EngineSetup setup;
@@ -96,7 +96,7 @@ TEST(TinyDecoderTest, WithoutOneItIsRefused) {
   TestEngine with(setup);
   SessionSpec tiled = Spec(DecoderKind::kTiny);
   tiled.tiled_decode = true;
-  EXPECT_EQ(std::string(with->CreateSession(tiled, "").status().message()),
+  EXPECT_EQ(std::string(with.CreateSession(tiled, "").status().message()),
             "tiled_decode: the tiny decoder takes frames whole");
 }
 

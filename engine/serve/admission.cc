@@ -1,0 +1,114 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/serve/admission.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
+#include "engine/serve/resolve.h"
+
+namespace longtake {
+
+Admission::Admission(const VideoModel& model, const KvMemory& kv, Options options)
+    : model_(model),
+      kv_(kv),
+      options_(std::move(options)),
+      ledger_(Ledger::Create(options_.session_bytes_max)) {}
+
+absl::StatusOr<SessionMemory> Admission::Measure(const ResolvedSpec& spec,
+                                                 const RolloutSpec& rollout) const {
+  return MeasureSession(spec, rollout, model_, options_.outbox_bytes_max);
+}
+
+absl::Status Admission::CheckSize(const SessionMemory& memory) const {
+  const uint64_t most = options_.session_bytes_max;
+  if (memory.decode_scratch <= most && memory.held() <= most - memory.decode_scratch) {
+    return absl::OkStatus();
+  }
+  return WithReason(
+      absl::ResourceExhaustedError(absl::StrCat("the session needs ", memory.total(),
+                                                " bytes beside K/V, this server has ", most)),
+      "SESSION_TOO_LARGE");
+}
+
+absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec) {
+  const RolloutSpec rollout = RolloutFor(spec, model_);
+  LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
+  LT_RETURN_IF_ERROR(CheckSize(memory));
+  auto reserved = ledger_->Reserve(memory.held(), memory.decode_scratch);
+  if (!reserved.ok()) return Annotate(reserved.status(), "memory of sessions beside K/V");
+  Admitted out;
+  out.decoder_memory = *std::move(reserved);  // the working bytes are the decoder's
+  out.session_memory = out.decoder_memory.Split(memory.session());
+  out.start_memory = out.decoder_memory.Split(memory.start());
+  out.rollout_memory = out.decoder_memory.Split(memory.rollout());
+  LT_ASSIGN_OR_RETURN(out.rollout, Rollout::Create(rollout, kv_));
+  return out;
+}
+
+double Admission::ChunkFlops(const RolloutSpec& rollout) const {
+  const int64_t frame_tokens = rollout.kv_layout.rows;
+  const int64_t chunk = rollout.chunk_frames * frame_tokens;
+  const int64_t window = rollout.key_plan.window_frames * frame_tokens;
+  const auto levels = static_cast<int64_t>(rollout.levels.size());
+  const double clean = model_.ForwardFlops(chunk, window);
+  const double denoise = rollout.kind == RolloutKind::kRolling
+                             ? model_.ForwardFlops(levels * chunk, window)
+                             : static_cast<double>(levels) * clean;
+  return static_cast<double>(rollout.branch_count()) * (denoise + clean);
+}
+
+absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
+                                                    const LaneCosts& lane_costs) const {
+  const RolloutSpec rollout = RolloutFor(spec, model_);
+  LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
+  LT_ASSIGN_OR_RETURN(const uint64_t frames, Rollout::FramesNeeded(rollout));
+  LT_ASSIGN_OR_RETURN(const uint64_t frame_pages, kv_.pool.PagesPerFrame(rollout.kv_layout));
+  const auto in_file = KvShare::WouldBeInFile(
+      kv_, rollout.kv_layout, {.held = frames, .read = Rollout::FramesReadMax(rollout)});
+  SessionEstimate out;
+  out.kv_in_file = in_file.ok() && *in_file;
+  out.kv_bytes = frames * (out.kv_in_file ? rollout.kv_layout.file_frame_bytes()
+                                          : frame_pages * kv_.pool.page_bytes());
+  out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + memory.total();
+  if (out.kv_in_file) EstimateKvFile(rollout, &out);
+  EstimateTime(spec, rollout, lane_costs, &out);
+  absl::Status room = CheckSize(memory);
+  if (room.ok()) room = ledger_->CheckRoom(memory.held(), memory.decode_scratch);
+  if (room.ok()) room = in_file.status();
+  out.fits_now = room.ok();
+  out.refusal = std::string(room.message());
+  return out;
+}
+
+void Admission::EstimateTime(const ResolvedSpec& spec, const RolloutSpec& rollout,
+                             const LaneCosts& lane_costs, SessionEstimate* out) const {
+  const int64_t frames = 4 * rollout.chunk_frames;
+  const auto pixels = static_cast<double>(spec.width * spec.height * frames);
+  const auto seconds =
+      lane_costs.Predict(ChunkFlops(rollout), pixels, std::max(1.0, out->kv_file_slowdown));
+  if (!seconds.has_value()) return;
+  out->seconds_per_chunk = seconds->chunk;
+  out->seconds_to_first_frame = seconds->first;
+  out->realtime_factor =
+      static_cast<double>(frames) / static_cast<double>(spec.fps) / seconds->chunk;
+}
+
+void Admission::EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const {
+  const KvLayout& layout = rollout.kv_layout;
+  const uint64_t frames = Rollout::FramesReadMax(rollout);
+  const uint64_t layer_bytes = frames * layout.file_layer_bytes();
+  out->kv_file_bytes_per_sweep = static_cast<uint64_t>(layout.layers) * layer_bytes;
+  if (!options_.predict_sweep) return;
+  // Each branch's tokens see the frames of that branch.
+  const auto branches = static_cast<int64_t>(rollout.branch_count());
+  SweepLoad load = {.tokens = rollout.denoise_tokens(),
+                    .context_rows = static_cast<int64_t>(frames) / branches * layout.rows};
+  const double in_memory = options_.predict_sweep(load);
+  load.kv_layer_bytes = layer_bytes;
+  out->kv_file_slowdown = options_.predict_sweep(load) / in_memory;
+}
+
+}  // namespace longtake

@@ -1,0 +1,71 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Whether a session fits, and what it will cost: the arithmetic on memory and time that is done
+// before a session exists. What is admitted is reserved; the reservations go to the objects that
+// will hold the memory. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/status_macros.h"
+#include "engine/kv/kv_memory.h"
+#include "engine/serve/lane_costs.h"
+#include "engine/serve/session_memory.h"
+#include "engine/session/ledger.h"
+#include "engine/session/resolved_spec.h"
+#include "engine/session/session_info.h"
+#include "engine/video/rollout.h"
+#include "engine/video/sweep_load.h"
+#include "engine/video/video_model.h"
+
+namespace longtake {
+
+// A session's memory, each part for the object that will hold it.
+struct Admitted {
+  std::unique_ptr<Rollout> rollout;  // with its K/V
+  Reservation rollout_memory;
+  Reservation session_memory;
+  Reservation start_memory;
+  Reservation decoder_memory;
+};
+
+class Admission {
+ public:
+  struct Options {
+    uint64_t session_bytes_max = 0;  // everything a session holds beside K/V
+    uint64_t outbox_bytes_max = 0;
+    // Seconds of a sweep; may be empty. Any thread.
+    std::function<double(const SweepLoad& load)> predict_sweep = {};
+  };
+
+  // Model and what kv names must outlive it.
+  Admission(const VideoModel& model, const KvMemory& kv, Options options);
+
+  // RESOURCE_EXHAUSTED when memory is missing now, or (SESSION_TOO_LARGE) always will be.
+  absl::StatusOr<Admitted> Admit(const ResolvedSpec& spec);
+  // Changes nothing; of times it knows what the lanes learned. fits_now leaves places for sessions
+  // out.
+  absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec,
+                                           const LaneCosts& lane_costs) const;
+
+  // Promised to sessions, now.
+  uint64_t session_bytes() const { return ledger_->bytes_taken(); }
+
+ private:
+  absl::StatusOr<SessionMemory> Measure(const ResolvedSpec& spec, const RolloutSpec& rollout) const;
+  absl::Status CheckSize(const SessionMemory& memory) const;
+  // What K/V in the file means for the session's sweeps.
+  void EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const;
+  void EstimateTime(const ResolvedSpec& spec, const RolloutSpec& rollout,
+                    const LaneCosts& lane_costs, SessionEstimate* out) const;
+  double ChunkFlops(const RolloutSpec& rollout) const;
+
+  const VideoModel& model_;
+  const KvMemory kv_;
+  const Options options_;
+  const std::shared_ptr<Ledger> ledger_;
+};
+
+}  // namespace longtake

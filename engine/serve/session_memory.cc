@@ -1,0 +1,101 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/serve/session_memory.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "engine/model/vae/tiled.h"
+
+namespace longtake {
+namespace {
+
+// Latents of a chunk in work: the sample, noise, a flow for each branch, and what a sampler
+// remembers.
+constexpr uint64_t kLatentsInWork = 9;
+
+uint64_t LatentBytes(const RolloutSpec& rollout, int64_t frames) {
+  return static_cast<uint64_t>(frames * rollout.frame_values()) * sizeof(float);
+}
+
+uint64_t LatentsInWork(const RolloutSpec& rollout) {
+  const uint64_t chunks = rollout.kind == RolloutKind::kRolling ? rollout.levels.size() : 1;
+  uint64_t bytes = kLatentsInWork * chunks * LatentBytes(rollout, rollout.chunk_frames);
+  // A prompt that makes the window's memory again needs its latents, as they were kept and stacked.
+  if (rollout.prompt_switch != PromptSwitch::kSwap) {
+    bytes += 2 * LatentBytes(rollout, rollout.key_plan.window_frames);
+  }
+  return bytes;
+}
+
+uint64_t RotaryBytes(const RolloutSpec& rollout, uint64_t frame_bytes) {
+  const int64_t window = rollout.key_plan.window_frames;
+  const int64_t frames = rollout.chunk_count == 0
+                             ? window
+                             : std::min(window, rollout.chunk_count * rollout.chunk_frames);
+  return 2 * static_cast<uint64_t>(frames) * frame_bytes;
+}
+
+uint64_t DecoderCacheBytes(const ResolvedSpec& spec, const VaeConfig& vae) {
+  const int64_t height = spec.height / 8;
+  const int64_t width = spec.width / 8;
+  if (spec.decoder == DecoderKind::kTiny) return TinyDecoderCacheBytes(height, width);
+  if (spec.tiled_decode) return TiledCacheBytes(vae, VaeTiling(), height, width);
+  return VaeCacheBytes(vae, height, width);
+}
+
+uint64_t DecodeScratchBytes(const ResolvedSpec& spec, const VaeConfig& vae, int64_t chunk_frames) {
+  const int64_t height = spec.height / 8;
+  const int64_t width = spec.width / 8;
+  const uint64_t decode =
+      spec.decoder == DecoderKind::kTiny ? TinyDecoderScratchBytes(height, width)
+      : spec.tiled_decode ? TiledScratchBytes(vae, VaeTiling(), height, width, chunk_frames)
+                          : VaeScratchBytes(vae, height, width);
+  if (spec.start_frames == 0) return decode;
+  return std::max(decode, VaeEncoderScratchBytes(vae, height, width));
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, uint64_t>> SessionMemory::Rows() const {
+  return {{"outbox", outbox},
+          {"chunk being sent", sending},
+          {"start frames", start_pixels},
+          {"encoder cache", encoder_cache},
+          {"texts", texts},
+          {"latents", latents},
+          {"start latents", start_latents},
+          {"rotary tables", rotary},
+          {"decoder cache", decoder_cache},
+          {"decoder scratch (shared)", decode_scratch}};
+}
+
+absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const RolloutSpec& rollout,
+                                             const VideoModel& model, uint64_t outbox_bytes_max) {
+  const auto chunk_frames = static_cast<uint64_t>(4 * rollout.chunk_frames);
+  LT_ASSIGN_OR_RETURN(const uint64_t chunk_bytes,
+                      CheckedProduct({spec.frame_bytes(), chunk_frames}, "pixels of a chunk"));
+  LT_ASSIGN_OR_RETURN(const uint64_t text_bytes, model.text_context_bytes_max());
+  const VaeConfig& vae = model.vae_config();
+  SessionMemory out;
+  out.outbox = std::max(outbox_bytes_max, chunk_bytes);
+  out.sending = chunk_bytes;
+  if (spec.frame_count != 0) {  // a short take never fills an outbox
+    const auto take_bytes = CheckedProduct(
+        {spec.frame_bytes(), static_cast<uint64_t>(spec.frame_count)}, "pixels of the take");
+    if (take_bytes.ok()) out.outbox = std::min(out.outbox, *take_bytes);
+  }
+  out.texts = (rollout.branch_count() + 1) * text_bytes;
+  out.latents = LatentsInWork(rollout);
+  out.rotary =
+      RotaryBytes(rollout, model.transformer().RotaryFrameBytes(spec.height / 8, spec.width / 8));
+  out.decoder_cache = DecoderCacheBytes(spec, vae);
+  out.decode_scratch = DecodeScratchBytes(spec, vae, rollout.chunk_frames);
+  if (spec.start_frames != 0) {
+    out.start_pixels = spec.start_bytes();
+    out.start_latents = LatentBytes(rollout, rollout.start_latents);
+    out.encoder_cache = VaeEncoderCacheBytes(vae, spec.height / 8, spec.width / 8);
+  }
+  return out;
+}
+
+}  // namespace longtake
