@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/serve/sweep.h"
+
 namespace longtake {
 
 // A prompt that waits for the text encoder, and where its states go.
@@ -50,16 +52,17 @@ bool PromptEncoding::EncodeSome(std::span<const std::unique_ptr<LiveSession>> se
   return true;
 }
 
-// What fails together is tried one by one, so that a fault takes along only who needs the bytes.
+// What fails together is tried one by one, so that a fault of one prompt's rows takes nobody along.
+// A layer is everybody's.
 void PromptEncoding::Encode(std::span<Job> jobs) {
   const absl::Status status = Sweep(jobs);
   if (absl::IsCancelled(status)) return;
   if (status.ok()) {
     for (Job& job : jobs) PutText(job);
-  } else if (jobs.size() > 1) {
+  } else if (jobs.size() > 1 && !IsLayerFault(status)) {
     for (size_t i = 0; i < jobs.size(); ++i) Encode(jobs.subspan(i, 1));
   } else {
-    Fail(jobs[0], status);
+    for (Job& job : jobs) Fail(job, status);
   }
 }
 

@@ -64,7 +64,8 @@ bool Stage::SweepChunks() {
   return true;
 }
 
-// What fails together is tried one by one, so that a fault takes along only who needs the bytes.
+// What fails together is tried one by one, so that a fault of one session's bytes takes nobody
+// along. A layer is everybody's.
 void Stage::SweepTogether(std::span<LiveSession* const> plan) {
   std::vector<VideoItem> items;
   for (LiveSession* live : plan) live->rollout().AppendItems(&items);
@@ -72,7 +73,7 @@ void Stage::SweepTogether(std::span<LiveSession* const> plan) {
   if (absl::IsCancelled(status)) return;
   if (status.ok()) {
     scheduler_.Settle(plan);
-  } else if (plan.size() > 1) {
+  } else if (plan.size() > 1 && !IsLayerFault(status)) {
     for (size_t i = 0; i < plan.size(); ++i) SweepTogether(plan.subspan(i, 1));
   } else {
     scheduler_.Fail(plan, status);

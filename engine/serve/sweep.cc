@@ -1,10 +1,13 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/serve/sweep.h"
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 
 namespace longtake {
 namespace {
+
+constexpr char kLayerFaultUrl[] = "longtake/layer-fault";
 
 // One layer, and what it took.
 absl::Status RunOne(StackPass& pass, LayerStream& layers, int64_t layer, const SweepProbe& probe) {
@@ -49,10 +52,15 @@ absl::Status RunSweep(StackPass& pass, LayerStream& layers, const std::function<
                       const SweepProbe& probe) {
   LT_RETURN_IF_ERROR(pass.Embed());
   if (absl::Status status = RunLayers(pass, layers, keep_going, probe); !status.ok()) {
+    if (layers.failed()) status.SetPayload(kLayerFaultUrl, absl::Cord());
     layers.Rewind();
     return status;
   }
   return pass.Head();
+}
+
+bool IsLayerFault(const absl::Status& status) {
+  return status.GetPayload(kLayerFaultUrl).has_value();
 }
 
 }  // namespace longtake

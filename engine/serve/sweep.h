@@ -22,7 +22,7 @@ struct LayerTimes {
   double kv_seconds = 0;      // waited for K/V of the file, its checksums included
 };
 
-// Who looks on.
+// What observes a sweep.
 struct SweepProbe {
   Clock& clock;
   Trace* trace = nullptr;                    // or null
@@ -32,8 +32,13 @@ struct SweepProbe {
 };
 
 // Runs the pass over every layer. keep_going is asked between layers; when it says no, the sweep is
-// dropped with CANCELLED. After any error the stream is back at its first layer.
+// dropped with CANCELLED. After any error the stream is back at its first layer. An error of a
+// layer says so (IsLayerFault).
 absl::Status RunSweep(StackPass& pass, LayerStream& layers, const std::function<bool()>& keep_going,
                       const SweepProbe& probe);
+
+// Whether a sweep failed for a layer that could not be had: nobody can do without it, so nobody
+// needs to be asked alone. Any other error may be one item's.
+bool IsLayerFault(const absl::Status& status);
 
 }  // namespace longtake

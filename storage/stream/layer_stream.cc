@@ -185,6 +185,8 @@ void LayerStream::EndLease() {
   s.fetcher.Pump();
 }
 
+bool LayerStream::failed() const { return !impl_->error.ok(); }
+
 void LayerStream::Rewind() {
   Impl& s = *impl_;
   LT_CHECK(!s.leased);

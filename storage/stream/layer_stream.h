@@ -100,6 +100,8 @@ class LayerStream {
   // ended. After an error the same error again until Rewind. Once the disk has not answered for
   // read_timeout_nanos, every wait is short until it does: whoever needs it fails at once.
   absl::StatusOr<LayerLease> Next();
+  // Whether a layer could not be had since the last Rewind.
+  bool failed() const;
   // Drops an error and what was read ahead; the next Next() is layer 0. Between sweeps without an
   // error it costs nothing.
   void Rewind();

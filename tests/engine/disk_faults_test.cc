@@ -101,6 +101,49 @@ TEST_F(DiskFaultsTest, ErrorsAtAnyRateNeverGiveAWrongFrame) {
   }
 }
 
+// A layer is everybody's: two sweeps find out that it cannot be had, however many sessions there
+// are.
+TEST_F(DiskFaultsTest, ALayerThatCannotBeReadCostsTwoSweeps) {
+  TestEngine engine(Streaming(files_));
+  std::vector<std::shared_ptr<Session>> sessions;
+  for (uint64_t i = 0; i < 5; ++i) {
+    sessions.push_back(*engine.CreateSession(SmallSpec("a red circle", i, 33), ""));
+  }
+  while (engine->stats().transformer_sweeps == 0) engine->Step();  // all have their texts
+  files_.set_decide([](const Attempt& attempt) -> ReadFault {
+    if (!IsTransformer(attempt)) return {};
+    return {.error = EIO};
+  });
+  engine.RunUntilIdle();
+  EXPECT_EQ(engine->stats().sweeps_dropped, 2u);
+  EXPECT_EQ(engine->stats().sessions_failed, 5u);
+  for (const auto& session : sessions) {
+    EXPECT_EQ(session->Info().failure.code(), absl::StatusCode::kUnavailable);
+  }
+}
+
+// So it is with the prompts that wait for a layer of the text encoder.
+TEST_F(DiskFaultsTest, ATextLayerThatCannotBeReadCostsTwoSweeps) {
+  TestEngine engine(Streaming(files_));
+  const auto pack = PackReader::Open(PosixFileSystem(), EmbeddedPack() + "/text_encoder.pack");
+  ASSERT_TRUE(pack.ok());
+  PartInfo layer = (*pack)->layer(0).parts.front();
+  layer.offset += (*pack)->header().payload_offset;
+  files_.set_decide([layer](const Attempt& attempt) -> ReadFault {
+    const bool text = attempt.path.find("text_encoder") != std::string::npos;
+    const bool in_layer =
+        attempt.offset >= layer.offset && attempt.offset < layer.offset + layer.bytes;
+    if (!text || !in_layer) return {};
+    return {.error = EIO};
+  });
+  for (uint64_t i = 0; i < 5; ++i) {
+    ASSERT_TRUE(engine.CreateSession(SmallSpec("a red circle", i, 33), "").ok());
+  }
+  engine.RunUntilIdle();
+  EXPECT_EQ(engine->stats().sessions_failed, 5u);
+  EXPECT_EQ(engine->stats().text_sweeps, 1u) << "tried twice, together";
+}
+
 TEST_F(DiskFaultsTest, AStuckReadFailsWhoNeedsItAndTheOthersGoOn) {
   const auto clean = CleanDigests("a blue square", 2, 33);
   // Longer than a busy machine lets a read wait, and much shorter than those that are stuck.
