@@ -93,9 +93,9 @@ TEST(NotFiniteTest, PixelsEndThatSessionOnly) {
   for (const char* tensor : {"decoder.conv_out.weight", "decoder.conv_in.weight"}) {
     const SpoiltModel model(kVae, tensor);
     TestEngine engine(model.Setup());
-    ExpectNotFinite(ReadToEnd(engine, **engine->CreateSession(Spec(DecoderKind::kFull), "")),
+    ExpectNotFinite(ReadToEnd(engine, **engine.CreateSession(Spec(DecoderKind::kFull), "")),
                     "pixels");
-    const Received other = ReadToEnd(engine, **engine->CreateSession(Spec(DecoderKind::kTiny), ""));
+    const Received other = ReadToEnd(engine, **engine.CreateSession(Spec(DecoderKind::kTiny), ""));
     EXPECT_TRUE(other.end.has_value() && other.end->ok()) << "who does not need those weights";
   }
 }
@@ -107,7 +107,7 @@ TEST(NotFiniteTest, PixelsOfTilesToo) {
   spec.tiled_decode = true;
   spec.width = 320;
   spec.height = 320;
-  ExpectNotFinite(ReadToEnd(engine, **engine->CreateSession(spec, "")), "pixels");
+  ExpectNotFinite(ReadToEnd(engine, **engine.CreateSession(spec, "")), "pixels");
 }
 
 // Its activations would turn a NaN into zero.
@@ -115,7 +115,7 @@ TEST(NotFiniteTest, PixelsOfTheTinyDecoder) {
   for (const char* tensor : {"decoder.1.weight", "decoder.22.weight"}) {
     const SpoiltModel model(kTinyDecoder, tensor);
     TestEngine engine(model.Setup());
-    ExpectNotFinite(ReadToEnd(engine, **engine->CreateSession(Spec(DecoderKind::kTiny), "")),
+    ExpectNotFinite(ReadToEnd(engine, **engine.CreateSession(Spec(DecoderKind::kTiny), "")),
                     "pixels");
   }
 }
@@ -129,8 +129,7 @@ TEST(NotFiniteTest, FlowAndTextStates) {
   for (const auto& [file, tensor, where] : places) {
     const SpoiltModel model(file, tensor);
     TestEngine engine(model.Setup());
-    ExpectNotFinite(ReadToEnd(engine, **engine->CreateSession(Spec(DecoderKind::kFull), "")),
-                    where);
+    ExpectNotFinite(ReadToEnd(engine, **engine.CreateSession(Spec(DecoderKind::kFull), "")), where);
   }
 }
 
@@ -139,7 +138,7 @@ TEST(NotFiniteTest, LatentsOfStartFrames) {
   TestEngine engine(model.Setup());
   SessionSpec spec = SmallSpec("a red circle", 3, 33);
   spec.start_frames = 9;
-  const auto session = *engine->CreateSession(spec, "");
+  const auto session = *engine.CreateSession(spec, "");
   ASSERT_TRUE(session->PutStart(0, 0, std::string(9 * 48 * 32 * 3, '\x80')).ok());
   ExpectNotFinite(ReadToEnd(engine, *session), "start frames");
 }

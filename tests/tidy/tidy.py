@@ -64,7 +64,8 @@ THREAD_FILES = {
 BANS = [
     # pattern, where it is allowed, what to say
     (r"\bthrow\b", (), "exceptions are not thrown; return absl::Status"),
-    (r"\b(malloc|calloc|free)\s*\(", ("base/",), "memory is owned by types in base"),
+    (r"\b(malloc|calloc|free)\s*\(", ("base/", "tests/engine/session_memory_test.cc"),
+     "memory is owned by types in base"),
     (r"(?<![\w:])delete\s+(?!=)\w", ("base/",), "no naked delete"),
     (r"\bstd::j?thread\s*(\(|\w|>|\{)", tuple(THREAD_FILES) + ("tests/",),
      "threads start in base/worker_pool, engine/serve/stage, engine/serve/decode_lane, the pread twin, base/trace, "
