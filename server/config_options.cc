@@ -72,7 +72,7 @@ constexpr ConfigOption kOptions[] = {
      "Frames held for one session; when full, it waits for its reader"},
     {"default-ttl", Type::kDuration, &Config::default_ttl_nanos, "1m", "",
      "Life of a session without a client, unless it says"},
-    {"ttl-max", Type::kDuration, &Config::ttl_max_nanos, "24h", "",
+    {"ttl-max", Type::kDuration, &Config::ttl_max_nanos, "10m", "",
      "The longest ttl a session may ask for"},
     {"reflection", Type::kFlag, &Config::reflection, "false", "",
      "Serve gRPC reflection (v1alpha) for tools such as buf curl"},

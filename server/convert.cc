@@ -206,7 +206,7 @@ absl::StatusOr<int64_t> ParseNextChunk(const v1::Attach& attach) {
 }
 
 absl::StatusOr<SessionEvent> ParseControl(const v1::Control& control) {
-  SessionEvent event;
+  SessionEvent event = {.control_id = control.id()};
   switch (control.action_case()) {
     case v1::Control::kPrompt:
       LT_RETURN_IF_ERROR(CheckText("prompt", control.prompt()));

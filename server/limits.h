@@ -60,6 +60,7 @@ inline constexpr Limit kLimits[] = {
     {"page_token_bytes_max", kPageTokenBytesMax},
     {"waiting_events_max", kWaitingEventsMax},
     {"unsent_receipts_max", kUnsentReceiptsMax},
+    {"control_ids_max", kControlIdsMax},
     {"first_attach_seconds", kFirstAttachSeconds},
     {"connection_streams_max", kConnectionStreamsMax},
     {"handshake_seconds", kHandshakeSeconds},

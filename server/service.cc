@@ -1,6 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "server/service.h"
 
+#include <string>
+#include <utility>
+
 #include "server/grpc_status.h"
 #include "server/list_sessions.h"
 #include "server/log.h"
@@ -11,20 +14,34 @@ namespace longtake {
 
 grpc::ServerUnaryReactor* LongtakeService::Answer(grpc::CallbackServerContext* call,
                                                   const char* method, const absl::Status& status) {
-  context_.metrics.CountRpc(method, std::string(absl::StatusCodeToString(status.code())));
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
+  Finish(reactor, method, status);
   return reactor;
+}
+
+grpc::ServerUnaryReactor* LongtakeService::AnswerLater(grpc::CallbackServerContext* call,
+                                                       const char* method,
+                                                       std::function<absl::Status()> work) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  context_.workers.Schedule(
+      [this, reactor, method, work = std::move(work)] { Finish(reactor, method, work()); });
+  return reactor;
+}
+
+void LongtakeService::Finish(grpc::ServerUnaryReactor* reactor, const char* method,
+                             const absl::Status& status) {
+  context_.metrics.CountRpc(method, std::string(absl::StatusCodeToString(status.code())));
+  reactor->Finish(ToGrpcStatus(status));
 }
 
 grpc::ServerUnaryReactor* LongtakeService::CreateSession(grpc::CallbackServerContext* call,
                                                          const v1::CreateSessionRequest* request,
                                                          v1::CreateSessionResponse* response) {
-  const auto session = context_.CreateSession(*request);
-  if (session.ok()) {
-    RenderSession((*session)->Info(), context_.model, response->mutable_session());
-  }
-  return Answer(call, "CreateSession", session.status());
+  return AnswerLater(call, "CreateSession", [this, request, response]() -> absl::Status {
+    LT_ASSIGN_OR_RETURN(const CreatedSession created, context_.CreateSession(*request));
+    RenderSession(created.session->Info(), context_.model, response->mutable_session());
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* LongtakeService::EstimateSession(

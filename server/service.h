@@ -4,6 +4,8 @@
 // gRPC's thread: the engine never makes its callers wait for a sweep. Stream is session_stream.h.
 #pragma once
 
+#include <functional>
+
 #include "longtake/v1/longtake.grpc.pb.h"
 #include "server/service_context.h"
 
@@ -42,6 +44,10 @@ class LongtakeService final : public v1::LongtakeService::CallbackService {
   // Counts the call and ends it.
   grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* call, const char* method,
                                    const absl::Status& status);
+  // The same for work that computes, on the worker pool: gRPC's threads are everybody's.
+  grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* call, const char* method,
+                                        std::function<absl::Status()> work);
+  void Finish(grpc::ServerUnaryReactor* reactor, const char* method, const absl::Status& status);
 
   ServiceContext& context_;
 };

@@ -7,6 +7,27 @@
 #include "server/media_writer.h"
 
 namespace longtake {
+namespace {
+
+void LogCreated(const Session& session) {
+  const ResolvedSpec& spec = session.spec();
+  Log(LogLevel::kInfo, "session created",
+      {{"session", session.id()},
+       {"width", spec.width},
+       {"height", spec.height},
+       {"frames", spec.frame_count},
+       {"seed", std::to_string(spec.seed)}});
+}
+
+void LogKvInFile(const Session& session, const absl::StatusOr<SessionEstimate>& estimate) {
+  if (!estimate.ok()) return;
+  Log(LogLevel::kInfo, "its keys and values live in the file",
+      {{"session", session.id()},
+       {"bytes_per_sweep", static_cast<int64_t>(estimate->kv_file_bytes_per_sweep)},
+       {"slowdown", estimate->kv_file_slowdown}});
+}
+
+}  // namespace
 
 absl::StatusOr<ResolvedSpec> ServiceContext::ResolveSpec(const v1::SessionSpec& spec) const {
   const auto resolve = [&]() -> absl::StatusOr<ResolvedSpec> {
@@ -20,37 +41,27 @@ absl::StatusOr<ResolvedSpec> ServiceContext::ResolveSpec(const v1::SessionSpec& 
   return resolved;
 }
 
-absl::StatusOr<std::shared_ptr<Session>> ServiceContext::CreateSession(
+absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
     const v1::CreateSessionRequest& request) {
   if (draining) {
     return WithReason(absl::UnavailableError("the server is shutting down"), "SHUTTING_DOWN");
   }
   LT_ASSIGN_OR_RETURN(const std::string id, ParseNewSessionId(request.session_id()));
   LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, ResolveSpec(request.spec()));
-  const absl::StatusOr<SessionEstimate> estimate = engine.Estimate(spec);
-  absl::StatusOr<std::shared_ptr<Session>> session = engine.CreateSession(spec, id);
-  if (!session.ok()) {
-    metrics.CountRejected(ReasonName(session.status()));
+  absl::StatusOr<CreatedSession> created = engine.CreateSession(spec, id);
+  if (!created.ok()) {
+    metrics.CountRejected(ReasonName(created.status()));
     Log(LogLevel::kInfo, "session refused",
         {{"session", id},
-         {"reason", ReasonName(session.status())},
-         {"message", std::string(session.status().message())}});
-    return WithFieldPrefix(session.status(), "spec.");
+         {"reason", ReasonName(created.status())},
+         {"message", std::string(created.status().message())}});
+    return WithFieldPrefix(created.status(), "spec.");
   }
+  if (!created->is_new) return created;
   metrics.CountAdmitted();
-  Log(LogLevel::kInfo, "session created",
-      {{"session", (*session)->id()},
-       {"width", spec.width},
-       {"height", spec.height},
-       {"frames", spec.frame_count},
-       {"seed", std::to_string(spec.seed)}});
-  if (estimate.ok() && estimate->kv_in_file) {
-    Log(LogLevel::kInfo, "its keys and values live in the file",
-        {{"session", (*session)->id()},
-         {"bytes_per_sweep", static_cast<int64_t>(estimate->kv_file_bytes_per_sweep)},
-         {"slowdown", estimate->kv_file_slowdown}});
-  }
-  return session;
+  LogCreated(*created->session);
+  if (created->kv_in_file) LogKvInFile(*created->session, engine.Estimate(spec));
+  return created;
 }
 
 absl::StatusOr<std::shared_ptr<Session>> ServiceContext::FindSession(

@@ -29,8 +29,9 @@ struct ServiceContext {
 
   // A specification completed and checked against limits, model and media. Errors begin "spec.".
   absl::StatusOr<ResolvedSpec> ResolveSpec(const v1::SessionSpec& spec) const;
-  // Creates and counts. UNAVAILABLE while draining.
-  absl::StatusOr<std::shared_ptr<Session>> CreateSession(const v1::CreateSessionRequest& request);
+  // Creates and counts, or finds the session that the same request created. Tokenises, so not on a
+  // thread of gRPC. UNAVAILABLE while draining.
+  absl::StatusOr<CreatedSession> CreateSession(const v1::CreateSessionRequest& request);
   // By "sessions/ID".
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& name) const;
 };

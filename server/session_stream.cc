@@ -51,8 +51,7 @@ void SessionStream::OnReadDone(bool ok) {
     context_.workers.Schedule([self = shared_from_this()] { self->Open(); });
     return;
   }
-  HandleControl();
-  ReadMore();
+  HandleMessage();
   Pump();
 }
 
@@ -108,8 +107,10 @@ void SessionStream::Open() {
   }
   MutexLock lock(mutex_);
   if (phase_ == Phase::kFinished) {
-    // The client left meanwhile; the session's ttl runs from now.
-    if (opening.ok()) opening->session->Detach(opening->attachment);
+    // The client left meanwhile. A session that it made is of use to nobody; another's ttl begins.
+    if (!opening.ok()) return;
+    opening->session->Detach(opening->attachment);
+    if (opened_session_) context_.engine.DeleteSession(opening->session->id()).IgnoreError();
     return;
   }
   if (!opening.ok()) {
@@ -132,10 +133,10 @@ absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen() {
 absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen(std::shared_ptr<Session>& session) {
   int64_t next_chunk = -1;
   if (request_.has_open()) {
-    opened_session_ = true;
     auto created = context_.CreateSession(request_.open());
     if (!created.ok()) return WithFieldPrefix(created.status(), "open.");
-    session = *std::move(created);
+    opened_session_ = created->is_new;
+    session = std::move(created->session);
   } else if (request_.has_attach()) {
     auto found = context_.FindSession(request_.attach().name());
     if (!found.ok()) return WithFieldPrefix(found.status(), "attach.");
@@ -178,32 +179,48 @@ void SessionStream::ReadMore() {
   StartRead(&request_);
 }
 
-void SessionStream::HandleControl() {
-  if (request_.has_start()) {
-    const absl::Status status =
-        session_->PutStart(attachment_, request_.start().data_offset(), request_.start().data());
-    if (!status.ok()) FinishCall(WithFieldPrefix(status, "start."));
-    return;
-  }
-  if (!request_.has_control()) {
+void SessionStream::HandleMessage() {
+  if (request_.has_control()) {
+    submitting_ = true;
+    context_.workers.Schedule(
+        [self = shared_from_this(), session = session_] { self->HandleControl(session); });
+  } else if (request_.has_start()) {
+    HandleStart();
+  } else {
     FinishCall(ProtocolError("after the first message only control and start are expected"));
-    return;
   }
+}
+
+void SessionStream::HandleStart() {
+  const absl::Status status =
+      session_->PutStart(attachment_, request_.start().data_offset(), request_.start().data());
+  if (!status.ok()) return FinishCall(WithFieldPrefix(status, "start."));
+  ReadMore();
+}
+
+// The next message is read when this one is answered, so controls keep their order.
+void SessionStream::HandleControl(const std::shared_ptr<Session>& session) {
   const v1::Control& control = request_.control();
-  const auto submit = [&control, this](Session& session) -> absl::StatusOr<uint64_t> {
+  const auto submit = [&]() -> absl::StatusOr<EventAccepted> {
     LT_ASSIGN_OR_RETURN(SessionEvent event, ParseControl(control));
-    return context_.engine.Submit(session, std::move(event));
+    return context_.engine.Submit(*session, std::move(event));
   };
-  const absl::StatusOr<uint64_t> sequence = submit(*session_);
-  v1::Receipt& receipt = *queued_.emplace_back().mutable_receipt();
+  const absl::StatusOr<EventAccepted> accepted = submit();
+  v1::StreamResponse response;
+  v1::Receipt& receipt = *response.mutable_receipt();
   receipt.set_control_id(control.id());
-  if (!sequence.ok()) {
-    *receipt.mutable_error() = RenderError(WithFieldPrefix(sequence.status(), "control."));
-    return;
+  if (!accepted.ok()) {
+    *receipt.mutable_error() = RenderError(WithFieldPrefix(accepted.status(), "control."));
+  } else {
+    receipt.set_sequence(accepted->sequence);
+    if (accepted->applied_chunk.has_value()) receipt.set_applied_chunk(*accepted->applied_chunk);
   }
-  receipt.set_sequence(*sequence);
-  // Before the session can be polled again, so that no applied receipt misses its entry.
-  control_ids_[*sequence] = control.id();
+  MutexLock lock(mutex_);
+  submitting_ = false;
+  if (phase_ != Phase::kLive) return;
+  queued_.push_back(std::move(response));
+  ReadMore();
+  Pump();
 }
 
 void SessionStream::Pump() {
@@ -214,7 +231,7 @@ void SessionStream::Pump() {
       WritePart();
     } else if (ending_) {
       FinishCall(absl::OkStatus());
-    } else if (!PollSession()) {
+    } else if (submitting_ || !PollSession()) {
       return;
     }
   }
@@ -266,10 +283,7 @@ void SessionStream::Take(const EventApplied& applied) {
   v1::Receipt& receipt = *queued_.emplace_back().mutable_receipt();
   receipt.set_sequence(applied.sequence);
   receipt.set_applied_chunk(applied.chunk);
-  const auto found = control_ids_.find(applied.sequence);
-  if (found != control_ids_.end()) receipt.set_control_id(found->second);
-  // Events are applied in order, so earlier ones whose receipts were dropped never come.
-  control_ids_.erase(control_ids_.begin(), control_ids_.upper_bound(applied.sequence));
+  receipt.set_control_id(applied.control_id);
 }
 
 void SessionStream::Take(const SessionEnd& end) {

@@ -20,7 +20,6 @@
 
 #include <atomic>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,7 +73,11 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   void WriteQueued() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WritePart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void HandleControl() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What the client said after its first message; then the next read.
+  void HandleMessage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void HandleStart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Pool thread: tokenising a prompt computes.
+  void HandleControl(const std::shared_ptr<Session>& session) ABSL_LOCKS_EXCLUDED(mutex_);
   void FinishCall(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ServiceContext& context_;
@@ -89,18 +92,19 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   bool write_in_flight_ ABSL_GUARDED_BY(mutex_) = false;
   bool read_paused_ ABSL_GUARDED_BY(mutex_) = false;  // too many receipts wait for the reader
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;       // Ended is queued; finish after it
+  // A control is on its way into the session, which is not polled meanwhile: the receipt that it
+  // holds must not overtake the one that it was accepted.
+  bool submitting_ ABSL_GUARDED_BY(mutex_) = false;
   // While encoding_ is set the pool task alone touches media_.
   bool encoding_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<Session> session_ ABSL_GUARDED_BY(mutex_);
   uint64_t attachment_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<MediaWriter> media_;
   std::deque<v1::StreamResponse> queued_ ABSL_GUARDED_BY(mutex_);  // go before the next part
-  // Session's number -> client's, of events accepted here and not yet applied.
-  std::map<uint64_t, uint64_t> control_ids_ ABSL_GUARDED_BY(mutex_);
-  int64_t last_chunk_nanos_ ABSL_GUARDED_BY(mutex_) = 0;  // 0 before the first
-  bool opened_session_ = false;                           // by an open, not an attach
-  uint64_t chunk_bytes_ ABSL_GUARDED_BY(mutex_) = 0;      // of the chunk being written
-  v1::StreamRequest request_;                             // gRPC's between StartRead and OnReadDone
+  int64_t last_chunk_nanos_ ABSL_GUARDED_BY(mutex_) = 0;           // 0 before the first
+  bool opened_session_ = false;                                    // it made the session it reads
+  uint64_t chunk_bytes_ ABSL_GUARDED_BY(mutex_) = 0;               // of the chunk being written
+  v1::StreamRequest request_;   // gRPC's between StartRead and OnReadDone
   v1::StreamResponse message_;  // gRPC's between StartWrite and OnWriteDone
 };
 

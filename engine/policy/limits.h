@@ -4,6 +4,7 @@
 // machine allow comes on top.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace longtake {
@@ -18,5 +19,6 @@ inline constexpr int64_t kFpsMax = 240;
 inline constexpr int64_t kGuidanceMax = 50;
 inline constexpr int64_t kStartFramesMax = 321;  // 20 s at 16 frames a second
 inline constexpr int64_t kNumericsProfileBytesMax = 64;
+inline constexpr size_t kControlIdsMax = 1024;
 
 }  // namespace longtake

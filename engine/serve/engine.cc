@@ -110,8 +110,7 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const ResolvedSpec& spec) const
   return out;
 }
 
-absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const ResolvedSpec& spec,
-                                                               std::string id) {
+absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, std::string id) {
   Arrival arrival;
   LT_ASSIGN_OR_RETURN(arrival.prompt_ids.emplace_back(), model_.Tokenize(spec.prompt));
   if (spec.guided()) {
@@ -119,12 +118,15 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const ResolvedSpe
   }
   {
     MutexLock lock(mutex_);
-    LT_RETURN_IF_ERROR(CheckPlaces());
-    if (id.empty()) id = RandomId();
-    if (sessions_.contains(id)) {
+    if (const auto found = sessions_.find(id); found != sessions_.end()) {
+      if (found->second.session->spec() == spec) {
+        return CreatedSession{.session = found->second.session, .is_new = false};
+      }
       return WithReason(absl::AlreadyExistsError(absl::StrCat("session ", id, " exists")),
                         {"SESSION_EXISTS", {{"session", id}}});
     }
+    LT_RETURN_IF_ERROR(CheckPlaces());
+    if (id.empty()) id = RandomId();
     LT_ASSIGN_OR_RETURN(Admitted admitted, admission_->Admit(spec));
     arrival.rollout = std::move(admitted.rollout);
     arrival.memory = std::move(admitted.rollout_memory);
@@ -137,9 +139,10 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(const ResolvedSpe
     arrival.decode->memory = std::move(admitted.decoder_memory);
     sessions_[id] = {.session = arrival.session, .order = next_order_++};
   }
-  std::shared_ptr<Session> session = arrival.session;
+  CreatedSession created = {.session = arrival.session,
+                            .kv_in_file = arrival.rollout->kv_in_file()};
   stage_->Add(std::move(arrival));
-  return session;
+  return created;
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::FindSession(const std::string& id) const {
@@ -179,7 +182,7 @@ void Engine::Forget(const std::string& id) {
   sessions_.erase(found);
 }
 
-absl::StatusOr<uint64_t> Engine::Submit(Session& session, SessionEvent event) const {
+absl::StatusOr<EventAccepted> Engine::Submit(Session& session, SessionEvent event) const {
   std::vector<int32_t> ids;
   if (event.kind == EventKind::kPrompt) {
     LT_RETURN_IF_ERROR(CheckPrompt("prompt", event.prompt));

@@ -46,6 +46,12 @@ struct EngineOptions {
   SweepObserver on_sweep = {};             // on the stage's thread
 };
 
+struct CreatedSession {
+  std::shared_ptr<Session> session;
+  bool is_new = true;       // false: it was there already
+  bool kv_in_file = false;  // of a new one
+};
+
 class Engine {
  public:
   // The model and the clock must outlive the engine. Starts no thread.
@@ -64,9 +70,11 @@ class Engine {
   absl::StatusOr<ResolvedSpec> Resolve(const SessionSpec& spec) const;
   absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec) const
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // RESOURCE_EXHAUSTED when memory or a place is missing; ALREADY_EXISTS for a taken id. An empty
-  // id is chosen. Tokenises the prompt, which may take some milliseconds.
-  absl::StatusOr<std::shared_ptr<Session>> CreateSession(const ResolvedSpec& spec, std::string id)
+  // Asked again with the same id and spec it gives the session there is, so that a client that did
+  // not get the answer may ask again. RESOURCE_EXHAUSTED when memory or a place is missing;
+  // ALREADY_EXISTS for the id of another session. An empty id is chosen. Tokenises the prompt,
+  // which may take some milliseconds.
+  absl::StatusOr<CreatedSession> CreateSession(const ResolvedSpec& spec, std::string id)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND names it.
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
@@ -74,8 +82,9 @@ class Engine {
   // In order of creation.
   std::vector<std::shared_ptr<Session>> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status DeleteSession(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Checks, tokenises and hands an event to the session; gives its sequence number.
-  absl::StatusOr<uint64_t> Submit(Session& session, SessionEvent event) const;
+  // Checks, tokenises (some milliseconds for a long prompt) and hands an event to the session.
+  // Errors as Session::Submit.
+  absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event) const;
 
   EngineStats stats() const;
   const VideoModel& model() const { return model_; }

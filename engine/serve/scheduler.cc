@@ -147,7 +147,7 @@ void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
       live.ending = true;
       break;
   }
-  live.session().PutApplied({.sequence = event.accepted.sequence, .chunk = live.rollout().chunk()});
+  live.session().PutApplied(event.accepted.sequence, live.rollout().chunk());
 }
 
 bool Scheduler::Ready(LiveSession& live) {

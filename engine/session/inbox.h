@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status_macros.h"
+#include "engine/policy/limits.h"
 #include "engine/session/session_event.h"
 
 namespace longtake {
@@ -26,12 +27,16 @@ class Inbox {
  public:
   explicit Inbox(size_t events_max) : events_max_(events_max) {}
 
-  // Gives the event its number. RESOURCE_EXHAUSTED when too many wait for their second receipt.
-  absl::StatusOr<uint64_t> Accept(SessionEvent event, std::vector<int32_t> prompt_ids);
+  // Gives the event its number, or the number it has when its control_id is known already: of the
+  // latest kControlIdsMax that were accepted. RESOURCE_EXHAUSTED when too many wait for their
+  // second receipt.
+  absl::StatusOr<EventAccepted> Accept(SessionEvent event, std::vector<int32_t> prompt_ids);
+  // What Accept gave for this control_id, while it is known.
+  std::optional<EventAccepted> Known(uint64_t control_id) const;
   // Those accepted since the last call.
   std::vector<AcceptedEvent> Take();
-  // The second receipt of an event that was taken.
-  void PutApplied(EventApplied applied);
+  // The second receipt of an event that was taken: from this chunk on it holds.
+  void PutApplied(uint64_t sequence, int64_t chunk);
   // Events that were never taken get their second receipt now.
   void Close(int64_t chunk);
 
@@ -43,7 +48,14 @@ class Inbox {
   EventApplied PopApplied();
 
  private:
+  struct Control {
+    uint64_t id = 0;  // 0: none
+    EventAccepted accepted;
+  };
+  Control* FindControl(uint64_t sequence);
+
   size_t events_max_;
+  std::deque<Control> controls_;  // the latest that were accepted, by rising sequence
   std::vector<AcceptedEvent> accepted_;
   std::deque<EventApplied> applied_;
   uint64_t next_sequence_ = 1;

@@ -81,19 +81,19 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
   return output;
 }
 
-absl::StatusOr<uint64_t> Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids) {
-  absl::StatusOr<uint64_t> sequence;
+absl::StatusOr<EventAccepted> Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids) {
+  absl::StatusOr<EventAccepted> accepted;
   {
     MutexLock lock(mutex_);
-    if (ended_) {
+    if (ended_ && !inbox_.Known(event.control_id).has_value()) {
       return WithReason(absl::FailedPreconditionError(absl::StrCat("session ", id_, " has ended")),
                         {"SESSION_OVER", {{"session", id_}}});
     }
-    sequence = inbox_.Accept(std::move(event), std::move(prompt_ids));
+    accepted = inbox_.Accept(std::move(event), std::move(prompt_ids));
   }
-  if (!sequence.ok()) return OfThisSession(sequence.status());
+  if (!accepted.ok()) return OfThisSession(accepted.status());
   wake_engine_();
-  return sequence;
+  return accepted;
 }
 
 absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view bytes) {
@@ -186,11 +186,11 @@ void Session::PutChunk(std::shared_ptr<const MediaChunk> chunk) {
   if (wake) wake();
 }
 
-void Session::PutApplied(EventApplied applied) {
+void Session::PutApplied(uint64_t sequence, int64_t chunk) {
   std::function<void()> wake;
   {
     MutexLock lock(mutex_);
-    inbox_.PutApplied(applied);
+    inbox_.PutApplied(sequence, chunk);
     wake = attachment_.wake();
   }
   if (wake) wake();
@@ -230,8 +230,7 @@ bool Session::Expired() const {
 }
 
 int64_t Session::LifeNanos() const {
-  return attachment_.latest() == 0 ? std::max(spec_.ttl_nanos, limits_.first_attach_nanos)
-                                   : spec_.ttl_nanos;
+  return attachment_.latest() == 0 ? limits_.first_attach_nanos : spec_.ttl_nanos;
 }
 
 }  // namespace longtake

@@ -25,9 +25,11 @@
 namespace longtake {
 
 struct SessionLimits {
-  uint64_t outbox_bytes_max = 64 << 20;         // pixels held for one session, sent or not
-  size_t inbox_events_max = 64;                 // events whose second receipt is still to come
-  int64_t first_attach_nanos = 30'000'000'000;  // least life of a session nobody attached to yet
+  uint64_t outbox_bytes_max = 64 << 20;  // pixels held for one session, sent or not
+  size_t inbox_events_max = 64;          // events whose second receipt is still to come
+  // Life of a session that nobody attached to yet, whatever its ttl: it holds memory, and whoever
+  // made it has not shown that it will ever be read.
+  int64_t first_attach_nanos = 30'000'000'000;
 };
 
 // Called once for each session, on any thread, without locks: OK when it ended as asked.
@@ -68,9 +70,10 @@ class Session {
   // The next output, or nothing for now. A chunk is counted as sent when it is polled, so a reader
   // polls only when it can send.
   absl::StatusOr<std::optional<SessionOutput>> Poll(uint64_t reader) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Accepts an event; its number comes back, its application is an output. RESOURCE_EXHAUSTED when
-  // too many wait, FAILED_PRECONDITION when the session is over.
-  absl::StatusOr<uint64_t> Submit(SessionEvent event, std::vector<int32_t> prompt_ids)
+  // Accepts an event; its number comes back, its application is an output. One whose control_id was
+  // accepted before is not taken again: the first number comes back, also when the session is over.
+  // RESOURCE_EXHAUSTED when too many wait, FAILED_PRECONDITION when the session is over.
+  absl::StatusOr<EventAccepted> Submit(SessionEvent event, std::vector<int32_t> prompt_ids)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The next bytes of the frames the take begins with, RGB24, frame after frame, from its reader
   // (0: before anybody attached). INVALID_ARGUMENT when they are not the next ones, too many or not
@@ -90,14 +93,14 @@ class Session {
   // The first unsent chunk always fits.
   bool HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
   void PutChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
-  void PutApplied(EventApplied applied) ABSL_LOCKS_EXCLUDED(mutex_);
+  void PutApplied(uint64_t sequence, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // No further chunk comes. The first call decides the status. Events that the engine did not take
   // any more get their second receipt now.
   void PutEnd(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetState(SessionState state) ABSL_LOCKS_EXCLUDED(mutex_);
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // True when no reader is attached and the ttl has run out. Before the first reader the session
-  // lives at least first_attach_nanos.
+  // True when no reader is attached and the ttl has run out; before the first reader, when
+  // first_attach_nanos have.
   bool Expired() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -17,13 +18,23 @@ enum class EventKind { kPrompt, kPause, kResume, kEnd };
 
 struct SessionEvent {
   EventKind kind = EventKind::kPrompt;
-  std::string prompt;  // for kPrompt
+  std::string prompt = {};  // for kPrompt
+  // The client's own number, by which a repeated event is known; 0: it has none.
+  uint64_t control_id = 0;
+};
+
+// The first phase of a receipt: the event has its number. An event that was asked for again is not
+// taken again; when it holds already, the chunk says from where.
+struct EventAccepted {
+  uint64_t sequence = 0;
+  std::optional<int64_t> applied_chunk = {};
 };
 
 // The second phase of a receipt: from this chunk on the event holds.
 struct EventApplied {
   uint64_t sequence = 0;
   int64_t chunk = 0;
+  uint64_t control_id = 0;
 };
 
 // The last output of a session: OK when it ended, otherwise why it failed.

@@ -84,7 +84,8 @@ class TestEngine {
 
   absl::StatusOr<std::shared_ptr<Session>> CreateSession(const SessionSpec& spec, std::string id) {
     LT_ASSIGN_OR_RETURN(const ResolvedSpec resolved, engine_->Resolve(spec));
-    return engine_->CreateSession(resolved, std::move(id));
+    LT_ASSIGN_OR_RETURN(CreatedSession created, engine_->CreateSession(resolved, std::move(id)));
+    return created.session;
   }
   absl::StatusOr<SessionEstimate> Estimate(const SessionSpec& spec) {
     LT_ASSIGN_OR_RETURN(const ResolvedSpec resolved, engine_->Resolve(spec));

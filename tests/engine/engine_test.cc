@@ -93,7 +93,8 @@ TEST(EngineTest, PromptChangesApplyAtAChunkAndChangeWhatFollows) {
   const uint64_t reader = *session->Attach(-1, nullptr);
   while (received.chunks.size() < 2 && engine->Step()) PollAll(*session, reader, &received);
   const uint64_t sequence =
-      *engine->Submit(*session, {EventKind::kPrompt, "a blue square on a black background"});
+      engine->Submit(*session, {EventKind::kPrompt, "a blue square on a black background"})
+          ->sequence;
   while (!received.end && engine->Step()) PollAll(*session, reader, &received);
   PollAll(*session, reader, &received);
 
@@ -175,6 +176,63 @@ TEST(EngineTest, MemoryIsPromisedBeforeItIsUsedAndComesBack) {
   EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(spec, "")).chunks.size(), 1u);
 }
 
+// The rollout is the stage's until its next turn, the outbox the reader's for as long as it likes:
+// so long nobody else is promised these bytes.
+TEST(EngineTest, ADeletedSessionsMemoryComesBackWhenItIsFree) {
+  TestEngine engine;
+  auto session = *engine.CreateSession(SmallSpec("a red circle", 1, 0), "s");
+  engine.RunUntilIdle();
+  const uint64_t promised = engine->stats().session_bytes;
+  const uint64_t kv_bytes = engine->stats().kv_bytes;
+  ASSERT_GT(promised, 0u);
+  ASSERT_TRUE(engine->DeleteSession("s").ok());
+  EXPECT_FALSE(engine->FindSession("s").ok());
+  EXPECT_GT(engine->stats().session_bytes, promised / 2) << "its rollout is still there";
+  EXPECT_EQ(engine->stats().kv_bytes, kv_bytes);
+  engine->Step();
+  EXPECT_EQ(engine->stats().kv_bytes, 0u);
+  const uint64_t left = engine->stats().session_bytes;
+  EXPECT_GT(left, 0u) << "its outbox is still there";
+  EXPECT_LE(left, session->Info().outbox_bytes * 3 / 2);
+  session = nullptr;
+  EXPECT_EQ(engine->stats().session_bytes, 0u);
+}
+
+// So is what the encoder gets of a session that begins with given frames.
+TEST(EngineTest, StartFramesGiveTheirMemoryBackWithTheSession) {
+  TestEngine engine;
+  SessionSpec spec = SmallSpec("a red circle", 1, 33);
+  const uint64_t without = engine.Estimate(spec)->memory_bytes;
+  spec.start_frames = 9;
+  EXPECT_GT(engine.Estimate(spec)->memory_bytes, without);
+  auto session = *engine.CreateSession(spec, "s");
+  ASSERT_TRUE(session->PutStart(0, 0, std::string(1000, 'x')).ok());
+  ASSERT_TRUE(engine->DeleteSession("s").ok());
+  session = nullptr;
+  engine.RunUntilIdle();
+  EXPECT_EQ(engine->stats().session_bytes, 0u);
+}
+
+// Takes of half a second leave an idle server as it was: each keeps what its outbox holds.
+TEST(EngineTest, EndedSessionsKeepOnlyTheirOutbox) {
+  EngineSetup setup;
+  setup.engine.session.outbox_bytes_max = 64 << 20;
+  setup.engine.session_bytes_max = 128 << 20;
+  TestEngine engine(setup);
+  std::vector<std::shared_ptr<Session>> sessions;
+  for (int take = 0; take < 60; ++take) {
+    auto session = engine.CreateSession(SmallSpec("a red circle", 1, 9), "");
+    ASSERT_TRUE(session.ok()) << "take " << take << ": " << session.status();
+    EXPECT_EQ(ReadToEnd(engine, **session).chunks.size(), 1u);
+    sessions.push_back(*session);
+  }
+  engine.RunUntilIdle();
+  uint64_t outboxes = 0;
+  for (const auto& session : sessions) outboxes += session->Info().outbox_bytes;
+  EXPECT_GE(engine->stats().session_bytes, outboxes);
+  EXPECT_LE(engine->stats().session_bytes, 2 * outboxes) << "and a chunk that is being sent";
+}
+
 // A 48x32 frame has 6 tokens, a head of the embedded model 64 channels.
 TEST(EngineTest, ALongerWindowTakesMoreRotaryTables) {
   EngineSetup setup;
@@ -188,6 +246,26 @@ TEST(EngineTest, ALongerWindowTakesMoreRotaryTables) {
   EXPECT_EQ(beside_kv(31) - beside_kv(21), 2u * 10 * 6 * 64 * sizeof(float));
   spec.frame_count = 33;
   EXPECT_EQ(beside_kv(31), beside_kv(21)) << "a short take never fills either";
+}
+
+TEST(EngineTest, ARepeatedRequestIsTheSameSession) {
+  TestEngine engine;
+  const ResolvedSpec spec = *engine->Resolve(SmallSpec("a red circle", 1, 33));
+  const auto first = engine->CreateSession(spec, "mine");
+  ASSERT_TRUE(first.ok());
+  EXPECT_TRUE(first->is_new);
+  const uint64_t promised = engine->stats().session_bytes;
+  const auto again = engine->CreateSession(spec, "mine");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_FALSE(again->is_new);
+  EXPECT_EQ(again->session, first->session);
+  EXPECT_EQ(engine->stats().session_bytes, promised) << "nothing is promised twice";
+  ResolvedSpec other = spec;
+  other.seed = 2;
+  EXPECT_EQ(engine->CreateSession(other, "mine").status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_NE((*engine->CreateSession(spec, "")).session, first->session);
+  ASSERT_TRUE(engine->DeleteSession("mine").ok());
+  EXPECT_TRUE(engine->CreateSession(spec, "mine")->is_new);
 }
 
 TEST(EngineTest, SessionsExpireWithoutTheirClient) {

@@ -94,8 +94,9 @@ TEST(PoliciesTest, WhatIsResolvedResolvesToItself) {
     EXPECT_TRUE(*twice == *once) << name;
     const auto session = engine->CreateSession(*once, "");
     ASSERT_TRUE(session.ok()) << name << ": " << session.status();
-    EXPECT_TRUE(engine->Submit(**session, {EventKind::kPrompt, "a blue square"}).ok()) << name;
-    const Received received = ReadToEnd(engine, **session);
+    EXPECT_TRUE(engine->Submit(*session->session, {EventKind::kPrompt, "a blue square"}).ok())
+        << name;
+    const Received received = ReadToEnd(engine, *session->session);
     EXPECT_TRUE(received.end.has_value() && received.end->ok()) << name;
     EXPECT_EQ(received.applied.size(), 1u) << name;
   }

@@ -107,14 +107,14 @@ TEST_F(SessionTest, ANewerReaderTakesOver) {
 TEST_F(SessionTest, EventsAreNumberedBoundedAndReceiptedBeforeTheirChunk) {
   Session session = MakeSession();
   const uint64_t reader = *session.Attach(-1, nullptr);
-  EXPECT_EQ(*session.Submit({EventKind::kPrompt, "a"}, {1}), 1u);
-  EXPECT_EQ(*session.Submit({EventKind::kPause, ""}, {}), 2u);
+  EXPECT_EQ(session.Submit({EventKind::kPrompt, "a"}, {1})->sequence, 1u);
+  EXPECT_EQ(session.Submit({EventKind::kPause, ""}, {})->sequence, 2u);
   EXPECT_EQ(session.Submit({EventKind::kResume, ""}, {}).status().code(),
             absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(session.TakeEvents().size(), 2u);
   EXPECT_TRUE(session.TakeEvents().empty());
 
-  session.PutApplied({1, 1});
+  session.PutApplied(1, 1);
   session.PutChunk(MakeChunk(0));
   session.PutChunk(MakeChunk(1));
   EXPECT_EQ(PollChunk(session, reader), 0);
@@ -123,6 +123,59 @@ TEST_F(SessionTest, EventsAreNumberedBoundedAndReceiptedBeforeTheirChunk) {
   EXPECT_EQ(std::get<EventApplied>(**receipt).chunk, 1);
   EXPECT_EQ(PollChunk(session, reader), 1);
   EXPECT_TRUE(session.Submit({EventKind::kResume, ""}, {}).ok()) << "a place is free again";
+}
+
+TEST_F(SessionTest, ARepeatedControlIsTheSameEvent) {
+  Session session = MakeSession();
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  const SessionEvent prompt = {.kind = EventKind::kPrompt, .prompt = "a", .control_id = 7};
+  EXPECT_EQ(session.Submit(prompt, {1})->sequence, 1u);
+  const auto again = session.Submit(prompt, {1});
+  EXPECT_EQ(again->sequence, 1u);
+  EXPECT_FALSE(again->applied_chunk.has_value());
+  EXPECT_EQ(session.TakeEvents().size(), 1u) << "taken once";
+
+  session.PutApplied(1, 3);
+  EXPECT_EQ(session.Submit(prompt, {1})->applied_chunk, 3);
+  auto applied = session.Poll(reader);
+  EXPECT_EQ(std::get<EventApplied>(**applied).control_id, 7u);
+  // Without an id every event is another one.
+  EXPECT_NE(session.Submit({.kind = EventKind::kPause}, {})->sequence,
+            session.Submit({.kind = EventKind::kPause}, {})->sequence);
+  // What was accepted stays known when the session is over; what was not is refused.
+  session.PutEnd(absl::OkStatus());
+  EXPECT_EQ(session.Submit(prompt, {1})->sequence, 1u);
+  EXPECT_EQ(session.Submit({.kind = EventKind::kPause, .control_id = 8}, {}).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(SessionTest, ARefusedControlLeavesItsIdFree) {
+  Session session = MakeSession();
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  ASSERT_TRUE(session.Submit({.kind = EventKind::kPause, .control_id = 1}, {}).ok());
+  ASSERT_TRUE(session.Submit({.kind = EventKind::kResume, .control_id = 2}, {}).ok());
+  const SessionEvent third = {.kind = EventKind::kPause, .control_id = 3};
+  EXPECT_EQ(session.Submit(third, {}).status().code(), absl::StatusCode::kResourceExhausted);
+  session.TakeEvents();
+  session.PutApplied(1, 0);
+  ASSERT_TRUE(session.Poll(reader)->has_value());
+  EXPECT_EQ(session.Submit(third, {})->sequence, 3u);
+}
+
+TEST_F(SessionTest, OnlyTheLatestControlIdsAreKnown) {
+  Session session = MakeSession();
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  for (uint64_t id = 1; id <= kControlIdsMax + 1; ++id) {
+    const auto accepted = session.Submit({.kind = EventKind::kPause, .control_id = id}, {});
+    ASSERT_EQ(accepted->sequence, id);
+    session.TakeEvents();
+    session.PutApplied(id, 0);
+    ASSERT_TRUE(session.Poll(reader)->has_value());
+  }
+  EXPECT_EQ(session.Submit({.kind = EventKind::kPause, .control_id = 2}, {})->sequence, 2u);
+  EXPECT_EQ(session.Submit({.kind = EventKind::kPause, .control_id = 1}, {})->sequence,
+            kControlIdsMax + 2)
+      << "forgotten";
 }
 
 TEST_F(SessionTest, LivesForItsTtlWithoutAReader) {
@@ -136,6 +189,14 @@ TEST_F(SessionTest, LivesForItsTtlWithoutAReader) {
   clock_.Advance(9 * kSecond);
   EXPECT_FALSE(session.Expired());
   clock_.Advance(2 * kSecond);
+  EXPECT_TRUE(session.Expired());
+}
+
+// Nobody takes places and memory for a day by asking once.
+TEST_F(SessionTest, ASessionThatNobodyReadsDoesNotLiveForItsTtl) {
+  spec_.ttl_nanos = 86400 * kSecond;
+  Session session = MakeSession();
+  clock_.Advance(30 * kSecond);
   EXPECT_TRUE(session.Expired());
 }
 

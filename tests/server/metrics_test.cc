@@ -57,6 +57,7 @@ TEST(Metrics, PageAndDocumentationAgree) {
   TestStream stream(server);
   stream.Open(request);
   EXPECT_TRUE(stream.Finish().ok());
+  request.mutable_spec()->set_seed(request.spec().seed() + 1);
   EXPECT_EQ(ReasonOf(server.Create(request)), "SESSION_EXISTS");
 
   const std::string page = GetMetrics(server->metrics_port());

@@ -160,7 +160,7 @@ TEST(ServerErrors, NoPlaceNoMemory) {
   v1::CreateSessionRequest request = SmallSession(0);
   request.set_session_id("only");
   ASSERT_TRUE(places.Create(request).ok());
-  grpc::Status status = places.Create(request);
+  grpc::Status status = places.Create(SmallSession(0));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_EQ(ReasonOf(status), "SESSION_PLACES_EXHAUSTED");
   EXPECT_TRUE(HasRetry(status));
@@ -175,6 +175,8 @@ TEST(ServerErrors, NoPlaceNoMemory) {
 
   TestServer memory({"--kv-bytes", std::to_string(kv_bytes * 3 / 2)});
   ASSERT_TRUE(memory.Create(request).ok());
+  EXPECT_TRUE(memory.Create(request).ok()) << "the same request again is the same session";
+  request.mutable_spec()->set_seed(request.spec().seed() + 1);
   EXPECT_EQ(ReasonOf(memory.Create(request)), "SESSION_EXISTS");
   status = memory.Create(SmallSession(0));
   EXPECT_EQ(ReasonOf(status), "SESSION_MEMORY_EXHAUSTED");
