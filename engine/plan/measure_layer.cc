@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/model/wan/token_grid.h"
+
 namespace longtake {
 namespace {
 
@@ -61,7 +63,7 @@ absl::Status LayerTrial::Open(Backend& backend) {
 absl::StatusOr<LayerCost> LayerTrial::Run(int64_t side) {
   LT_ASSIGN_OR_RETURN(LayerCost cost, Least(side, {}));
   const auto tokens = static_cast<double>(cost.tokens);
-  const KvLayout layout = model_->kv_layout(2 * side, 2 * side);
+  const KvLayout layout = model_->kv_layout(kPatchSide * side, kPatchSide * side);
   if (layout.file_layer_bytes() <= kContextFrameBytesMax) {
     ContextMemory memory;
     LT_RETURN_IF_ERROR(memory.Open(layout));
@@ -87,15 +89,15 @@ absl::StatusOr<LayerCost> LayerTrial::Least(int64_t side, std::span<const Contex
 }
 
 absl::StatusOr<LayerCost> LayerTrial::RunOnce(int64_t side, std::span<const ContextFrame> context) {
-  const std::vector<float> latents(static_cast<size_t>(model_->config().channels * side * side * 4),
-                                   0.5f);
+  const std::vector<float> latents(
+      static_cast<size_t>(model_->config().patch_values() * side * side), 0.5f);
   std::vector<float> flow(latents.size());
   const float timestep = 500.0f;
   const int64_t place = 0;
   const VideoItem item = {.latents = latents.data(),
                           .frames = 1,
-                          .height = 2 * side,
-                          .width = 2 * side,
+                          .height = kPatchSide * side,
+                          .width = kPatchSide * side,
                           .timesteps = {&timestep, 1},
                           .query_index = {&place, 1},
                           .context = context,

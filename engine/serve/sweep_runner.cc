@@ -17,11 +17,10 @@ struct SweepSize {
 SweepSize SizeOf(std::span<const VideoItem> items, const VideoModel& model) {
   SweepSize size;
   for (const VideoItem& item : items) {
-    const int64_t frame_tokens = item.height / 2 * (item.width / 2);
+    const int64_t frame_tokens = item.grid().tokens();
     const auto context = static_cast<int64_t>(item.context.size());
-    size.flops +=
-        model.ForwardFlops(item.frames * frame_tokens, (item.frames + context) * frame_tokens);
-    size.tokens += item.frames * frame_tokens;
+    size.flops += model.ForwardFlops(item.tokens(), (item.frames + context) * frame_tokens);
+    size.tokens += item.tokens();
   }
   return size;
 }

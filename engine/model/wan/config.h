@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/status_macros.h"
+#include "engine/model/wan/token_grid.h"
 
 namespace longtake {
 
@@ -26,7 +27,7 @@ struct WanConfig {
 
   int64_t width() const { return heads * head_dim; }
   // Values of one token before embedding and after the head: a 1 x 2 x 2 patch.
-  int64_t patch_values() const { return channels * 4; }
+  int64_t patch_values() const { return channels * kPatchLatents; }
 
   bool operator==(const WanConfig&) const = default;
 };

@@ -21,13 +21,14 @@ bool Matches(const KvFrame* frame, const KvLayout& layout) {
 }
 
 absl::Status CheckSizes(const VideoItem& item, size_t index, int64_t tokens_max) {
-  if (item.frames < 1 || item.height < 2 || item.width < 2 || item.height % 2 != 0 ||
-      item.width % 2 != 0) {
+  if (item.frames < 1 || item.height < 1 || item.width < 1 || item.height % kPatchSide != 0 ||
+      item.width % kPatchSide != 0) {
     return Bad(index, "frames must be positive, height and width positive and even");
   }
   // Each factor is bounded by what is left, so that the product cannot overflow.
-  if (item.frames > tokens_max || item.height / 2 > tokens_max / item.frames ||
-      item.width / 2 > tokens_max / item.frames / (item.height / 2)) {
+  const TokenGrid grid = item.grid();
+  if (item.frames > tokens_max || grid.height > tokens_max / item.frames ||
+      grid.width > tokens_max / item.frames / grid.height) {
     return absl::ResourceExhaustedError(
         absl::StrCat("item ", index, ": more than ", tokens_max, " tokens"));
   }
@@ -47,7 +48,7 @@ absl::Status CheckItem(const WanCore& core, const VideoItem& item, size_t index)
     if (!std::isfinite(timestep)) return Bad(index, "timesteps: not finite");
   }
   const KvLayout layout{.layers = core.config.layers,
-                        .rows = (item.height / 2) * (item.width / 2),
+                        .rows = item.grid().tokens(),
                         .width = core.config.width(),
                         .dtype = core.options.kv_dtype};
   for (const ContextFrame& context : item.context) {
@@ -89,7 +90,7 @@ void AddText(TextContext* text, WanStack& stack) {
 }
 
 void Place(WanCore& core, const VideoItem& video, WanStack& stack) {
-  const TokenGrid grid{video.height / 2, video.width / 2};
+  const TokenGrid grid = video.grid();
   PlacedItem item{.video = video,
                   .row = stack.rows,
                   .frame_rows = grid.tokens(),
@@ -115,7 +116,7 @@ absl::StatusOr<WanStack> PlaceItems(WanCore& core, std::span<const VideoItem> it
   int64_t tokens = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     LT_RETURN_IF_ERROR(CheckItem(core, items[i], i));
-    tokens += items[i].frames * (items[i].height / 2) * (items[i].width / 2);
+    tokens += items[i].tokens();
     if (tokens > core.options.tokens_max) {
       return absl::ResourceExhaustedError(
           absl::StrCat("a pass of more than ", core.options.tokens_max, " tokens"));

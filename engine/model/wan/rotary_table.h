@@ -11,14 +11,9 @@
 #include <tuple>
 #include <vector>
 
-namespace longtake {
+#include "engine/model/wan/token_grid.h"
 
-// Tokens of one latent frame.
-struct TokenGrid {
-  int64_t height = 0;
-  int64_t width = 0;
-  int64_t tokens() const { return height * width; }
-};
+namespace longtake {
 
 // Fills out [grid.tokens(), head_dim] with cos, sin per channel pair. head_dim is even.
 void FillRotaryTable(const TokenGrid& grid, int64_t head_dim, int64_t frame_index,

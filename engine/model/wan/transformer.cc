@@ -105,13 +105,14 @@ uint64_t WanTransformer::buffer_bytes() const {
 
 KvLayout WanTransformer::kv_layout(int64_t height, int64_t width) const {
   return {.layers = core_->config.layers,
-          .rows = (height / 2) * (width / 2),
+          .rows = TokenGrid::FromLatents(height, width).tokens(),
           .width = core_->config.width(),
           .dtype = core_->options.kv_dtype};
 }
 
 uint64_t WanTransformer::RotaryFrameBytes(int64_t height, int64_t width) const {
-  return static_cast<uint64_t>((height / 2) * (width / 2) * core_->config.head_dim) * sizeof(float);
+  const int64_t tokens = TokenGrid::FromLatents(height, width).tokens();
+  return static_cast<uint64_t>(tokens * core_->config.head_dim) * sizeof(float);
 }
 
 TextContextShape WanTransformer::text_shape(int64_t tokens) const {

@@ -19,6 +19,7 @@
 #include "engine/model/stack_pass.h"
 #include "engine/model/wan/config.h"
 #include "engine/model/wan/text_context.h"
+#include "engine/model/wan/token_grid.h"
 #include "storage/pack/pack_reader.h"
 
 namespace longtake {
@@ -43,6 +44,9 @@ struct VideoItem {
   // itself are fp32; only the kept ones are rounded.
   std::span<KvFrame* const> keep;
   float* flow = nullptr;  // [channels, frames, height, width], noise - x0; null for a clean pass
+
+  TokenGrid grid() const { return TokenGrid::FromLatents(height, width); }
+  int64_t tokens() const { return frames * grid().tokens(); }
 };
 
 struct WanTransformerOptions {
