@@ -50,7 +50,7 @@ absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec) {
 
 double Admission::ChunkFlops(const RolloutSpec& rollout) const {
   const int64_t frame_tokens = rollout.kv_layout.rows;
-  const int64_t chunk = rollout.chunk_frames * frame_tokens;
+  const int64_t chunk = rollout.chunk.frames * frame_tokens;
   const int64_t window = rollout.key_plan.window_frames * frame_tokens;
   const auto levels = static_cast<int64_t>(rollout.levels.size());
   const double clean = model_.ForwardFlops(chunk, window);
@@ -85,7 +85,7 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
 
 void Admission::EstimateTime(const ResolvedSpec& spec, const RolloutSpec& rollout,
                              const LaneCosts& lane_costs, SessionEstimate* out) const {
-  const int64_t frames = 4 * rollout.chunk_frames;
+  const int64_t frames = LatentGrid::LaterPixelFrames(rollout.chunk.frames);
   const auto pixels = static_cast<double>(spec.width * spec.height * frames);
   const auto seconds =
       lane_costs.Predict(ChunkFlops(rollout), pixels, std::max(1.0, out->kv_file_slowdown));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/finite.h"
+#include "engine/model/vae/latent_grid.h"
 #include "engine/model/vae/tiled.h"
 
 namespace longtake {
@@ -169,7 +170,11 @@ absl::Status DecodeLane::ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb) {
   // The tiny decoder's tanh would make numbers of infinities.
   LT_RETURN_IF_ERROR(CheckFinite(job.latents, "latents"));
   const ResolvedSpec& spec = job.session->spec();
-  const VaeLatents latents{job.latents, job.latent_frames, spec.height / 8, spec.width / 8};
+  const LatentGrid grid = LatentGrid::FromPixels(spec.width, spec.height);
+  const VaeLatents latents = {.values = job.latents,
+                              .frames = job.latent_frames,
+                              .height = grid.height,
+                              .width = grid.width};
   std::vector<VaeCache>& caches = job.state->caches;
   Use(spec.decoder == DecoderKind::kTiny ? Network::kTinyDecoder : Network::kDecoder);
   if (spec.tiled_decode) {

@@ -12,12 +12,6 @@
 namespace longtake {
 namespace {
 
-// Latent frames to pixel frames: the first is one, every later one four (spec 3.1).
-int64_t ChunkCount(int64_t frame_count, int64_t chunk_frames) {
-  if (frame_count == 0) return 0;
-  return (frame_count + 3 + 4 * chunk_frames - 1) / (4 * chunk_frames);
-}
-
 absl::Status FieldError(const std::string& field, const std::string& why) {
   return absl::InvalidArgumentError(field + ": " + why);
 }
@@ -110,17 +104,23 @@ absl::Status ResolveDecoder(const SessionSpec& spec, const Recipe& recipe, bool 
   return absl::OkStatus();
 }
 
-// Whole chunks of latents: the first frame is one latent, each later four are another.
+// Frames that whole chunks of latents make.
+bool AreWholeChunks(int64_t frames, int64_t chunk_frames) {
+  const int64_t chunks = LatentGrid::ChunkCount(frames, chunk_frames);
+  return frames == LatentGrid::PixelFrames(chunks * chunk_frames);
+}
+
 absl::Status ResolveStart(const SessionSpec& spec, int64_t chunk_frames, bool has_encoder,
                           ResolvedSpec& out) {
   out.start_frames = spec.start_frames;
   if (spec.start_frames == 0) return absl::OkStatus();
-  const int64_t chunk = 4 * chunk_frames;
   if (spec.start_frames < 0 || spec.start_frames > kStartFramesMax ||
-      (spec.start_frames + 3) % chunk != 0) {
-    return FieldError("start_frame_count",
-                      absl::StrCat(spec.start_frames, " is not ", chunk, " k - 3 (", chunk - 3,
-                                   ", ", 2 * chunk - 3, ", ...) up to ", kStartFramesMax));
+      !AreWholeChunks(spec.start_frames, chunk_frames)) {
+    return FieldError(
+        "start_frame_count",
+        absl::StrCat(spec.start_frames, " is not ", LatentGrid::LaterPixelFrames(chunk_frames),
+                     " k - ", kVaeTimeFactor - 1, " (", LatentGrid::PixelFrames(chunk_frames), ", ",
+                     LatentGrid::PixelFrames(2 * chunk_frames), ", ...) up to ", kStartFramesMax));
   }
   if (spec.frame_count != 0 && spec.start_frames >= spec.frame_count) {
     return FieldError("start_frame_count",
@@ -159,7 +159,7 @@ absl::Status ResolveLength(const SessionSpec& spec, int64_t chunk_frames, Resolv
   }
   const int64_t limit = FrameLimit(out.key_plan);
   if (limit == 0) return absl::OkStatus();
-  const int64_t frames_max = 4 * (limit / chunk_frames * chunk_frames) - 3;
+  const int64_t frames_max = LatentGrid::PixelFrames(limit / chunk_frames * chunk_frames);
   if (spec.frame_count == 0 || spec.frame_count > frames_max) {
     return FieldError("frame_count",
                       absl::StrCat("key_plan ", std::string(KeyPlanKindName(out.key_plan.kind)),
@@ -239,15 +239,13 @@ RolloutSpec RolloutFor(const ResolvedSpec& spec, const VideoModel& model) {
   out.levels = NoiseLevels(recipe, {.steps = spec.steps, .step_count = spec.step_count});
   out.key_plan = spec.key_plan;
   out.prompt_switch = spec.prompt_switch;
-  out.chunk_frames = recipe.chunk_frames;
   out.context_noise = recipe.context_noise;
   out.guidance = spec.guidance;
   out.seed = spec.seed;
   out.channels = model.config().channels;
-  out.latent_height = spec.height / 8;
-  out.latent_width = spec.width / 8;
-  out.chunk_count = ChunkCount(spec.frame_count, recipe.chunk_frames);
-  out.start_latents = spec.start_frames == 0 ? 0 : (spec.start_frames + 3) / 4;
+  out.chunk = LatentGrid::FromPixels(spec.width, spec.height).WithFrames(recipe.chunk_frames);
+  out.chunk_count = LatentGrid::ChunkCount(spec.frame_count, recipe.chunk_frames);
+  out.start_latents = LatentGrid::LatentFrames(spec.start_frames);
   out.kv_layout = model.kv_layout(spec.width, spec.height);
   return out;
 }

@@ -6,13 +6,14 @@
 #include <utility>
 
 #include "base/error_reason.h"
+#include "engine/model/vae/latent_grid.h"
 #include "engine/serve/batcher.h"
 
 namespace longtake {
 namespace {
 
 uint64_t ChunkBytesMax(const ResolvedSpec& spec, int64_t chunk_frames) {
-  return spec.frame_bytes() * static_cast<uint64_t>(4 * chunk_frames);
+  return spec.frame_bytes() * static_cast<uint64_t>(LatentGrid::LaterPixelFrames(chunk_frames));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ uint64_t LatentBytes(const RolloutSpec& rollout, int64_t frames) {
 
 uint64_t LatentsInWork(const RolloutSpec& rollout) {
   const uint64_t chunks = rollout.kind == RolloutKind::kRolling ? rollout.levels.size() : 1;
-  uint64_t bytes = kLatentsInWork * chunks * LatentBytes(rollout, rollout.chunk_frames);
+  uint64_t bytes = kLatentsInWork * chunks * LatentBytes(rollout, rollout.chunk.frames);
   // A prompt that makes the window's memory again needs its latents, as they were kept and stacked.
   if (rollout.prompt_switch != PromptSwitch::kSwap) {
     bytes += 2 * LatentBytes(rollout, rollout.key_plan.window_frames);
@@ -31,27 +31,25 @@ uint64_t RotaryBytes(const RolloutSpec& rollout, uint64_t frame_bytes) {
   const int64_t window = rollout.key_plan.window_frames;
   const int64_t frames = rollout.chunk_count == 0
                              ? window
-                             : std::min(window, rollout.chunk_count * rollout.chunk_frames);
+                             : std::min(window, rollout.chunk_count * rollout.chunk.frames);
   return 2 * static_cast<uint64_t>(frames) * frame_bytes;
 }
 
-uint64_t DecoderCacheBytes(const ResolvedSpec& spec, const VaeConfig& vae) {
-  const int64_t height = spec.height / 8;
-  const int64_t width = spec.width / 8;
-  if (spec.decoder == DecoderKind::kTiny) return TinyDecoderCacheBytes(height, width);
-  if (spec.tiled_decode) return TiledCacheBytes(vae, VaeTiling(), height, width);
-  return VaeCacheBytes(vae, height, width);
+uint64_t DecoderCacheBytes(const ResolvedSpec& spec, const LatentGrid& grid, const VaeConfig& vae) {
+  if (spec.decoder == DecoderKind::kTiny) return TinyDecoderCacheBytes(grid.height, grid.width);
+  if (spec.tiled_decode) return TiledCacheBytes(vae, VaeTiling(), grid.height, grid.width);
+  return VaeCacheBytes(vae, grid.height, grid.width);
 }
 
-uint64_t DecodeScratchBytes(const ResolvedSpec& spec, const VaeConfig& vae, int64_t chunk_frames) {
-  const int64_t height = spec.height / 8;
-  const int64_t width = spec.width / 8;
+uint64_t DecodeScratchBytes(const ResolvedSpec& spec, const LatentGrid& grid,
+                            const VaeConfig& vae) {
   const uint64_t decode =
-      spec.decoder == DecoderKind::kTiny ? TinyDecoderScratchBytes(height, width)
-      : spec.tiled_decode ? TiledScratchBytes(vae, VaeTiling(), height, width, chunk_frames)
-                          : VaeScratchBytes(vae, height, width);
+      spec.decoder == DecoderKind::kTiny ? TinyDecoderScratchBytes(grid.height, grid.width)
+      : spec.tiled_decode
+          ? TiledScratchBytes(vae, VaeTiling(), grid.height, grid.width, grid.frames)
+          : VaeScratchBytes(vae, grid.height, grid.width);
   if (spec.start_frames == 0) return decode;
-  return std::max(decode, VaeEncoderScratchBytes(vae, height, width));
+  return std::max(decode, VaeEncoderScratchBytes(vae, grid.height, grid.width));
 }
 
 }  // namespace
@@ -71,7 +69,8 @@ std::vector<std::pair<std::string, uint64_t>> SessionMemory::Rows() const {
 
 absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const RolloutSpec& rollout,
                                              const VideoModel& model, uint64_t outbox_bytes_max) {
-  const auto chunk_frames = static_cast<uint64_t>(4 * rollout.chunk_frames);
+  const LatentGrid& grid = rollout.chunk;
+  const auto chunk_frames = static_cast<uint64_t>(LatentGrid::LaterPixelFrames(grid.frames));
   LT_ASSIGN_OR_RETURN(const uint64_t chunk_bytes,
                       CheckedProduct({spec.frame_bytes(), chunk_frames}, "pixels of a chunk"));
   LT_ASSIGN_OR_RETURN(const uint64_t text_bytes, model.text_context_bytes_max());
@@ -86,14 +85,13 @@ absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const Rol
   }
   out.texts = (rollout.branch_count() + 1) * text_bytes;
   out.latents = LatentsInWork(rollout);
-  out.rotary =
-      RotaryBytes(rollout, model.transformer().RotaryFrameBytes(spec.height / 8, spec.width / 8));
-  out.decoder_cache = DecoderCacheBytes(spec, vae);
-  out.decode_scratch = DecodeScratchBytes(spec, vae, rollout.chunk_frames);
+  out.rotary = RotaryBytes(rollout, model.transformer().RotaryFrameBytes(grid.height, grid.width));
+  out.decoder_cache = DecoderCacheBytes(spec, grid, vae);
+  out.decode_scratch = DecodeScratchBytes(spec, grid, vae);
   if (spec.start_frames != 0) {
     out.start_pixels = spec.start_bytes();
     out.start_latents = LatentBytes(rollout, rollout.start_latents);
-    out.encoder_cache = VaeEncoderCacheBytes(vae, spec.height / 8, spec.width / 8);
+    out.encoder_cache = VaeEncoderCacheBytes(vae, grid.height, grid.width);
   }
   return out;
 }

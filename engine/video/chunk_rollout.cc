@@ -9,7 +9,7 @@ namespace longtake {
 ChunkRollout::ChunkRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
     : Rollout(spec, std::move(kv)), sampler_(spec.sampler, spec.levels), key_plan_(spec.key_plan) {
   for (Branch& branch : branches_) {
-    branch.flow.resize(static_cast<size_t>(spec.frame_values() * spec.chunk_frames));
+    branch.flow.resize(static_cast<size_t>(spec.frame_values() * spec.chunk.frames));
   }
 }
 
@@ -21,7 +21,7 @@ void ChunkRollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
 int64_t ChunkRollout::tokens_per_sweep() const {
   const int64_t rows = spec_.kv_layout.rows;
   if (recache_) return static_cast<int64_t>(PlanTheRecache().plan.query_index.size()) * rows;
-  return static_cast<int64_t>(branches_.size()) * spec_.chunk_frames * rows;
+  return static_cast<int64_t>(branches_.size()) * spec_.chunk.frames * rows;
 }
 
 // At the start of a chunk its noise is drawn, the same again when a sweep was dropped.
@@ -39,8 +39,8 @@ void ChunkRollout::AppendItems(std::vector<VideoItem>* items) {
   }
   const double timestep = clean_pass() ? spec_.context_noise : sampler_.level(step_).timestep;
   forward_.latents = x_.data();
-  forward_.timesteps.assign(static_cast<size_t>(spec_.chunk_frames), static_cast<float>(timestep));
-  forward_.plan = PlanKeys(key_plan_, start(), spec_.chunk_frames);
+  forward_.timesteps.assign(static_cast<size_t>(spec_.chunk.frames), static_cast<float>(timestep));
+  forward_.plan = PlanKeys(key_plan_, start(), spec_.chunk.frames);
   forward_.keep_fresh = clean_pass();
   for (Branch& branch : branches_) items->push_back(MakeItem(forward_, branch));
 }
@@ -75,11 +75,11 @@ absl::Status ChunkRollout::SettleDenoise() {
 }
 
 void ChunkRollout::Remember() {
-  const int64_t area = spec_.latent_height * spec_.latent_width;
-  for (int64_t i = 0; i < spec_.chunk_frames; ++i) {
+  const int64_t area = spec_.chunk.area();
+  for (int64_t i = 0; i < spec_.chunk.frames; ++i) {
     std::vector<float>& frame = recent_.emplace_back();
     for (int64_t c = 0; c < spec_.channels; ++c) {
-      const auto from = x_.begin() + (c * spec_.chunk_frames + i) * area;
+      const auto from = x_.begin() + (c * spec_.chunk.frames + i) * area;
       frame.insert(frame.end(), from, from + area);
     }
   }
@@ -95,7 +95,7 @@ void ChunkRollout::AppendRecache(std::vector<VideoItem>* items) {
   Branch& branch = branches_[0];
   RecachePlan recache = PlanTheRecache();
   const size_t frames = recache.plan.query_index.size();
-  const auto area = static_cast<size_t>(spec_.latent_height * spec_.latent_width);
+  const auto area = static_cast<size_t>(spec_.chunk.area());
   recache_latents_.resize(frames * static_cast<size_t>(spec_.frame_values()));
   const size_t first = recent_.size() - frames;
   for (size_t c = 0; c < static_cast<size_t>(spec_.channels); ++c) {
@@ -122,7 +122,7 @@ std::vector<KvFrame*> ChunkRollout::RecacheTargets(Branch& branch, const Recache
   KeyPlanSpec after = key_plan_;
   after.sink_start = recache.sink_start_new;
   const auto needed = [&](int64_t frame) {
-    return FrameNeeded(after, frame, start(), spec_.chunk_frames);
+    return FrameNeeded(after, frame, start(), spec_.chunk.frames);
   };
   auto free = branch.frames.begin();  // memory of frames that nobody will read again
   std::vector<KvFrame*> targets;
@@ -151,7 +151,7 @@ void ChunkRollout::SettleRecache() {
   }
   key_plan_.sink_start = recache.sink_start_new;
   for (auto& [frame, kv] : branch.frames) {  // a sink that stays
-    if (!kv.empty() && FrameNeeded(key_plan_, frame, start(), spec_.chunk_frames)) {
+    if (!kv.empty() && FrameNeeded(key_plan_, frame, start(), spec_.chunk.frames)) {
       frames[frame] = std::move(kv);
     }
   }

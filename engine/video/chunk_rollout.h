@@ -25,7 +25,7 @@ class ChunkRollout final : public Rollout {
  private:
   bool clean_pass() const { return is_given() || step_ == sampler_.step_count(); }
   bool last_chunk() const { return chunk_ + 1 == spec_.chunk_count; }
-  int64_t start() const { return chunk_ * spec_.chunk_frames; }
+  int64_t start() const { return chunk_ * spec_.chunk.frames; }
   bool remembers_latents() const { return spec_.prompt_switch != PromptSwitch::kSwap; }
   RecachePlan PlanTheRecache() const;
   void AppendRecache(std::vector<VideoItem>* items);

@@ -29,7 +29,7 @@ bool RollingRollout::LetsIn() const {
 
 int64_t RollingRollout::tokens_per_sweep() const {
   const size_t chunks = clean_pass_ ? 1 : in_work_.size() + (LetsIn() ? 1 : 0);
-  return static_cast<int64_t>(branches_.size() * chunks) * spec_.chunk_frames *
+  return static_cast<int64_t>(branches_.size() * chunks) * spec_.chunk.frames *
          spec_.kv_layout.rows;
 }
 
@@ -57,8 +57,8 @@ void RollingRollout::PlanJoint() {
     in_work_.push_back({index, 0, DrawNoise(index, 0, NoisePurpose::kInitial)});
   }
   const size_t chunks = in_work_.size();
-  const auto part = static_cast<size_t>(spec_.chunk_frames * spec_.latent_height *
-                                        spec_.latent_width);  // a channel of a chunk
+  const auto part = static_cast<size_t>(spec_.chunk.frames * spec_.chunk.height *
+                                        spec_.chunk.width);  // a channel of a chunk
   window_.resize(chunks * part * static_cast<size_t>(spec_.channels));
   forward_.timesteps.clear();
   for (size_t i = 0; i < chunks; ++i) {
@@ -68,12 +68,12 @@ void RollingRollout::PlanJoint() {
                   window_.begin() + static_cast<ptrdiff_t>((c * chunks + i) * part));
     }
     const double timestep = spec_.levels[static_cast<size_t>(chunk.step)].timestep;
-    forward_.timesteps.insert(forward_.timesteps.end(), static_cast<size_t>(spec_.chunk_frames),
+    forward_.timesteps.insert(forward_.timesteps.end(), static_cast<size_t>(spec_.chunk.frames),
                               static_cast<float>(timestep));
   }
   forward_.latents = window_.data();
-  forward_.plan = PlanRolling(spec_.key_plan, chunk_ * spec_.chunk_frames,
-                              static_cast<int64_t>(chunks) * spec_.chunk_frames);
+  forward_.plan = PlanRolling(spec_.key_plan, chunk_ * spec_.chunk.frames,
+                              static_cast<int64_t>(chunks) * spec_.chunk.frames);
   forward_.keep_fresh = false;
 }
 
@@ -81,16 +81,16 @@ void RollingRollout::PlanJoint() {
 void RollingRollout::PlanClean() {
   const KeyPlanSpec window{KeyPlanKind::kWindow, spec_.key_plan.window_frames, 0};
   forward_.latents = in_work_.front().x.data();
-  forward_.timesteps.assign(static_cast<size_t>(spec_.chunk_frames),
+  forward_.timesteps.assign(static_cast<size_t>(spec_.chunk.frames),
                             static_cast<float>(spec_.context_noise));
-  forward_.plan = PlanKeys(window, chunk_ * spec_.chunk_frames, spec_.chunk_frames);
+  forward_.plan = PlanKeys(window, chunk_ * spec_.chunk.frames, spec_.chunk.frames);
   forward_.keep_fresh = true;
 }
 
 absl::Status RollingRollout::Settle(std::vector<float>* latents) {
   latents->clear();
   if (clean_pass_) {
-    CommitFresh(chunk_ * spec_.chunk_frames,
+    CommitFresh(chunk_ * spec_.chunk.frames,
                 {KeyPlanKind::kWindow, spec_.key_plan.window_frames, 0, 0});
     clean_pass_ = false;
   } else {
@@ -110,8 +110,7 @@ absl::Status RollingRollout::SettleJoint() {
   LT_RETURN_IF_ERROR(GuideFlow(in_work_.front().step));
   const size_t chunks = in_work_.size();
   const std::vector<float>& flow = branches_[0].flow;
-  const auto part =
-      static_cast<size_t>(spec_.chunk_frames * spec_.latent_height * spec_.latent_width);
+  const auto part = static_cast<size_t>(spec_.chunk.frames * spec_.chunk.area());
   for (size_t i = 0; i < chunks; ++i) {
     ChunkInWork& chunk = in_work_[i];
     std::vector<float> own(chunk.x.size());

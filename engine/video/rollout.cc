@@ -17,10 +17,10 @@ namespace {
 int64_t FramesHeld(const RolloutSpec& spec) {
   // A rolling rollout's anchor stays beside the whole window.
   const int64_t anchor = spec.kind == RolloutKind::kRolling ? spec.key_plan.sink_frames : 0;
-  const int64_t most = FramesHeldMax(spec.key_plan, spec.chunk_frames) + anchor;
+  const int64_t most = FramesHeldMax(spec.key_plan, spec.chunk.frames) + anchor;
   if (spec.chunk_count == 0) return most;
   // Nothing attends to the last chunk, so its keys and values are never made.
-  return std::min(most, (spec.chunk_count - 1) * spec.chunk_frames);
+  return std::min(most, (spec.chunk_count - 1) * spec.chunk.frames);
 }
 
 }  // namespace
@@ -31,7 +31,7 @@ int64_t RolloutSpec::chunks_max() const {
 }
 
 int64_t RolloutSpec::denoise_tokens() const {
-  int64_t frames = chunk_frames;
+  int64_t frames = chunk.frames;
   if (kind == RolloutKind::kRolling) {
     frames *= std::min(chunks_max(), static_cast<int64_t>(levels.size()));
   }
@@ -40,7 +40,7 @@ int64_t RolloutSpec::denoise_tokens() const {
 
 int64_t RolloutSpec::tokens_max() const {
   if (prompt_switch == PromptSwitch::kSwap) return denoise_tokens();
-  const int64_t before = std::min(key_plan.window_frames, (chunks_max() - 1) * chunk_frames);
+  const int64_t before = std::min(key_plan.window_frames, (chunks_max() - 1) * chunk.frames);
   return std::max(denoise_tokens(), before * kv_layout.rows);
 }
 
@@ -50,7 +50,7 @@ absl::StatusOr<uint64_t> Rollout::FramesNeeded(const RolloutSpec& spec) {
 }
 
 uint64_t Rollout::FramesReadMax(const RolloutSpec& spec) {
-  const int64_t window = spec.key_plan.window_frames - spec.chunk_frames;
+  const int64_t window = spec.key_plan.window_frames - spec.chunk.frames;
   return static_cast<uint64_t>(std::min(window, FramesHeld(spec))) * spec.branch_count();
 }
 
@@ -93,8 +93,8 @@ void Rollout::SetStart(std::vector<std::vector<float>> latents) {
 }
 
 std::vector<float> Rollout::GivenChunk() const {
-  const auto frames = static_cast<size_t>(spec_.chunk_frames);
-  const auto area = static_cast<size_t>(spec_.latent_height * spec_.latent_width);
+  const auto frames = static_cast<size_t>(spec_.chunk.frames);
+  const auto area = static_cast<size_t>(spec_.chunk.area());
   std::vector<float> chunk(frames * static_cast<size_t>(spec_.frame_values()));
   for (size_t i = 0; i < frames; ++i) {
     const std::vector<float>& frame = start_[static_cast<size_t>(chunk_) * frames + i];
@@ -120,7 +120,7 @@ int64_t Rollout::new_text_rows() const {
 }
 
 std::vector<float> Rollout::DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const {
-  std::vector<float> noise(static_cast<size_t>(spec_.frame_values() * spec_.chunk_frames));
+  std::vector<float> noise(static_cast<size_t>(spec_.frame_values() * spec_.chunk.frames));
   PhiloxNormal(spec_.seed, NoiseStream(chunk, step, purpose), 0, noise);
   return noise;
 }
@@ -141,8 +141,8 @@ VideoItem Rollout::MakeItem(const Forward& forward, Branch& branch) {
   VideoItem item;
   item.latents = forward.latents;
   item.frames = static_cast<int64_t>(forward.timesteps.size());
-  item.height = spec_.latent_height;
-  item.width = spec_.latent_width;
+  item.height = spec_.chunk.height;
+  item.width = spec_.chunk.width;
   item.timesteps = forward.timesteps;
   item.query_index = forward.plan.query_index;
   item.context = branch.context;
@@ -165,7 +165,7 @@ absl::Status Rollout::GuideFlow(int64_t step) {
 }
 
 void Rollout::CommitFresh(int64_t first, const KeyPlanSpec& plan) {
-  const int64_t next = first + spec_.chunk_frames;
+  const int64_t next = first + spec_.chunk.frames;
   if (next >= spec_.start_latents) start_ = {};
   for (Branch& branch : branches_) {
     for (size_t i = 0; i < branch.fresh.size(); ++i) {
@@ -175,7 +175,7 @@ void Rollout::CommitFresh(int64_t first, const KeyPlanSpec& plan) {
     std::erase_if(branch.frames, [&](const auto& entry) {
       const bool anchor =
           spec_.kind == RolloutKind::kRolling && entry.first < spec_.key_plan.sink_frames;
-      return !anchor && !FrameNeeded(plan, entry.first, next, spec_.chunk_frames);
+      return !anchor && !FrameNeeded(plan, entry.first, next, spec_.chunk.frames);
     });
   }
 }

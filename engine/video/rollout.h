@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/kv/kv_memory.h"
+#include "engine/model/vae/latent_grid.h"
 #include "engine/model/wan/transformer.h"
 #include "engine/policy/key_plan.h"
 #include "engine/policy/sampler.h"
@@ -27,20 +28,18 @@ struct RolloutSpec {
   std::vector<NoiseLevel> levels;
   KeyPlanSpec key_plan;
   PromptSwitch prompt_switch = PromptSwitch::kSwap;
-  int64_t chunk_frames = 3;
   double context_noise = 0.0;
   double guidance = 1.0;
   uint64_t seed = 0;
   int64_t channels = 16;
-  int64_t latent_height = 0;
-  int64_t latent_width = 0;
-  int64_t chunk_count = 0;  // 0: endless
+  LatentGrid chunk = {.frames = 3};  // latents of one channel of a chunk
+  int64_t chunk_count = 0;           // 0: endless
   // Latent frames it is given to begin with, whole chunks, fewer than all (spec 3.5).
   int64_t start_latents = 0;
   KvLayout kv_layout;
 
   // Values of one latent frame.
-  int64_t frame_values() const { return channels * latent_height * latent_width; }
+  int64_t frame_values() const { return channels * chunk.area(); }
   size_t branch_count() const { return guidance == 1.0 ? 1 : 2; }
   int64_t chunks_max() const;  // very many when it is endless
   // Rows of the largest sweep that takes noise away, and of the largest it will ever ask for.
@@ -121,7 +120,7 @@ class Rollout {
   Rollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
 
   // Whether the next chunk is one of those it was given: it takes a clean pass and nothing else.
-  bool is_given() const { return chunk_ * spec_.chunk_frames < spec_.start_latents; }
+  bool is_given() const { return chunk_ * spec_.chunk.frames < spec_.start_latents; }
   std::vector<float> GivenChunk() const;
   std::vector<float> DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const;
   // The item of one branch; flow must have room for a denoising one.

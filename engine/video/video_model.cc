@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/vae/latent_grid.h"
 #include "engine/text/prompt_cleaner.h"
 #include "engine/video/check_parts.h"
 
@@ -164,7 +165,8 @@ absl::StatusOr<uint64_t> VideoModel::text_context_bytes_max() const {
 }
 
 KvLayout VideoModel::kv_layout(int64_t width, int64_t height) const {
-  return transformer_->kv_layout(height / 8, width / 8);
+  const LatentGrid grid = LatentGrid::FromPixels(width, height);
+  return transformer_->kv_layout(grid.height, grid.width);
 }
 
 double VideoModel::ForwardFlops(int64_t rows, int64_t keys) const {

@@ -8,8 +8,6 @@
 namespace longtake {
 namespace {
 
-constexpr int64_t kPixelsPerToken = 16;
-
 std::vector<float> Normals(uint64_t stream, int64_t count) {
   std::vector<float> out(static_cast<size_t>(count));
   PhiloxNormal(1, stream, 0, out);
@@ -40,8 +38,7 @@ absl::Status LayerRun::MakeItem() {
   const WanConfig& config = model_->config();
   const std::vector<float> states = Normals(1, options_.text_tokens * config.text_dim);
   LT_ASSIGN_OR_RETURN(text_, model_->NewTextContext(states, options_.text_tokens));
-  latents_ =
-      Normals(2, config.channels * options_.frames * options_.height / 8 * options_.width / 8);
+  latents_ = Normals(2, config.channels * grid_.volume());
   flows_.assign(static_cast<size_t>(options_.sessions), std::vector<float>(latents_.size()));
   timesteps_.assign(static_cast<size_t>(options_.frames), 500.0f);
   for (int64_t i = 0; i < options_.frames; ++i) query_index_.push_back(options_.context + i);
@@ -49,7 +46,7 @@ absl::Status LayerRun::MakeItem() {
 }
 
 absl::Status LayerRun::MakeMemory() {
-  const KvLayout layout = model_->kv_layout(options_.height / 8, options_.width / 8);
+  const KvLayout layout = model_->kv_layout(grid_.height, grid_.width);
   const auto frames = static_cast<uint64_t>(options_.context);
   const uint64_t frame_bytes =
       2 * static_cast<uint64_t>(layout.layers * layout.rows) * layout.row_bytes();
@@ -80,9 +77,9 @@ absl::Status LayerRun::Forward(LayerStream& stream, const std::function<void()>&
   std::vector<VideoItem> items;
   for (std::vector<float>& flow : flows_) {
     items.push_back({.latents = latents_.data(),
-                     .frames = options_.frames,
-                     .height = options_.height / 8,
-                     .width = options_.width / 8,
+                     .frames = grid_.frames,
+                     .height = grid_.height,
+                     .width = grid_.width,
                      .timesteps = timesteps_,
                      .query_index = query_index_,
                      .context = context_,
@@ -102,8 +99,8 @@ absl::Status LayerRun::Forward(LayerStream& stream, const std::function<void()>&
 }
 
 int64_t LayerRun::rows() const {
-  return options_.sessions * options_.frames * options_.height * options_.width /
-         (kPixelsPerToken * kPixelsPerToken);
+  return options_.sessions * grid_.frames *
+         TokenGrid::FromLatents(grid_.height, grid_.width).tokens();
 }
 
 double LayerRun::LinearOperations() const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/worker_pool.h"
+#include "engine/model/vae/latent_grid.h"
 #include "engine/model/wan/transformer.h"
 #include "storage/stream/layer_stream.h"
 
@@ -51,12 +52,15 @@ class LayerRun {
   double AttentionOperations() const;
 
  private:
-  explicit LayerRun(const LayerRunOptions& options) : options_(options) {}
+  explicit LayerRun(const LayerRunOptions& options)
+      : options_(options),
+        grid_(LatentGrid::FromPixels(options.width, options.height).WithFrames(options.frames)) {}
   absl::Status Open(Backend& backend);
   absl::Status MakeItem();
   absl::Status MakeMemory();
 
   const LayerRunOptions options_;
+  const LatentGrid grid_;  // of each item
   std::unique_ptr<PackReader> pack_;
   std::unique_ptr<LayerStream> stream_;
   std::unique_ptr<WanTransformer> model_;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/worker_pool.h"
 #include "engine/model/vae/decoder.h"
+#include "engine/model/vae/latent_grid.h"
 
 namespace longtake {
 namespace {
@@ -34,12 +35,12 @@ absl::Status Run(const Options& options) {
   LT_ASSIGN_OR_RETURN(const VaeConfig config, ParseVaeConfig(pack->config(), options.pack));
   LT_ASSIGN_OR_RETURN(const ResidentSection resident, pack->LoadResident());
   LT_ASSIGN_OR_RETURN(const auto decoder, WanVaeDecoder::Create(config, resident, *backend));
-  const int64_t height = options.height / kVaeSpaceFactor;
-  const int64_t width = options.width / kVaeSpaceFactor;
-  std::vector<float> values(static_cast<size_t>(config.z_dim * options.latents * height * width));
+  const LatentGrid grid =
+      LatentGrid::FromPixels(options.width, options.height).WithFrames(options.latents);
+  std::vector<float> values(static_cast<size_t>(config.z_dim * grid.volume()));
   for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i % 8191));
   const VaeLatents chunk = {
-      .values = values, .frames = options.latents, .height = height, .width = width};
+      .values = values, .frames = grid.frames, .height = grid.height, .width = grid.width};
   VaeCache cache;
   std::vector<uint8_t> rgb;
   SystemClock clock;

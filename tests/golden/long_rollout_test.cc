@@ -42,7 +42,7 @@ TEST_P(LongRollout, StaysFiniteAndInItsMemory) {
   spec.levels = {{1.0, 1000.0}};
   if (spec.kind == RolloutKind::kRolling) spec.levels.push_back({0.5, 500.0});
   spec.key_plan = GetParam().key_plan;
-  spec.latent_height = spec.latent_width = kLatentSide;
+  spec.chunk.height = spec.chunk.width = kLatentSide;
   spec.chunk_count = ChunkCount();
   spec.kv_layout = tiny.model->kv_layout(kLatentSide, kLatentSide);
   const auto pool = Must(KvPool::Create(16 << 20));

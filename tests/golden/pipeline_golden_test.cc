@@ -32,9 +32,9 @@ RolloutSpec MakeSpec(const Fixture& fixture, const TinyTransformer& tiny, KeyPla
   RolloutSpec spec;
   spec.levels = NoiseLevels(recipe);
   spec.key_plan = plan;
-  spec.chunk_frames = kChunkFrames;
+  spec.chunk.frames = kChunkFrames;
   spec.seed = fixture.Seed("session_seed");
-  spec.latent_height = spec.latent_width = kLatentSide;
+  spec.chunk.height = spec.chunk.width = kLatentSide;
   spec.chunk_count = kChunks;
   spec.kv_layout = tiny.model->kv_layout(kLatentSide, kLatentSide);
   return spec;

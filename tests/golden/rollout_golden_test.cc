@@ -64,12 +64,12 @@ class RolloutGolden {
     FewStep(spec, {1000, 500});
     spec.key_plan = {KeyPlanKind::kWindow, 9, 3};
     spec.seed = fixture_.Seed("session_seed");
-    spec.latent_height = spec.latent_width = kLatentSide;
+    spec.chunk.height = spec.chunk.width = kLatentSide;
     spec.chunk_count = which.chunks;
     spec.kv_layout = tiny_.model->kv_layout(kLatentSide, kLatentSide);
     which.change(spec);
-    const size_t chunk_values = static_cast<size_t>(spec.frame_values() * spec.chunk_frames);
-    spec.start_latents = static_cast<int64_t>(start.size() / chunk_values) * spec.chunk_frames;
+    const size_t chunk_values = static_cast<size_t>(spec.frame_values() * spec.chunk.frames);
+    spec.start_latents = static_cast<int64_t>(start.size() / chunk_values) * spec.chunk.frames;
     const auto rollout = Must(Rollout::Create(spec, *pool_));
     if (!start.empty()) rollout->SetStart(FramesOf(spec, start));
     int next_text = 0;
@@ -111,12 +111,12 @@ class RolloutGolden {
   static std::vector<std::vector<float>> FramesOf(const RolloutSpec& spec,
                                                   const std::vector<float>& chunks) {
     std::vector<std::vector<float>> frames(static_cast<size_t>(spec.start_latents));
-    const int64_t area = spec.latent_height * spec.latent_width;
+    const int64_t area = spec.chunk.area();
     for (int64_t frame = 0; frame < spec.start_latents; ++frame) {
-      const int64_t first = frame / spec.chunk_frames * spec.frame_values() * spec.chunk_frames;
+      const int64_t first = frame / spec.chunk.frames * spec.frame_values() * spec.chunk.frames;
       for (int64_t c = 0; c < spec.channels; ++c) {
         const auto from =
-            chunks.begin() + first + (c * spec.chunk_frames + frame % spec.chunk_frames) * area;
+            chunks.begin() + first + (c * spec.chunk.frames + frame % spec.chunk.frames) * area;
         std::vector<float>& out = frames[static_cast<size_t>(frame)];
         out.insert(out.end(), from, from + area);
       }
@@ -166,7 +166,7 @@ std::vector<Case> Cases() {
   cases.push_back({"bidirectional", 1, 0, [](RolloutSpec& spec) {
                      UniPc(spec, SigmaSpacing::kWan, 5);
                      spec.key_plan = {KeyPlanKind::kGlobal, 9, 0};
-                     spec.chunk_frames = 9;
+                     spec.chunk.frames = 9;
                      spec.guidance = 5.0;
                    }});
   for (const auto& [name, chunks] : {std::pair("rolling", 12), {"rolling.short", 3}}) {

@@ -33,9 +33,9 @@ absl::Status WanVaeEncoder::Check(const VaePixels& pixels, const VaeCache& cache
   }
   const int64_t alone = cache.calls == 0 ? 1 : 0;
   if (pixels.frames < alone || (pixels.frames - alone) % kVaeTimeFactor != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("pixels: ", pixels.frames,
-                                                   " frames, expected a multiple of 4",
-                                                   alone == 1 ? " and one more" : ""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("pixels: ", pixels.frames, " frames, expected a multiple of ", kVaeTimeFactor,
+                     alone == 1 ? " and one more" : ""));
   }
   LT_ASSIGN_OR_RETURN(
       const uint64_t count,

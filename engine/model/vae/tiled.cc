@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/model/vae/latent_grid.h"
+
 namespace longtake {
 namespace {
 
-constexpr int64_t kCellPixels = 8;  // of the finest grid to the latent's
 constexpr int64_t kChannels = 3;
 
 // Decoded pixels of one tile, [frames, height, width, 3].
@@ -89,10 +90,10 @@ absl::Status DecodeTiledToFloat(WanVaeDecoder& decoder, const VaeTiling& tiling,
   if (caches.size() != tiles.size()) {
     return absl::InvalidArgumentError("latents: of another size than the stream's");
   }
-  const int64_t blend = (tiling.tile - tiling.stride) * kCellPixels;
-  const int64_t keep = tiling.stride * kCellPixels;
-  const int64_t out_width = latents.width * kCellPixels;
-  const int64_t out_height = latents.height * kCellPixels;
+  const int64_t blend = (tiling.tile - tiling.stride) * kVaeSpaceFactor;
+  const int64_t keep = tiling.stride * kVaeSpaceFactor;
+  const int64_t out_width = latents.width * kVaeSpaceFactor;
+  const int64_t out_height = latents.height * kVaeSpaceFactor;
   // A tile is blended with its neighbours as they were left, so a row of them stays.
   std::vector<TilePixels> above;
   std::vector<TilePixels> row;
@@ -101,8 +102,8 @@ absl::Status DecodeTiledToFloat(WanVaeDecoder& decoder, const VaeTiling& tiling,
     if (tile.left == 0) above = std::exchange(row, {});
     const std::vector<float> cut = Cut(latents, decoder.config().z_dim, tile);
     TilePixels& out = row.emplace_back();
-    out.height = tile.height * kCellPixels;
-    out.width = tile.width * kCellPixels;
+    out.height = tile.height * kVaeSpaceFactor;
+    out.width = tile.width * kVaeSpaceFactor;
     LT_RETURN_IF_ERROR(decoder.DecodeToFloat({cut, latents.frames, tile.height, tile.width},
                                              caches[i], &out.values));
     if (!above.empty()) BlendAbove(above[row.size() - 1], blend, out);
@@ -112,8 +113,8 @@ absl::Status DecodeTiledToFloat(WanVaeDecoder& decoder, const VaeTiling& tiling,
     }
     for (int64_t frame = 0; frame < out.frames(); ++frame) {
       for (int64_t y = 0; y < std::min(keep, out.height); ++y) {
-        const int64_t at = ((frame * out_height + tile.top * kCellPixels + y) * out_width +
-                            tile.left * kCellPixels) *
+        const int64_t at = ((frame * out_height + tile.top * kVaeSpaceFactor + y) * out_width +
+                            tile.left * kVaeSpaceFactor) *
                            kChannels;
         std::copy_n(out.row(frame, y), std::min(keep, out.width) * kChannels, pixels->begin() + at);
       }
@@ -144,8 +145,8 @@ uint64_t TiledScratchBytes(const VaeConfig& config, const VaeTiling& tiling, int
                            int64_t width, int64_t chunk_frames) {
   const int64_t tile_height = std::min(tiling.tile, height);
   const int64_t tile_width = std::min(tiling.tile, width);
-  const auto frames = static_cast<uint64_t>(4 * chunk_frames);
-  const uint64_t frame_bytes = kCellPixels * kCellPixels * kChannels * sizeof(float);
+  const auto frames = static_cast<uint64_t>(LatentGrid::LaterPixelFrames(chunk_frames));
+  const uint64_t frame_bytes = kVaeSpaceFactor * kVaeSpaceFactor * kChannels * sizeof(float);
   // Two rows of tiles, which overlap, and the frame they make.
   const uint64_t columns = static_cast<uint64_t>((width + tiling.stride - 1) / tiling.stride);
   const uint64_t rows = 2 * columns * static_cast<uint64_t>(tile_height * tile_width);
