@@ -20,7 +20,7 @@ KeyPlan PlanRolling(const KeyPlanSpec& spec, int64_t start, int64_t frames) {
 }
 
 RollingRollout::RollingRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
-    : Rollout(spec, std::move(kv)) {}
+    : Rollout(spec, std::move(kv)), sampler_(SamplerKind::kFewStep, spec.levels) {}
 
 bool RollingRollout::LetsIn() const {
   return in_work_.size() < spec_.levels.size() && (in_work_.empty() || in_work_.back().step > 0) &&
@@ -36,7 +36,7 @@ int64_t RollingRollout::tokens_per_sweep() const {
 void RollingRollout::AppendItems(std::vector<VideoItem>* items) {
   // A given chunk is where others are after their last level.
   if (is_given() && in_work_.empty()) {
-    in_work_.push_back({chunk_, static_cast<int64_t>(spec_.levels.size()), GivenChunk()});
+    in_work_.push_back({chunk_, sampler_.step_count(), GivenChunk()});
     clean_pass_ = true;
   }
   if (clean_pass_) {
@@ -67,7 +67,7 @@ void RollingRollout::PlanJoint() {
       std::copy_n(chunk.x.begin() + static_cast<ptrdiff_t>(c * part), part,
                   window_.begin() + static_cast<ptrdiff_t>((c * chunks + i) * part));
     }
-    const double timestep = spec_.levels[static_cast<size_t>(chunk.step)].timestep;
+    const double timestep = sampler_.level(chunk.step).timestep;
     forward_.timesteps.insert(forward_.timesteps.end(), static_cast<size_t>(spec_.chunk.frames),
                               static_cast<float>(timestep));
   }
@@ -95,7 +95,7 @@ absl::Status RollingRollout::Settle(std::vector<float>* latents) {
     clean_pass_ = false;
   } else {
     LT_RETURN_IF_ERROR(SettleJoint());
-    if (in_work_.front().step < static_cast<int64_t>(spec_.levels.size())) return absl::OkStatus();
+    if (in_work_.front().step < sampler_.step_count()) return absl::OkStatus();
     // Nothing will ever attend to the last chunk, so it needs no clean pass.
     clean_pass_ = chunk_ + 1 != spec_.chunk_count;
     if (clean_pass_) return absl::OkStatus();
@@ -118,12 +118,11 @@ absl::Status RollingRollout::SettleJoint() {
       std::copy_n(flow.begin() + static_cast<ptrdiff_t>((c * chunks + i) * part), part,
                   own.begin() + static_cast<ptrdiff_t>(c * part));
     }
-    Sampler sampler(SamplerKind::kFewStep, spec_.levels);
     std::vector<float> noise;
-    if (sampler.DrawsNoise(chunk.step)) {
+    if (sampler_.DrawsNoise(chunk.step)) {
       noise = DrawNoise(chunk.index, chunk.step + 1, NoisePurpose::kRenoise);
     }
-    sampler.Advance(chunk.step, own, noise, chunk.x);
+    sampler_.Advance(chunk.step, own, noise, chunk.x);
     ++chunk.step;
   }
   return absl::OkStatus();

@@ -35,6 +35,7 @@ class RollingRollout final : public Rollout {
   void PlanClean();
   absl::Status SettleJoint();
 
+  Sampler sampler_;  // few-step, which keeps nothing between steps: all chunks share it
   // Oldest first; the oldest is chunk().
   std::deque<ChunkInWork> in_work_;
   bool clean_pass_ = false;  // the next forward is the oldest's
