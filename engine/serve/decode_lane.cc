@@ -112,7 +112,7 @@ bool DecodeLane::StepStart() {
   return true;
 }
 
-void DecodeLane::FinishStart(const StartJob& job, absl::StatusOr<StartLatents> latents) {
+void DecodeLane::FinishStart(const StartJob& job, absl::StatusOr<Latents> latents) {
   {
     MutexLock lock(mutex_);
     finished_starts_.push_back({.session = job.session, .latents = std::move(latents)});
@@ -140,12 +140,20 @@ absl::Status DecodeLane::EncodeNext(StartJob& job) {
   const uint8_t* from = job.frames.rgb.data() + static_cast<size_t>(job.next_frame) * frame_values;
   for (size_t i = 0; i < pixels.size(); ++i)
     pixels[i] = static_cast<float>(from[i]) / 127.5f - 1.0f;
-  job.next_frame += count;
   Use(Network::kEncoder);
+  std::vector<float> latent;
   LT_RETURN_IF_ERROR(model_.encoder()->Encode(
       {.values = pixels, .frames = count, .height = spec.height, .width = spec.width}, job.cache,
-      &job.latents.emplace_back()));
-  return CheckFinite(job.latents.back(), "latents of the start frames");
+      &latent));
+  LT_RETURN_IF_ERROR(CheckFinite(latent, "latents of the start frames"));
+  const int64_t channels = model_.config().channels;
+  const LatentGrid grid = LatentGrid::FromPixels(spec.width, spec.height);
+  if (job.next_frame == 0) {
+    job.latents = {channels, grid.WithFrames(LatentGrid::LatentFrames(spec.start_frames))};
+  }
+  job.latents.SetFrames(LatentGrid::LatentFrames(job.next_frame), {channels, grid, latent});
+  job.next_frame += count;
+  return absl::OkStatus();
 }
 
 bool DecodeLane::Step() {
@@ -168,11 +176,11 @@ bool DecodeLane::Step() {
 
 absl::Status DecodeLane::ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb) {
   // The tiny decoder's tanh would make numbers of infinities.
-  LT_RETURN_IF_ERROR(CheckFinite(job.latents, "latents"));
+  LT_RETURN_IF_ERROR(CheckFinite(job.latents.values(), "latents"));
   const ResolvedSpec& spec = job.session->spec();
-  const LatentGrid grid = LatentGrid::FromPixels(spec.width, spec.height);
-  const VaeLatents latents = {.values = job.latents,
-                              .frames = job.latent_frames,
+  const LatentGrid& grid = job.latents.grid();
+  const VaeLatents latents = {.values = job.latents.values(),
+                              .frames = grid.frames,
                               .height = grid.height,
                               .width = grid.width};
   std::vector<VaeCache>& caches = job.state->caches;

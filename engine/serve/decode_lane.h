@@ -19,6 +19,7 @@
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/wake_up.h"
 #include "engine/session/session.h"
+#include "engine/video/latents.h"
 #include "engine/video/video_model.h"
 
 namespace longtake {
@@ -37,27 +38,23 @@ struct DecodeJob {
   std::shared_ptr<Session> session;
   std::shared_ptr<DecodeState> state;
   int64_t chunk = 0;
-  int64_t latent_frames = 0;
-  std::vector<float> latents;  // [channels, latent_frames, height / 8, width / 8]
-  bool last = false;           // the session ends after it
+  Latents latents;
+  bool last = false;  // the session ends after it
 };
-
-// One latent frame each, [channels, height / 8, width / 8].
-using StartLatents = std::vector<std::vector<float>>;
 
 // Frames a session begins with, on their way to latents, a latent at a time.
 struct StartJob {
   std::shared_ptr<Session> session;
   StartFrames frames;
   VaeCache cache = {};
-  StartLatents latents = {};
+  Latents latents = {};
   int64_t next_frame = 0;
 };
 
 // The latents a session begins with, or why there are none.
 struct FinishedStart {
   std::shared_ptr<Session> session;
-  absl::StatusOr<StartLatents> latents;
+  absl::StatusOr<Latents> latents;
 };
 
 class DecodeLane {
@@ -93,7 +90,7 @@ class DecodeLane {
   void Run();
   void Decode(DecodeJob& job);
   bool StepStart() ABSL_LOCKS_EXCLUDED(mutex_);
-  void FinishStart(const StartJob& job, absl::StatusOr<StartLatents> latents)
+  void FinishStart(const StartJob& job, absl::StatusOr<Latents> latents)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status EncodeNext(StartJob& job);
 

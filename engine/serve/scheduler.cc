@@ -210,23 +210,21 @@ void Scheduler::Settle(std::span<LiveSession* const> plan) {
 }
 
 void Scheduler::SettleSession(LiveSession& live) {
-  std::vector<float> latents;
-  const int64_t chunk = live.rollout().chunk();
-  const absl::Status status = live.rollout().Settle(&latents);
-  if (!status.ok()) {
-    FailSession(live, status, board_);
+  absl::StatusOr<std::optional<FinishedChunk>> settled = live.rollout().Settle();
+  if (!settled.ok()) {
+    FailSession(live, settled.status(), board_);
     return;
   }
-  if (latents.empty()) return;
+  if (!settled->has_value()) return;
+  FinishedChunk& chunk = **settled;
   if (live.done()) {  // before the lane can end the session: every event gets its second receipt
     TakeEvents(live);
     ApplyEvents(live);
   }
   decode_lane_.Put({.session = live.arrival.session,
                     .state = live.arrival.decode,
-                    .chunk = chunk,
-                    .latent_frames = model_.recipe().chunk_frames,
-                    .latents = std::move(latents),
+                    .chunk = chunk.index,
+                    .latents = std::move(chunk.latents),
                     .last = live.rollout().done()});
 }
 

@@ -1,16 +1,13 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/video/chunk_rollout.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace longtake {
 
 ChunkRollout::ChunkRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
     : Rollout(spec, std::move(kv)), sampler_(spec.sampler, spec.levels), key_plan_(spec.key_plan) {
-  for (Branch& branch : branches_) {
-    branch.flow.resize(static_cast<size_t>(spec.frame_values() * spec.chunk.frames));
-  }
+  for (Branch& branch : branches_) branch.flow = NewLatents(spec.chunk.frames);
 }
 
 void ChunkRollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
@@ -20,8 +17,8 @@ void ChunkRollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
 
 int64_t ChunkRollout::tokens_per_sweep() const {
   const int64_t rows = spec_.kv_layout.rows;
-  if (recache_) return static_cast<int64_t>(PlanTheRecache().plan.query_index.size()) * rows;
-  return static_cast<int64_t>(branches_.size()) * spec_.chunk.frames * rows;
+  if (recache_) return std::ssize(PlanTheRecache().plan.query_index) * rows;
+  return std::ssize(branches_) * spec_.chunk.frames * rows;
 }
 
 // At the start of a chunk its noise is drawn, the same again when a sweep was dropped.
@@ -38,52 +35,42 @@ void ChunkRollout::AppendItems(std::vector<VideoItem>* items) {
     x_ = DrawNoise(same_noise ? 0 : chunk_, 0, NoisePurpose::kInitial);
   }
   const double timestep = clean_pass() ? spec_.context_noise : sampler_.level(step_).timestep;
-  forward_.latents = x_.data();
-  forward_.timesteps.assign(static_cast<size_t>(spec_.chunk.frames), static_cast<float>(timestep));
-  forward_.plan = PlanKeys(key_plan_, start(), spec_.chunk.frames);
-  forward_.keep_fresh = clean_pass();
+  forward_ = {.latents = &x_,
+              .plan = PlanKeys(key_plan_, start(), spec_.chunk.frames),
+              .keep_fresh = clean_pass()};
+  forward_.AddTimesteps(x_.frames(), timestep);
   for (Branch& branch : branches_) items->push_back(MakeItem(forward_, branch));
 }
 
-absl::Status ChunkRollout::Settle(std::vector<float>* latents) {
-  latents->clear();
+absl::StatusOr<std::optional<FinishedChunk>> ChunkRollout::Settle() {
   if (recache_) {
     SettleRecache();
-    return absl::OkStatus();
+    return std::nullopt;
   }
   if (!clean_pass()) {
     LT_RETURN_IF_ERROR(SettleDenoise());
     ++step_;
     // Nothing will ever attend to the last chunk, so it needs no clean pass.
-    if (!clean_pass() || !last_chunk()) return absl::OkStatus();
+    if (!clean_pass() || !last_chunk()) return std::nullopt;
   } else {
     CommitFresh(start(), key_plan_);
     if (remembers_latents()) Remember();
   }
-  *latents = std::move(x_);
-  ++chunk_;
   step_ = 0;
-  return absl::OkStatus();
+  return FinishedChunk{.index = chunk_++, .latents = std::move(x_)};
 }
 
 absl::Status ChunkRollout::SettleDenoise() {
   LT_RETURN_IF_ERROR(GuideFlow(step_));
-  std::vector<float> noise;
+  Latents noise;
   if (sampler_.DrawsNoise(step_)) noise = DrawNoise(chunk_, step_ + 1, NoisePurpose::kRenoise);
-  sampler_.Advance(step_, branches_[0].flow, noise, x_);
+  sampler_.Advance(step_, branches_[0].flow.values(), noise.values(), x_.values());
   return absl::OkStatus();
 }
 
 void ChunkRollout::Remember() {
-  const int64_t area = spec_.chunk.area();
-  for (int64_t i = 0; i < spec_.chunk.frames; ++i) {
-    std::vector<float>& frame = recent_.emplace_back();
-    for (int64_t c = 0; c < spec_.channels; ++c) {
-      const auto from = x_.begin() + (c * spec_.chunk.frames + i) * area;
-      frame.insert(frame.end(), from, from + area);
-    }
-  }
-  while (static_cast<int64_t>(recent_.size()) > key_plan_.window_frames) recent_.pop_front();
+  for (int64_t i = 0; i < x_.frames(); ++i) recent_.push_back(x_.Frames(i, 1));
+  while (std::ssize(recent_) > key_plan_.window_frames) recent_.pop_front();
 }
 
 RecachePlan ChunkRollout::PlanTheRecache() const {
@@ -94,21 +81,13 @@ RecachePlan ChunkRollout::PlanTheRecache() const {
 void ChunkRollout::AppendRecache(std::vector<VideoItem>* items) {
   Branch& branch = branches_[0];
   RecachePlan recache = PlanTheRecache();
-  const size_t frames = recache.plan.query_index.size();
-  const auto area = static_cast<size_t>(spec_.chunk.area());
-  recache_latents_.resize(frames * static_cast<size_t>(spec_.frame_values()));
-  const size_t first = recent_.size() - frames;
-  for (size_t c = 0; c < static_cast<size_t>(spec_.channels); ++c) {
-    for (size_t i = 0; i < frames; ++i) {
-      const auto from = recent_[first + i].begin() + static_cast<ptrdiff_t>(c * area);
-      std::copy(from, from + static_cast<ptrdiff_t>(area),
-                recache_latents_.begin() + static_cast<ptrdiff_t>((c * frames + i) * area));
-    }
-  }
-  forward_.latents = recache_latents_.data();
-  forward_.timesteps.assign(frames, 0.0f);
-  forward_.plan = recache.plan;
-  forward_.keep_fresh = false;
+  const int64_t frames = std::ssize(recache.plan.query_index);
+  // They are there already when a sweep was dropped; a second copy was not promised.
+  if (recache_latents_.frames() != frames) recache_latents_ = NewLatents(frames);
+  auto frame = recent_.end() - frames;
+  for (int64_t i = 0; i < frames; ++i) recache_latents_.SetFrames(i, *frame++);
+  forward_ = {.latents = &recache_latents_, .plan = recache.plan};
+  forward_.AddTimesteps(frames, 0.0);
   VideoItem item = MakeItem(forward_, branch);
   branch.keep = RecacheTargets(branch, recache);
   item.keep = branch.keep;
@@ -156,6 +135,7 @@ void ChunkRollout::SettleRecache() {
     }
   }
   branch.frames = std::move(frames);
+  recache_latents_ = {};
   recache_ = false;
 }
 

@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/video/rollout.h"
@@ -20,7 +21,7 @@ class ChunkRollout final : public Rollout {
   bool at_chunk_start() const override { return step_ == 0; }
   int64_t tokens_per_sweep() const override;
   void AppendItems(std::vector<VideoItem>* items) override;
-  absl::Status Settle(std::vector<float>* latents) override;
+  absl::StatusOr<std::optional<FinishedChunk>> Settle() override;
 
  private:
   bool clean_pass() const { return is_given() || step_ == sampler_.step_count(); }
@@ -41,9 +42,9 @@ class ChunkRollout final : public Rollout {
   bool recache_ = false;  // the next sweep makes the first branch's K/V again
   int64_t step_ = 0;      // the sampler's steps, then the clean pass
   Forward forward_;
-  std::vector<float> x_;
-  std::deque<std::vector<float>> recent_;  // latents of the last frames, [channels, h, w] each
-  std::vector<float> recache_latents_;
+  Latents x_;
+  std::deque<Latents> recent_;  // the last frames, one each
+  Latents recache_latents_;
 };
 
 }  // namespace longtake

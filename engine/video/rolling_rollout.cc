@@ -28,15 +28,14 @@ bool RollingRollout::LetsIn() const {
 }
 
 int64_t RollingRollout::tokens_per_sweep() const {
-  const size_t chunks = clean_pass_ ? 1 : in_work_.size() + (LetsIn() ? 1 : 0);
-  return static_cast<int64_t>(branches_.size() * chunks) * spec_.chunk.frames *
-         spec_.kv_layout.rows;
+  const int64_t chunks = clean_pass_ ? 1 : std::ssize(in_work_) + (LetsIn() ? 1 : 0);
+  return std::ssize(branches_) * chunks * spec_.chunk.frames * spec_.kv_layout.rows;
 }
 
 void RollingRollout::AppendItems(std::vector<VideoItem>* items) {
   // A given chunk is where others are after their last level.
   if (is_given() && in_work_.empty()) {
-    in_work_.push_back({chunk_, sampler_.step_count(), GivenChunk()});
+    in_work_.push_back({.index = chunk_, .step = sampler_.step_count(), .x = GivenChunk()});
     clean_pass_ = true;
   }
   if (clean_pass_) {
@@ -44,86 +43,66 @@ void RollingRollout::AppendItems(std::vector<VideoItem>* items) {
   } else {
     PlanJoint();
   }
-  for (Branch& branch : branches_) {
-    branch.flow.resize(window_.size());
-    items->push_back(MakeItem(forward_, branch));
-  }
+  for (Branch& branch : branches_) items->push_back(MakeItem(forward_, branch));
 }
 
 // Letting a chunk in is no harm when the sweep is dropped: it waits with its noise.
 void RollingRollout::PlanJoint() {
   if (LetsIn()) {
     const int64_t index = next_index();
-    in_work_.push_back({index, 0, DrawNoise(index, 0, NoisePurpose::kInitial)});
+    in_work_.push_back({.index = index, .x = DrawNoise(index, 0, NoisePurpose::kInitial)});
   }
-  const size_t chunks = in_work_.size();
-  const auto part = static_cast<size_t>(spec_.chunk.frames * spec_.chunk.height *
-                                        spec_.chunk.width);  // a channel of a chunk
-  window_.resize(chunks * part * static_cast<size_t>(spec_.channels));
-  forward_.timesteps.clear();
-  for (size_t i = 0; i < chunks; ++i) {
-    const ChunkInWork& chunk = in_work_[i];
-    for (size_t c = 0; c < static_cast<size_t>(spec_.channels); ++c) {
-      std::copy_n(chunk.x.begin() + static_cast<ptrdiff_t>(c * part), part,
-                  window_.begin() + static_cast<ptrdiff_t>((c * chunks + i) * part));
-    }
-    const double timestep = sampler_.level(chunk.step).timestep;
-    forward_.timesteps.insert(forward_.timesteps.end(), static_cast<size_t>(spec_.chunk.frames),
-                              static_cast<float>(timestep));
+  const int64_t frames = spec_.chunk.frames;
+  window_ = NewLatents(std::ssize(in_work_) * frames);
+  forward_ = {.latents = &window_,
+              .plan = PlanRolling(spec_.key_plan, chunk_ * frames, window_.frames())};
+  int64_t first = 0;
+  for (const ChunkInWork& chunk : in_work_) {
+    window_.SetFrames(first, chunk.x);
+    forward_.AddTimesteps(frames, sampler_.level(chunk.step).timestep);
+    first += frames;
   }
-  forward_.latents = window_.data();
-  forward_.plan = PlanRolling(spec_.key_plan, chunk_ * spec_.chunk.frames,
-                              static_cast<int64_t>(chunks) * spec_.chunk.frames);
-  forward_.keep_fresh = false;
+  for (Branch& branch : branches_) branch.flow = NewLatents(window_.frames());
 }
 
 // Within the window the anchor is a frame like any other.
 void RollingRollout::PlanClean() {
   const KeyPlanSpec window{KeyPlanKind::kWindow, spec_.key_plan.window_frames, 0};
-  forward_.latents = in_work_.front().x.data();
-  forward_.timesteps.assign(static_cast<size_t>(spec_.chunk.frames),
-                            static_cast<float>(spec_.context_noise));
-  forward_.plan = PlanKeys(window, chunk_ * spec_.chunk.frames, spec_.chunk.frames);
-  forward_.keep_fresh = true;
+  forward_ = {.latents = &in_work_.front().x,
+              .plan = PlanKeys(window, chunk_ * spec_.chunk.frames, spec_.chunk.frames),
+              .keep_fresh = true};
+  forward_.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
 }
 
-absl::Status RollingRollout::Settle(std::vector<float>* latents) {
-  latents->clear();
+absl::StatusOr<std::optional<FinishedChunk>> RollingRollout::Settle() {
   if (clean_pass_) {
     CommitFresh(chunk_ * spec_.chunk.frames,
                 {KeyPlanKind::kWindow, spec_.key_plan.window_frames, 0, 0});
     clean_pass_ = false;
   } else {
     LT_RETURN_IF_ERROR(SettleJoint());
-    if (in_work_.front().step < sampler_.step_count()) return absl::OkStatus();
+    if (in_work_.front().step < sampler_.step_count()) return std::nullopt;
     // Nothing will ever attend to the last chunk, so it needs no clean pass.
     clean_pass_ = chunk_ + 1 != spec_.chunk_count;
-    if (clean_pass_) return absl::OkStatus();
+    if (clean_pass_) return std::nullopt;
   }
-  *latents = std::move(in_work_.front().x);
+  Latents latents = std::move(in_work_.front().x);
   in_work_.pop_front();
-  ++chunk_;
-  return absl::OkStatus();
+  return FinishedChunk{.index = chunk_++, .latents = std::move(latents)};
 }
 
 absl::Status RollingRollout::SettleJoint() {
   LT_RETURN_IF_ERROR(GuideFlow(in_work_.front().step));
-  const size_t chunks = in_work_.size();
-  const std::vector<float>& flow = branches_[0].flow;
-  const auto part = static_cast<size_t>(spec_.chunk.frames * spec_.chunk.area());
-  for (size_t i = 0; i < chunks; ++i) {
-    ChunkInWork& chunk = in_work_[i];
-    std::vector<float> own(chunk.x.size());
-    for (size_t c = 0; c < static_cast<size_t>(spec_.channels); ++c) {
-      std::copy_n(flow.begin() + static_cast<ptrdiff_t>((c * chunks + i) * part), part,
-                  own.begin() + static_cast<ptrdiff_t>(c * part));
-    }
-    std::vector<float> noise;
+  int64_t first = 0;
+  for (ChunkInWork& chunk : in_work_) {
+    const Latents flow = branches_[0].flow.Frames(first, chunk.x.frames());
+    Latents noise;
     if (sampler_.DrawsNoise(chunk.step)) {
       noise = DrawNoise(chunk.index, chunk.step + 1, NoisePurpose::kRenoise);
     }
-    sampler_.Advance(chunk.step, own, noise, chunk.x);
+    sampler_.Advance(chunk.step, flow.values(), noise.values(), chunk.x.values());
     ++chunk.step;
+    first += chunk.x.frames();
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <deque>
+#include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/video/rollout.h"
@@ -20,17 +22,17 @@ class RollingRollout final : public Rollout {
   bool at_chunk_start() const override { return !clean_pass_; }
   int64_t tokens_per_sweep() const override;
   void AppendItems(std::vector<VideoItem>* items) override;
-  absl::Status Settle(std::vector<float>* latents) override;
+  absl::StatusOr<std::optional<FinishedChunk>> Settle() override;
 
  private:
   struct ChunkInWork {
     int64_t index = 0;
     int64_t step = 0;  // of the levels
-    std::vector<float> x;
+    Latents x;
   };
   // Whether the next joint forward begins a further chunk.
   bool LetsIn() const;
-  int64_t next_index() const { return chunk_ + static_cast<int64_t>(in_work_.size()); }
+  int64_t next_index() const { return chunk_ + std::ssize(in_work_); }
   void PlanJoint();
   void PlanClean();
   absl::Status SettleJoint();
@@ -40,7 +42,7 @@ class RollingRollout final : public Rollout {
   std::deque<ChunkInWork> in_work_;
   bool clean_pass_ = false;  // the next forward is the oldest's
   Forward forward_;
-  std::vector<float> window_;  // latents of all chunks in work
+  Latents window_;  // of all chunks in work
 };
 
 // What the joint forward of `frames` frames from latent frame start on attends to: the anchor, seen

@@ -2,6 +2,7 @@
 #include "engine/video/rollout.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -86,24 +87,18 @@ void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
   branches_[branch].text = std::move(text);
 }
 
-void Rollout::SetStart(std::vector<std::vector<float>> latents) {
-  LT_CHECK(!has_start_ && static_cast<int64_t>(latents.size()) == spec_.start_latents);
+void Rollout::SetStart(Latents latents) {
+  LT_CHECK(!has_start_ && latents.frames() == spec_.start_latents);
   start_ = std::move(latents);
   has_start_ = true;
 }
 
-std::vector<float> Rollout::GivenChunk() const {
-  const auto frames = static_cast<size_t>(spec_.chunk.frames);
-  const auto area = static_cast<size_t>(spec_.chunk.area());
-  std::vector<float> chunk(frames * static_cast<size_t>(spec_.frame_values()));
-  for (size_t i = 0; i < frames; ++i) {
-    const std::vector<float>& frame = start_[static_cast<size_t>(chunk_) * frames + i];
-    for (size_t c = 0; c < static_cast<size_t>(spec_.channels); ++c) {
-      std::copy_n(frame.begin() + static_cast<ptrdiff_t>(c * area), area,
-                  chunk.begin() + static_cast<ptrdiff_t>((c * frames + i) * area));
-    }
-  }
-  return chunk;
+Latents Rollout::GivenChunk() const {
+  return start_.Frames(chunk_ * spec_.chunk.frames, spec_.chunk.frames);
+}
+
+Latents Rollout::NewLatents(int64_t frames) const {
+  return Latents(spec_.channels, spec_.chunk.WithFrames(frames));
 }
 
 bool Rollout::HasText() const {
@@ -119,10 +114,14 @@ int64_t Rollout::new_text_rows() const {
   return rows;
 }
 
-std::vector<float> Rollout::DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const {
-  std::vector<float> noise(static_cast<size_t>(spec_.frame_values() * spec_.chunk.frames));
-  PhiloxNormal(spec_.seed, NoiseStream(chunk, step, purpose), 0, noise);
+Latents Rollout::DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const {
+  Latents noise = NewLatents(spec_.chunk.frames);
+  PhiloxNormal(spec_.seed, NoiseStream(chunk, step, purpose), 0, noise.values());
   return noise;
+}
+
+void Rollout::Forward::AddTimesteps(int64_t frames, double timestep) {
+  timesteps.insert(timesteps.end(), static_cast<size_t>(frames), static_cast<float>(timestep));
 }
 
 VideoItem Rollout::MakeItem(const Forward& forward, Branch& branch) {
@@ -139,8 +138,8 @@ VideoItem Rollout::MakeItem(const Forward& forward, Branch& branch) {
     }
   }
   VideoItem item;
-  item.latents = forward.latents;
-  item.frames = static_cast<int64_t>(forward.timesteps.size());
+  item.latents = forward.latents->values().data();
+  item.frames = forward.latents->frames();
   item.height = spec_.chunk.height;
   item.width = spec_.chunk.width;
   item.timesteps = forward.timesteps;
@@ -148,15 +147,15 @@ VideoItem Rollout::MakeItem(const Forward& forward, Branch& branch) {
   item.context = branch.context;
   item.text = branch.text.get();
   item.keep = branch.keep;
-  item.flow = forward.keep_fresh ? nullptr : branch.flow.data();
+  item.flow = forward.keep_fresh ? nullptr : branch.flow.values().data();
   return item;
 }
 
 absl::Status Rollout::GuideFlow(int64_t step) {
-  std::vector<float>& flow = branches_[0].flow;
+  const std::span<float> flow = branches_[0].flow.values();
   if (branches_.size() == 2) {
     const auto guidance = static_cast<float>(spec_.guidance);
-    const std::vector<float>& negative = branches_[1].flow;
+    const std::span<const float> negative = branches_[1].flow.values();
     for (size_t i = 0; i < flow.size(); ++i) {
       flow[i] = negative[i] + guidance * (flow[i] - negative[i]);
     }

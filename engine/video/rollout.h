@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/kv/kv_memory.h"
@@ -18,6 +19,7 @@
 #include "engine/model/wan/transformer.h"
 #include "engine/policy/key_plan.h"
 #include "engine/policy/sampler.h"
+#include "engine/video/latents.h"
 
 namespace longtake {
 
@@ -47,6 +49,12 @@ struct RolloutSpec {
   int64_t tokens_max() const;
 };
 
+// What a rollout makes: the latents of one chunk.
+struct FinishedChunk {
+  int64_t index = 0;
+  Latents latents;
+};
+
 // What a noise draw is for; part of the generator's key.
 enum class NoisePurpose : uint64_t { kInitial = 0, kRenoise = 1 };
 
@@ -73,8 +81,8 @@ class Rollout {
   // The engine calls it only between chunks. What it does to the memory of what was shown before
   // is the spec's prompt_switch.
   virtual void SetText(size_t branch, std::unique_ptr<TextContext> text);
-  // The latents it begins with, [channels, h, w] each: as many as the spec says, once.
-  void SetStart(std::vector<std::vector<float>> latents);
+  // The latents it begins with: as many frames as the spec says, once.
+  void SetStart(Latents latents);
   bool HasStart() const { return has_start_; }
   bool HasText() const;
   bool HasText(size_t branch) const { return branches_[branch].text != nullptr; }
@@ -95,10 +103,9 @@ class Rollout {
   // Appends its items for the next sweep, at most one per branch. They point into this object until
   // Settle or the next AppendItems.
   virtual void AppendItems(std::vector<VideoItem>* items) = 0;
-  // The sweep with those items is done. INTERNAL when the model produced a value that is not
-  // finite. When a chunk is finished its latents [channels, chunk_frames, h, w] are in *latents,
-  // otherwise it is empty.
-  virtual absl::Status Settle(std::vector<float>* latents) = 0;
+  // The sweep with those items is done. Returns the chunk that it finished, if it finished one.
+  // INTERNAL when the model produced a value that is not finite.
+  virtual absl::StatusOr<std::optional<FinishedChunk>> Settle() = 0;
 
  protected:
   struct Branch {
@@ -107,22 +114,27 @@ class Rollout {
     std::vector<KvFrame> fresh;         // being written by a clean pass
     std::vector<KvFrame*> keep;
     std::vector<ContextFrame> context;
-    std::vector<float> flow;
+    Latents flow;
   };
   // One forward of some frames, alike for all branches.
   struct Forward {
-    const float* latents = nullptr;  // [channels, frames, h, w]
-    std::vector<float> timesteps;    // one per frame
-    KeyPlan plan;
-    bool keep_fresh = false;  // a clean pass: no flow, K/V into fresh
+    const Latents* latents = nullptr;
+    KeyPlan plan = {};
+    bool keep_fresh = false;            // a clean pass: no flow, K/V into fresh
+    std::vector<float> timesteps = {};  // one per frame
+
+    // The next frames are at this timestep.
+    void AddTimesteps(int64_t frames, double timestep);
   };
 
   Rollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
 
   // Whether the next chunk is one of those it was given: it takes a clean pass and nothing else.
   bool is_given() const { return chunk_ * spec_.chunk.frames < spec_.start_latents; }
-  std::vector<float> GivenChunk() const;
-  std::vector<float> DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const;
+  Latents GivenChunk() const;
+  Latents NewLatents(int64_t frames) const;  // zeros
+  // For a whole chunk.
+  Latents DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const;
   // The item of one branch; flow must have room for a denoising one.
   VideoItem MakeItem(const Forward& forward, Branch& branch);
   // Mixes the branches' flows into the first one's and checks it. INTERNAL as Settle.
@@ -138,7 +150,7 @@ class Rollout {
 
  private:
   bool has_start_;
-  std::vector<std::vector<float>> start_;
+  Latents start_;
 };
 
 }  // namespace longtake

@@ -7,6 +7,8 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <optional>
+#include <span>
 
 #include "engine/video/rollout.h"
 #include "tests/golden/golden_backend.h"
@@ -56,13 +58,13 @@ TEST_P(LongRollout, StaysFiniteAndInItsMemory) {
   // Of all chunks of a kind alike: the mean square must not drift.
   std::vector<double> power;
   std::vector<VideoItem> items;
-  std::vector<float> latents;
   while (!rollout->done()) {
     items.clear();
     rollout->AppendItems(&items);
     MustBeOk(tiny.Run(items));
-    MustBeOk(rollout->Settle(&latents));
-    if (latents.empty()) continue;
+    const std::optional<FinishedChunk> chunk = Must(rollout->Settle());
+    if (!chunk.has_value()) continue;
+    const std::span<const float> latents = chunk->latents.values();
     double sum = 0;
     for (float value : latents) sum += static_cast<double>(value) * value;
     ASSERT_TRUE(std::isfinite(sum)) << "chunk " << power.size();

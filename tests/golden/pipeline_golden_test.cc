@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,8 @@ RolloutSpec MakeSpec(const Fixture& fixture, const TinyTransformer& tiny, KeyPla
   return spec;
 }
 
-// Latents [chunk][channel, frame, row, column] of a whole rollout.
-std::vector<std::vector<float>> Roll(const Fixture& fixture, Backend& backend, KeyPlanSpec plan) {
+// Latents of a whole rollout, chunk by chunk.
+std::vector<Latents> Roll(const Fixture& fixture, Backend& backend, KeyPlanSpec plan) {
   TinyTextEncoder encoder(
       {.config_json = fixture.Metadata("text_encoder"), .seed = fixture.Seed("text_encoder_seed")},
       backend);
@@ -57,22 +58,23 @@ std::vector<std::vector<float>> Roll(const Fixture& fixture, Backend& backend, K
   const auto rollout = Must(Rollout::Create(MakeSpec(fixture, tiny, plan), *pool));
   rollout->SetText(0, Must(tiny.model->NewTextContext(
                           states, static_cast<int64_t>(fixture.Ints("ids").size()))));
-  std::vector<std::vector<float>> chunks;
+  std::vector<Latents> chunks;
   while (!rollout->done()) {
     std::vector<VideoItem> items;
     rollout->AppendItems(&items);
     MustBeOk(tiny.Run(items));
-    std::vector<float> latents;
-    MustBeOk(rollout->Settle(&latents));
-    if (!latents.empty()) chunks.push_back(std::move(latents));
+    std::optional<FinishedChunk> chunk = Must(rollout->Settle());
+    if (chunk.has_value()) chunks.push_back(std::move(chunk->latents));
   }
   return chunks;
 }
 
 double LatentError(const Fixture& fixture, const std::string& tensor,
-                   const std::vector<std::vector<float>>& chunks) {
+                   const std::vector<Latents>& chunks) {
   std::vector<float> all;
-  for (const auto& chunk : chunks) all.insert(all.end(), chunk.begin(), chunk.end());
+  for (const Latents& chunk : chunks) {
+    all.insert(all.end(), chunk.values().begin(), chunk.values().end());
+  }
   return RelativeError(all, fixture.Floats(tensor));
 }
 
@@ -90,9 +92,10 @@ TEST_P(PipelineGolden, LatentsAndFramesOfAWindowWithSink) {
               convolving.get());
   VaeCache cache;
   std::vector<uint8_t> pixels;
-  for (const auto& chunk : chunks) {
+  for (const Latents& chunk : chunks) {
     std::vector<uint8_t> rgb;
-    MustBeOk(vae.decoder->Decode({chunk, kChunkFrames, kLatentSide, kLatentSide}, cache, &rgb));
+    MustBeOk(
+        vae.decoder->Decode({chunk.values(), kChunkFrames, kLatentSide, kLatentSide}, cache, &rgb));
     pixels.insert(pixels.end(), rgb.begin(), rgb.end());
   }
   const std::vector<uint8_t> expected = fixture.Bytes("pixels");

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,8 +58,7 @@ class RolloutGolden {
               backend),
         pool_(Must(KvPool::Create(32 << 20))) {}
 
-  // Latents of the chunks from first_stored on.
-  // It begins with the latents of some chunks, if any.
+  // Latents of the chunks from first_stored on. It begins with those of some chunks, if any.
   std::vector<float> Roll(const Case& which, bool drop_every_other_sweep = false,
                           const std::vector<float>& start = {}) {
     RolloutSpec spec;
@@ -71,7 +72,7 @@ class RolloutGolden {
     const size_t chunk_values = static_cast<size_t>(spec.frame_values() * spec.chunk.frames);
     spec.start_latents = static_cast<int64_t>(start.size() / chunk_values) * spec.chunk.frames;
     const auto rollout = Must(Rollout::Create(spec, *pool_));
-    if (!start.empty()) rollout->SetStart(FramesOf(spec, start));
+    if (!start.empty()) rollout->SetStart(StartOf(spec, start));
     int next_text = 0;
     for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
       rollout->SetText(branch, Text(next_text++));
@@ -97,31 +98,25 @@ class RolloutGolden {
       EXPECT_EQ(brought, tokens);
       EXPECT_LE(brought, spec.tokens_max());
       MustBeOk(tiny_.Run(items));
-      const int64_t chunk = rollout->chunk();
-      std::vector<float> latents;
-      MustBeOk(rollout->Settle(&latents));
-      if (chunk < which.first_stored) continue;
+      const std::optional<FinishedChunk> chunk = Must(rollout->Settle());
+      if (!chunk.has_value() || chunk->index < which.first_stored) continue;
+      const std::span<const float> latents = chunk->latents.values();
       stored.insert(stored.end(), latents.begin(), latents.end());
     }
     return stored;
   }
 
  private:
-  // Chunks [channels, frames, h, w] one after another as frames [channels, h, w].
-  static std::vector<std::vector<float>> FramesOf(const RolloutSpec& spec,
-                                                  const std::vector<float>& chunks) {
-    std::vector<std::vector<float>> frames(static_cast<size_t>(spec.start_latents));
-    const int64_t area = spec.chunk.area();
-    for (int64_t frame = 0; frame < spec.start_latents; ++frame) {
-      const int64_t first = frame / spec.chunk.frames * spec.frame_values() * spec.chunk.frames;
-      for (int64_t c = 0; c < spec.channels; ++c) {
-        const auto from =
-            chunks.begin() + first + (c * spec.chunk.frames + frame % spec.chunk.frames) * area;
-        std::vector<float>& out = frames[static_cast<size_t>(frame)];
-        out.insert(out.end(), from, from + area);
-      }
+  // Chunks one after another as latents of all their frames.
+  static Latents StartOf(const RolloutSpec& spec, std::span<const float> chunks) {
+    Latents start(spec.channels, spec.chunk.WithFrames(spec.start_latents));
+    const auto chunk_values = static_cast<size_t>(spec.channels * spec.chunk.volume());
+    for (int64_t first = 0; first < start.frames(); first += spec.chunk.frames) {
+      const std::span<const float> chunk = chunks.first(chunk_values);
+      start.SetFrames(first, {spec.channels, spec.chunk, {chunk.begin(), chunk.end()}});
+      chunks = chunks.subspan(chunk_values);
     }
-    return frames;
+    return start;
   }
 
   std::unique_ptr<TextContext> Text(int number) {
