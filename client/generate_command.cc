@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // longtake generate and longtake attach.
+#include <algorithm>
 #include <limits>
-#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -34,6 +34,8 @@ struct TakeOptions {
   std::string from_frames = "81";
 };
 
+constexpr int64_t kBillion = 1'000'000'000;
+
 // Of what the API calls int64.
 absl::StatusOr<int64_t> CountOption(const std::string& option, const std::string& text,
                                     uint64_t least) {
@@ -42,9 +44,9 @@ absl::StatusOr<int64_t> CountOption(const std::string& option, const std::string
   return static_cast<int64_t>(*count);
 }
 
-// "5s=a blue square"; by time, those of one time as given.
-absl::StatusOr<std::vector<PromptChange>> ParseChanges(const std::vector<std::string>& texts) {
-  std::multimap<double, std::string> by_second;
+// "5s=a blue square"; by time.
+absl::StatusOr<std::vector<TimedPrompt>> ParseChanges(const std::vector<std::string>& texts) {
+  std::vector<TimedPrompt> changes;
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos) {
@@ -55,10 +57,10 @@ absl::StatusOr<std::vector<PromptChange>> ParseChanges(const std::vector<std::st
     if (!nanos.ok()) return Annotate(nanos.status(), "--prompt-at");
     const std::string prompt = text.substr(equals + 1);
     LT_RETURN_IF_ERROR(CheckUtf8("--prompt-at", prompt));
-    by_second.emplace(NanosToSeconds(*nanos), prompt);
+    changes.push_back({.nanos = *nanos, .prompt = prompt});
   }
-  std::vector<PromptChange> changes;
-  for (const auto& [second, prompt] : by_second) changes.push_back({second, prompt});
+  std::stable_sort(changes.begin(), changes.end(),
+                   [](const TimedPrompt& a, const TimedPrompt& b) { return a.nanos < b.nanos; });
   return changes;
 }
 
@@ -112,6 +114,12 @@ absl::Status Generate(const Globals& globals, const TakeOptions& options) {
   request.first.mutable_open()->set_session_id(RandomId());
   v1::SessionSpec* spec = request.first.mutable_open()->mutable_spec();
   LT_ASSIGN_OR_RETURN(*spec, MakeSpec(*stub, options.spec));
+  for (const TimedPrompt& change : request.changes) {
+    v1::PromptChange& asked = *spec->add_prompt_changes();
+    asked.mutable_time()->set_seconds(change.nanos / kBillion);
+    asked.mutable_time()->set_nanos(static_cast<int32_t>(change.nanos % kBillion));
+    asked.set_prompt(change.prompt);
+  }
   if (!options.from.empty()) {
     LT_ASSIGN_OR_RETURN(request.start_frames,
                         ReadStartFrames(*stub, options.from, from_frames, spec));
@@ -139,7 +147,8 @@ void AddOutputOptions(CLI::App& command, TakeOptions& options) {
           "player)")
       ->required();
   command.add_option("--prompt-at", options.changes,
-                     "TIME=PROMPT: show something else from about this time on; may repeat");
+                     "TIME=PROMPT: show something else from the first chunk on that begins at this "
+                     "time or later; may repeat");
   command.add_flag("--quiet", options.quiet, "No word of progress");
   command.add_flag("--keep", options.keep,
                    "Never delete the session, so that attach finds it until its ttl is over; "

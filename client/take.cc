@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
+#include <cmath>
+#include <random>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -52,6 +53,7 @@ class Take {
     LT_RETURN_IF_ERROR(local);
     LT_RETURN_IF_ERROR(remote);
     if (!ended_) return absl::DataLossError("the server stopped sending before the take's end");
+    TellOfChangesNeverShown();
     report_.seconds = SecondsSinceStart();
     return report_;
   }
@@ -96,7 +98,6 @@ class Take {
       } else if (response.has_ended()) {
         ended_ = true;
       }
-      AskForChanges();
     }
     return absl::OkStatus();
   }
@@ -117,6 +118,7 @@ class Take {
           "computed in numerics profile ", opened.session().numerics_profile(), ", not ",
           spec.numerics_profile(), ": close to that take, not bit-identical"));
     }
+    AskForChanges();
     SendStart();
     return sink_.Begin(shape_, opened.init_segment());
   }
@@ -155,42 +157,53 @@ class Take {
     return absl::OkStatus();
   }
 
+  // The frame a change was asked for; it shows from the first chunk on that begins there or later.
+  int64_t FrameOf(const TimedPrompt& change) const {
+    return static_cast<int64_t>(std::ceil(NanosToSeconds(change.nanos) * shape_.fps - 1e-6));
+  }
+
+  // Of a session that is attached to: an open has them in its spec. All at once, so that what is
+  // shown does not depend on how fast this client reads.
+  void AskForChanges() {
+    if (request_.first.has_open()) return;
+    for (size_t i = 0; i < request_.changes.size(); ++i) {
+      v1::StreamRequest request;
+      v1::Control& control = *request.mutable_control();
+      control.set_id(first_control_id_ + i);
+      control.set_frame(FrameOf(request_.changes[i]));
+      control.set_prompt(request_.changes[i].prompt);
+      stream_.Send(std::move(request));
+    }
+  }
+
   // What the server refuses must not pass in silence: the video goes on without it.
   void OnReceipt(const v1::Receipt& receipt) {
-    const size_t change = receipt.control_id();
-    if (receipt.has_applied_chunk()) applied_[receipt.applied_chunk()] = change;
     if (!receipt.has_error()) return;
-    const bool known = change >= 1 && change <= request_.changes.size();
+    const uint64_t change = receipt.control_id() - first_control_id_;
+    const bool known = receipt.control_id() != 0 && change < request_.changes.size();
     progress_.Say(absl::StrCat(
         "the server refused ",
-        known ? absl::StrCat("the prompt at ", request_.changes[change - 1].second, " s")
+        known ? absl::StrCat("the prompt at ", NanosToSeconds(request_.changes[change].nanos), " s")
               : "a control",
         ": ", receipt.error().message()));
   }
 
   // A prompt takes effect with a chunk; the user thinks in seconds.
   void TellOfChange(const v1::Chunk& chunk) {
-    const auto applied = applied_.find(chunk.index());
-    if (applied == applied_.end() || request_.quiet) return;
-    const size_t change = applied->second;
-    if (change >= 1 && change <= request_.changes.size()) {
+    const std::vector<TimedPrompt>& changes = request_.changes;
+    for (; next_change_ < changes.size() && FrameOf(changes[next_change_]) <= chunk.first_frame();
+         ++next_change_) {
       progress_.Say(
-          absl::StrFormat("\"%s\" from %.2f s on (chunk %d)", request_.changes[change - 1].prompt,
+          absl::StrFormat("\"%s\" from %.2f s on (chunk %d)", changes[next_change_].prompt,
                           static_cast<double>(chunk.first_frame()) / shape_.fps, chunk.index()));
     }
-    applied_.erase(applied);
   }
 
-  // Asks as soon as the video that arrived reaches the second; the server applies it at the next
-  // chunk it starts.
-  void AskForChanges() {
-    while (next_change_ < request_.changes.size() &&
-           static_cast<double>(report_.frames) >=
-               request_.changes[next_change_].second * shape_.fps) {
-      v1::StreamRequest control;
-      control.mutable_control()->set_id(next_change_ + 1);
-      control.mutable_control()->set_prompt(request_.changes[next_change_++].prompt);
-      stream_.Send(std::move(control));
+  // The take was ended before them.
+  void TellOfChangesNeverShown() {
+    for (size_t i = next_change_; i < request_.changes.size(); ++i) {
+      progress_.Say(absl::StrCat("never shown: the prompt at ",
+                                 NanosToSeconds(request_.changes[i].nanos), " s"));
     }
   }
 
@@ -206,8 +219,10 @@ class Take {
   VideoShape shape_;
   std::string media_;
   TakeReport report_;
-  size_t next_change_ = 0;
-  std::map<int64_t, size_t> applied_;  // chunk -> the change that it is the first to show
+  // Ids are the session's, which others may have controlled before; a known one would be no new
+  // event.
+  const uint64_t first_control_id_ = std::random_device()() | uint64_t{1} << 32;
+  size_t next_change_ = 0;  // to be told of
   bool ended_ = false;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> disposable_;

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // One take as a client sees it: open or attach, receive chunks into a sink, ask for prompt changes
-// at their times, show how it goes. Blocks until the session ends, the user stops it, or an error.
+// in time, show how it goes. Blocks until the session ends, the user stops it, or an error.
 //
 // A session that nobody can want any more is deleted: after its end, after an error of this side (a
 // full disk, a player that was closed) and at the second interrupt. After an error of the server or
@@ -19,16 +19,16 @@
 
 namespace longtake {
 
-// From this second of the video on, show this.
-struct PromptChange {
-  double second = 0.0;
+// From this time of the video on, show this.
+struct TimedPrompt {
+  int64_t nanos = 0;
   std::string prompt;
 };
 
 struct TakeRequest {
-  v1::StreamRequest first;  // attach, or open with a session_id
-  std::string output;       // its name, for messages
-  std::vector<PromptChange> changes;
+  v1::StreamRequest first;            // attach, or open with a session_id
+  std::string output;                 // its name, for messages
+  std::vector<TimedPrompt> changes;   // by rising times; of an open they are in its spec, too
   std::vector<uint8_t> start_frames;  // RGB of what the spec says the take begins with
   bool quiet = false;                 // no word of progress
   bool keep = false;                  // the session is never deleted

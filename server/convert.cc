@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "server/convert.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -38,6 +39,13 @@ absl::StatusOr<int64_t> ParseNanos(const std::string& field,
   return duration.seconds() * kBillion + duration.nanos();
 }
 
+// Of times in the spec.
+absl::StatusOr<int64_t> ParseFps(const v1::SessionSpec& spec, int64_t default_fps) {
+  const int64_t fps = spec.fps() == 0 ? default_fps : spec.fps();
+  if (fps >= 1 && fps <= kFpsMax) return fps;
+  return FieldError("fps", absl::StrCat(fps, " is outside [1, ", kFpsMax, "]"));
+}
+
 absl::StatusOr<int64_t> ParseFrameCount(const v1::SessionSpec& spec, int64_t default_fps) {
   switch (spec.length_case()) {
     case v1::SessionSpec::LENGTH_NOT_SET:
@@ -52,16 +60,48 @@ absl::StatusOr<int64_t> ParseFrameCount(const v1::SessionSpec& spec, int64_t def
       break;
   }
   LT_ASSIGN_OR_RETURN(const int64_t nanos, ParseNanos("duration", spec.duration()));
-  const int64_t fps = spec.fps() == 0 ? default_fps : spec.fps();
-  if (fps < 1 || fps > kFpsMax) {
-    return FieldError("fps", absl::StrCat(fps, " is outside [1, ", kFpsMax, "]"));
-  }
+  LT_ASSIGN_OR_RETURN(const int64_t fps, ParseFps(spec, default_fps));
   const double frames = std::round(static_cast<double>(nanos) * 1e-9 * static_cast<double>(fps));
   if (!(frames >= 1.0 && frames <= static_cast<double>(kFrameCountMax))) {
     return FieldError("duration",
                       absl::StrCat("is ", frames, " frames, outside [1, ", kFrameCountMax, "]"));
   }
   return static_cast<int64_t>(frames);
+}
+
+// The first frame at or after a time. What a duration of whole frames loses in nanoseconds is no
+// frame.
+absl::StatusOr<int64_t> ParseFrameAt(const std::string& field,
+                                     const google::protobuf::Duration& time, int64_t fps) {
+  LT_ASSIGN_OR_RETURN(const int64_t nanos, ParseNanos(field, time));
+  const double frames =
+      std::ceil(static_cast<double>(nanos) * 1e-9 * static_cast<double>(fps) - 1e-6);
+  if (!(frames <= static_cast<double>(kFrameCountMax))) {
+    return FieldError(field, absl::StrCat("is ", frames, " frames; the limit is ", kFrameCountMax));
+  }
+  return static_cast<int64_t>(std::max(0.0, frames));
+}
+
+absl::StatusOr<std::vector<PromptChange>> ParsePromptChanges(const v1::SessionSpec& spec,
+                                                             int64_t default_fps) {
+  std::vector<PromptChange> changes;
+  if (static_cast<size_t>(spec.prompt_changes_size()) > kPromptChangesMax) {
+    return FieldError("prompt_changes", absl::StrCat(spec.prompt_changes_size(),
+                                                     " entries; the limit is ", kPromptChangesMax));
+  }
+  for (const v1::PromptChange& change : spec.prompt_changes()) {
+    const std::string field = absl::StrCat("prompt_changes[", changes.size(), "]");
+    LT_RETURN_IF_ERROR(CheckText(field + ".prompt", change.prompt()));
+    int64_t frame = change.frame();
+    if (change.has_time()) {
+      LT_ASSIGN_OR_RETURN(const int64_t fps, ParseFps(spec, default_fps));
+      LT_ASSIGN_OR_RETURN(frame, ParseFrameAt(field + ".time", change.time(), fps));
+    } else if (!change.has_frame()) {
+      return FieldError(field + ".start", "is not set");
+    }
+    changes.push_back({.frame = frame, .prompt = change.prompt()});
+  }
+  return changes;
 }
 
 absl::StatusOr<KeyPlanSpec> ParseKeyPlan(const v1::KeyPlan& plan) {
@@ -150,6 +190,7 @@ absl::StatusOr<SessionSpec> ParseSessionSpec(const v1::SessionSpec& spec,
     return FieldError("steps",
                       absl::StrCat(spec.steps_size(), " entries; the limit is ", kStepsCountMax));
   }
+  LT_ASSIGN_OR_RETURN(out.prompt_changes, ParsePromptChanges(spec, defaults.fps));
   out.prompt = spec.prompt();
   out.negative_prompt = spec.negative_prompt();
   if (spec.has_guidance()) out.guidance = spec.guidance();
@@ -207,6 +248,7 @@ absl::StatusOr<int64_t> ParseNextChunk(const v1::Attach& attach) {
 
 absl::StatusOr<SessionEvent> ParseControl(const v1::Control& control) {
   SessionEvent event = {.control_id = control.id()};
+  if (control.has_frame()) event.frame = control.frame();
   switch (control.action_case()) {
     case v1::Control::kPrompt:
       LT_RETURN_IF_ERROR(CheckText("prompt", control.prompt()));

@@ -61,6 +61,7 @@ inline constexpr Limit kLimits[] = {
     {"waiting_events_max", kWaitingEventsMax},
     {"unsent_receipts_max", kUnsentReceiptsMax},
     {"control_ids_max", kControlIdsMax},
+    {"prompt_changes_max", kPromptChangesMax},
     {"first_attach_seconds", kFirstAttachSeconds},
     {"connection_streams_max", kConnectionStreamsMax},
     {"handshake_seconds", kHandshakeSeconds},

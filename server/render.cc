@@ -61,6 +61,11 @@ void RenderTime(int64_t wall_nanos, google::protobuf::Timestamp* out) {
 void RenderSpec(const SessionSpec& spec, v1::SessionSpec* out) {
   out->set_prompt(spec.prompt);
   out->set_negative_prompt(spec.negative_prompt);
+  for (const PromptChange& change : spec.prompt_changes) {
+    v1::PromptChange& rendered = *out->add_prompt_changes();
+    rendered.set_frame(change.frame);
+    rendered.set_prompt(change.prompt);
+  }
   if (spec.guidance.has_value()) out->set_guidance(*spec.guidance);
   out->set_seed(spec.seed);
   out->set_width(static_cast<int32_t>(spec.width));

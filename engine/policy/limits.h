@@ -20,5 +20,6 @@ inline constexpr int64_t kGuidanceMax = 50;
 inline constexpr int64_t kStartFramesMax = 321;  // 20 s at 16 frames a second
 inline constexpr int64_t kNumericsProfileBytesMax = 64;
 inline constexpr size_t kControlIdsMax = 1024;
+inline constexpr size_t kPromptChangesMax = 64;
 
 }  // namespace longtake

@@ -116,6 +116,9 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
   if (spec.guided()) {
     LT_ASSIGN_OR_RETURN(arrival.prompt_ids.emplace_back(), model_.Tokenize(spec.negative_prompt));
   }
+  for (const PromptChange& change : spec.prompt_changes) {
+    LT_ASSIGN_OR_RETURN(arrival.change_ids.emplace_back(), model_.Tokenize(change.prompt));
+  }
   {
     MutexLock lock(mutex_);
     if (const auto found = sessions_.find(id); found != sessions_.end()) {
@@ -184,6 +187,10 @@ void Engine::Forget(const std::string& id) {
 
 absl::StatusOr<EventAccepted> Engine::Submit(Session& session, SessionEvent event) const {
   std::vector<int32_t> ids;
+  if (event.frame.has_value()) {
+    LT_RETURN_IF_ERROR(
+        CheckFrame("frame", *event.frame, session.spec(), model_.recipe().chunk_frames));
+  }
   if (event.kind == EventKind::kPrompt) {
     LT_RETURN_IF_ERROR(CheckPrompt("prompt", event.prompt));
     LT_ASSIGN_OR_RETURN(ids, model_.Tokenize(event.prompt));

@@ -2,13 +2,37 @@
 #include "engine/serve/live_session.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace longtake {
 
 PendingEvent* LiveSession::next_prompt() {
-  const auto last = std::find_if(events.rbegin(), events.rend(),
-                                 [](const PendingEvent& event) { return event.is_prompt(); });
-  return last == events.rend() ? nullptr : &*last;
+  PendingEvent* next = nullptr;
+  for (PendingEvent& event : events) {
+    if (!event.is_prompt()) continue;
+    // Of several that hold from the same boundary on the last one is shown.
+    if (next != nullptr && event.chunk > std::max(next->chunk, rollout().chunk())) break;
+    next = &event;
+  }
+  return next;
+}
+
+void LiveSession::AddEvent(PendingEvent event) {
+  const auto place = std::upper_bound(
+      events.begin(), events.end(), event.chunk,
+      [](int64_t chunk, const PendingEvent& other) { return chunk < other.chunk; });
+  events.insert(place, std::move(event));
+  const PendingEvent* next = next_prompt();
+  for (PendingEvent& other : events) {
+    if (&other != next) other.text = nullptr;
+  }
+}
+
+bool LiveSession::held_back() {
+  return rollout().at_chunk_start() &&
+         std::any_of(events.begin(), events.end(), [this](const PendingEvent& event) {
+           return event.timed && event.chunk <= rollout().chunk();
+         });
 }
 
 void FailSession(LiveSession& live, const absl::Status& status, StatsBoard& board) {

@@ -22,18 +22,21 @@ struct Arrival {
   std::unique_ptr<Rollout> rollout;
   std::shared_ptr<DecodeState> decode;
   std::vector<std::vector<int32_t>> prompt_ids;  // one per guidance branch
+  std::vector<std::vector<int32_t>> change_ids;  // of the spec's prompt_changes
 };
 
 // An event that waits for its chunk boundary; a prompt waits for its encoding, too.
 struct PendingEvent {
-  AcceptedEvent accepted;
-  std::unique_ptr<TextContext> text;
+  AcceptedEvent accepted;  // sequence 0: of the spec, which nobody waits for a receipt of
+  int64_t chunk = 0;       // it holds from the start of this chunk on
+  bool timed = false;      // exactly from there: the chunk does not begin without it
+  std::unique_ptr<TextContext> text = {};
   bool is_prompt() const { return accepted.event.kind == EventKind::kPrompt; }
 };
 
 struct LiveSession {
   Arrival arrival;
-  std::vector<PendingEvent> events;
+  std::vector<PendingEvent> events;  // by chunk, then as they were accepted
   bool paused = false;
   bool ending = false;
   absl::Status failure;  // why it ends, when it was not asked to
@@ -45,8 +48,12 @@ struct LiveSession {
   // Nobody wants it any more: it was deleted, or its ttl ran out.
   bool abandoned() { return session().cancelled() || session().Expired(); }
   // The prompt that will be shown next, or null. Those before it are superseded: they are applied
-  // with it and never encoded, so that a session holds the text of one waiting prompt at most.
+  // with it and never encoded.
   PendingEvent* next_prompt();
+  // Puts it in its place. A session holds the text of one waiting prompt at most, the next one's.
+  void AddEvent(PendingEvent event);
+  // Whether an event has to be applied before the chunk that stands at its start may begin.
+  bool held_back();
 };
 
 // It ends with this status, and the failure is counted.

@@ -12,6 +12,11 @@
 namespace longtake {
 namespace {
 
+// The pixel frame a chunk begins with.
+int64_t FirstFrame(int64_t chunk, int64_t chunk_frames) {
+  return LatentGrid::PixelFrames(chunk * chunk_frames);
+}
+
 absl::Status FieldError(const std::string& field, const std::string& why) {
   return absl::InvalidArgumentError(field + ": " + why);
 }
@@ -192,6 +197,30 @@ absl::Status ResolvePicture(const SessionSpec& spec, const Recipe& recipe, Resol
   return absl::OkStatus();
 }
 
+absl::Status ResolvePrompts(const SessionSpec& spec, int64_t chunk_frames, ResolvedSpec& out) {
+  LT_RETURN_IF_ERROR(CheckPrompt("prompt", spec.prompt));
+  LT_RETURN_IF_ERROR(CheckPrompt("negative_prompt", spec.negative_prompt));
+  if (spec.prompt_changes.size() > kPromptChangesMax) {
+    return FieldError("prompt_changes", absl::StrCat(spec.prompt_changes.size(),
+                                                     " entries; the limit is ", kPromptChangesMax));
+  }
+  int64_t previous = -1;
+  for (size_t i = 0; i < spec.prompt_changes.size(); ++i) {
+    const PromptChange& change = spec.prompt_changes[i];
+    const std::string field = absl::StrCat("prompt_changes[", i, "]");
+    LT_RETURN_IF_ERROR(CheckPrompt(field + ".prompt", change.prompt));
+    LT_RETURN_IF_ERROR(CheckFrame(field + ".frame", change.frame, out, chunk_frames));
+    if (change.frame <= previous) {
+      return FieldError(field + ".frame",
+                        absl::StrCat(change.frame, " is not after ", previous, ", the one before"));
+    }
+    previous = change.frame;
+  }
+  out.prompt = spec.prompt;
+  out.prompt_changes = spec.prompt_changes;
+  return absl::OkStatus();
+}
+
 absl::Status CheckTokens(const ResolvedSpec& spec, const VideoModel& model) {
   const int64_t tokens = RolloutFor(spec, model).tokens_max();
   if (tokens <= model.options().tokens_max) return absl::OkStatus();
@@ -209,13 +238,29 @@ absl::Status CheckPrompt(const std::string& field, const std::string& prompt) {
   return absl::OkStatus();
 }
 
+int64_t ChunkFrom(int64_t frame, int64_t chunk_frames) {
+  // As many chunks as hold all frames before it.
+  return LatentGrid::ChunkCount(frame, chunk_frames);
+}
+
+absl::Status CheckFrame(const std::string& field, int64_t frame, const ResolvedSpec& spec,
+                        int64_t chunk_frames) {
+  if (frame < 0 || frame > kFrameCountMax) {
+    return FieldError(field, absl::StrCat(frame, " is outside [0, ", kFrameCountMax, "]"));
+  }
+  if (spec.frame_count == 0) return absl::OkStatus();
+  const int64_t chunks = LatentGrid::ChunkCount(spec.frame_count, chunk_frames);
+  if (ChunkFrom(frame, chunk_frames) < chunks) return absl::OkStatus();
+  return FieldError(
+      field,
+      absl::StrCat("no chunk begins at frame ", frame, " or later; the last of ", spec.frame_count,
+                   " frames begins at ", FirstFrame(chunks - 1, chunk_frames)));
+}
+
 absl::StatusOr<ResolvedSpec> ResolveSpec(const SessionSpec& spec, const VideoModel& model) {
   const Recipe& recipe = model.recipe();
-  LT_RETURN_IF_ERROR(CheckPrompt("prompt", spec.prompt));
-  LT_RETURN_IF_ERROR(CheckPrompt("negative_prompt", spec.negative_prompt));
   if (spec.ttl_nanos < 0) return FieldError("ttl", "is negative");
   ResolvedSpec out;
-  out.prompt = spec.prompt;
   out.seed = spec.seed;
   out.media_kind = spec.media_kind;
   out.ttl_nanos = spec.ttl_nanos;
@@ -224,6 +269,7 @@ absl::StatusOr<ResolvedSpec> ResolveSpec(const SessionSpec& spec, const VideoMod
   LT_RETURN_IF_ERROR(ResolveSteps(spec, recipe, out));
   LT_RETURN_IF_ERROR(ResolveMemory(spec, recipe, out));
   LT_RETURN_IF_ERROR(ResolveLength(spec, recipe.chunk_frames, out));
+  LT_RETURN_IF_ERROR(ResolvePrompts(spec, recipe.chunk_frames, out));
   LT_RETURN_IF_ERROR(ResolveStart(spec, recipe.chunk_frames, model.encoder() != nullptr, out));
   LT_RETURN_IF_ERROR(ResolveDecoder(spec, recipe, model.has_tiny_decoder(), out));
   LT_RETURN_IF_ERROR(ResolveNumerics(spec, std::string(model.numerics_profile()), out));

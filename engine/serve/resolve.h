@@ -19,6 +19,14 @@ absl::StatusOr<ResolvedSpec> ResolveSpec(const SessionSpec& spec, const VideoMod
 // Errors as ResolveSpec, for a prompt that comes later.
 absl::Status CheckPrompt(const std::string& field, const std::string& prompt);
 
+// Errors as ResolveSpec, for an event that names a frame: no chunk of the take begins there or
+// later.
+absl::Status CheckFrame(const std::string& field, int64_t frame, const ResolvedSpec& spec,
+                        int64_t chunk_frames);
+
+// The first chunk that begins at this pixel frame or after it; chunks are of so many latent frames.
+int64_t ChunkFrom(int64_t frame, int64_t chunk_frames);
+
 // How the session is rolled out.
 RolloutSpec RolloutFor(const ResolvedSpec& spec, const VideoModel& model);
 

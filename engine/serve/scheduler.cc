@@ -8,6 +8,7 @@
 #include "base/error_reason.h"
 #include "engine/model/vae/latent_grid.h"
 #include "engine/serve/batcher.h"
+#include "engine/serve/resolve.h"
 
 namespace longtake {
 namespace {
@@ -48,6 +49,7 @@ void Scheduler::TakeArrivals() {
   for (Arrival& arrival : arrivals_) {
     live_.push_back(std::make_unique<LiveSession>());
     live_.back()->arrival = std::move(arrival);
+    AddPromptChanges(*live_.back());
     live_.back()->last_served_sweep = sweep_;  // behind those who wait already
   }
   arrivals_.clear();
@@ -99,13 +101,26 @@ bool Scheduler::Forget(Session& session) {
   return true;
 }
 
+void Scheduler::AddPromptChanges(LiveSession& live) {
+  const std::vector<PromptChange>& changes = live.session().spec().prompt_changes;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    live.AddEvent({.accepted = {.sequence = 0,
+                                .event = {.kind = EventKind::kPrompt, .prompt = changes[i].prompt},
+                                .prompt_ids = std::move(live.arrival.change_ids[i])},
+                   .chunk = ChunkFrom(changes[i].frame, model_.recipe().chunk_frames),
+                   .timed = true});
+  }
+  live.arrival.change_ids.clear();
+}
+
 // Not called for a session that is over: what it is asked then stays in the inbox, and PutEnd
 // answers it.
 void Scheduler::TakeEvents(LiveSession& live) {
   for (AcceptedEvent& event : live.session().TakeEvents()) {
-    PendingEvent* superseded = live.next_prompt();
-    if (event.event.kind == EventKind::kPrompt && superseded != nullptr) superseded->text = nullptr;
-    live.events.push_back({.accepted = std::move(event), .text = nullptr});
+    const std::optional<int64_t> frame = event.event.frame;
+    live.AddEvent({.accepted = std::move(event),
+                   .chunk = ChunkFrom(frame.value_or(0), model_.recipe().chunk_frames),
+                   .timed = frame.has_value()});
   }
 }
 
@@ -124,6 +139,7 @@ bool Scheduler::ApplyEvents(LiveSession& live) {
   size_t applied = 0;
   while (applied < live.events.size()) {
     PendingEvent& event = live.events[applied];
+    if (event.chunk > live.rollout().chunk() && !live.done()) break;
     if (event.is_prompt() && text_missing && !live.done()) break;
     Apply(live, event);
     ++applied;
@@ -148,12 +164,14 @@ void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
       live.ending = true;
       break;
   }
+  if (event.accepted.sequence == 0) return;
   live.session().PutApplied(event.accepted.sequence, live.rollout().chunk());
 }
 
 bool Scheduler::Ready(LiveSession& live) {
   Session& session = live.session();
   if (live.done() || !live.rollout().HasText() || !live.rollout().HasStart()) return false;
+  if (live.held_back()) return false;  // its next prompt is being encoded
   if (live.rollout().at_chunk_start()) {
     if (live.paused) {
       session.SetState(SessionState::kPaused);

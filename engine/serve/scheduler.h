@@ -48,6 +48,8 @@ class Scheduler {
 
  private:
   void TakeArrivals() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The prompts that its spec has for later chunks.
+  void AddPromptChanges(LiveSession& live);
   // Start frames that are complete go to the encoder; latents that came back go to their rollouts.
   void MoveStarts();
   void PutStart(FinishedStart& start);

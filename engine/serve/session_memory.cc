@@ -35,6 +35,15 @@ uint64_t RotaryBytes(const RolloutSpec& rollout, uint64_t frame_bytes) {
   return 2 * static_cast<uint64_t>(frames) * frame_bytes;
 }
 
+// As text, twice, and as token ids.
+uint64_t LaterPromptBytes(const ResolvedSpec& spec) {
+  uint64_t bytes = 0;
+  for (const PromptChange& change : spec.prompt_changes) {
+    bytes += 2 * change.prompt.size() + VideoModel::kPromptTokensMax * sizeof(int32_t);
+  }
+  return bytes;
+}
+
 uint64_t DecoderCacheBytes(const ResolvedSpec& spec, const LatentGrid& grid, const VaeConfig& vae) {
   if (spec.decoder == DecoderKind::kTiny) return TinyDecoderCacheBytes(grid.height, grid.width);
   if (spec.tiled_decode) return TiledCacheBytes(vae, VaeTiling(), grid.height, grid.width);
@@ -83,7 +92,7 @@ absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const Rol
         {spec.frame_bytes(), static_cast<uint64_t>(spec.frame_count)}, "pixels of the take");
     if (take_bytes.ok()) out.outbox = std::min(out.outbox, *take_bytes);
   }
-  out.texts = (rollout.branch_count() + 1) * text_bytes;
+  out.texts = (rollout.branch_count() + 1) * text_bytes + LaterPromptBytes(spec);
   out.latents = LatentsInWork(rollout);
   out.rotary = RotaryBytes(rollout, model.transformer().RotaryFrameBytes(grid.height, grid.width));
   out.decoder_cache = DecoderCacheBytes(spec, grid, vae);

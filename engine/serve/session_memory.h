@@ -24,7 +24,8 @@ struct SessionMemory {
   uint64_t start_pixels = 0;
   uint64_t encoder_cache = 0;
   // Of its rollout, until the take ends.
-  uint64_t texts = 0;    // text keys and values: a branch each, and the prompt that is shown next
+  // Text keys and values: a branch each, and the prompt that is shown next; and later prompts.
+  uint64_t texts = 0;
   uint64_t latents = 0;  // in work, and those a re-cache needs again
   uint64_t start_latents = 0;
   uint64_t rotary = 0;  // tables of a pass and of the one before it

@@ -5,6 +5,7 @@ namespace longtake {
 
 SessionSpec ResolvedSpec::AsRequest() const {
   return {.prompt = prompt,
+          .prompt_changes = prompt_changes,
           .negative_prompt = negative_prompt,
           .guidance = guidance,
           .seed = seed,

@@ -15,8 +15,9 @@ namespace longtake {
 
 struct ResolvedSpec {
   std::string prompt;
-  std::string negative_prompt;  // empty without guidance, unless the client gave one
-  double guidance = 1.0;        // 1: none
+  std::vector<PromptChange> prompt_changes;  // by rising frames, each within the take
+  std::string negative_prompt;               // empty without guidance, unless the client gave one
+  double guidance = 1.0;                     // 1: none
   uint64_t seed = 0;
   int64_t width = 0;  // pixels, multiples of 16
   int64_t height = 0;

@@ -19,6 +19,9 @@ enum class EventKind { kPrompt, kPause, kResume, kEnd };
 struct SessionEvent {
   EventKind kind = EventKind::kPrompt;
   std::string prompt = {};  // for kPrompt
+  // The pixel frame from which on it holds: at the first chunk that begins there or later, at the
+  // next one when that has passed. Empty: at the next chunk.
+  std::optional<int64_t> frame = {};
   // The client's own number, by which a repeated event is known; 0: it has none.
   uint64_t control_id = 0;
 };

@@ -20,10 +20,18 @@ enum class MediaKind { kFmp4, kRgb24 };
 // Who makes pixels of latents: the VAE, or a small model that was trained to do the same.
 enum class DecoderKind { kFull, kTiny };
 
+// Another prompt, shown from the first chunk on that begins at this pixel frame or after it.
+struct PromptChange {
+  int64_t frame = 0;
+  std::string prompt;
+  friend bool operator==(const PromptChange&, const PromptChange&) = default;
+};
+
 struct SessionSpec {
   std::string prompt;
-  std::string negative_prompt;     // used only with guidance other than 1
-  std::optional<double> guidance;  // empty: the recipe's
+  std::vector<PromptChange> prompt_changes;  // by rising frames
+  std::string negative_prompt;               // used only with guidance other than 1
+  std::optional<double> guidance;            // empty: the recipe's
   uint64_t seed = 0;
   int64_t width = 0;  // pixels, multiples of 16; 0: the recipe's
   int64_t height = 0;

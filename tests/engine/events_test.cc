@@ -113,5 +113,106 @@ TEST(EventsTest, WhatFollowsAnEndIsAnsweredToo) {
   EXPECT_EQ(received.applied.size(), 3u);
 }
 
+// What a take shows depends on its spec, not on who reads it and how fast.
+TEST(TimelineTest, AFastAndASlowReaderGetTheSameTake) {
+  EngineSetup setup;
+  setup.engine.session.outbox_bytes_max = 2 * 12 * 48 * 32 * 3;
+  SessionSpec spec = SmallSpec("a red circle on a white background", 7, 117);
+  spec.prompt_changes = {{.frame = 20, .prompt = "a blue square on a black background"},
+                         {.frame = 60, .prompt = "a green triangle"}};
+  TestEngine engine(setup);
+  const auto fast = ReadToEnd(engine, **engine.CreateSession(spec, ""));
+  ASSERT_EQ(fast.chunks.size(), 10u);
+  EXPECT_TRUE(fast.applied.empty()) << "nobody asked, so nobody gets a receipt";
+
+  const auto session = *engine.CreateSession(spec, "");
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  Received slow;
+  while (!slow.end.has_value()) {
+    engine.RunUntilIdle();  // until the outbox is full
+    PollAll(*session, reader, &slow);
+  }
+  EXPECT_EQ(slow.Digests(), fast.Digests());
+
+  // Up to the first change it is the take without it.
+  spec.prompt_changes.clear();
+  const auto plain = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
+  EXPECT_EQ(plain[1], fast.Digests()[1]);
+  EXPECT_NE(plain[2], fast.Digests()[2]) << "chunk 2 begins with frame 21";
+}
+
+// A control that names a frame is the same as a change in the spec, when it comes in time.
+TEST(TimelineTest, AControlCanNameItsFrame) {
+  TestEngine engine;
+  SessionSpec spec = SmallSpec("a red circle", 7, 117);
+  spec.prompt_changes = {{.frame = 57, .prompt = "a blue square"}};
+  const auto wanted = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
+  spec.prompt_changes.clear();
+  const auto session = *engine.CreateSession(spec, "");
+  const SessionEvent event = {
+      .kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 57, .control_id = 3};
+  ASSERT_TRUE(engine->Submit(*session, event).ok());
+  const Received received = ReadToEnd(engine, *session);
+  EXPECT_EQ(received.Digests(), wanted);
+  ASSERT_EQ(received.applied.size(), 1u);
+  EXPECT_EQ(received.applied[0].chunk, 5) << "which begins with frame 57";
+  EXPECT_EQ(received.applied[0].control_id, 3u);
+}
+
+TEST(TimelineTest, APauseAndAnEndCanNameTheirs) {
+  TestEngine engine;
+  const auto session = *engine.CreateSession(SmallSpec("a red circle", 7, 0), "");
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  ASSERT_TRUE(engine->Submit(*session, {.kind = EventKind::kEnd, .frame = 40}).ok());
+  ASSERT_TRUE(engine->Submit(*session, {.kind = EventKind::kPause, .frame = 10}).ok());
+  engine.RunUntilIdle();
+  EXPECT_EQ(session->Info().state, SessionState::kPaused);
+  EXPECT_EQ(session->Info().chunk_count, 2) << "frames 0 to 20";
+  ASSERT_TRUE(engine->Submit(*session, {.kind = EventKind::kResume}).ok());
+  engine.RunUntilIdle();
+  Received received;
+  PollAll(*session, reader, &received);
+  EXPECT_EQ(received.chunks.size(), 4u) << "the fifth would begin with frame 45";
+  EXPECT_TRUE(received.end.has_value() && received.end->ok());
+}
+
+TEST(TimelineTest, WhatLiesBeyondTheTakeIsRefused) {
+  TestEngine engine;
+  const auto refused = [&](std::vector<PromptChange> changes, const std::string& field) {
+    SessionSpec spec = SmallSpec("a red circle", 7, 33);  // chunks begin with 0, 9, 21
+    spec.prompt_changes = std::move(changes);
+    const absl::Status status = engine->Resolve(spec).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << field;
+    EXPECT_EQ(std::string(status.message()).rfind(field + ":", 0), 0u) << status;
+  };
+  refused({{.frame = 22, .prompt = "a"}}, "prompt_changes[0].frame");
+  refused({{.frame = 33, .prompt = "a"}}, "prompt_changes[0].frame");
+  refused({{.frame = -1, .prompt = "a"}}, "prompt_changes[0].frame");
+  refused({{.frame = kFrameCountMax + 1, .prompt = "a"}}, "prompt_changes[0].frame");
+  refused({{.frame = 9, .prompt = "a"}, {.frame = 9, .prompt = "b"}}, "prompt_changes[1].frame");
+  refused({{.frame = 9, .prompt = "a"}, {.frame = 4, .prompt = "b"}}, "prompt_changes[1].frame");
+  refused({{.frame = 0, .prompt = std::string(kPromptBytesMax + 1, 'x')}},
+          "prompt_changes[0].prompt");
+  refused(std::vector<PromptChange>(kPromptChangesMax + 1), "prompt_changes");
+  SessionSpec fine = SmallSpec("a red circle", 7, 33);
+  fine.prompt_changes = {{.frame = 0, .prompt = "a blue square"}, {.frame = 21, .prompt = "b"}};
+  EXPECT_TRUE(engine->Resolve(fine).ok());
+
+  const auto session = *engine.CreateSession(SmallSpec("a red circle", 7, 33), "");
+  EXPECT_EQ(engine->Submit(*session, {.kind = EventKind::kPause, .frame = 22}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+// Another prompt from the first frame on is the take of that prompt.
+TEST(TimelineTest, AChangeAtTheFirstFrameIsThePrompt) {
+  TestEngine engine;
+  SessionSpec spec = SmallSpec("a red circle", 7, 45);
+  spec.prompt_changes = {{.frame = 0, .prompt = "a blue square"}};
+  const auto changed = ReadToEnd(engine, **engine.CreateSession(spec, "")).Digests();
+  EXPECT_EQ(
+      changed,
+      ReadToEnd(engine, **engine.CreateSession(SmallSpec("a blue square", 7, 45), "")).Digests());
+}
+
 }  // namespace
 }  // namespace longtake

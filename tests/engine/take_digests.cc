@@ -35,6 +35,17 @@ struct Change {
   std::string prompt;
 };
 
+// The same in the spec: whoever is asked when must not show.
+std::function<void(SessionSpec& spec)> Timed(std::function<void(SessionSpec& spec)> also,
+                                             const std::vector<Change>& changes) {
+  return [=](SessionSpec& spec) {
+    if (also) also(spec);
+    for (const Change& change : changes) {
+      spec.prompt_changes.push_back({.frame = Frames(change.chunk), .prompt = change.prompt});
+    }
+  };
+}
+
 // One line of the table.
 struct TakeCase {
   std::string name;
@@ -116,6 +127,10 @@ std::vector<TakeCase> PromptCases() {
        .spec = WithPlan(window, PromptSwitch::kRecacheAndSink),
        .changes = {square, triangle}},
       {.name = "rolling-changed", .recipe = "rolling-forcing", .changes = {square, triangle}},
+      {.name = "timed-swap", .spec = Timed({}, {square})},
+      {.name = "timed-recache-twice",
+       .spec = Timed(WithPlan(window, PromptSwitch::kRecacheAndSink), {square, triangle})},
+      {.name = "timed-rolling", .recipe = "rolling-forcing", .spec = Timed({}, {square, triangle})},
   };
 }
 

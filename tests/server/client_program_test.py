@@ -78,20 +78,31 @@ class ClientTest(unittest.TestCase):
             self.assertEqual((width, height) == (48, 32), name != "sheet.png", (name, width, height))
 
     def test_prompt_changes_go_by_their_times(self):
-        plain = self.take(self.path("a.mp4"))[0]
-        late, done = self.take(self.path("b.mp4"), "--prompt-at", "9s=a blue square")
-        self.assertEqual(late, plain, "a change after the end changes nothing")
+        for beyond in ("9s", "1.3s"):
+            done = self.run_client("generate", *TAKE, "--out", self.path("b.mp4"),
+                                   "--prompt-at", beyond + "=a blue square", code=1)
+            self.assertIn(b"spec.prompt_changes[0].frame: no chunk begins", done.stderr)
         long = ["generate", *TAKE[:-2], "--duration", "6s", "--out", self.path("c.y4m")]
         digest = lambda done: re.search(rb"digest +([0-9a-f]{32})", done.stdout).group(1)
         before = digest(self.run_client(*long))
-        changed = digest(self.run_client(*long, "--prompt-at", "0s=a blue square on black"))
+        change = ["--prompt-at", "2s=a blue square on black"]
+        done = self.run_client(*long, *change)
+        changed = digest(done)
         self.assertNotEqual(changed, before)
+        self.assertIn(b'on black" from 2.06 s on (chunk 3)', done.stderr)
+        # A player that reads slowly gets the same take: its time is part of what was asked for.
+        slow = subprocess.Popen(self.command(*long[:-1], "-", *change), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE)
+        while slow.stdout.read(1 << 10):
+            time.sleep(0.02)
+        self.assertEqual(slow.wait(), 0)
+        told = slow.stderr.read()
+        self.assertEqual(re.search(rb"digest +([0-9a-f]{32})", told).group(1), changed)
 
-    def test_a_refused_change_is_told_and_the_take_goes_on(self):
+    def test_a_change_that_is_too_long_is_refused(self):
         done = self.run_client("generate", *TAKE, "--out", self.path("d.mp4"),
-                               "--prompt-at", "0s=" + "x" * 20000)
-        self.assertIn(b"refused the prompt at 0 s: control.prompt", done.stderr)
-        self.assertIn(b"21 frames", done.stdout)
+                               "--prompt-at", "0s=" + "x" * 20000, code=1)
+        self.assertIn(b"spec.prompt_changes[0].prompt", done.stderr)
 
     def test_nonsense_is_one_clear_line(self):
         cases = [

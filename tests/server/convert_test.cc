@@ -46,6 +46,11 @@ TEST(Convert, EveryFieldArrives) {
   in.set_width(64);
   in.set_height(48);
   in.set_fps(8);
+  in.add_prompt_changes()->set_frame(3);
+  v1::PromptChange& later = *in.add_prompt_changes();
+  later.mutable_time()->set_seconds(1);
+  later.mutable_time()->set_nanos(600'000'000);  // 12.8 frames
+  later.set_prompt("later");
   in.mutable_duration()->set_seconds(2);
   in.mutable_duration()->set_nanos(500'000'000);
   in.add_steps(1000);
@@ -71,6 +76,9 @@ TEST(Convert, EveryFieldArrives) {
   EXPECT_EQ(spec->width, 64);
   EXPECT_EQ(spec->height, 48);
   EXPECT_EQ(spec->fps, 8);
+  ASSERT_EQ(spec->prompt_changes.size(), 2u);
+  EXPECT_EQ(spec->prompt_changes[0].frame, 3);
+  EXPECT_EQ(spec->prompt_changes[1], (PromptChange{.frame = 13, .prompt = "later"}));
   EXPECT_EQ(spec->frame_count, 20);
   EXPECT_EQ(spec->steps, (std::vector<double>{1000, 500}));
   EXPECT_EQ(spec->step_count, 20);
@@ -113,6 +121,15 @@ TEST(Convert, WrongFieldsAreNamed) {
       {"prompt", [](v1::SessionSpec& s) { s.set_prompt(std::string(kPromptBytesMax + 1, 'a')); }},
       {"negative_prompt",
        [](v1::SessionSpec& s) { s.set_negative_prompt(std::string(kPromptBytesMax + 1, 'a')); }},
+      {"prompt_changes[0].start", [](v1::SessionSpec& s) { s.add_prompt_changes(); }},
+      {"prompt_changes[0].time",
+       [](v1::SessionSpec& s) { s.add_prompt_changes()->mutable_time()->set_seconds(-1); }},
+      {"prompt_changes[0].prompt",
+       [](v1::SessionSpec& s) { s.add_prompt_changes()->set_prompt("\xff"); }},
+      {"prompt_changes",
+       [](v1::SessionSpec& s) {
+         for (size_t i = 0; i <= kPromptChangesMax; ++i) s.add_prompt_changes()->set_frame(1);
+       }},
       {"frame_count", [](v1::SessionSpec& s) { s.set_frame_count(0); }},
       {"frame_count", [](v1::SessionSpec& s) { s.set_frame_count(-1); }},
       {"frame_count", [](v1::SessionSpec& s) { s.set_frame_count(kFrameCountMax + 1); }},
