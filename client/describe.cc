@@ -3,6 +3,9 @@
 
 #include <google/protobuf/util/time_util.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -97,6 +100,20 @@ std::string DescribeModel(const v1::Model& model) {
   absl::StrAppend(&out, absl::StrFormat("sweeps per chunk  %d\n", cost.sweeps_per_chunk()));
   for (const std::string& prompt : model.example_prompts())
     absl::StrAppend(&out, "example           ", PrintableText(prompt), "\n");
+  return out;
+}
+
+std::string DescribeMemory(const v1::SessionEstimate& estimate) {
+  std::vector<v1::SessionEstimate::MemoryRow> rows(estimate.memory().begin(),
+                                                   estimate.memory().end());
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.bytes() > b.bytes(); });
+  std::string out;
+  for (const auto& row : rows) {
+    if (row.bytes() == 0) continue;
+    absl::StrAppend(&out, absl::StrFormat("  %10.3f MB  %s\n", Megabytes(row.bytes()),
+                                          PrintableText(row.name())));
+  }
   return out;
 }
 

@@ -18,5 +18,7 @@ std::string SessionLineHeader();
 std::string DescribeSession(const v1::Session& session);
 std::string DescribeModel(const v1::Model& model);
 std::string DescribeEstimate(const v1::SessionEstimate& estimate);
+// What its memory is for, largest first.
+std::string DescribeMemory(const v1::SessionEstimate& estimate);
 
 }  // namespace longtake

@@ -63,7 +63,7 @@ absl::Status Models(const Globals& globals) {
   return absl::OkStatus();
 }
 
-absl::Status Estimate(const Globals& globals, const SpecOptions& options) {
+absl::Status Estimate(const Globals& globals, const SpecOptions& options, bool explain) {
   const auto stub = Connect(globals.server);
   v1::EstimateSessionRequest request;
   LT_ASSIGN_OR_RETURN(*request.mutable_spec(), MakeSpec(*stub, options));
@@ -71,6 +71,7 @@ absl::Status Estimate(const Globals& globals, const SpecOptions& options) {
   v1::EstimateSessionResponse response;
   LT_RETURN_IF_ERROR(FromGrpc(stub->EstimateSession(&context, request, &response)));
   Print(DescribeEstimate(response.estimate()));
+  if (explain) Print(DescribeMemory(response.estimate()));
   return absl::OkStatus();
 }
 
@@ -98,8 +99,12 @@ void AddSessionCommands(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<SpecOptions>();
   CLI::App* estimate = app.add_subcommand("estimate", "Say what a session would cost");
   AddSpecOptions(*estimate, *options);
-  estimate->callback([&globals, options] {
-    globals.run = [&globals, options] { return Report(Estimate(globals, *options)); };
+  auto explain = std::make_shared<bool>(false);
+  estimate->add_flag("--explain", *explain, "And what its memory is for");
+  estimate->callback([&globals, options, explain] {
+    globals.run = [&globals, options, explain] {
+      return Report(Estimate(globals, *options, *explain));
+    };
   });
 }
 

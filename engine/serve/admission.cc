@@ -73,6 +73,8 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
   out.kv_bytes = frames * (out.kv_in_file ? rollout.kv_layout.file_frame_bytes()
                                           : frame_pages * kv_.pool.page_bytes());
   out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + memory.total();
+  out.memory_rows = memory.Rows();
+  if (!out.kv_in_file) out.memory_rows.emplace_back("keys and values", out.kv_bytes);
   if (out.kv_in_file) EstimateKvFile(rollout, &out);
   EstimateTime(spec, rollout, lane_costs, &out);
   absl::Status room = CheckSize(memory);

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/status_macros.h"
 #include "engine/session/session_spec.h"
@@ -43,8 +45,10 @@ struct SessionEstimate {
   double seconds_to_first_frame = 0.0;
   double realtime_factor = 0.0;  // seconds of video per second
   uint64_t memory_bytes = 0;     // held for the session, K/V too unless it is in the file
-  uint64_t kv_bytes = 0;         // in memory or in the file
-  bool kv_in_file = false;       // K/V would come from the file, at most so much with each sweep
+  // What that is, by name; the sum is memory_bytes.
+  std::vector<std::pair<std::string, uint64_t>> memory_rows;
+  uint64_t kv_bytes = 0;    // in memory or in the file
+  bool kv_in_file = false;  // K/V would come from the file, at most so much with each sweep
   uint64_t kv_file_bytes_per_sweep = 0;
   double kv_file_slowdown = 0.0;  // of the sweep, predicted; 0: not known
   bool fits_now = false;          // whether CreateSession would admit it at this moment
