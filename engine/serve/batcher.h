@@ -1,23 +1,42 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Who takes part in the next sweep: a pure function of what the sessions need and the token budget,
-// so that fairness can be proven by tests.
+// Who takes part in the next sweep, and what it costs each of them: pure functions of what the
+// sessions need, so that fairness can be proven by tests.
+//
+// Sessions take turns by rows (engine/serve/fair_turns.h). They share a sweep where that saves
+// something: up to the knee, where further rows are nearly free (engine/serve/sweep_costs.h).
+// Beyond it a sweep that everybody shares only makes small sessions as slow as the largest.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 namespace longtake {
 
 struct SweepCandidate {
-  int64_t tokens = 0;              // rows its items bring (all guidance branches)
-  uint64_t last_served_sweep = 0;  // 0: never
+  int64_t tokens = 0;  // rows its items bring (all guidance branches); positive
+  double tag = 0;      // of its turn, in rows
 };
 
-// Indices of the candidates that take part, longest-waiting first, as many as fit tokens_max. The
-// longest-waiting one always takes part, and the first that does not fit closes the plan: a large
-// session is never overtaken by smaller ones.
-std::vector<size_t> PlanSweep(std::span<const SweepCandidate> candidates, int64_t tokens_max);
+struct SweepLimits {
+  int64_t tokens_max = 0;
+  std::optional<int64_t> knee = {};  // nullopt: not known yet
+};
+
+// Indices of the candidates that take part, least tag first, at most tokens_max rows. The first one
+// always takes part. One that does not fit is passed over, and as its tag stays while others' move
+// on, it will be first.
+// Below the knee others join until it is reached, by twice as many rows at most. Beyond it those
+// may join who lengthen the sweep of the first by an eighth. While the knee is not known, nobody
+// joins who is larger than the sweep without it: then sessions of different sizes make sweeps of
+// different sizes, which is what the knee is learned from.
+std::vector<size_t> PlanSweep(std::span<const SweepCandidate> candidates,
+                              const SweepLimits& limits);
+
+// What a sweep of so many rows costs each row of it, in rows. A sweep below the knee costs as much
+// as one at the knee, if so many rows waited for it.
+double CostOfRow(int64_t sweep_tokens, int64_t waiting_tokens, const SweepLimits& limits);
 
 }  // namespace longtake

@@ -40,7 +40,7 @@ struct LiveSession {
   bool paused = false;
   bool ending = false;
   absl::Status failure;  // why it ends, when it was not asked to
-  uint64_t last_served_sweep = 0;
+  double turn_tag = 0;   // of its next sweep, in rows (engine/serve/fair_turns.h)
 
   Session& session() { return *arrival.session; }
   Rollout& rollout() { return *arrival.rollout; }

@@ -7,7 +7,6 @@
 
 #include "base/error_reason.h"
 #include "engine/model/vae/latent_grid.h"
-#include "engine/serve/batcher.h"
 #include "engine/serve/resolve.h"
 
 namespace longtake {
@@ -47,10 +46,10 @@ void Scheduler::TakeNews() {
 void Scheduler::TakeArrivals() {
   MutexLock lock(mutex_);
   for (Arrival& arrival : arrivals_) {
-    live_.push_back(std::make_unique<LiveSession>());
-    live_.back()->arrival = std::move(arrival);
-    AddPromptChanges(*live_.back());
-    live_.back()->last_served_sweep = sweep_;  // behind those who wait already
+    LiveSession& live = *live_.emplace_back(std::make_unique<LiveSession>());
+    live.arrival = std::move(arrival);
+    AddPromptChanges(live);
+    live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.rollout().tokens_per_sweep()));
   }
   arrivals_.clear();
 }
@@ -191,38 +190,53 @@ bool Scheduler::Ready(LiveSession& live) {
 std::vector<LiveSession*> Scheduler::Plan(const SweepCosts& costs) {
   std::vector<LiveSession*> ready;
   std::vector<SweepCandidate> candidates;
-  int64_t waiting = 0;
-  int64_t largest = 0;
+  int64_t waiting_tokens = 0;
   for (auto& live : live_) {
     if (!Ready(*live)) continue;
     ready.push_back(live.get());
-    candidates.push_back({.tokens = live->rollout().tokens_per_sweep(),
-                          .last_served_sweep = live->last_served_sweep});
-    waiting += candidates.back().tokens;
-    largest = std::max(largest, candidates.back().tokens);
+    candidates.push_back(
+        {.tokens = live->rollout().tokens_per_sweep(), .tag = turns_.Current(live->turn_tag)});
+    waiting_tokens += candidates.back().tokens;
   }
-  const int64_t budget = costs.TokenBudget(waiting, largest, model_.options().tokens_max);
-  std::vector<LiveSession*> plan;
+  const SweepLimits limits = {.tokens_max = model_.options().tokens_max, .knee = costs.Knee()};
+  std::vector<LiveSession*> plan = Fit(ready, PlanSweep(candidates, limits));
+  if (!plan.empty()) Charge(plan, waiting_tokens, limits);
+  return plan;
+}
+
+std::vector<LiveSession*> Scheduler::Fit(std::span<LiveSession* const> ready,
+                                         std::span<const size_t> plan) {
+  std::vector<LiveSession*> fit;
   int64_t text_rows = 0;
   uint64_t file_bytes = 0;
-  for (size_t index : PlanSweep(candidates, budget)) {
+  for (size_t index : plan) {
     const Rollout& rollout = ready[index]->rollout();
     text_rows += rollout.new_text_rows();
-    if (!plan.empty() && text_rows > model_.prompt_rows_max()) break;
-    // A session that finds no room on the way from the file waits longest and leads the next sweep;
+    if (!fit.empty() && text_rows > model_.prompt_rows_max()) break;
+    // A session that finds no room on the way from the file keeps its tag and will lead a sweep;
     // those behind it need not wait with it.
     const uint64_t with_it = file_bytes + rollout.file_layer_bytes();
-    if (!plan.empty() && with_it > std::max(file_bytes, file_layer_bytes_max_)) continue;
+    if (!fit.empty() && with_it > std::max(file_bytes, file_layer_bytes_max_)) continue;
     file_bytes = with_it;
-    plan.push_back(ready[index]);
+    fit.push_back(ready[index]);
   }
-  if (!plan.empty()) ++sweep_;
-  return plan;
+  return fit;
+}
+
+void Scheduler::Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,
+                       const SweepLimits& limits) {
+  int64_t tokens = 0;
+  for (LiveSession* live : plan) tokens += live->rollout().tokens_per_sweep();
+  const double cost_of_row = CostOfRow(tokens, waiting_tokens, limits);
+  turns_.Lead(turns_.Current(plan[0]->turn_tag));
+  for (LiveSession* live : plan) {
+    live->turn_tag = turns_.Current(live->turn_tag) +
+                     cost_of_row * static_cast<double>(live->rollout().tokens_per_sweep());
+  }
 }
 
 void Scheduler::Settle(std::span<LiveSession* const> plan) {
   for (LiveSession* live : plan) {
-    live->last_served_sweep = sweep_;
     if (!live->session().cancelled()) SettleSession(*live);
   }
 }

@@ -4,8 +4,8 @@
 // on, who takes part in the next sweep, and what a finished one means for each. Runs no sweep
 // itself.
 //
-// Nothing of a session changes before its sweep is settled, so an interrupted sweep is simply
-// dropped. The stage's thread only, except for Add.
+// Nothing of a session but its turn changes before its sweep is settled, so an interrupted sweep is
+// simply dropped. The stage's thread only, except for Add.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "engine/serve/batcher.h"
 #include "engine/serve/decode_lane.h"
+#include "engine/serve/fair_turns.h"
 #include "engine/serve/live_session.h"
 #include "engine/serve/stats_board.h"
 #include "engine/serve/sweep_costs.h"
@@ -38,7 +40,7 @@ class Scheduler {
   void TakeNews() ABSL_LOCKS_EXCLUDED(mutex_);
   // Applies the events whose chunk boundary has come; whether there were any.
   bool ApplyEvents();
-  // Who takes part in the next sweep.
+  // Who takes part in the next sweep; it is their turn from then on, whatever becomes of the sweep.
   std::vector<LiveSession*> Plan(const SweepCosts& costs);
   // The sweep with these sessions is done, or failed them.
   void Settle(std::span<LiveSession* const> plan);
@@ -62,6 +64,10 @@ class Scheduler {
   void Apply(LiveSession& live, PendingEvent& event);
   // Sets the state a client sees, too.
   bool Ready(LiveSession& live);
+  // Of those who would take part, by index, those for whom there is room beside rows.
+  std::vector<LiveSession*> Fit(std::span<LiveSession* const> ready, std::span<const size_t> plan);
+  void Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,
+              const SweepLimits& limits);
   void SettleSession(LiveSession& live);
 
   VideoModel& model_;
@@ -72,7 +78,7 @@ class Scheduler {
 
   std::vector<std::unique_ptr<LiveSession>> live_;
   std::vector<std::shared_ptr<Session>> over_;
-  uint64_t sweep_ = 0;
+  FairTurns turns_;
 
   Mutex mutex_;
   std::vector<Arrival> arrivals_ ABSL_GUARDED_BY(mutex_);

@@ -9,11 +9,12 @@ namespace longtake {
 namespace {
 
 constexpr double kNewest = 0.25;  // weight of the latest sweep
-// Then sweeps are as large as they can be until two sizes were seen again: what was learned of
-// sizes that the budget itself keeps away must not hold for ever.
+// Then everything is learned anew: what was learned of sizes that the batcher itself keeps away
+// must not hold for ever.
 constexpr uint64_t kForgetEvery = 256;
 // A sweep that waits for less of its time is bound by computing.
 constexpr double kWaits = 0.03;
+constexpr double kLarger = 4;  // times the rows, for noise not to matter
 
 void Mix(double& mean, double value) { mean += (mean == 0 ? 1.0 : kNewest) * (value - mean); }
 
@@ -35,10 +36,20 @@ void SweepCosts::Add(const SweepCost& sweep) {
   if (++sweeps_ % kForgetEvery == 0) means_.clear();
 }
 
+// Attention makes the rows of a large session dearer than those of a small one, so a line from the
+// smallest sweep to the largest would hide what both pay whatever their size. The line goes to the
+// first that is much larger.
+const SweepCosts::Mean& SweepCosts::Larger(const Mean& small) const {
+  const auto larger = std::find_if(means_.begin(), means_.end(), [&](const auto& entry) {
+    return entry.second.tokens >= kLarger * small.tokens;
+  });
+  return larger == means_.end() ? means_.rbegin()->second : larger->second;
+}
+
 std::optional<int64_t> SweepCosts::Knee() const {
   if (means_.size() < 2) return std::nullopt;
   const Mean& small = means_.begin()->second;
-  const Mean& large = means_.rbegin()->second;
+  const Mean& large = Larger(small);
   const double per_token =
       (large.work_seconds - small.work_seconds) / (large.tokens - small.tokens);
   // Noise; a cost that does not grow with rows has no knee.
@@ -48,17 +59,8 @@ std::optional<int64_t> SweepCosts::Knee() const {
   const double hidden = kEfficient * read_seconds_;
   const double spread = kEfficient / (1 - kEfficient) * fixed;
   constexpr double kMost = 1e12;
-  return static_cast<int64_t>(std::ceil(std::min(std::max(hidden, spread) / per_token, kMost)));
-}
-
-int64_t SweepCosts::TokenBudget(int64_t waiting_tokens, int64_t largest_tokens,
-                                int64_t tokens_max) const {
-  const std::optional<int64_t> knee = Knee();
-  if (!knee.has_value() || *knee <= 0) return tokens_max;
-  const int64_t sweeps = std::max<int64_t>(1, waiting_tokens / *knee);
-  // Sessions do not divide, so the budget is rounded up to whole ones.
-  const int64_t budget = (waiting_tokens + sweeps - 1) / sweeps + largest_tokens - 1;
-  return std::min(budget, tokens_max);
+  const double knee = std::max(hidden, spread) / per_token;
+  return static_cast<int64_t>(std::ceil(std::clamp(knee, 1.0, kMost)));
 }
 
 }  // namespace longtake

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What sweeps cost, learned from those that were run, and the batcher's token budget that follows:
-// as many rows as are needed to be as efficient as any sweep can be, and no more, so that whoever
-// waits for the next sweep does not wait longer than throughput asks for.
+// What sweeps cost, learned from those that were run, and the knee that follows: as many rows as
+// make a sweep as efficient as any can be. The batcher takes no more, so that whoever waits for the
+// next sweep does not wait longer than throughput asks for.
 //
 // A plain value; one thread.
 #pragma once
@@ -23,14 +23,11 @@ class SweepCosts {
  public:
   void Add(const SweepCost& sweep);
 
-  // The knee: rows from which a sweep makes at least kEfficient of the rows per second that the
-  // largest sweeps make. Below it more sessions are nearly free, because the layers are read or
-  // widened anyway. nullopt until sweeps of two sizes were seen.
+  // The knee: rows from which a sweep makes at least kEfficient of the rows per second that larger
+  // sweeps make; at least 1, which says that sharing a sweep saves nothing. Below it more sessions
+  // are nearly free, because the layers are read or widened anyway. nullopt until sweeps of two
+  // sizes were seen.
   std::optional<int64_t> Knee() const;
-
-  // Rows for the next sweep when so many wait, the largest session bringing largest_tokens: what
-  // waits in sweeps of equal size, as many as there are knees in it.
-  int64_t TokenBudget(int64_t waiting_tokens, int64_t largest_tokens, int64_t tokens_max) const;
 
   static constexpr double kEfficient = 0.95;
 
@@ -40,6 +37,8 @@ class SweepCosts {
     double tokens = 0;
     double work_seconds = 0;
   };
+  const Mean& Larger(const Mean& small) const;
+
   bool warm_ = false;
   uint64_t sweeps_ = 0;
   std::map<int, Mean> means_;  // by half octaves of tokens

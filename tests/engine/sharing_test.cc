@@ -34,6 +34,22 @@ TEST(SharingTest, AFloodOfNewSessionsDoesNotStopTheVideo) {
   EXPECT_LT(steps, steps_max);
 }
 
+// Ten times the rows: one sweep of the large session for ten of the small one, five sweeps a chunk.
+TEST(SharingTest, ASmallSessionIsNotAsSlowAsALargeOne) {
+  TestEngine engine;
+  SessionSpec spec = SmallSpec("a blue square", 2, 0);
+  spec.width = 160;
+  spec.height = 96;
+  auto large = *engine.CreateSession(spec, "large");
+  auto small = *engine.CreateSession(SmallSpec("a red circle", 1, 0), "small");
+  const uint64_t reader = *small->Attach(-1, nullptr);
+  Received received;
+  while (large->Info().chunk_count < 1 && engine->Step()) PollAll(*small, reader, &received);
+  EXPECT_EQ(large->Info().chunk_count, 1);
+  EXPECT_GE(received.chunks.size(), 8u);
+  EXPECT_LE(received.chunks.size(), 12u);
+}
+
 // Reads of the text encoder's pack fail as often as asked; its layers are in memory, so these are
 // the rows of the prompts' tokens.
 class TextFault {

@@ -18,9 +18,6 @@ struct Machine {
     const double work = fixed + per_token * static_cast<double>(tokens);
     return {tokens, std::max(read, work), std::max(0.0, read - work)};
   }
-  double TokensPerSecond(int64_t tokens) const {
-    return static_cast<double>(tokens) / Sweep(tokens).seconds;
-  }
 };
 
 // Past its first sweep, which teaches nothing.
@@ -33,7 +30,6 @@ SweepCosts Warm() {
 TEST(SweepCostsTest, NothingIsKnownBeforeSweepsOfTwoSizes) {
   SweepCosts costs = Warm();
   EXPECT_FALSE(costs.Knee().has_value());
-  EXPECT_EQ(costs.TokenBudget(500, 18, 4096), 4096);
   costs.Add({18, 1.0, 0.8});
   costs.Add({18, 1.0, 0.8});
   EXPECT_FALSE(costs.Knee().has_value());
@@ -57,28 +53,20 @@ TEST(SweepCostsTest, FixedComputingIsSharedToo) {
   EXPECT_NEAR(static_cast<double>(*costs.Knee()), 190, 2);
 }
 
-TEST(SweepCostsTest, TheBudgetCostsHardlyAnyThroughput) {
-  for (const Machine& machine :
-       {Machine{10, 0.1, 0.05}, Machine{10, 4, 0.05}, Machine{0, 1, 0.1}, Machine{1, 0.01, 0.4}}) {
-    SweepCosts costs = Warm();
-    for (const int64_t tokens : {18, 36, 400}) costs.Add(machine.Sweep(tokens));
-    for (int64_t sessions = 1; sessions <= 200; ++sessions) {
-      const int64_t waiting = sessions * 18;
-      const int64_t budget = costs.TokenBudget(waiting, 18, 32768);
-      const int64_t swept = std::min(waiting, budget / 18 * 18);
-      ASSERT_GE(swept, 18);
-      EXPECT_GE(machine.TokensPerSecond(swept), 0.94 * machine.TokensPerSecond(waiting))
-          << sessions << " sessions, read " << machine.read;
-    }
-  }
+TEST(SweepCostsTest, WhereNothingIsSharedTheKneeIsOneRow) {
+  const Machine machine = {.read = 0, .fixed = 0, .per_token = 0.1};
+  SweepCosts costs = Warm();
+  for (const int64_t tokens : {180, 12288}) costs.Add(machine.Sweep(tokens));
+  EXPECT_EQ(costs.Knee(), 1);
 }
 
-TEST(SweepCostsTest, BeyondTheKneeSweepsStayShort) {
-  const Machine machine = {.read = 10, .fixed = 0.1, .per_token = 0.05};  // knee at 190
+// A large session attends to so many rows that each of its own costs several times as much.
+TEST(SweepCostsTest, ALargeSessionDoesNotHideWhatSmallOnesShare) {
+  const Machine machine = {.read = 0, .fixed = 1, .per_token = 0.1};
   SweepCosts costs = Warm();
-  for (const int64_t tokens : {18, 36, 72}) costs.Add(machine.Sweep(tokens));
-  EXPECT_EQ(costs.TokenBudget(100 * 18, 18, 32768) / 18 * 18, 216);
-  EXPECT_EQ(costs.TokenBudget(100 * 18, 18, 100), 100) << "the option holds";
+  for (const int64_t tokens : {10, 100, 1000}) costs.Add(machine.Sweep(tokens));
+  costs.Add({12288, 10000.0, 0.0});
+  EXPECT_NEAR(static_cast<double>(*costs.Knee()), 190, 2);
 }
 
 TEST(SweepCostsTest, FollowsAMachineThatChanges) {
@@ -91,19 +79,17 @@ TEST(SweepCostsTest, FollowsAMachineThatChanges) {
   EXPECT_NEAR(static_cast<double>(*costs.Knee()), 2.0 * static_cast<double>(knee), 4);
 }
 
-// A hiccup of the disk in the one large sweep must not keep sweeps small for ever.
+// A hiccup of the disk in the one larger sweep must not keep sweeps small for ever.
 TEST(SweepCostsTest, WhatWasLearnedOnceIsForgotten) {
   const Machine machine = {.read = 10, .fixed = 0.1, .per_token = 0.002};
   SweepCosts costs = Warm();
-  for (const int64_t tokens : {18, 36}) costs.Add(machine.Sweep(tokens));
-  costs.Add({400, 60.0, 0.0});
+  costs.Add(machine.Sweep(18));
+  costs.Add({36, 60.0, 0.0});
   EXPECT_LT(*costs.Knee(), 100);
-  int64_t swept = 0;
-  for (int i = 0; i < 400; ++i) {
-    swept = costs.TokenBudget(1800, 18, 32768) / 18 * 18;
-    costs.Add(machine.Sweep(std::min<int64_t>(swept, 1800)));
-  }
-  EXPECT_GE(swept, 1800);
+  for (int i = 0; i < 254; ++i) costs.Add(machine.Sweep(18));
+  EXPECT_FALSE(costs.Knee().has_value());
+  for (const int64_t tokens : {18, 36}) costs.Add(machine.Sweep(tokens));
+  EXPECT_GT(*costs.Knee(), 1800);
 }
 
 }  // namespace
