@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/serve/decode_lane.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -22,6 +23,11 @@ Hash128 NextLink(const Hash128& chain, const Hash128& digest) {
   return Xxh3Hash128(std::as_bytes(std::span(link)));
 }
 
+// What a latent costs in the lane's turns, wherever it comes from or goes to.
+double LatentCost(const ResolvedSpec& spec) {
+  return static_cast<double>(spec.width) * static_cast<double>(spec.height);
+}
+
 }  // namespace
 
 DecodeLane::DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up)
@@ -37,7 +43,7 @@ void DecodeLane::Stop() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
-    jobs_.clear();
+    chunks_.clear();
     starts_.clear();
   }
   work_.NotifyAll();
@@ -48,8 +54,13 @@ void DecodeLane::Put(DecodeJob job) {
   {
     MutexLock lock(mutex_);
     if (stopping_) return;
-    ++job.state->chunks_in_flight;
-    jobs_.push_back(std::move(job));
+    DecodeState& state = *job.state;
+    ++state.chunks_in_flight;
+    const double cost = LatentCost(job.session->spec()) * static_cast<double>(job.latents.frames());
+    const double start =
+        state.turn_tag.has_value() ? turns_.Current(*state.turn_tag) : turns_.TagOfNewcomer(cost);
+    state.turn_tag = start + cost;
+    chunks_.push_back({.job = std::move(job), .start_tag = start, .finish_tag = start + cost});
   }
   work_.NotifyOne();
 }
@@ -61,6 +72,7 @@ void DecodeLane::PutStart(StartJob job) {
     if (stopping_) return;
     // Those nobody waits for any more give their pixels back before others bring theirs.
     std::erase_if(starts_, [](const StartJob& start) { return start.session->cancelled(); });
+    job.turn_tag = turns_.TagOfNewcomer(LatentCost(job.session->spec()));
     starts_.push_back(std::move(job));
   }
   work_.NotifyOne();
@@ -74,7 +86,7 @@ std::vector<FinishedStart> DecodeLane::TakeStarts() {
 DecodeLane::Stats DecodeLane::stats() const {
   MutexLock lock(mutex_);
   Stats stats = stats_;
-  stats.backlog_chunks = jobs_.size();
+  stats.backlog_chunks = chunks_.size();
   stats.waiting_starts = starts_.size();
   return stats;
 }
@@ -83,24 +95,60 @@ void DecodeLane::Run() {
   for (;;) {
     if (Step()) continue;
     MutexLock lock(mutex_);
-    while (jobs_.empty() && starts_.empty() && !stopping_) work_.Wait(mutex_);
+    while (chunks_.empty() && starts_.empty() && !stopping_) work_.Wait(mutex_);
     if (stopping_) return;
   }
 }
 
-// A clip goes to the encoder a latent at a time, in turns with chunks; the next one follows when it
-// is done, so that there is one encoder cache at a time.
-bool DecodeLane::StepStart() {
-  StartJob job;
+bool DecodeLane::Step() {
+  std::optional<StartJob> start;
+  std::optional<ChunkInWork> chunk;
   {
     MutexLock lock(mutex_);
-    if (starts_.empty()) return false;
-    job = std::move(starts_.front());
-    starts_.pop_front();
+    if (StartIsNext()) {
+      start = std::move(starts_.front());
+      starts_.pop_front();
+      start->turn_tag = turns_.Current(start->turn_tag);
+      turns_.Lead(start->turn_tag);
+    } else if (!chunks_.empty()) {
+      const auto next = NextChunk();
+      chunk = std::move(*next);
+      chunks_.erase(next);
+      turns_.Lead(chunk->start_tag);
+    }
   }
-  if (job.session->cancelled()) return true;
+  if (start.has_value()) StepStart(*std::move(start));
+  if (chunk.has_value()) StepChunk(*std::move(chunk));
+  return start.has_value() || chunk.has_value();
+}
+
+// Of several that would be done at once the one at the front. Those nobody waits for any more go
+// first: they cost nothing and give their memory back.
+std::deque<DecodeLane::ChunkInWork>::iterator DecodeLane::NextChunk() {
+  const auto before = [](const ChunkInWork& a, const ChunkInWork& b) {
+    const bool a_left = a.job.session->cancelled();
+    const bool b_left = b.job.session->cancelled();
+    return a_left != b_left ? a_left : a.finish_tag < b.finish_tag;
+  };
+  return std::min_element(chunks_.begin(), chunks_.end(), before);
+}
+
+// A latent of a clip is a turn of its own.
+bool DecodeLane::StartIsNext() {
+  if (starts_.empty() || chunks_.empty()) return !starts_.empty();
+  const StartJob& start = starts_.front();
+  const double finish_tag = turns_.Current(start.turn_tag) + LatentCost(start.session->spec());
+  const auto chunk = NextChunk();
+  return !chunk->job.session->cancelled() && finish_tag < chunk->finish_tag;
+}
+
+// A clip goes to the encoder a latent at a time, in turns with chunks; the next one follows when it
+// is done, so that there is one encoder cache at a time.
+void DecodeLane::StepStart(StartJob job) {
+  if (job.session->cancelled()) return;
   const absl::Status status = EncodeNext(job);
   const ResolvedSpec& spec = job.session->spec();
+  job.turn_tag += LatentCost(spec);
   if (!status.ok()) {
     FinishStart(job, status);
   } else if (job.next_frame == spec.start_frames) {
@@ -109,7 +157,24 @@ bool DecodeLane::StepStart() {
     MutexLock lock(mutex_);
     if (!stopping_) starts_.push_front(std::move(job));
   }
-  return true;
+}
+
+void DecodeLane::StepChunk(ChunkInWork work) {
+  if (!work.job.session->cancelled()) {
+    const absl::Status status = DecodeNext(work);
+    if (status.ok() && !work.done()) {
+      MutexLock lock(mutex_);
+      if (!stopping_) chunks_.push_front(std::move(work));
+      return;
+    }
+    if (status.ok()) {
+      FinishChunk(work);
+    } else {
+      work.job.session->PutEnd(Annotate(status, "decoding"));
+    }
+  }
+  --work.job.state->chunks_in_flight;
+  wake_up_.Wake();
 }
 
 void DecodeLane::FinishStart(const StartJob& job, absl::StatusOr<Latents> latents) {
@@ -156,34 +221,16 @@ absl::Status DecodeLane::EncodeNext(StartJob& job) {
   return absl::OkStatus();
 }
 
-bool DecodeLane::Step() {
-  start_had_turn_ = !start_had_turn_ && StepStart();
-  if (start_had_turn_) return true;
-  DecodeJob job;
-  {
-    MutexLock lock(mutex_);
-    if (!jobs_.empty()) {
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
-    }
-  }
-  if (job.session == nullptr) return StepStart();
-  if (!job.session->cancelled()) Decode(job);
-  --job.state->chunks_in_flight;
-  wake_up_.Wake();
-  return true;
-}
-
-absl::Status DecodeLane::ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb) {
+absl::Status DecodeLane::ToPixels(const ChunkInWork& work, std::vector<uint8_t>* rgb) {
+  const ResolvedSpec& spec = work.job.session->spec();
+  const Latents latent = work.job.latents.Frames(work.next_latent, 1);
   // The tiny decoder's tanh would make numbers of infinities.
-  LT_RETURN_IF_ERROR(CheckFinite(job.latents.values(), "latents"));
-  const ResolvedSpec& spec = job.session->spec();
-  const LatentGrid& grid = job.latents.grid();
-  const VaeLatents latents = {.values = job.latents.values(),
-                              .frames = grid.frames,
-                              .height = grid.height,
-                              .width = grid.width};
-  std::vector<VaeCache>& caches = job.state->caches;
+  LT_RETURN_IF_ERROR(CheckFinite(latent.values(), "latents"));
+  const VaeLatents latents = {.values = latent.values(),
+                              .frames = 1,
+                              .height = latent.grid().height,
+                              .width = latent.grid().width};
+  std::vector<VaeCache>& caches = work.job.state->caches;
   Use(spec.decoder == DecoderKind::kTiny ? Network::kTinyDecoder : Network::kDecoder);
   if (spec.tiled_decode) {
     return DecodeTiled(model_.decoder(), VaeTiling(), latents, caches, rgb);
@@ -195,24 +242,37 @@ absl::Status DecodeLane::ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb) {
   return model_.decoder().Decode(latents, caches.front(), rgb);
 }
 
-void DecodeLane::Decode(DecodeJob& job) {
+absl::Status DecodeLane::DecodeNext(ChunkInWork& work) {
+  const DecodeJob& job = work.job;
   const TraceSpan span(model_.options().trace, clock_, "decode",
-                       absl::StrCat("chunk ", job.chunk, " of ", job.session->id()));
+                       absl::StrCat("latent ", work.next_latent, " of chunk ", job.chunk, " of ",
+                                    job.session->id()));
   const int64_t start_nanos = clock_.MonotonicNanos();
+  std::vector<uint8_t> rgb;
+  lane_costs_.Begin(LaneCosts::Lane::kDecode, start_nanos);
+  const absl::Status status = ToPixels(work, &rgb);
+  lane_costs_.End(LaneCosts::Lane::kDecode, clock_.MonotonicNanos(),
+                  status.ok() ? static_cast<double>(rgb.size()) / 3.0 : 0.0);
+  LT_RETURN_IF_ERROR(status);
+  if (work.next_latent == 0) {
+    const auto later = static_cast<size_t>(LatentGrid::LaterPixelFrames(job.latents.frames() - 1));
+    work.rgb.reserve(rgb.size() + later * job.session->spec().frame_bytes());
+  }
+  work.rgb.insert(work.rgb.end(), rgb.begin(), rgb.end());
+  ++work.next_latent;
+  work.seconds += NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
+  return absl::OkStatus();
+}
+
+void DecodeLane::FinishChunk(ChunkInWork& work) {
+  const DecodeJob& job = work.job;
   const ResolvedSpec& spec = job.session->spec();
   auto chunk = std::make_shared<MediaChunk>();
   chunk->index = job.chunk;
   chunk->first_frame = job.state->next_frame;
   chunk->width = spec.width;
   chunk->height = spec.height;
-  lane_costs_.Begin(LaneCosts::Lane::kDecode, start_nanos);
-  const absl::Status status = ToPixels(job, &chunk->rgb);
-  lane_costs_.End(LaneCosts::Lane::kDecode, clock_.MonotonicNanos(),
-                  status.ok() ? static_cast<double>(chunk->rgb.size()) / 3.0 : 0.0);
-  if (!status.ok()) {
-    job.session->PutEnd(Annotate(status, "decoding"));
-    return;
-  }
+  chunk->rgb = std::move(work.rgb);
   const auto frame_bytes = static_cast<uint64_t>(spec.width * spec.height * 3);
   chunk->frame_count = static_cast<int64_t>(chunk->rgb.size() / frame_bytes);
   if (spec.frame_count != 0 && chunk->first_frame + chunk->frame_count > spec.frame_count) {
@@ -224,12 +284,11 @@ void DecodeLane::Decode(DecodeJob& job) {
   chunk->chain = NextLink(job.state->chain, chunk->digest);
   job.state->chain = chunk->chain;
   job.state->next_frame += chunk->frame_count;
-  const double seconds = NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
   {
     MutexLock lock(mutex_);
     ++stats_.chunks;
     stats_.frames += static_cast<uint64_t>(chunk->frame_count);
-    stats_.seconds += seconds;
+    stats_.seconds += work.seconds;
   }
   job.session->PutChunk(std::move(chunk));
   if (job.last) job.session->PutEnd(absl::OkStatus());

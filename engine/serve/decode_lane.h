@@ -1,7 +1,12 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The decode lane: latents -> pixels -> outbox, beside the sweeps, in the order the chunks settled.
-// One thread, which splits its work over the shared workers.
+// The decode lane: latents -> pixels -> outbox, beside the sweeps. One thread, which splits its
+// work over the shared workers.
+//
+// Sessions take turns by pixels (engine/serve/fair_turns.h). A turn is a chunk, and the chunk that
+// would be done first if all shared the lane is worked at; it may change after each latent, so that
+// a small chunk waits for one latent of a large one and not for all of it. A session's own chunks
+// stay in the order they settled.
 //
 // Bounded: the engine leaves a session out of the plan while its chunks in flight would not fit its
 // outbox, so the queue never holds more than the outboxes could.
@@ -10,12 +15,14 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "engine/model/vae/cache.h"
+#include "engine/serve/fair_turns.h"
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/wake_up.h"
 #include "engine/session/session.h"
@@ -32,6 +39,7 @@ struct DecodeState {
   int64_t next_frame = 0;        // pixel frame number
   Hash128 chain;
   std::atomic<int64_t> chunks_in_flight{0};
+  std::optional<double> turn_tag;  // where its next chunk's turn starts; under the lane's lock
 };
 
 struct DecodeJob {
@@ -49,6 +57,7 @@ struct StartJob {
   VaeCache cache = {};
   Latents latents = {};
   int64_t next_frame = 0;
+  double turn_tag = 0;  // of its next latent
 };
 
 // The latents a session begins with, or why there are none.
@@ -65,14 +74,14 @@ class DecodeLane {
   ~DecodeLane();
 
   void Start();
-  // Drops what waits, finishes the chunk in work, joins.
+  // Drops what waits, finishes the latent in work, joins.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   void Put(DecodeJob job) ABSL_LOCKS_EXCLUDED(mutex_);
   // There must be an encoder.
   void PutStart(StartJob job) ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts that were encoded since the last call, or failed to be.
   std::vector<FinishedStart> TakeStarts() ABSL_LOCKS_EXCLUDED(mutex_);
-  // One job on the caller's thread; false when none waits. Only for tests without Start.
+  // One latent on the caller's thread; false when none waits. Only for tests without Start.
   bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
 
   struct Stats {
@@ -87,16 +96,32 @@ class DecodeLane {
   LaneCosts& lane_costs() { return lane_costs_; }
 
  private:
+  // A chunk some of whose latents may be pixels already.
+  struct ChunkInWork {
+    DecodeJob job;
+    double start_tag = 0;
+    double finish_tag = 0;
+    int64_t next_latent = 0;
+    std::vector<uint8_t> rgb = {};
+    double seconds = 0;
+
+    bool done() const { return next_latent == job.latents.frames(); }
+  };
+
   void Run();
-  void Decode(DecodeJob& job);
-  bool StepStart() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool StartIsNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::deque<ChunkInWork>::iterator NextChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StepChunk(ChunkInWork work) ABSL_LOCKS_EXCLUDED(mutex_);
+  void StepStart(StartJob job) ABSL_LOCKS_EXCLUDED(mutex_);
   void FinishStart(const StartJob& job, absl::StatusOr<Latents> latents)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status EncodeNext(StartJob& job);
 
   enum class Network { kDecoder, kTinyDecoder, kEncoder };
   void Use(Network network);
-  absl::Status ToPixels(DecodeJob& job, std::vector<uint8_t>* rgb);
+  absl::Status DecodeNext(ChunkInWork& work);
+  absl::Status ToPixels(const ChunkInWork& work, std::vector<uint8_t>* rgb);
+  void FinishChunk(ChunkInWork& work) ABSL_LOCKS_EXCLUDED(mutex_);
 
   VideoModel& model_;
   Clock& clock_;
@@ -104,10 +129,10 @@ class DecodeLane {
   LaneCosts lane_costs_;
   mutable Mutex mutex_;
   CondVar work_;
-  std::deque<DecodeJob> jobs_ ABSL_GUARDED_BY(mutex_);
+  FairTurns turns_ ABSL_GUARDED_BY(mutex_);
+  std::deque<ChunkInWork> chunks_ ABSL_GUARDED_BY(mutex_);  // a session's own in order
   std::deque<StartJob> starts_ ABSL_GUARDED_BY(mutex_);
   std::vector<FinishedStart> finished_starts_ ABSL_GUARDED_BY(mutex_);
-  bool start_had_turn_ = false;       // the lane's thread
   Network used_ = Network::kDecoder;  // the lane's thread
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   Stats stats_ ABSL_GUARDED_BY(mutex_);

