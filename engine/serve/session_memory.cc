@@ -54,9 +54,8 @@ uint64_t DecodeScratchBytes(const ResolvedSpec& spec, const LatentGrid& grid,
                             const VaeConfig& vae) {
   const uint64_t decode =
       spec.decoder == DecoderKind::kTiny ? TinyDecoderScratchBytes(grid.height, grid.width)
-      : spec.tiled_decode
-          ? TiledScratchBytes(vae, VaeTiling(), grid.height, grid.width, grid.frames)
-          : VaeScratchBytes(vae, grid.height, grid.width);
+      : spec.tiled_decode ? TiledScratchBytes(vae, VaeTiling(), grid.height, grid.width)
+                          : VaeScratchBytes(vae, grid.height, grid.width);
   if (spec.start_frames == 0) return decode;
   return std::max(decode, VaeEncoderScratchBytes(vae, grid.height, grid.width));
 }

@@ -25,12 +25,10 @@ class Stream {
 
   void Put(DecodeLane& lane) {
     const ResolvedSpec& spec = session_->spec();
-    const int64_t values = 16 * kLatents * (spec.height / 8) * (spec.width / 8);
-    lane.Put({.session = session_,
-              .state = state_,
-              .chunk = put_++,
-              .latent_frames = kLatents,
-              .latents = std::vector<float>(static_cast<size_t>(values), 0.25f)});
+    const LatentGrid grid = LatentGrid::FromPixels(spec.width, spec.height).WithFrames(kLatents);
+    const std::vector<float> values(static_cast<size_t>(16 * grid.volume()), 0.25f);
+    lane.Put(
+        {.session = session_, .state = state_, .chunk = put_++, .latents = {16, grid, values}});
   }
 
   // Chunks that came out so far.

@@ -142,16 +142,15 @@ uint64_t TiledCacheBytes(const VaeConfig& config, const VaeTiling& tiling, int64
 }
 
 uint64_t TiledScratchBytes(const VaeConfig& config, const VaeTiling& tiling, int64_t height,
-                           int64_t width, int64_t chunk_frames) {
+                           int64_t width) {
   const int64_t tile_height = std::min(tiling.tile, height);
   const int64_t tile_width = std::min(tiling.tile, width);
-  const auto frames = static_cast<uint64_t>(LatentGrid::LaterPixelFrames(chunk_frames));
   const uint64_t frame_bytes = kVaeSpaceFactor * kVaeSpaceFactor * kChannels * sizeof(float);
   // Two rows of tiles, which overlap, and the frame they make.
   const uint64_t columns = static_cast<uint64_t>((width + tiling.stride - 1) / tiling.stride);
   const uint64_t rows = 2 * columns * static_cast<uint64_t>(tile_height * tile_width);
   return VaeScratchBytes(config, tile_height, tile_width) +
-         frames * frame_bytes * (rows + static_cast<uint64_t>(height * width));
+         kVaeTimeFactor * frame_bytes * (rows + static_cast<uint64_t>(height * width));
 }
 
 }  // namespace longtake

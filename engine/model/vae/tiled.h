@@ -38,10 +38,10 @@ absl::Status DecodeTiledToFloat(WanVaeDecoder& decoder, const VaeTiling& tiling,
                                 const VaeLatents& latents, std::vector<VaeCache>& caches,
                                 std::vector<float>* pixels);
 
-// Memory a session holds between chunks, and what a chunk is decoded in.
+// Memory a session holds between chunks, and what one latent is decoded in.
 uint64_t TiledCacheBytes(const VaeConfig& config, const VaeTiling& tiling, int64_t height,
                          int64_t width);
 uint64_t TiledScratchBytes(const VaeConfig& config, const VaeTiling& tiling, int64_t height,
-                           int64_t width, int64_t chunk_frames);
+                           int64_t width);
 
 }  // namespace longtake
