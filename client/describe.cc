@@ -106,8 +106,8 @@ std::string DescribeModel(const v1::Model& model) {
 std::string DescribeMemory(const v1::SessionEstimate& estimate) {
   std::vector<v1::SessionEstimate::MemoryRow> rows(estimate.memory().begin(),
                                                    estimate.memory().end());
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const auto& a, const auto& b) { return a.bytes() > b.bytes(); });
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& a, const auto& b) { return a.bytes() > b.bytes(); });
   std::string out;
   for (const auto& row : rows) {
     if (row.bytes() == 0) continue;

@@ -57,10 +57,11 @@ absl::StatusOr<std::vector<TimedPrompt>> ParseChanges(const std::vector<std::str
     if (!nanos.ok()) return Annotate(nanos.status(), "--prompt-at");
     const std::string prompt = text.substr(equals + 1);
     LT_RETURN_IF_ERROR(CheckUtf8("--prompt-at", prompt));
-    changes.push_back({.nanos = *nanos, .prompt = prompt});
+    const auto place =
+        std::upper_bound(changes.begin(), changes.end(), *nanos,
+                         [](int64_t at, const TimedPrompt& other) { return at < other.nanos; });
+    changes.insert(place, {.nanos = *nanos, .prompt = prompt});
   }
-  std::stable_sort(changes.begin(), changes.end(),
-                   [](const TimedPrompt& a, const TimedPrompt& b) { return a.nanos < b.nanos; });
   return changes;
 }
 
