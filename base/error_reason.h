@@ -1,57 +1,79 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// A machine-readable reason on an absl::Status: what a program may act on, while the message is for
-// people. docs/errors.md lists the reasons. Travels as a status payload, so Annotate keeps it.
-// Pure functions.
+// What a program may act on of an absl::Status, while its message is for people: a reason, out of
+// one list with its code and retry advice (docs/errors.md; a test holds the two against each
+// other), and the field of the request that is wrong. Both travel as payloads of the status, so
+// Annotate keeps them. Pure functions.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
-#include <utility>
 
-#include "absl/strings/cord.h"
 #include "base/status_macros.h"
 
 namespace longtake {
 
-struct ErrorReason {
-  std::string name;                             // UPPER_SNAKE_CASE
-  std::map<std::string, std::string> metadata;  // variable parts; no line ends in either half
+enum class Reason {
+  kInvalidField,
+  kStreamProtocol,
+  kSessionNotFound,
+  kModelNotFound,
+  kSessionExists,
+  kSessionMemoryExhausted,
+  kSessionPlacesExhausted,
+  kSessionTooLarge,
+  kEventsWaiting,
+  kChunkNotHeld,
+  kTakenOver,
+  kSessionOver,
+  kNumericsDiffer,
+  kCallCancelled,
+  kSessionDeleted,
+  kSessionExpired,
+  kStorageUnavailable,
+  kShuttingDown,
+  kPackCorrupt,
+  kKvFileCorrupt,
+  kInternal,
+  kNotFinite,
 };
 
-inline constexpr char kErrorReasonUrl[] = "longtake/reason";
+struct ReasonInfo {
+  Reason reason = Reason::kInternal;
+  const char* name = nullptr;  // as clients see it: "INVALID_FIELD"
+  absl::StatusCode code = absl::StatusCode::kInternal;
+  int64_t retry_millis = 0;  // 0: trying the same again is pointless
+};
 
-// Replaces an earlier reason. OK stays OK.
-inline absl::Status WithReason(absl::Status status, const ErrorReason& reason) {
-  std::string payload = reason.name;
-  for (const auto& [key, value] : reason.metadata) payload += "\n" + key + "=" + value;
-  status.SetPayload(kErrorReasonUrl, absl::Cord(payload));
-  return status;
-}
+// In the order of the enum.
+std::span<const ReasonInfo> Reasons();
+const ReasonInfo& InfoOf(Reason reason);
 
-inline absl::Status WithReason(absl::Status status, std::string name) {
-  return WithReason(std::move(status), ErrorReason{std::move(name), {}});
-}
+// An error for this reason, with its code. The metadata is its variable parts, for programs.
+absl::Status Error(Reason reason, const std::string& message,
+                   const std::map<std::string, std::string>& metadata = {});
+// Adds to the metadata of an error that has a reason.
+absl::Status WithMetadata(const absl::Status& status, const std::string& key,
+                          const std::string& value);
+
+struct ErrorReason {
+  Reason reason = Reason::kInternal;
+  std::map<std::string, std::string> metadata = {};
+};
 
 // Nothing when the status never got one.
-inline std::optional<ErrorReason> ReasonOf(const absl::Status& status) {
-  const auto payload = status.GetPayload(kErrorReasonUrl);
-  if (!payload.has_value()) return std::nullopt;
-  const std::string text(*payload);
-  ErrorReason reason;
-  size_t line_end = text.find('\n');
-  reason.name = text.substr(0, line_end);
-  while (line_end != std::string::npos) {
-    const size_t begin = line_end + 1;
-    line_end = text.find('\n', begin);
-    const std::string line = text.substr(begin, line_end - begin);
-    const size_t equals = line.find('=');
-    if (equals != std::string::npos) {
-      reason.metadata[line.substr(0, equals)] = line.substr(equals + 1);
-    }
-  }
-  return reason;
-}
+std::optional<ErrorReason> ReasonOf(const absl::Status& status);
+// The status' own reason, or the usual one of its code.
+Reason ReasonFor(const absl::Status& status);
+
+// INVALID_ARGUMENT "field: why".
+absl::Status FieldError(const std::string& field, const std::string& why);
+// The field of a FieldError; nothing of any other status.
+std::optional<std::string> FieldOf(const absl::Status& status);
+// Puts the way to the field before it: "spec." + "width". Other statuses stay as they are.
+absl::Status WithFieldPrefix(const absl::Status& status, const std::string& prefix);
 
 }  // namespace longtake

@@ -48,10 +48,8 @@ std::optional<size_t> FirstNotFiniteBf16(std::span<const uint16_t> values) { ret
 absl::Status CheckFinite(std::span<const float> values, const std::string& what) {
   const std::optional<size_t> first = FirstNotFinite(values);
   if (!first.has_value()) return absl::OkStatus();
-  return WithReason(
-      absl::InternalError(absl::StrCat(what, ": value ", *first, " of ", values.size(), " is ",
-                                       values[*first], ", not a finite number")),
-      "NOT_FINITE");
+  return Error(Reason::kNotFinite, absl::StrCat(what, ": value ", *first, " of ", values.size(),
+                                                " is ", values[*first], ", not a finite number"));
 }
 
 }  // namespace longtake

@@ -13,10 +13,6 @@
 namespace longtake {
 namespace {
 
-absl::Status FieldError(const std::string& field, const std::string& why) {
-  return absl::InvalidArgumentError(absl::StrCat(field, ": ", why));
-}
-
 absl::Status CheckText(const std::string& field, const std::string& text) {
   if (text.size() <= kPromptBytesMax) return absl::OkStatus();
   return FieldError(field, absl::StrCat(text.size(), " bytes; the limit is ", kPromptBytesMax));
@@ -235,9 +231,8 @@ absl::Status CheckModelName(const std::string& field, const std::string& name,
                             const std::string& model) {
   if (!name.starts_with("models/")) return FieldError(field, "must be models/NAME");
   if (name == absl::StrCat("models/", model)) return absl::OkStatus();
-  return WithReason(absl::NotFoundError(
-                        absl::StrCat("this server does not run the model; it runs models/", model)),
-                    "MODEL_NOT_FOUND");
+  return Error(Reason::kModelNotFound,
+               absl::StrCat("this server does not run the model; it runs models/", model));
 }
 
 absl::StatusOr<int64_t> ParseNextChunk(const v1::Attach& attach) {
@@ -290,14 +285,6 @@ absl::StatusOr<Page> ParsePage(int32_t page_size, const std::string& page_token)
 
 std::string PageToken(const PageStart& start) {
   return absl::StrCat(start.create_wall_nanos, ".", start.id);
-}
-
-absl::Status WithFieldPrefix(const absl::Status& status, const std::string& prefix) {
-  if (!absl::IsInvalidArgument(status)) return status;
-  absl::Status out(status.code(), prefix + std::string(status.message()));
-  status.ForEachPayload(
-      [&out](auto url, const absl::Cord& payload) { out.SetPayload(url, payload); });
-  return out;
 }
 
 }  // namespace longtake

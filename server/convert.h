@@ -52,8 +52,4 @@ struct Page {
 absl::StatusOr<Page> ParsePage(int32_t page_size, const std::string& page_token);
 std::string PageToken(const PageStart& start);
 
-// Puts the way to the field before an INVALID_ARGUMENT message: "spec." + "width: ...". Other
-// statuses stay as they are.
-absl::Status WithFieldPrefix(const absl::Status& status, const std::string& prefix);
-
 }  // namespace longtake

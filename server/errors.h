@@ -1,11 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // absl::Status -> google.rpc.Status: the message for people, one ErrorInfo for programs, and where
-// they help BadRequest, RetryInfo and ResourceInfo (AIP-193). docs/errors.md lists the reasons; a
-// test holds the two against each other. Pure functions.
+// they help BadRequest, RetryInfo and ResourceInfo (AIP-193); docs/errors.md. Pure functions.
 #pragma once
 
-#include <span>
 #include <string>
 
 #include "base/error_reason.h"
@@ -14,15 +12,7 @@
 
 namespace longtake {
 
-struct KnownReason {
-  const char* name;
-  absl::StatusCode code;
-  int64_t retry_millis;  // for RetryInfo; 0: none, trying again is pointless
-};
-
-std::span<const KnownReason> KnownReasons();
-
-// The status' own reason, or the usual one of its code.
+// The name of ReasonFor(status).
 std::string ReasonName(const absl::Status& status);
 
 // The message as a client may read it: without the names of the server's files, which only its log

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
 #include "server/limits.h"
 #include "server/render.h"
 
@@ -14,8 +15,8 @@ absl::Status CheckMedia(const ResolvedSpec& spec) {
   if (spec.media_kind != MediaKind::kFmp4) return absl::OkStatus();
   for (const auto& [field, pixels] : {std::pair("width", spec.width), {"height", spec.height}}) {
     if (pixels > kFmp4SidePixelsMax) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          field, ": ", pixels, " is more than MEDIA_KIND_FMP4 takes, ", kFmp4SidePixelsMax));
+      return FieldError(
+          field, absl::StrCat(pixels, " is more than MEDIA_KIND_FMP4 takes, ", kFmp4SidePixelsMax));
     }
   }
   return absl::OkStatus();

@@ -44,7 +44,7 @@ absl::StatusOr<ResolvedSpec> ServiceContext::ResolveSpec(const v1::SessionSpec& 
 absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
     const v1::CreateSessionRequest& request) {
   if (draining) {
-    return WithReason(absl::UnavailableError("the server is shutting down"), "SHUTTING_DOWN");
+    return Error(Reason::kShuttingDown, "the server is shutting down");
   }
   LT_ASSIGN_OR_RETURN(const std::string id, ParseNewSessionId(request.session_id()));
   LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, ResolveSpec(request.spec()));

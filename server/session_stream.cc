@@ -13,9 +13,7 @@
 namespace longtake {
 namespace {
 
-absl::Status ProtocolError(const std::string& why) {
-  return WithReason(absl::InvalidArgumentError(why), "STREAM_PROTOCOL");
-}
+absl::Status ProtocolError(const std::string& why) { return Error(Reason::kStreamProtocol, why); }
 
 // Whatever its code, it is neither the client's nor the session's fault.
 absl::Status EncoderError(const absl::Status& status) {

@@ -2,9 +2,8 @@
 #include "server/storage_health.h"
 
 #include <algorithm>
-#include <string>
 
-#include "server/errors.h"
+#include "base/error_reason.h"
 
 namespace longtake {
 
@@ -15,9 +14,9 @@ void StorageHealth::Report(SweepStack stack, const absl::Status& status) {
     failures = {};
     return;
   }
-  const std::string reason = ReasonName(status);
-  if (reason == "PACK_CORRUPT") ++failures.corrupt;
-  if (reason == "STORAGE_UNAVAILABLE") ++failures.unavailable;
+  const Reason reason = ReasonFor(status);
+  if (reason == Reason::kPackCorrupt) ++failures.corrupt;
+  if (reason == Reason::kStorageUnavailable) ++failures.unavailable;
 }
 
 bool StorageHealth::good() const {

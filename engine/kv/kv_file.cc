@@ -41,15 +41,14 @@ absl::Status KvFile::CheckRoomLocked(uint64_t place_bytes, uint64_t count) const
   LT_ASSIGN_OR_RETURN(const uint64_t bytes,
                       CheckedProduct({place_bytes, count}, "K/V of the session"));
   if (bytes > bytes_max_) {
-    return WithReason(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "the session needs ", bytes, " bytes of the K/V file, which has ", bytes_max_)),
-        "SESSION_TOO_LARGE");
+    return Error(Reason::kSessionTooLarge,
+                 absl::StrCat("the session needs ", bytes, " bytes of the K/V file, which has ",
+                              bytes_max_));
   }
   if (bytes > bytes_max_ - taken_) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the session needs ", bytes, " bytes of the K/V file, ", bytes_max_ - taken_,
-                     " of ", bytes_max_, " are free"));
+    return Error(Reason::kSessionMemoryExhausted,
+                 absl::StrCat("the session needs ", bytes, " bytes of the K/V file, ",
+                              bytes_max_ - taken_, " of ", bytes_max_, " are free"));
   }
   return absl::OkStatus();
 }

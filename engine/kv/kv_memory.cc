@@ -71,15 +71,15 @@ absl::Status KvPool::CheckRoom(uint64_t count) const {
 
 absl::Status KvPool::CheckRoomLocked(uint64_t count) const {
   if (count > page_count_) {
-    return WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                          "the session needs ", count * page_bytes_,
-                          " bytes of K/V memory, this server has ", page_count_ * page_bytes_)),
-                      "SESSION_TOO_LARGE");
+    return Error(Reason::kSessionTooLarge,
+                 absl::StrCat("the session needs ", count * page_bytes_,
+                              " bytes of K/V memory, this server has ", page_count_ * page_bytes_));
   }
   if (count > page_count_ - reserved_) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the session needs ", count * page_bytes_, " bytes of K/V memory, ",
-        (page_count_ - reserved_) * page_bytes_, " of ", page_count_ * page_bytes_, " are free"));
+    return Error(Reason::kSessionMemoryExhausted,
+                 absl::StrCat("the session needs ", count * page_bytes_, " bytes of K/V memory, ",
+                              (page_count_ - reserved_) * page_bytes_, " of ",
+                              page_count_ * page_bytes_, " are free"));
   }
   return absl::OkStatus();
 }
@@ -243,12 +243,11 @@ absl::Status KvShare::CheckFile(const KvMemory& memory, const KvLayout& layout,
   const uint64_t frame_bytes = layout.file_layer_bytes();
   if (frames.read * frame_bytes > memory.file_layer_bytes_max ||
       frame_bytes > memory.file_frame_bytes_max) {
-    return WithReason(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "a layer's K/V of the session is ", frames.read, " times ", frame_bytes,
-            " bytes; from the K/V file this server takes ", memory.file_layer_bytes_max,
-            " in all and ", memory.file_frame_bytes_max, " a frame (kv-staging-bytes)")),
-        "SESSION_TOO_LARGE");
+    return Error(
+        Reason::kSessionTooLarge,
+        absl::StrCat("a layer's K/V of the session is ", frames.read, " times ", frame_bytes,
+                     " bytes; from the K/V file this server takes ", memory.file_layer_bytes_max,
+                     " in all and ", memory.file_frame_bytes_max, " a frame (kv-staging-bytes)"));
   }
   return memory.file->CheckRoom(layout.file_frame_bytes(), frames.held);
 }

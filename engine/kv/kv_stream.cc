@@ -311,10 +311,9 @@ absl::Status KvStream::Impl::Verify(Transfer& transfer) {
   LT_RETURN_IF_ERROR(ReadAgain(transfer));
   if (matches()) return absl::OkStatus();
   ++checksum_failures;
-  return WithReason(absl::DataLossError(absl::StrCat(file.file().file->path(), ": K/V of layer ",
-                                                     transfer.layer, " at byte ", transfer.offset,
-                                                     ": CRC32C differs, also when read again")),
-                    "KV_FILE_CORRUPT");
+  return Error(Reason::kKvFileCorrupt, absl::StrCat(file.file().file->path(), ": K/V of layer ",
+                                                    transfer.layer, " at byte ", transfer.offset,
+                                                    ": CRC32C differs, also when read again"));
 }
 
 absl::Status KvStream::Impl::ReadAgain(Transfer& transfer) {

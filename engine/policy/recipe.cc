@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-absl::Status FieldError(const std::string& field, const std::string& why) {
+absl::Status RecipeError(const std::string& field, const std::string& why) {
   return absl::InvalidArgumentError(absl::StrCat("recipe field ", field, ": ", why));
 }
 
@@ -29,10 +29,10 @@ class Fields {
     seen_.push_back(name);
     if (!object_.contains(name)) return absl::OkStatus();
     const json& value = object_[name];
-    if (!value.is_number()) return FieldError(name, "is not a number");
+    if (!value.is_number()) return RecipeError(name, "is not a number");
     const double number = value.get<double>();
     if (!(number >= low && number <= high)) {
-      return FieldError(name, absl::StrCat(number, " is outside [", low, ", ", high, "]"));
+      return RecipeError(name, absl::StrCat(number, " is outside [", low, ", ", high, "]"));
     }
     *out = number;
     return absl::OkStatus();
@@ -41,7 +41,7 @@ class Fields {
   absl::Status Integer(const std::string& name, int64_t low, int64_t high, int64_t* out) {
     double number = static_cast<double>(*out);
     LT_RETURN_IF_ERROR(Number(name, static_cast<double>(low), static_cast<double>(high), &number));
-    if (number != std::floor(number)) return FieldError(name, "is not a whole number");
+    if (number != std::floor(number)) return RecipeError(name, "is not a whole number");
     *out = static_cast<int64_t>(number);
     return absl::OkStatus();
   }
@@ -49,7 +49,7 @@ class Fields {
   absl::Status Bool(const std::string& name, bool* out) {
     seen_.push_back(name);
     if (!object_.contains(name)) return absl::OkStatus();
-    if (!object_[name].is_boolean()) return FieldError(name, "is not true or false");
+    if (!object_[name].is_boolean()) return RecipeError(name, "is not true or false");
     *out = object_[name].get<bool>();
     return absl::OkStatus();
   }
@@ -57,7 +57,7 @@ class Fields {
   absl::Status String(const std::string& name, std::string* out) {
     seen_.push_back(name);
     if (!object_.contains(name)) return absl::OkStatus();
-    if (!object_[name].is_string()) return FieldError(name, "is not a string");
+    if (!object_[name].is_string()) return RecipeError(name, "is not a string");
     *out = object_[name].get<std::string>();
     return absl::OkStatus();
   }
@@ -77,7 +77,7 @@ class Fields {
       }
       absl::StrAppend(&known, known.empty() ? "" : ", ", text);
     }
-    return FieldError(name, absl::StrCat("'", word, "' is not one of ", known));
+    return RecipeError(name, absl::StrCat("'", word, "' is not one of ", known));
   }
 
   // A list of which at most count_max elements are taken; missing is empty.
@@ -85,16 +85,16 @@ class Fields {
     seen_.push_back(name);
     if (!object_.contains(name)) return json::array();
     const json& value = object_[name];
-    if (!value.is_array()) return FieldError(name, "is not a list");
+    if (!value.is_array()) return RecipeError(name, "is not a list");
     if (value.size() > count_max)
-      return FieldError(name, absl::StrCat("has over ", count_max, " entries"));
+      return RecipeError(name, absl::StrCat("has over ", count_max, " entries"));
     return value;
   }
 
   absl::Status RefuseUnknown() const {
     for (const auto& [name, value] : object_.items()) {
       if (std::find(seen_.begin(), seen_.end(), name) == seen_.end()) {
-        return FieldError(name, "is not known");
+        return RecipeError(name, "is not known");
       }
     }
     return absl::OkStatus();
@@ -121,16 +121,16 @@ constexpr std::pair<const char*, RolloutKind> kRollouts[] = {
 absl::Status ReadSteps(Fields& fields, Recipe& recipe) {
   LT_ASSIGN_OR_RETURN(const json steps, fields.List("steps", kStepsCountMax));
   if (recipe.sampler == SamplerKind::kUniPc) {
-    if (!steps.empty()) return FieldError("steps", "the unipc sampler spaces its own step_count");
+    if (!steps.empty()) return RecipeError("steps", "the unipc sampler spaces its own step_count");
     return absl::OkStatus();
   }
-  if (steps.empty()) return FieldError("steps", "is missing or empty");
+  if (steps.empty()) return RecipeError("steps", "is missing or empty");
   double previous = std::nextafter(1000.0, 1001.0);
   for (const json& step : steps) {
-    if (!step.is_number()) return FieldError("steps", "holds something that is not a number");
+    if (!step.is_number()) return RecipeError("steps", "holds something that is not a number");
     const double value = step.get<double>();
     if (!(value > 0.0 && value < previous)) {
-      return FieldError("steps", "must fall strictly from at most 1000 and stay above 0");
+      return RecipeError("steps", "must fall strictly from at most 1000 and stay above 0");
     }
     recipe.steps.push_back(value);
     previous = value;
@@ -152,19 +152,19 @@ absl::Status ReadSampler(Fields& fields, Recipe& recipe) {
 absl::Status CheckRolling(const Recipe& recipe) {
   if (recipe.rollout != RolloutKind::kRolling) return absl::OkStatus();
   if (recipe.sampler != SamplerKind::kFewStep) {
-    return FieldError("sampler", "a rolling rollout needs few_step");
+    return RecipeError("sampler", "a rolling rollout needs few_step");
   }
   if (recipe.key_plan.kind != KeyPlanKind::kWindow) {
-    return FieldError("key_plan", "a rolling rollout needs window");
+    return RecipeError("key_plan", "a rolling rollout needs window");
   }
   const auto in_work = static_cast<int64_t>(recipe.steps.size()) * recipe.chunk_frames;
   if (recipe.key_plan.sink_frames != recipe.chunk_frames) {
-    return FieldError("sink_frames", "a rolling rollout's anchor is one chunk");
+    return RecipeError("sink_frames", "a rolling rollout's anchor is one chunk");
   }
   if (in_work + recipe.key_plan.sink_frames > recipe.key_plan.window_frames) {
-    return FieldError("window_frames",
-                      absl::StrCat(recipe.key_plan.window_frames, " cannot hold ",
-                                   recipe.steps.size(), " chunks in work and the anchor"));
+    return RecipeError("window_frames",
+                       absl::StrCat(recipe.key_plan.window_frames, " cannot hold ",
+                                    recipe.steps.size(), " chunks in work and the anchor"));
   }
   return absl::OkStatus();
 }
@@ -184,7 +184,7 @@ absl::Status ReadKeyPlan(Fields& fields, Recipe& recipe) {
   LT_ASSIGN_OR_RETURN(recipe.prompt_switch, ParsePromptSwitch(prompt_switch));
   LT_RETURN_IF_ERROR(CheckRolling(recipe));
   if (recipe.rollout == RolloutKind::kRolling && recipe.prompt_switch != PromptSwitch::kSwap) {
-    return FieldError("prompt_switch", "a rolling rollout knows swap only");
+    return RecipeError("prompt_switch", "a rolling rollout knows swap only");
   }
   return ValidatePromptSwitch(recipe.prompt_switch, recipe.key_plan);
 }
@@ -198,7 +198,7 @@ absl::StatusOr<Recipe> ParseRecipe(std::string_view text) {
   Recipe recipe;
   int64_t format = 0;
   LT_RETURN_IF_ERROR(fields.Integer("format", 1, 1, &format));
-  if (format != 1) return FieldError("format", "is missing; this build reads 1");
+  if (format != 1) return RecipeError("format", "is missing; this build reads 1");
   LT_RETURN_IF_ERROR(fields.String("name", &recipe.name));
   LT_RETURN_IF_ERROR(fields.Integer("chunk_frames", 1, 64, &recipe.chunk_frames));
   LT_RETURN_IF_ERROR(ReadSampler(fields, recipe));
@@ -209,15 +209,15 @@ absl::StatusOr<Recipe> ParseRecipe(std::string_view text) {
   LT_RETURN_IF_ERROR(fields.Number("guidance", 0.0, kGuidanceMax, &recipe.guidance));
   LT_RETURN_IF_ERROR(fields.String("negative_prompt", &recipe.negative_prompt));
   if (recipe.negative_prompt.size() > kPromptBytesMax) {
-    return FieldError("negative_prompt", absl::StrCat("is over ", kPromptBytesMax, " bytes"));
+    return RecipeError("negative_prompt", absl::StrCat("is over ", kPromptBytesMax, " bytes"));
   }
   LT_RETURN_IF_ERROR(fields.Integer("width", kSidePixelsMin, kSidePixelsMax, &recipe.width));
   LT_RETURN_IF_ERROR(fields.Integer("height", kSidePixelsMin, kSidePixelsMax, &recipe.height));
-  if (recipe.width % kSidePixelsStep != 0) return FieldError("width", "is not a multiple of 16");
-  if (recipe.height % kSidePixelsStep != 0) return FieldError("height", "is not a multiple of 16");
+  if (recipe.width % kSidePixelsStep != 0) return RecipeError("width", "is not a multiple of 16");
+  if (recipe.height % kSidePixelsStep != 0) return RecipeError("height", "is not a multiple of 16");
   LT_ASSIGN_OR_RETURN(const json prompts, fields.List("example_prompts", 64));
   for (const json& prompt : prompts) {
-    if (!prompt.is_string()) return FieldError("example_prompts", "holds something not a string");
+    if (!prompt.is_string()) return RecipeError("example_prompts", "holds something not a string");
     recipe.example_prompts.push_back(prompt.get<std::string>());
   }
   LT_RETURN_IF_ERROR(fields.RefuseUnknown());

@@ -27,10 +27,8 @@ absl::Status Admission::CheckSize(const SessionMemory& memory) const {
   if (memory.decode_scratch <= most && memory.held() <= most - memory.decode_scratch) {
     return absl::OkStatus();
   }
-  return WithReason(
-      absl::ResourceExhaustedError(absl::StrCat("the session needs ", memory.total(),
-                                                " bytes beside K/V, this server has ", most)),
-      "SESSION_TOO_LARGE");
+  return Error(Reason::kSessionTooLarge, absl::StrCat("the session needs ", memory.total(),
+                                                      " bytes beside K/V, this server has ", most));
 }
 
 absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec) {

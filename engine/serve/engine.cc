@@ -13,9 +13,7 @@
 namespace longtake {
 namespace {
 
-absl::Status ShuttingDown() {
-  return WithReason(absl::UnavailableError("the server is shutting down"), "SHUTTING_DOWN");
-}
+absl::Status ShuttingDown() { return Error(Reason::kShuttingDown, "the server is shutting down"); }
 
 std::string RandomId() {
   std::random_device device;
@@ -91,9 +89,8 @@ bool Engine::Step() {
 absl::Status Engine::CheckPlaces() const {
   if (stopped_) return ShuttingDown();
   if (sessions_.size() < options_.sessions_max) return absl::OkStatus();
-  return WithReason(absl::ResourceExhaustedError(
-                        absl::StrCat("all ", options_.sessions_max, " session places are taken")),
-                    "SESSION_PLACES_EXHAUSTED");
+  return Error(Reason::kSessionPlacesExhausted,
+               absl::StrCat("all ", options_.sessions_max, " session places are taken"));
 }
 
 absl::StatusOr<ResolvedSpec> Engine::Resolve(const SessionSpec& spec) const {
@@ -114,10 +111,14 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
   Arrival arrival;
   LT_ASSIGN_OR_RETURN(arrival.prompt_ids.emplace_back(), model_.Tokenize(spec.prompt));
   if (spec.guided()) {
-    LT_ASSIGN_OR_RETURN(arrival.prompt_ids.emplace_back(), model_.Tokenize(spec.negative_prompt));
+    auto ids = model_.Tokenize(spec.negative_prompt);
+    if (!ids.ok()) return WithFieldPrefix(ids.status(), "negative_");
+    arrival.prompt_ids.push_back(*std::move(ids));
   }
-  for (const PromptChange& change : spec.prompt_changes) {
-    LT_ASSIGN_OR_RETURN(arrival.change_ids.emplace_back(), model_.Tokenize(change.prompt));
+  for (size_t i = 0; i < spec.prompt_changes.size(); ++i) {
+    auto ids = model_.Tokenize(spec.prompt_changes[i].prompt);
+    if (!ids.ok()) return WithFieldPrefix(ids.status(), absl::StrCat("prompt_changes[", i, "]."));
+    arrival.change_ids.push_back(*std::move(ids));
   }
   {
     MutexLock lock(mutex_);
@@ -125,8 +126,8 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
       if (found->second.session->spec() == spec) {
         return CreatedSession{.session = found->second.session, .is_new = false};
       }
-      return WithReason(absl::AlreadyExistsError(absl::StrCat("session ", id, " exists")),
-                        {"SESSION_EXISTS", {{"session", id}}});
+      return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"),
+                   {{"session", id}});
     }
     LT_RETURN_IF_ERROR(CheckPlaces());
     if (id.empty()) id = RandomId();
@@ -152,8 +153,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::FindSession(const std::string& 
   MutexLock lock(mutex_);
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) {
-    return WithReason(absl::NotFoundError(absl::StrCat("no session ", id)),
-                      {"SESSION_NOT_FOUND", {{"session", id}}});
+    return Error(Reason::kSessionNotFound, absl::StrCat("no session ", id), {{"session", id}});
   }
   return found->second.session;
 }
@@ -171,8 +171,8 @@ std::vector<std::shared_ptr<Session>> Engine::Sessions() const {
 
 absl::Status Engine::DeleteSession(const std::string& id) {
   LT_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, FindSession(id));
-  session->Cancel(WithReason(absl::CancelledError(absl::StrCat("session ", id, " was deleted")),
-                             {"SESSION_DELETED", {{"session", id}}}));
+  session->Cancel(Error(Reason::kSessionDeleted, absl::StrCat("session ", id, " was deleted"),
+                        {{"session", id}}));
   // For clients it is gone now. Its memory comes back when stage, decode lane and stream let it go.
   Forget(id);
   return absl::OkStatus();

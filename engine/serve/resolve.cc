@@ -17,10 +17,6 @@ int64_t FirstFrame(int64_t chunk, int64_t chunk_frames) {
   return LatentGrid::PixelFrames(chunk * chunk_frames);
 }
 
-absl::Status FieldError(const std::string& field, const std::string& why) {
-  return absl::InvalidArgumentError(field + ": " + why);
-}
-
 absl::Status CheckSide(const std::string& field, int64_t pixels) {
   if (pixels < kSidePixelsMin || pixels > kSidePixelsMax || pixels % kSidePixelsStep != 0) {
     return FieldError(field, absl::StrCat(pixels, " is not a multiple of ", kSidePixelsStep,
@@ -150,11 +146,12 @@ absl::Status ResolveNumerics(const SessionSpec& spec, const std::string& profile
   out.numerics_profile = spec.numerics_profile.empty() ? profile : spec.numerics_profile;
   out.allow_other_numerics = spec.allow_other_numerics;
   if (out.numerics_profile == profile || spec.allow_other_numerics) return absl::OkStatus();
-  return WithReason(
-      absl::FailedPreconditionError(absl::StrCat(
+  return Error(
+      Reason::kNumericsDiffer,
+      absl::StrCat(
           "this server computes in numerics profile ", profile, ", not ", out.numerics_profile,
-          "; bits would differ. allow_other_numerics generates it all the same and marks it")),
-      ErrorReason{"NUMERICS_DIFFER", {{"numerics_profile", profile}}});
+          "; bits would differ. allow_other_numerics generates it all the same and marks it"),
+      {{"numerics_profile", profile}});
 }
 
 absl::Status ResolveLength(const SessionSpec& spec, int64_t chunk_frames, ResolvedSpec& out) {

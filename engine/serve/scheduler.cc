@@ -91,8 +91,8 @@ void Scheduler::DropFinished() {
 bool Scheduler::Forget(Session& session) {
   const bool expired = !session.cancelled() && session.Expired();
   if (expired) {
-    session.Cancel(WithReason(absl::CancelledError("nobody attached within the session's ttl"),
-                              {"SESSION_EXPIRED", {{"session", session.id()}}}));
+    session.Cancel(Error(Reason::kSessionExpired, "nobody attached within the session's ttl",
+                         {{"session", session.id()}}));
   }
   if (!session.cancelled()) return false;
   on_gone_(session.id());

@@ -11,9 +11,8 @@ namespace longtake {
 absl::StatusOr<EventAccepted> Inbox::Accept(SessionEvent event, std::vector<int32_t> prompt_ids) {
   if (const auto known = Known(event.control_id); known.has_value()) return *known;
   if (open_ >= events_max_) {
-    return WithReason(absl::ResourceExhaustedError(
-                          absl::StrCat(open_, " events are waiting; the limit is ", events_max_)),
-                      "EVENTS_WAITING");
+    return Error(Reason::kEventsWaiting,
+                 absl::StrCat(open_, " events are waiting; the limit is ", events_max_));
   }
   const uint64_t sequence = next_sequence_++;
   ++open_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
 
 namespace longtake {
 
@@ -65,8 +66,9 @@ absl::Status Ledger::CheckRoom(uint64_t bytes, uint64_t working_bytes) const {
 absl::Status Ledger::CheckRoomLocked(uint64_t bytes, uint64_t working_bytes) const {
   const uint64_t taken = std::min(bytes_max_, Taken(working_bytes));
   if (bytes <= bytes_max_ - taken) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(bytes, " bytes are needed, ", bytes_max_ - taken,
-                                                   " of ", bytes_max_, " are free"));
+  return Error(Reason::kSessionMemoryExhausted,
+               absl::StrCat(bytes, " bytes are needed, ", bytes_max_ - taken, " of ", bytes_max_,
+                            " are free"));
 }
 
 uint64_t Ledger::bytes_taken() const {

@@ -29,12 +29,11 @@ void Outbox::Put(std::shared_ptr<const MediaChunk> chunk) {
 absl::Status Outbox::Seek(int64_t chunk) {
   if (chunk < 0) chunk = next_unsent_;
   if (chunk < oldest_chunk() || chunk > next_chunk_) {
-    return WithReason(
-        absl::OutOfRangeError(absl::StrCat("chunk ", chunk, " is not held; chunks ", oldest_chunk(),
-                                           " to ", next_chunk_, " can be attached at")),
-        {"CHUNK_NOT_HELD",
-         {{"oldest_chunk", std::to_string(oldest_chunk())},
-          {"next_chunk", std::to_string(next_chunk_)}}});
+    return Error(Reason::kChunkNotHeld,
+                 absl::StrCat("chunk ", chunk, " is not held; chunks ", oldest_chunk(), " to ",
+                              next_chunk_, " can be attached at"),
+                 {{"oldest_chunk", std::to_string(oldest_chunk())},
+                  {"next_chunk", std::to_string(next_chunk_)}});
   }
   next_unsent_ = chunk;
   unsent_bytes_ = 0;

@@ -25,15 +25,12 @@ Session::Session(std::string id, ResolvedSpec spec, SessionLimits limits,
       memory_(std::move(memory)) {}
 
 absl::Status Session::OfThisSession(const absl::Status& status) const {
-  ErrorReason reason = ReasonOf(status).value_or(ErrorReason{});
-  reason.metadata["session"] = id_;
-  return WithReason(Annotate(status, "session " + id_), reason);
+  return WithMetadata(Annotate(status, "session " + id_), "session", id_);
 }
 
 absl::Status Session::TakenOver() const {
-  return WithReason(
-      absl::AbortedError(absl::StrCat("session ", id_, " was attached by another client")),
-      {"TAKEN_OVER", {{"session", id_}}});
+  return Error(Reason::kTakenOver, absl::StrCat("session ", id_, " was attached by another client"),
+               {{"session", id_}});
 }
 
 absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void()> wake) {
@@ -86,8 +83,8 @@ absl::StatusOr<EventAccepted> Session::Submit(SessionEvent event, std::vector<in
   {
     MutexLock lock(mutex_);
     if (ended_ && !inbox_.Known(event.control_id).has_value()) {
-      return WithReason(absl::FailedPreconditionError(absl::StrCat("session ", id_, " has ended")),
-                        {"SESSION_OVER", {{"session", id_}}});
+      return Error(Reason::kSessionOver, absl::StrCat("session ", id_, " has ended"),
+                   {{"session", id_}});
     }
     accepted = inbox_.Accept(std::move(event), std::move(prompt_ids));
   }
@@ -102,14 +99,14 @@ absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view
     MutexLock lock(mutex_);
     if (reader != attachment_.latest()) return TakenOver();
     if (ended_) return absl::OkStatus();
-    if (expected == 0) return absl::InvalidArgumentError("data: this session begins with noise");
+    if (expected == 0) return FieldError("data", "this session begins with noise");
     if (start_taken_ || bytes.size() > expected - start_.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("data: more than the ", expected, " bytes of ",
-                                                     spec_.start_frames, " frames"));
+      return FieldError("data", absl::StrCat("more than the ", expected, " bytes of ",
+                                             spec_.start_frames, " frames"));
     }
     if (offset != static_cast<int64_t>(start_.size())) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("data_offset: ", offset, "; the next byte is number ", start_.size()));
+      return FieldError("data_offset",
+                        absl::StrCat(offset, "; the next byte is number ", start_.size()));
     }
     if (start_.empty()) start_.reserve(expected);  // counted when the session was admitted
     start_.insert(start_.end(), bytes.begin(), bytes.end());

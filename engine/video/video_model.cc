@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
 #include "engine/model/vae/latent_grid.h"
 #include "engine/text/prompt_cleaner.h"
 #include "engine/video/check_parts.h"
@@ -146,13 +147,13 @@ absl::Status VideoModel::OpenDecoder() {
 }
 
 absl::StatusOr<std::vector<int32_t>> VideoModel::Tokenize(const std::string& prompt) const {
-  auto cleaned = CleanPrompt(prompt);
-  if (!cleaned.ok()) return Annotate(cleaned.status(), "prompt");
+  const auto cleaned = CleanPrompt(prompt);
+  if (!cleaned.ok()) return FieldError("prompt", std::string(cleaned.status().message()));
   std::vector<int32_t> ids = tokenizer_->Encode(*cleaned, static_cast<int>(kPromptTokensMax));
   const auto tokens = static_cast<int64_t>(ids.size());
   if (tokens <= options_.prompt_tokens_max) return ids;
-  return absl::InvalidArgumentError(absl::StrCat("prompt: ", tokens, " tokens, this server takes ",
-                                                 options_.prompt_tokens_max, " (prompt-tokens)"));
+  return FieldError("prompt", absl::StrCat(tokens, " tokens, this server takes ",
+                                           options_.prompt_tokens_max, " (prompt-tokens)"));
 }
 
 absl::StatusOr<std::unique_ptr<TextContext>> VideoModel::NewTextContext(

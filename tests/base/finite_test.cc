@@ -42,7 +42,7 @@ TEST(FiniteTest, TheErrorHasAReasonOfItsOwn) {
   const std::vector<float> values = {1.0f, kNan, kInfinity};
   const absl::Status status = CheckFinite(values, "pixels of chunk 3");
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
-  EXPECT_EQ(ReasonOf(status)->name, "NOT_FINITE");
+  EXPECT_EQ(ReasonOf(status)->reason, Reason::kNotFinite);
   EXPECT_EQ(status.message(), "pixels of chunk 3: value 1 of 3 is nan, not a finite number");
   EXPECT_TRUE(CheckFinite(std::span(values).first(1), "pixels").ok());
 }

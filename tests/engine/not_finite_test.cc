@@ -80,7 +80,7 @@ void ExpectNotFinite(const Received& received, const std::string& where) {
   EXPECT_EQ(received.end->code(), absl::StatusCode::kInternal);
   const auto reason = ReasonOf(*received.end);
   ASSERT_TRUE(reason.has_value()) << *received.end;
-  EXPECT_EQ(reason->name, "NOT_FINITE");
+  EXPECT_EQ(reason->reason, Reason::kNotFinite);
   EXPECT_NE(std::string(received.end->message()).find(where), std::string::npos) << *received.end;
 }
 

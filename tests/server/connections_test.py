@@ -11,13 +11,12 @@ import subprocess
 import tempfile
 import time
 import unittest
-import urllib.request
 
 import grpc
 
 from longtake.v1 import longtake_pb2
 from longtake.v1 import longtake_pb2_grpc
-from longtaked_program import BIN, Program
+from longtaked_program import BIN, Program, connect
 
 LOOKS_MAX = 2000
 
@@ -57,13 +56,12 @@ class ConnectionsTest(unittest.TestCase):
         return out
 
     def list_models(self, port, host="127.0.0.1"):
-        with grpc.insecure_channel(f"{host}:{port}") as channel:
+        with connect(port, host=host) as channel:
             stub = longtake_pb2_grpc.LongtakeServiceStub(channel)
             return stub.ListModels(longtake_pb2.ListModelsRequest(), timeout=20, wait_for_ready=True)
 
     def page(self, program):
-        url = f"http://127.0.0.1:{program.metrics_port}/metrics"
-        lines = urllib.request.urlopen(url, timeout=10).read().decode().splitlines()
+        lines = program.metrics_page().splitlines()
         return {line.split()[0]: float(line.split()[1]) for line in lines if not line.startswith("#")}
 
     def wait_for(self, program, name, value):
@@ -88,7 +86,7 @@ class ConnectionsTest(unittest.TestCase):
         program = self.start("--connections-max", "3")
         crowd = self.connect(program.port, 3)
         self.wait_for(program, "longtake_connections", 3)
-        with self.assertRaises(grpc.RpcError) as error, grpc.insecure_channel(f"127.0.0.1:{program.port}") as channel:
+        with self.assertRaises(grpc.RpcError) as error, connect(program.port) as channel:
             stub = longtake_pb2_grpc.LongtakeServiceStub(channel)
             stub.ListModels(longtake_pb2.ListModelsRequest(), timeout=20)
         self.assertEqual(error.exception.code(), grpc.StatusCode.UNAVAILABLE)

@@ -18,12 +18,12 @@ SpecDefaults Defaults() {
   return {.model = "tiny", .fps = 16, .ttl_nanos = 60 * kSecond, .ttl_nanos_max = 3600 * kSecond};
 }
 
-// The field an INVALID_ARGUMENT begins with.
+// The field that is wrong, which the message begins with.
 template <typename T>
 std::string FieldOf(const absl::StatusOr<T>& result) {
-  if (!absl::IsInvalidArgument(result.status())) return result.status().ToString();
-  const std::string message(result.status().message());
-  return message.substr(0, message.find(": "));
+  const std::string field = longtake::FieldOf(result.status()).value_or(result.status().ToString());
+  EXPECT_EQ(std::string(result.status().message()).rfind(field + ": ", 0), 0u) << result.status();
+  return field;
 }
 
 TEST(Convert, EmptySpecTakesDefaults) {
@@ -125,7 +125,10 @@ TEST(Convert, WrongFieldsAreNamed) {
       {"prompt_changes[0].time",
        [](v1::SessionSpec& s) { s.add_prompt_changes()->mutable_time()->set_seconds(-1); }},
       {"prompt_changes[0].prompt",
-       [](v1::SessionSpec& s) { s.add_prompt_changes()->set_prompt("\xff"); }},
+       [](v1::SessionSpec& s) {
+         s.add_prompt_changes()->set_frame(1);
+         s.mutable_prompt_changes(0)->set_prompt(std::string(kPromptBytesMax + 1, 'x'));
+       }},
       {"prompt_changes",
        [](v1::SessionSpec& s) {
          for (size_t i = 0; i <= kPromptChangesMax; ++i) s.add_prompt_changes()->set_frame(1);
@@ -170,7 +173,7 @@ TEST(Convert, AnotherModelIsNotFound) {
   spec.set_model("models/huge");
   const absl::Status status = ParseSessionSpec(spec, Defaults()).status();
   EXPECT_TRUE(absl::IsNotFound(status));
-  EXPECT_EQ(ReasonOf(status)->name, "MODEL_NOT_FOUND");
+  EXPECT_EQ(ReasonOf(status)->reason, Reason::kModelNotFound);
 }
 
 TEST(Convert, SessionNames) {
@@ -226,8 +229,7 @@ TEST(Convert, Pages) {
 }
 
 TEST(Convert, FieldPrefixIsForFieldsOnly) {
-  EXPECT_EQ(WithFieldPrefix(absl::InvalidArgumentError("width: x"), "spec.").message(),
-            "spec.width: x");
+  EXPECT_EQ(WithFieldPrefix(FieldError("width", "x"), "spec.").message(), "spec.width: x");
   EXPECT_EQ(WithFieldPrefix(absl::NotFoundError("x"), "spec.").message(), "x");
 }
 

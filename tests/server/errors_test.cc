@@ -29,9 +29,9 @@ std::string UpperSnake(absl::StatusCode code) {
 
 TEST(Errors, PageAndCodeAgree) {
   const auto rows = DocsRows("errors.md");
-  ASSERT_EQ(rows.size(), KnownReasons().size());
+  ASSERT_EQ(rows.size(), Reasons().size());
   for (size_t i = 0; i < rows.size(); ++i) {
-    const KnownReason& known = KnownReasons()[i];
+    const ReasonInfo& known = Reasons()[i];
     EXPECT_EQ(rows[i][0], known.name);
     EXPECT_EQ(rows[i][1], UpperSnake(known.code)) << known.name;
     const std::string retry =
@@ -41,9 +41,9 @@ TEST(Errors, PageAndCodeAgree) {
 }
 
 TEST(Errors, EveryReasonHasOneErrorInfoAndEachDetailOnce) {
-  for (const KnownReason& known : KnownReasons()) {
-    const absl::Status status =
-        WithReason(absl::Status(known.code, "width: too wide"), {known.name, {{"session", "abc"}}});
+  for (const ReasonInfo& known : Reasons()) {
+    const absl::Status status = Error(known.reason, "too wide", {{"session", "abc"}});
+    EXPECT_EQ(status.code(), known.code);
     const google::rpc::Status rendered = RenderError(status);
     EXPECT_EQ(rendered.code(), static_cast<int>(known.code));
     const auto infos = DetailsOf<google::rpc::ErrorInfo>(rendered);
@@ -67,20 +67,20 @@ TEST(Errors, CodesWithoutReasonGetTheUsualOne) {
 
 TEST(Errors, FieldViolationNamesTheField) {
   const auto bad = DetailsOf<google::rpc::BadRequest>(
-      RenderError(absl::InvalidArgumentError("spec.width: 100 is not a multiple of 16")));
+      RenderError(WithFieldPrefix(FieldError("width", "100 is not a multiple of 16"), "spec.")));
   ASSERT_EQ(bad.size(), 1u);
   EXPECT_EQ(bad[0].field_violations(0).field(), "spec.width");
   EXPECT_EQ(bad[0].field_violations(0).description(), "100 is not a multiple of 16");
-  EXPECT_TRUE(DetailsOf<google::rpc::BadRequest>(
-                  RenderError(absl::InvalidArgumentError("no field here: none")))
-                  .empty());
+  EXPECT_TRUE(
+      DetailsOf<google::rpc::BadRequest>(RenderError(absl::InvalidArgumentError("none: here")))
+          .empty());
 }
 
 TEST(Errors, MessagesForClientsNameNoFileOfTheServer) {
   const absl::Status from_storage[] = {
       absl::DataLossError("srv/my packs/t.pack: layer 3, chunk 2: CRC32C differs"),
       absl::UnavailableError("encoding the prompt: read /srv/packs/t.pack at byte 4096: EIO"),
-      WithReason(absl::DataLossError("/fast/kv: K/V of layer 1"), "KV_FILE_CORRUPT"),
+      Error(Reason::kKvFileCorrupt, "/fast/kv: K/V of layer 1"),
       absl::FailedPreconditionError("encoding the prompt: /srv/packs/t.pack: Bad file descriptor"),
       absl::ResourceExhaustedError("write ../packs/kv at byte 1: No space left"),
       absl::PermissionDeniedError("open \"/srv/packs/t.pack\": denied"),
@@ -106,12 +106,12 @@ TEST(Errors, LongMessagesAreCutBetweenCharacters) {
 }
 
 TEST(Errors, ReasonSurvivesAnnotation) {
-  const absl::Status status = Annotate(
-      WithReason(absl::AbortedError("x"), {"TAKEN_OVER", {{"a", "1"}, {"b", "2"}}}), "here");
+  const absl::Status status =
+      Annotate(Error(Reason::kTakenOver, "x", {{"a", "1\n2=3"}, {"b\n", ""}}), "here");
   EXPECT_EQ(status.message(), "here: x");
-  EXPECT_EQ(ReasonOf(status)->name, "TAKEN_OVER");
+  EXPECT_EQ(ReasonOf(status)->reason, Reason::kTakenOver);
   EXPECT_EQ(ReasonOf(status)->metadata,
-            (std::map<std::string, std::string>{{"a", "1"}, {"b", "2"}}));
+            (std::map<std::string, std::string>{{"a", "1\n2=3"}, {"b\n", ""}}));
 }
 
 }  // namespace

@@ -9,13 +9,12 @@ import signal
 import subprocess
 import tempfile
 import unittest
-import urllib.request
 
 import grpc
 
 from longtake.v1 import longtake_pb2
 from longtake.v1 import longtake_pb2_grpc
-from longtaked_program import BIN, Program
+from longtaked_program import BIN, Program, connect
 
 STREAMS = 600
 # Of the stuck process, which ends within seconds or not at all.
@@ -31,7 +30,7 @@ class LogTest(unittest.TestCase):
     def start(self, *flags, stderr=None):
         program = Program(self.folder, *flags, stderr=stderr)
         self.addCleanup(program.close)
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{program.port}")
+        self.channel = connect(program.port)
         self.addCleanup(self.channel.close)
         self.stub = longtake_pb2_grpc.LongtakeServiceStub(self.channel)
         return program
@@ -54,8 +53,7 @@ class LogTest(unittest.TestCase):
             self.assertEqual(refused.exception.code(), grpc.StatusCode.NOT_FOUND)
 
     def dropped(self, program):
-        with urllib.request.urlopen(f"http://127.0.0.1:{program.metrics_port}/metrics", timeout=20) as page:
-            lines = page.read().decode().splitlines()
+        lines = program.metrics_page().splitlines()
         return {line.split('"')[1]: float(line.split()[-1]) for line in lines
                 if line.startswith("longtake_log_lines_dropped_total{")}
 

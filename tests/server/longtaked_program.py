@@ -11,9 +11,9 @@ BIN = os.environ["LONGTAKE_BIN_DIR"]
 MODEL = os.path.join(os.environ["LONGTAKE_SOURCE_DIR"], "models", "shapes-small")
 
 
-def connect(port, *options):
+def connect(port, *options, host="127.0.0.1"):
     """-> a channel to a server on this machine, past a proxy that the environment names."""
-    return grpc.insecure_channel(f"127.0.0.1:{port}",
+    return grpc.insecure_channel(f"{host}:{port}",
                                  options=[("grpc.enable_http_proxy", 0), *options])
 
 

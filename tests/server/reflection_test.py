@@ -6,13 +6,12 @@ its messages, and every message that an error may carry.
 import tempfile
 import unittest
 
-import grpc
 from google.protobuf import descriptor_pb2
 from google.protobuf import descriptor_pool
 
 import reflection_pb2
 import reflection_pb2_grpc
-from longtaked_program import Program
+from longtaked_program import Program, connect
 
 SERVICES = ["grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection", "longtake.v1.LongtakeService"]
 ERROR_MESSAGES = ["google.rpc.Status", "google.rpc.ErrorInfo", "google.rpc.BadRequest", "google.rpc.RetryInfo",
@@ -24,7 +23,7 @@ class ReflectionTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="longtake-reflection-")
         cls.program = Program(cls.folder.name, "--reflection")
-        cls.channel = grpc.insecure_channel(f"127.0.0.1:{cls.program.port}")
+        cls.channel = connect(cls.program.port)
         cls.stub = reflection_pb2_grpc.ServerReflectionStub(cls.channel)
 
     @classmethod

@@ -271,9 +271,8 @@ void SpoilPack(const std::filesystem::path& pack) {
   }
 }
 
-bool IsServing(int port, const std::string& service) {
-  const auto channel =
-      grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
+bool IsServing(TestServer& server, const std::string& service) {
+  const auto channel = server.NewChannel({});
   const grpc::internal::RpcMethod check("/grpc.health.v1.Health/Check",
                                         grpc::internal::RpcMethod::NORMAL_RPC, channel);
   grpc::ClientContext context;
@@ -301,15 +300,15 @@ TEST(ServerErrors, ACorruptPackIsNeverComputedOn) {
     EXPECT_EQ(ReasonOf(status), "PACK_CORRUPT");
     EXPECT_EQ(status.error_message().find(pack.string()), std::string::npos);
     // Once may be a moment's; the second time nobody new should come.
-    EXPECT_TRUE(IsServing(server->port(), "readiness"));
+    EXPECT_TRUE(IsServing(server, "readiness"));
     v1::CreateSessionRequest request = SmallSession(0);
     request.set_session_id("second");
     TestStream second(server);
     second.Open(request);
     EXPECT_EQ(ReasonOf(second.Finish()), "PACK_CORRUPT");
-    EXPECT_FALSE(IsServing(server->port(), "readiness"));
-    EXPECT_FALSE(IsServing(server->port(), ""));
-    EXPECT_TRUE(IsServing(server->port(), "liveness"));
+    EXPECT_FALSE(IsServing(server, "readiness"));
+    EXPECT_FALSE(IsServing(server, ""));
+    EXPECT_TRUE(IsServing(server, "liveness"));
   }
   std::filesystem::remove_all(pack);
 }

@@ -96,7 +96,7 @@ class StartTest(unittest.TestCase):
         with open("/dev/full", "w", encoding="ascii") as full:
             done = subprocess.run([os.path.join(BIN, "longtaked"), "--print-config"], stdout=full,
                                   stderr=subprocess.PIPE, text=True, check=False)
-        self.assertEqual((done.returncode, done.stderr), (1, "longtaked: cannot write to standard output\n"))
+        self.assertEqual((done.returncode, done.stderr), (1, "longtaked: print-config: standard output takes no more\n"))
 
     def test_top_shows_a_server(self):
         program = self.start()

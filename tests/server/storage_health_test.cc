@@ -39,8 +39,7 @@ TEST(StorageHealth, OtherErrorsSayNothingAboutFiles) {
   StorageHealth health;
   for (int i = 0; i < 9; ++i) {
     health.Report(SweepStack::kTransformer, absl::InternalError("a value is not finite"));
-    health.Report(SweepStack::kTransformer,
-                  WithReason(absl::DataLossError("K/V"), "KV_FILE_CORRUPT"));
+    health.Report(SweepStack::kTransformer, Error(Reason::kKvFileCorrupt, "K/V"));
   }
   EXPECT_TRUE(health.good());
 }

@@ -38,10 +38,9 @@ class TestServer {
   bool WaitForState(const std::string& name, v1::Session::State state);
   // Until GetSession says NOT_FOUND.
   bool WaitUntilGone(const std::string& name);
-
- private:
   std::shared_ptr<grpc::Channel> NewChannel(grpc::ChannelArguments arguments);
 
+ private:
   SystemClock clock_;
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
