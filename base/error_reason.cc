@@ -130,7 +130,8 @@ absl::Status WithFieldPrefix(const absl::Status& status, const std::string& pref
   absl::Status out(status.code(), absl::StrCat(prefix, status.message()));
   status.ForEachPayload(
       [&out](auto url, const absl::Cord& payload) { out.SetPayload(url, payload); });
-  out.SetPayload(kFieldUrl, absl::Cord(absl::StrCat(prefix, *field)));
+  const std::string path = prefix + *field;  // clang finds no Cord of a temporary in the library
+  out.SetPayload(kFieldUrl, absl::Cord(path));
   return out;
 }
 
