@@ -127,7 +127,13 @@ void ConnectionAcceptor::ForgetEnded() {
   int count = 0;
   do {
     count = epoll_wait(ended_.get(), events.data(), std::ssize(events), 0);
-    for (int i = 0; i < count; ++i) duplicates_.erase(events.at(static_cast<size_t>(i)).data.fd);
+    for (int i = 0; i < count; ++i) {
+      const int key = events.at(static_cast<size_t>(i)).data.fd;
+      // Closing the duplicate would not end its registration: gRPC's descriptor is the same open
+      // file, and the event would come again under a number that another connection may have.
+      epoll_ctl(ended_.get(), EPOLL_CTL_DEL, key, nullptr);
+      duplicates_.erase(key);
+    }
   } while (count == std::ssize(events));
   metrics_.SetConnections(std::ssize(duplicates_));
 }

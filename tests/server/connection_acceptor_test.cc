@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -71,6 +72,11 @@ class Accepting {
     shutdown(kept_.front().get(), SHUT_RDWR);
     kept_.erase(kept_.begin());
   }
+  // Of the oldest, whose descriptor is still in use somewhere.
+  void ShutOldest() {
+    MutexLock lock(mutex_);
+    shutdown(kept_.front().get(), SHUT_RDWR);
+  }
   size_t kept() {
     MutexLock lock(mutex_);
     return kept_.size();
@@ -105,6 +111,23 @@ TEST(ConnectionAcceptor, GoesOnAfterAMomentWithoutDescriptors) {
   EXPECT_TRUE(server.WaitFor("longtake_connections", 1.0));
   const Fd later = ConnectTo(server.port());
   EXPECT_TRUE(server.WaitFor("longtake_connections", 2.0));
+}
+
+// An ended connection whose descriptor lives on is told once. Its number may be another's by then.
+TEST(ConnectionAcceptor, AnEndIsToldOnce) {
+  Accepting server(10);
+  std::array<Fd, 2> low = {Fd(dup(0)), Fd(dup(0))};
+  const Fd first = ConnectTo(server.port());
+  ASSERT_TRUE(server.WaitFor("longtake_connections", 1.0));
+  server.ShutOldest();
+  ASSERT_TRUE(server.WaitFor("longtake_connections", 0.0));
+  // The second client and its connection get these numbers, so that the acceptor's duplicate gets the
+  // one that the first connection's had.
+  for (Fd& one : low) one = Fd();
+  const Fd second = ConnectTo(server.port());
+  ASSERT_TRUE(server.WaitFor("longtake_connections", 1.0));
+  const Fd third = ConnectTo(server.port());
+  EXPECT_TRUE(server.WaitFor("longtake_connections", 2.0)) << "the second one was forgotten";
 }
 
 TEST(ConnectionAcceptor, ClosesWhatIsBeyondTheMostAndCountsIt) {
