@@ -39,8 +39,9 @@ absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec) {
   if (!reserved.ok()) return Annotate(reserved.status(), "memory of sessions beside K/V");
   Admitted out;
   out.decoder_memory = *std::move(reserved);  // the working bytes are the decoder's
-  out.session_memory = out.decoder_memory.Split(memory.session());
-  out.start_memory = out.decoder_memory.Split(memory.start());
+  out.session_memory = {.outbox = out.decoder_memory.Split(memory.outbox),
+                        .sending = out.decoder_memory.Split(memory.sending),
+                        .start = out.decoder_memory.Split(memory.start())};
   out.rollout_memory = out.decoder_memory.Split(memory.rollout());
   LT_ASSIGN_OR_RETURN(out.rollout, Rollout::Create(rollout, kv_));
   return out;

@@ -15,6 +15,7 @@
 #include "engine/serve/session_memory.h"
 #include "engine/session/ledger.h"
 #include "engine/session/resolved_spec.h"
+#include "engine/session/session.h"
 #include "engine/session/session_info.h"
 #include "engine/video/rollout.h"
 #include "engine/video/sweep_load.h"
@@ -26,8 +27,7 @@ namespace longtake {
 struct Admitted {
   std::unique_ptr<Rollout> rollout;  // with its K/V
   Reservation rollout_memory;
-  Reservation session_memory;
-  Reservation start_memory;
+  SessionReservations session_memory;
   Reservation decoder_memory;
 };
 

@@ -71,9 +71,17 @@ void DecodeLane::PutStart(StartJob job) {
     MutexLock lock(mutex_);
     if (stopping_) return;
     // Those nobody waits for any more give their pixels back before others bring theirs.
-    std::erase_if(starts_, [](const StartJob& start) { return start.session->cancelled(); });
+    std::erase_if(starts_, [](const StartJob& start) { return start.session->ended(); });
     job.turn_tag = turns_.TagOfNewcomer(LatentCost(job.session->spec()));
     starts_.push_back(std::move(job));
+  }
+  work_.NotifyOne();
+}
+
+void DecodeLane::ReleaseWhenIdle() {
+  {
+    MutexLock lock(mutex_);
+    release_ = true;
   }
   work_.NotifyOne();
 }
@@ -95,7 +103,7 @@ void DecodeLane::Run() {
   for (;;) {
     if (Step()) continue;
     MutexLock lock(mutex_);
-    while (chunks_.empty() && starts_.empty() && !stopping_) work_.Wait(mutex_);
+    while (chunks_.empty() && starts_.empty() && !release_ && !stopping_) work_.Wait(mutex_);
     if (stopping_) return;
   }
 }
@@ -103,6 +111,7 @@ void DecodeLane::Run() {
 bool DecodeLane::Step() {
   std::optional<StartJob> start;
   std::optional<ChunkInWork> chunk;
+  bool release = false;
   {
     MutexLock lock(mutex_);
     if (StartIsNext()) {
@@ -115,19 +124,22 @@ bool DecodeLane::Step() {
       chunk = std::move(*next);
       chunks_.erase(next);
       turns_.Lead(chunk->start_tag);
+    } else {
+      release = std::exchange(release_, false);
     }
   }
+  if (release) Use(Network::kNone);
   if (start.has_value()) StepStart(*std::move(start));
   if (chunk.has_value()) StepChunk(*std::move(chunk));
-  return start.has_value() || chunk.has_value();
+  return start.has_value() || chunk.has_value() || release;
 }
 
 // Of several that would be done at once the one at the front. Those nobody waits for any more go
 // first: they cost nothing and give their memory back.
 std::deque<DecodeLane::ChunkInWork>::iterator DecodeLane::NextChunk() {
   const auto before = [](const ChunkInWork& a, const ChunkInWork& b) {
-    const bool a_left = a.job.session->cancelled();
-    const bool b_left = b.job.session->cancelled();
+    const bool a_left = a.job.session->ended();
+    const bool b_left = b.job.session->ended();
     return a_left != b_left ? a_left : a.finish_tag < b.finish_tag;
   };
   return std::min_element(chunks_.begin(), chunks_.end(), before);
@@ -139,13 +151,13 @@ bool DecodeLane::StartIsNext() {
   const StartJob& start = starts_.front();
   const double finish_tag = turns_.Current(start.turn_tag) + LatentCost(start.session->spec());
   const auto chunk = NextChunk();
-  return !chunk->job.session->cancelled() && finish_tag < chunk->finish_tag;
+  return !chunk->job.session->ended() && finish_tag < chunk->finish_tag;
 }
 
 // A clip goes to the encoder a latent at a time, in turns with chunks; the next one follows when it
 // is done, so that there is one encoder cache at a time.
 void DecodeLane::StepStart(StartJob job) {
-  if (job.session->cancelled()) return;
+  if (job.session->ended()) return;
   const absl::Status status = EncodeNext(job);
   const ResolvedSpec& spec = job.session->spec();
   job.turn_tag += LatentCost(spec);
@@ -160,7 +172,7 @@ void DecodeLane::StepStart(StartJob job) {
 }
 
 void DecodeLane::StepChunk(ChunkInWork work) {
-  if (!work.job.session->cancelled()) {
+  if (!work.job.session->ended()) {
     const absl::Status status = DecodeNext(work);
     if (status.ok() && !work.done()) {
       MutexLock lock(mutex_);

@@ -79,6 +79,8 @@ class DecodeLane {
   void Put(DecodeJob job) ABSL_LOCKS_EXCLUDED(mutex_);
   // There must be an encoder.
   void PutStart(StartJob job) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Gives back what decoder and encoder work in, once there is nothing to do.
+  void ReleaseWhenIdle() ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts that were encoded since the last call, or failed to be.
   std::vector<FinishedStart> TakeStarts() ABSL_LOCKS_EXCLUDED(mutex_);
   // One latent on the caller's thread; false when none waits. Only for tests without Start.
@@ -117,7 +119,7 @@ class DecodeLane {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status EncodeNext(StartJob& job);
 
-  enum class Network { kDecoder, kTinyDecoder, kEncoder };
+  enum class Network { kNone, kDecoder, kTinyDecoder, kEncoder };
   void Use(Network network);
   absl::Status DecodeNext(ChunkInWork& work);
   absl::Status ToPixels(const ChunkInWork& work, std::vector<uint8_t>* rgb);
@@ -133,7 +135,8 @@ class DecodeLane {
   std::deque<ChunkInWork> chunks_ ABSL_GUARDED_BY(mutex_);  // a session's own in order
   std::deque<StartJob> starts_ ABSL_GUARDED_BY(mutex_);
   std::vector<FinishedStart> finished_starts_ ABSL_GUARDED_BY(mutex_);
-  Network used_ = Network::kDecoder;  // the lane's thread
+  Network used_ = Network::kNone;  // the lane's thread
+  bool release_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   Stats stats_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;

@@ -122,7 +122,8 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
   }
   {
     MutexLock lock(mutex_);
-    if (const auto found = sessions_.find(id); found != sessions_.end()) {
+    if (const auto found = sessions_.find(id);
+        found != sessions_.end() && !found->second.session->cancelled()) {
       if (found->second.session->spec() == spec) {
         return CreatedSession{.session = found->second.session, .is_new = false};
       }
@@ -135,10 +136,8 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
     arrival.rollout = std::move(admitted.rollout);
     arrival.memory = std::move(admitted.rollout_memory);
     arrival.session = std::make_shared<Session>(
-        id, spec, options_.session,
-        SessionReservations{.session = std::move(admitted.session_memory),
-                            .start = std::move(admitted.start_memory)},
-        clock_, [this] { wake_up_.Wake(); }, options_.on_session_end);
+        id, spec, options_.session, std::move(admitted.session_memory), clock_,
+        [this] { wake_up_.Wake(); }, options_.on_session_end);
     arrival.decode = std::make_shared<DecodeState>();
     arrival.decode->memory = std::move(admitted.decoder_memory);
     sessions_[id] = {.session = arrival.session, .order = next_order_++};

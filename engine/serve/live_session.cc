@@ -22,10 +22,14 @@ void LiveSession::AddEvent(PendingEvent event) {
       events.begin(), events.end(), event.chunk,
       [](int64_t chunk, const PendingEvent& other) { return chunk < other.chunk; });
   events.insert(place, std::move(event));
-  const PendingEvent* next = next_prompt();
+}
+
+PendingEvent* LiveSession::prompt_to_encode() {
+  PendingEvent* next = next_prompt();
   for (PendingEvent& other : events) {
     if (&other != next) other.text = nullptr;
   }
+  return next == nullptr || next->text != nullptr ? nullptr : next;
 }
 
 bool LiveSession::held_back() {
@@ -36,6 +40,7 @@ bool LiveSession::held_back() {
 }
 
 void FailSession(LiveSession& live, const absl::Status& status, StatsBoard& board) {
+  if (live.ending) return;
   live.failure = status;
   live.ending = true;
   board.Update([](EngineStats& stats) { ++stats.sessions_failed; });

@@ -50,13 +50,17 @@ struct LiveSession {
   // The prompt that will be shown next, or null. Those before it are superseded: they are applied
   // with it and never encoded.
   PendingEvent* next_prompt();
-  // Puts it in its place. A session holds the text of one waiting prompt at most, the next one's.
+  // Puts it in its place.
   void AddEvent(PendingEvent event);
-  // Whether an event has to be applied before the chunk that stands at its start may begin.
+  // The next prompt when it has no text yet, or null. What other prompts have is dropped: a session
+  // holds the text of one waiting prompt at most.
+  PendingEvent* prompt_to_encode();
+  // Whether the chunk that stands at its start may not begin, because an event that names its frame
+  // is still to be applied.
   bool held_back();
 };
 
-// It ends with this status, and the failure is counted.
+// It ends with this status, and the failure is counted, once.
 void FailSession(LiveSession& live, const absl::Status& status, StatsBoard& board);
 
 }  // namespace longtake

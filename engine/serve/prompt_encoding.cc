@@ -2,6 +2,7 @@
 #include "engine/serve/prompt_encoding.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "engine/serve/sweep.h"
@@ -22,12 +23,12 @@ PromptEncoding::PromptEncoding(VideoModel& model, SweepRunner& runner, StatsBoar
     : model_(model), runner_(runner), board_(board), keep_going_(std::move(keep_going)) {}
 
 std::vector<PromptEncoding::Job> PromptEncoding::CollectJobs(
-    std::span<const std::unique_ptr<LiveSession>> sessions) const {
+    std::span<const std::unique_ptr<LiveSession>> sessions, int64_t rows_max) const {
   std::vector<Job> jobs;
   int64_t tokens = 0;
   const auto add = [&](Job job) {
     const auto rows = static_cast<int64_t>(job.ids.size());
-    if (!jobs.empty() && tokens + rows > model_.prompt_rows_max()) return;
+    if (!jobs.empty() && tokens + rows > rows_max) return;
     tokens += rows;
     jobs.push_back(std::move(job));
   };
@@ -38,32 +39,41 @@ std::vector<PromptEncoding::Job> PromptEncoding::CollectJobs(
       add({.ids = live->arrival.prompt_ids[i], .live = live.get(), .branch = i});
     }
     // A new prompt comes after the first ones, or they would replace it.
-    PendingEvent* prompt = live->next_prompt();
-    if (prompt == nullptr || prompt->text != nullptr || !live->rollout().HasText()) continue;
+    PendingEvent* prompt = live->prompt_to_encode();
+    if (prompt == nullptr || !live->rollout().HasText()) continue;
     add({.ids = prompt->accepted.prompt_ids, .live = live.get(), .event = prompt});
   }
   return jobs;
 }
 
 bool PromptEncoding::EncodeSome(std::span<const std::unique_ptr<LiveSession>> sessions) {
-  std::vector<Job> jobs = CollectJobs(sessions);
+  std::vector<Job> jobs = CollectJobs(sessions, model_.prompt_rows_max());
   if (jobs.empty()) return false;
-  Encode(jobs);
+  const absl::Status layer_fault = Encode(jobs);
+  if (layer_fault.ok()) return true;
+  // Prompts that found no place in this sweep would meet the same.
+  for (Job& job : CollectJobs(sessions, std::numeric_limits<int64_t>::max()))
+    Fail(job, layer_fault);
   return true;
 }
 
 // What fails together is tried one by one, so that a fault of one prompt's rows takes nobody along.
-// A layer is everybody's.
-void PromptEncoding::Encode(std::span<Job> jobs) {
+// A layer is everybody's; its fault is given back.
+absl::Status PromptEncoding::Encode(std::span<Job> jobs) {
   const absl::Status status = Sweep(jobs);
-  if (absl::IsCancelled(status)) return;
+  if (absl::IsCancelled(status)) return absl::OkStatus();
+  if (IsLayerFault(status)) return status;
   if (status.ok()) {
     for (Job& job : jobs) PutText(job);
-  } else if (jobs.size() > 1 && !IsLayerFault(status)) {
-    for (size_t i = 0; i < jobs.size(); ++i) Encode(jobs.subspan(i, 1));
+  } else if (jobs.size() == 1) {
+    Fail(jobs[0], status);
   } else {
-    for (Job& job : jobs) Fail(job, status);
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      if (jobs[i].live->done()) continue;
+      LT_RETURN_IF_ERROR(Encode(jobs.subspan(i, 1)));
+    }
   }
+  return absl::OkStatus();
 }
 
 absl::Status PromptEncoding::Sweep(std::span<Job> jobs) {

@@ -28,8 +28,10 @@ class PromptEncoding {
 
  private:
   struct Job;
-  std::vector<Job> CollectJobs(std::span<const std::unique_ptr<LiveSession>> sessions) const;
-  void Encode(std::span<Job> jobs);
+  // As many as fit so many rows; at least one.
+  std::vector<Job> CollectJobs(std::span<const std::unique_ptr<LiveSession>> sessions,
+                               int64_t rows_max) const;
+  absl::Status Encode(std::span<Job> jobs);
   absl::Status Sweep(std::span<Job> jobs);
   void PutText(Job& job);
   void Fail(Job& job, const absl::Status& status);

@@ -37,6 +37,7 @@ void Scheduler::Add(Arrival arrival) {
 void Scheduler::TakeNews() {
   TakeArrivals();
   MoveStarts();
+  FailEnded();
   DropFinished();
   for (auto& live : live_) {
     if (!live->done()) TakeEvents(*live);
@@ -76,7 +77,16 @@ void Scheduler::PutStart(FinishedStart& start) {
   }
 }
 
+void Scheduler::FailEnded() {
+  for (auto& live : live_) {
+    const Session& session = live->session();
+    if (live->done() || !session.ended() || session.cancelled()) continue;
+    FailSession(*live, session.end_status(), board_);
+  }
+}
+
 void Scheduler::DropFinished() {
+  const size_t count = live_.size();
   std::erase_if(live_, [this](std::unique_ptr<LiveSession>& live) {
     if (Forget(live->session())) return true;
     if (!live->done() || live->arrival.decode->chunks_in_flight != 0) return false;
@@ -86,6 +96,8 @@ void Scheduler::DropFinished() {
     return true;
   });
   std::erase_if(over_, [this](std::shared_ptr<Session>& session) { return Forget(*session); });
+  // What the last session was decoded in is promised to others now.
+  if (live_.empty() && count != 0) decode_lane_.ReleaseWhenIdle();
 }
 
 bool Scheduler::Forget(Session& session) {
@@ -262,6 +274,12 @@ void Scheduler::SettleSession(LiveSession& live) {
 
 void Scheduler::Fail(std::span<LiveSession* const> plan, const absl::Status& status) {
   for (LiveSession* live : plan) FailSession(*live, status, board_);
+}
+
+void Scheduler::FailReady(const absl::Status& status) {
+  for (auto& live : live_) {
+    if (Ready(*live)) FailSession(*live, status, board_);
+  }
 }
 
 }  // namespace longtake

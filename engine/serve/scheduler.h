@@ -45,6 +45,8 @@ class Scheduler {
   // The sweep with these sessions is done, or failed them.
   void Settle(std::span<LiveSession* const> plan);
   void Fail(std::span<LiveSession* const> plan, const absl::Status& status);
+  // A layer cannot be had: all that wait for a sweep would meet it, whoever's turn it is.
+  void FailReady(const absl::Status& status);
 
   std::span<const std::unique_ptr<LiveSession>> sessions() const { return live_; }
 
@@ -55,6 +57,8 @@ class Scheduler {
   // Start frames that are complete go to the encoder; latents that came back go to their rollouts.
   void MoveStarts();
   void PutStart(FinishedStart& start);
+  // A chunk that could not be decoded ends its session without the stage.
+  void FailEnded();
   // A session that is over gives its K/V back at once; its outbox waits in over_ for the reader.
   void DropFinished();
   // Whether nobody wants the session any more; then it is forgotten.

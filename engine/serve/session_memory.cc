@@ -72,6 +72,7 @@ std::vector<std::pair<std::string, uint64_t>> SessionMemory::Rows() const {
           {"start latents", start_latents},
           {"rotary tables", rotary},
           {"decoder cache", decoder_cache},
+          {"chunk being decoded", decoding},
           {"decoder scratch (shared)", decode_scratch}};
 }
 
@@ -90,11 +91,15 @@ absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const Rol
     const auto take_bytes = CheckedProduct(
         {spec.frame_bytes(), static_cast<uint64_t>(spec.frame_count)}, "pixels of the take");
     if (take_bytes.ok()) out.outbox = std::min(out.outbox, *take_bytes);
+    if (take_bytes.ok()) out.sending = std::min(out.sending, *take_bytes);
   }
   out.texts = (rollout.branch_count() + 1) * text_bytes + LaterPromptBytes(spec);
   out.latents = LatentsInWork(rollout);
   out.rotary = RotaryBytes(rollout, model.transformer().RotaryFrameBytes(grid.height, grid.width));
   out.decoder_cache = DecoderCacheBytes(spec, grid, vae);
+  // As many chunks may wait for the decoder as the outbox could take.
+  out.decoding =
+      chunk_bytes + (out.outbox / chunk_bytes + 1) * LatentBytes(rollout, rollout.chunk.frames);
   out.decode_scratch = DecodeScratchBytes(spec, grid, vae);
   if (spec.start_frames != 0) {
     out.start_pixels = spec.start_bytes();

@@ -31,13 +31,14 @@ struct SessionMemory {
   uint64_t rotary = 0;  // tables of a pass and of the one before it
   // Of its decoder, until the last chunk is decoded.
   uint64_t decoder_cache = 0;
+  uint64_t decoding = 0;  // the chunk in work there, and latents of those that wait for it
   // What decoder or encoder work in. Sessions share it, so only the largest of all counts.
   uint64_t decode_scratch = 0;
 
-  uint64_t session() const { return outbox + sending; }
   uint64_t start() const { return start_pixels + encoder_cache; }
   uint64_t rollout() const { return texts + latents + start_latents + rotary; }
-  uint64_t held() const { return session() + start() + rollout() + decoder_cache; }
+  uint64_t decoder() const { return decoder_cache + decoding; }
+  uint64_t held() const { return outbox + sending + start() + rollout() + decoder(); }
   uint64_t total() const { return held() + decode_scratch; }
   // For people, in the order above: {"outbox", bytes}.
   std::vector<std::pair<std::string, uint64_t>> Rows() const;

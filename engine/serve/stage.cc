@@ -66,18 +66,24 @@ bool Stage::SweepChunks() {
 
 // What fails together is tried one by one, so that a fault of one session's bytes takes nobody
 // along. A layer is everybody's.
-void Stage::SweepTogether(std::span<LiveSession* const> plan) {
+bool Stage::SweepTogether(std::span<LiveSession* const> plan) {
   std::vector<VideoItem> items;
   for (LiveSession* live : plan) live->rollout().AppendItems(&items);
   const absl::Status status = runner_.RunVideo(items, [&] { return AnyoneLeft(plan); });
-  if (absl::IsCancelled(status)) return;
+  if (absl::IsCancelled(status)) return true;
+  if (IsLayerFault(status)) {
+    scheduler_.FailReady(status);
+    return false;
+  }
   if (status.ok()) {
     scheduler_.Settle(plan);
-  } else if (plan.size() > 1 && !IsLayerFault(status)) {
-    for (size_t i = 0; i < plan.size(); ++i) SweepTogether(plan.subspan(i, 1));
-  } else {
+  } else if (plan.size() == 1) {
     scheduler_.Fail(plan, status);
+  } else {
+    for (size_t i = 0; i < plan.size() && SweepTogether(plan.subspan(i, 1)); ++i) {
+    }
   }
+  return true;
 }
 
 bool Stage::AnyoneLeft(std::span<LiveSession* const> plan) const {

@@ -46,7 +46,8 @@ class Stage {
  private:
   void Run();
   bool SweepChunks();
-  void SweepTogether(std::span<LiveSession* const> plan);
+  // False when the others need not be tried.
+  bool SweepTogether(std::span<LiveSession* const> plan);
   bool AnyoneLeft(std::span<LiveSession* const> plan) const;
 
   WakeUp& wake_up_;

@@ -1,7 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/session/outbox.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -18,7 +17,6 @@ bool Outbox::HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const {
 void Outbox::Put(std::shared_ptr<const MediaChunk> chunk) {
   LT_CHECK(chunk->index == next_chunk_);
   held_bytes_ += chunk->rgb.size();
-  largest_chunk_bytes_ = std::max<uint64_t>(largest_chunk_bytes_, chunk->rgb.size());
   unsent_bytes_ += chunk->rgb.size();
   frame_count_ = chunk->first_frame + chunk->frame_count;
   chunks_.push_back(std::move(chunk));

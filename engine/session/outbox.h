@@ -35,7 +35,6 @@ class Outbox {
   int64_t next_chunk() const { return next_chunk_; }  // index of the next Put
   int64_t frame_count() const { return frame_count_; }
   uint64_t held_bytes() const { return held_bytes_; }
-  uint64_t largest_chunk_bytes() const { return largest_chunk_bytes_; }  // of all there ever were
 
  private:
   void Evict();
@@ -44,7 +43,6 @@ class Outbox {
   std::deque<std::shared_ptr<const MediaChunk>> chunks_;
   uint64_t held_bytes_ = 0;
   uint64_t unsent_bytes_ = 0;
-  uint64_t largest_chunk_bytes_ = 0;
   int64_t next_unsent_ = 0;
   int64_t next_chunk_ = 0;
   int64_t frame_count_ = 0;

@@ -48,13 +48,15 @@ absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void(
   return reader;
 }
 
-void Session::Detach(uint64_t reader) {
+bool Session::Detach(uint64_t reader) {
   std::function<void()> last_use;  // destroyed after the lock is gone
   {
     MutexLock lock(mutex_);
+    if (reader != attachment_.latest() || !attachment_.attached()) return false;
     last_use = attachment_.Detach(reader, clock_.MonotonicNanos());
   }
   wake_engine_();
+  return true;
 }
 
 absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
@@ -203,8 +205,7 @@ void Session::PutEnd(absl::Status status) {
         status.ok() || absl::IsCancelled(status) ? SessionState::kEnded : SessionState::kFailed;
     end_status_ = status;
     inbox_.Close(outbox_.next_chunk());
-    // Nothing is added to the outbox any more; the largest chunk of it may be on its way beside it.
-    memory_.session.Shrink(outbox_.held_bytes() + outbox_.largest_chunk_bytes());
+    memory_.outbox.Shrink(outbox_.held_bytes());  // nothing is added to it any more
     wake = attachment_.wake();
   }
   if (wake) wake();
@@ -219,6 +220,16 @@ void Session::SetState(SessionState state) {
 bool Session::cancelled() const {
   MutexLock lock(mutex_);
   return cancelled_;
+}
+
+bool Session::ended() const {
+  MutexLock lock(mutex_);
+  return ended_;
+}
+
+absl::Status Session::end_status() const {
+  MutexLock lock(mutex_);
+  return end_status_;
 }
 
 bool Session::Expired() const {

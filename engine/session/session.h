@@ -37,7 +37,8 @@ using SessionEndObserver = std::function<void(const std::string& id, const absl:
 
 // What a session's own memory was promised from.
 struct SessionReservations {
-  Reservation session;  // outbox, and the chunk that is being sent
+  Reservation outbox;
+  Reservation sending;  // the chunk that is being sent
   Reservation start;    // the frames it begins with, and what encoding them keeps
 };
 
@@ -65,8 +66,8 @@ class Session {
   // may give more.
   absl::StatusOr<uint64_t> Attach(int64_t next_chunk, std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // The reader went away; the ttl starts. Ignored when another reader took over.
-  void Detach(uint64_t reader) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The reader went away; the ttl starts. False, and nothing happens, when another took over.
+  bool Detach(uint64_t reader) ABSL_LOCKS_EXCLUDED(mutex_);
   // The next output, or nothing for now. A chunk is counted as sent when it is polled, so a reader
   // polls only when it can send.
   absl::StatusOr<std::optional<SessionOutput>> Poll(uint64_t reader) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -99,6 +100,10 @@ class Session {
   void PutEnd(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetState(SessionState state) ABSL_LOCKS_EXCLUDED(mutex_);
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // No further chunk comes: what is still in work for it is for nobody.
+  bool ended() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Why it ended; OK while it did not.
+  absl::Status end_status() const ABSL_LOCKS_EXCLUDED(mutex_);
   // True when no reader is attached and the ttl has run out; before the first reader, when
   // first_attach_nanos have.
   bool Expired() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -107,7 +107,11 @@ TEST_F(DiskFaultsTest, ALayerThatCannotBeReadCostsTwoSweeps) {
   TestEngine engine(Streaming(files_));
   std::vector<std::shared_ptr<Session>> sessions;
   for (uint64_t i = 0; i < 5; ++i) {
-    sessions.push_back(*engine.CreateSession(SmallSpec("a red circle", i, 33), ""));
+    SessionSpec spec = SmallSpec("a red circle", i, 33);
+    // Larger ones take turns with the others instead of sharing a sweep.
+    if (i >= 3) spec.width = 160;
+    if (i >= 3) spec.height = 96;
+    sessions.push_back(*engine.CreateSession(spec, ""));
   }
   while (engine->stats().transformer_sweeps == 0) engine->Step();  // all have their texts
   files_.set_decide([](const Attempt& attempt) -> ReadFault {
@@ -137,7 +141,9 @@ TEST_F(DiskFaultsTest, ATextLayerThatCannotBeReadCostsTwoSweeps) {
     return {.error = EIO};
   });
   for (uint64_t i = 0; i < 5; ++i) {
-    ASSERT_TRUE(engine.CreateSession(SmallSpec("a red circle", i, 33), "").ok());
+    SessionSpec spec = SmallSpec("a red circle", i, 33);
+    spec.guidance = 3.0;  // two prompts, one failure
+    ASSERT_TRUE(engine.CreateSession(spec, "").ok());
   }
   engine.RunUntilIdle();
   EXPECT_EQ(engine->stats().sessions_failed, 5u);

@@ -198,6 +198,15 @@ TEST(EngineTest, ADeletedSessionsMemoryComesBackWhenItIsFree) {
   EXPECT_EQ(engine->stats().session_bytes, 0u);
 }
 
+// What the last session was decoded in goes back, too: others are promised it now.
+TEST(EngineTest, AnIdleEngineHoldsNoScratch) {
+  TestEngine engine;
+  ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 33), ""));
+  EXPECT_GT(engine.model().decoder().scratch_bytes(), 0u);
+  engine.RunUntilIdle();
+  EXPECT_EQ(engine.model().decoder().scratch_bytes(), 0u);
+}
+
 // So is what the encoder gets of a session that begins with given frames.
 TEST(EngineTest, StartFramesGiveTheirMemoryBackWithTheSession) {
   TestEngine engine;

@@ -141,6 +141,63 @@ TEST(TimelineTest, AFastAndASlowReaderGetTheSameTake) {
   EXPECT_NE(plain[2], fast.Digests()[2]) << "chunk 2 begins with frame 21";
 }
 
+// The same where several chunks are in work at once, where memory is made again, and where the take
+// begins with frames of the client's.
+TEST(TimelineTest, EveryPolicyWaitsForItsTimedPrompts) {
+  struct Case {
+    const char* recipe;
+    PromptSwitch prompt_switch;
+    int64_t start_frames;
+  };
+  for (const Case& c : {Case{"rolling-forcing", PromptSwitch::kSwap, 0},
+                        Case{"rolling-forcing", PromptSwitch::kSwap, 21},
+                        Case{"longlive", PromptSwitch::kRecacheAndSink, 0},
+                        Case{"longlive", PromptSwitch::kRecache, 21}}) {
+    const ScratchPack pack(SmallRecipe(c.recipe));
+    EngineSetup setup;
+    setup.pack = pack.directory();
+    SessionSpec spec = SmallSpec("a red circle", 7, 117);
+    spec.prompt_switch = c.prompt_switch;
+    spec.start_frames = c.start_frames;
+    spec.prompt_changes = {{.frame = 5, .prompt = "a green triangle"},
+                           {.frame = 45, .prompt = "a blue square"},
+                           {.frame = 57, .prompt = "a yellow circle"}};
+    std::vector<std::vector<std::string>> takes;
+    for (const uint64_t outbox_chunks : {2, 20}) {
+      setup.engine.session.outbox_bytes_max = outbox_chunks * 12 * 48 * 32 * 3;
+      TestEngine engine(setup);
+      const auto session = *engine.CreateSession(spec, "");
+      const std::string start(static_cast<size_t>(spec.start_frames * 48 * 32 * 3), '\x70');
+      if (!start.empty()) {
+        ASSERT_TRUE(session->PutStart(0, 0, start).ok());
+      }
+      const uint64_t reader = *session->Attach(-1, nullptr);
+      Received received;
+      while (!received.end.has_value()) {
+        engine.RunUntilIdle();
+        PollAll(*session, reader, &received);
+      }
+      EXPECT_TRUE(received.end->ok()) << c.recipe;
+      takes.push_back(received.Digests());
+    }
+    EXPECT_EQ(takes[0], takes[1]) << c.recipe << ", " << c.start_frames << " start frames";
+    EXPECT_EQ(takes[0].size(), 10u);
+  }
+}
+
+TEST(TimelineTest, ASessionThatWaitsForItsPromptCanBeDeleted) {
+  TestEngine engine;
+  SessionSpec spec = SmallSpec("a red circle", 7, 117);
+  spec.prompt_changes = {{.frame = 9, .prompt = "a blue square"}};
+  for (int steps = 1; steps < 16; ++steps) {
+    const auto session = *engine.CreateSession(spec, "s");
+    for (int i = 0; i < steps; ++i) engine->Step();
+    ASSERT_TRUE(engine->DeleteSession("s").ok());
+    engine.RunUntilIdle();
+    EXPECT_EQ(engine->stats().kv_bytes, 0u) << steps << " steps";
+  }
+}
+
 // A control that names a frame is the same as a change in the spec, when it comes in time.
 TEST(TimelineTest, AControlCanNameItsFrame) {
   TestEngine engine;

@@ -100,6 +100,17 @@ TEST(NotFiniteTest, PixelsEndThatSessionOnly) {
   }
 }
 
+// Nobody sweeps for a session whose chunks cannot be shown, and its failure is counted.
+TEST(NotFiniteTest, AnEndlessSessionThatCannotBeDecodedIsOver) {
+  const SpoiltModel model(kVae, "decoder.conv_out.weight");
+  TestEngine engine(model.Setup());
+  const auto session = *engine.CreateSession(SmallSpec("a red circle", 3, 0), "");
+  engine.RunUntilIdle();  // for ever, were it not over
+  EXPECT_EQ(session->Info().state, SessionState::kFailed);
+  EXPECT_EQ(engine->stats().sessions_failed, 1u);
+  EXPECT_EQ(engine->stats().kv_bytes, 0u);
+}
+
 TEST(NotFiniteTest, PixelsOfTilesToo) {
   const SpoiltModel model(kVae, "decoder.conv_out.weight");
   TestEngine engine(model.Setup());
