@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/status_macros.h"
 #include "engine/policy/limits.h"
 #include "engine/session/session_event.h"
@@ -28,8 +29,8 @@ class Inbox {
   explicit Inbox(size_t events_max) : events_max_(events_max) {}
 
   // Gives the event its number, or the number it has when its control_id is known already: of the
-  // latest kControlIdsMax that were accepted. RESOURCE_EXHAUSTED when too many wait for their
-  // second receipt.
+  // latest kControlIdsMax that were accepted. INVALID_ARGUMENT when that was another event,
+  // RESOURCE_EXHAUSTED when too many wait for their second receipt; an end finds room beyond that.
   absl::StatusOr<EventAccepted> Accept(SessionEvent event, std::vector<int32_t> prompt_ids);
   // What Accept gave for this control_id, while it is known.
   std::optional<EventAccepted> Known(uint64_t control_id) const;
@@ -50,8 +51,10 @@ class Inbox {
  private:
   struct Control {
     uint64_t id = 0;  // 0: none
+    Hash128 content;
     EventAccepted accepted;
   };
+  const Control* FindId(uint64_t control_id) const;
   Control* FindControl(uint64_t sequence);
 
   size_t events_max_;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error_reason.h"
+
 namespace longtake {
 namespace {
 
@@ -147,6 +149,38 @@ TEST_F(SessionTest, ARepeatedControlIsTheSameEvent) {
   EXPECT_EQ(session.Submit(prompt, {1})->sequence, 1u);
   EXPECT_EQ(session.Submit({.kind = EventKind::kPause, .control_id = 8}, {}).status().code(),
             absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(SessionTest, AnIdOfAnotherControlIsAnError) {
+  Session session = MakeSession();
+  ASSERT_TRUE(session.Submit({.kind = EventKind::kPause, .control_id = 1}, {}).ok());
+  for (const SessionEvent& other :
+       {SessionEvent{.kind = EventKind::kEnd, .control_id = 1},
+        SessionEvent{.kind = EventKind::kPause, .frame = 4, .control_id = 1},
+        SessionEvent{.kind = EventKind::kPrompt, .prompt = "a", .control_id = 1}}) {
+    const absl::Status status = session.Submit(other, {}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(FieldOf(status), "id");
+  }
+}
+
+TEST_F(SessionTest, AFullInboxStillTakesAnEnd) {
+  Session session = MakeSession();
+  ASSERT_TRUE(session.Submit({.kind = EventKind::kPause, .frame = 1000}, {}).ok());
+  ASSERT_TRUE(session.Submit({.kind = EventKind::kPause, .frame = 2000}, {}).ok());
+  EXPECT_FALSE(session.Submit({.kind = EventKind::kPause}, {}).ok());
+  EXPECT_TRUE(session.Submit({.kind = EventKind::kEnd}, {}).ok());
+  int ends = 1;
+  while (session.Submit({.kind = EventKind::kEnd}, {}).ok()) ASSERT_LT(++ends, 10);
+}
+
+TEST_F(SessionTest, OnlyTheLatestReaderDetaches) {
+  Session session = MakeSession();
+  const uint64_t first = *session.Attach(-1, nullptr);
+  const uint64_t second = *session.Attach(-1, nullptr);
+  EXPECT_FALSE(session.Detach(first)) << "somebody else reads";
+  EXPECT_TRUE(session.Detach(second));
+  EXPECT_FALSE(session.Detach(second));
 }
 
 TEST_F(SessionTest, ARefusedControlLeavesItsIdFree) {
