@@ -103,28 +103,30 @@ void SessionStream::Open() {
     const SessionInfo info = opening->session->Info();
     Log(LogLevel::kInfo, "stream opened", {{"session", info.id}, {"next_chunk", info.next_chunk}});
   }
-  MutexLock lock(mutex_);
-  if (phase_ == Phase::kFinished) {
-    // The client left meanwhile. A session that it made is of use to nobody; another's ttl begins.
-    if (!opening.ok()) return;
-    opening->session->Detach(opening->attachment);
-    if (opened_session_) context_.engine.DeleteSession(opening->session->id()).IgnoreError();
-    return;
+  {
+    MutexLock lock(mutex_);
+    if (phase_ != Phase::kFinished) {
+      if (!opening.ok()) return FinishCall(opening.status());
+      return GoLive(*std::move(opening));
+    }
   }
-  if (!opening.ok()) {
-    FinishCall(opening.status());
-    return;
-  }
-  GoLive(*std::move(opening));
+  // The client left meanwhile. Of a session that it made, unless somebody reads it already, because
+  // the client asked again: it is of use to nobody. Of another the ttl begins.
+  if (!opening.ok()) return;
+  const bool was_last = opening->session->Detach(opening->attachment);
+  if (was_last && opened_session_) DeleteSession(*opening->session);
+}
+
+void SessionStream::DeleteSession(const Session& session) {
+  context_.engine.DeleteSession(session.id()).IgnoreError();
 }
 
 // A session that its creator never got to read is of use to nobody.
 absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen() {
   std::shared_ptr<Session> session;
   absl::StatusOr<Opening> opening = TryOpen(session);
-  if (!opening.ok() && opened_session_ && session != nullptr) {
-    context_.engine.DeleteSession(session->id()).IgnoreError();
-  }
+  const bool made = opened_session_ && session != nullptr;
+  if (!opening.ok() && made && !session->Info().attached) DeleteSession(*session);
   return opening;
 }
 
@@ -227,7 +229,7 @@ void SessionStream::Pump() {
       WriteQueued();
     } else if (media_->HasPart()) {
       WritePart();
-    } else if (ending_) {
+    } else if (ending_ && !submitting_) {
       FinishCall(absl::OkStatus());
     } else if (submitting_ || !PollSession()) {
       return;

@@ -10,7 +10,8 @@
 // come later; so the object owns itself until OnDone and everybody else holds it shared or weak.
 // Nothing is started on the call once finished_ is set, which makes a late task harmless.
 //
-// Threads: gRPC's for the four reactions, the worker pool for opening, encoding and wake-ups. All
+// Threads: gRPC's for the four reactions, the worker pool for opening, controls, encoding and
+// wake-ups. All
 // state is under one mutex. Starting an operation under it is safe: gRPC never runs a reaction
 // inside StartRead, StartWrite or Finish of another thread's call stack. Lock order: stream, then
 // session, then stage.
@@ -56,6 +57,7 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   // Pool thread.
   void Open() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Opening> TryOpen();
+  void DeleteSession(const Session& session);
   absl::StatusOr<Opening> TryOpen(std::shared_ptr<Session>& session);
   void EncodeChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // When the call is over.
