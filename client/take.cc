@@ -178,9 +178,14 @@ class Take {
 
   // What the server refuses must not pass in silence: the video goes on without it.
   void OnReceipt(const v1::Receipt& receipt) {
-    if (!receipt.has_error()) return;
     const uint64_t change = receipt.control_id() - first_control_id_;
     const bool known = receipt.control_id() != 0 && change < request_.changes.size();
+    if (known && receipt.has_applied_chunk()) {
+      // It may lie in the past: the server is ahead of its readers.
+      progress_.Say(absl::StrCat("\"", request_.changes[change].prompt, "\" from chunk ",
+                                 receipt.applied_chunk(), " on"));
+    }
+    if (!receipt.has_error()) return;
     progress_.Say(absl::StrCat(
         "the server refused ",
         known ? absl::StrCat("the prompt at ", NanosToSeconds(request_.changes[change].nanos), " s")
@@ -190,6 +195,7 @@ class Take {
 
   // A prompt takes effect with a chunk; the user thinks in seconds.
   void TellOfChange(const v1::Chunk& chunk) {
+    if (!request_.first.has_open()) return;  // receipts tell
     const std::vector<TimedPrompt>& changes = request_.changes;
     for (; next_change_ < changes.size() && FrameOf(changes[next_change_]) <= chunk.first_frame();
          ++next_change_) {
@@ -201,6 +207,7 @@ class Take {
 
   // The take was ended before them.
   void TellOfChangesNeverShown() {
+    if (!request_.first.has_open()) return;
     for (size_t i = next_change_; i < request_.changes.size(); ++i) {
       progress_.Say(absl::StrCat("never shown: the prompt at ",
                                  NanosToSeconds(request_.changes[i].nanos), " s"));
