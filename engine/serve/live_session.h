@@ -45,6 +45,8 @@ struct LiveSession {
   Session& session() { return *arrival.session; }
   Rollout& rollout() { return *arrival.rollout; }
   bool done() const { return ending || arrival.rollout->done(); }
+  // The chunk before which events can be applied next.
+  int64_t next_boundary() { return rollout().chunk() + (rollout().at_chunk_start() ? 0 : 1); }
   // Nobody wants it any more: it was deleted, or its ttl ran out.
   bool abandoned() { return session().cancelled() || session().Expired(); }
   // The prompt that will be shown next, or null. Those before it are superseded: they are applied

@@ -129,8 +129,11 @@ void Scheduler::AddPromptChanges(LiveSession& live) {
 void Scheduler::TakeEvents(LiveSession& live) {
   for (AcceptedEvent& event : live.session().TakeEvents()) {
     const std::optional<int64_t> frame = event.event.frame;
+    const int64_t asked = ChunkFrom(frame.value_or(0), model_.recipe().chunk_frames);
+    // What was asked for a place that has passed holds from the next boundary on, as what was asked
+    // for no place: in the order they were accepted.
     live.AddEvent({.accepted = std::move(event),
-                   .chunk = ChunkFrom(frame.value_or(0), model_.recipe().chunk_frames),
+                   .chunk = std::max(asked, live.next_boundary()),
                    .timed = frame.has_value()});
   }
 }

@@ -233,6 +233,23 @@ TEST(TimelineTest, APauseAndAnEndCanNameTheirs) {
   EXPECT_TRUE(received.end.has_value() && received.end->ok());
 }
 
+// A place that has passed is the next boundary, so the order of acceptance holds.
+TEST(TimelineTest, WhatNamesAPastFrameKeepsItsPlaceInTheOrder) {
+  TestEngine engine;
+  const auto session = *engine.CreateSession(SmallSpec("a red circle", 7, 0), "");
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  Received received;
+  while (received.chunks.size() < 3 && engine->Step()) PollAll(*session, reader, &received);
+  ASSERT_TRUE(engine->Submit(*session, {.kind = EventKind::kPause, .frame = 9}).ok());
+  ASSERT_TRUE(engine->Submit(*session, {.kind = EventKind::kResume}).ok());
+  for (int i = 0; i < 12; ++i) engine->Step();
+  PollAll(*session, reader, &received);
+  ASSERT_EQ(received.applied.size(), 2u);
+  EXPECT_EQ(received.applied[0].sequence, 1u);
+  EXPECT_EQ(received.applied[1].sequence, 2u);
+  EXPECT_NE(session->Info().state, SessionState::kPaused);
+}
+
 TEST(TimelineTest, WhatLiesBeyondTheTakeIsRefused) {
   TestEngine engine;
   const auto refused = [&](std::vector<PromptChange> changes, const std::string& field) {
