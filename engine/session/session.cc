@@ -90,6 +90,7 @@ absl::StatusOr<EventAccepted> Session::Submit(SessionEvent event, std::vector<in
     }
     accepted = inbox_.Accept(std::move(event), std::move(prompt_ids));
   }
+  if (FieldOf(accepted.status()).has_value()) return accepted.status();
   if (!accepted.ok()) return OfThisSession(accepted.status());
   wake_engine_();
   return accepted;
