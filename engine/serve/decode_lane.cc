@@ -128,10 +128,11 @@ bool DecodeLane::Step() {
       release = std::exchange(release_, false);
     }
   }
+  const bool idle = !start.has_value() && !chunk.has_value() && !release;
   if (release) Use(Network::kNone);
   if (start.has_value()) StepStart(*std::move(start));
   if (chunk.has_value()) StepChunk(*std::move(chunk));
-  return start.has_value() || chunk.has_value() || release;
+  return !idle;
 }
 
 // Of several that would be done at once the one at the front. Those nobody waits for any more go

@@ -121,8 +121,8 @@ TEST(ConnectionAcceptor, AnEndIsToldOnce) {
   ASSERT_TRUE(server.WaitFor("longtake_connections", 1.0));
   server.ShutOldest();
   ASSERT_TRUE(server.WaitFor("longtake_connections", 0.0));
-  // The second client and its connection get these numbers, so that the acceptor's duplicate gets the
-  // one that the first connection's had.
+  // The second client and its connection get these numbers, so that the acceptor's duplicate gets
+  // the one that the first connection's had.
   for (Fd& one : low) one = Fd();
   const Fd second = ConnectTo(server.port());
   ASSERT_TRUE(server.WaitFor("longtake_connections", 1.0));

@@ -61,7 +61,8 @@ void BlendLeft(TilePixels& left, int64_t blend, TilePixels& tile) {
       const float* old = left.row(frame, y) + (left.width - extent) * kChannels;
       float* row = tile.row(frame, y);
       for (int64_t i = 0; i < extent * kChannels; ++i) {
-        const float share = static_cast<float>(i / kChannels) / static_cast<float>(extent);
+        const int64_t column = i / kChannels;
+        const float share = static_cast<float>(column) / static_cast<float>(extent);
         row[i] = old[i] * (1.0f - share) + row[i] * share;
       }
     }
