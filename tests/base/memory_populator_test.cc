@@ -33,13 +33,16 @@ class Mapping {
   std::span<std::byte> memory_;
 };
 
+size_t Pages(uint64_t bytes) {
+  const auto page_bytes = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return (bytes + page_bytes - 1) / page_bytes;
+}
+
 size_t PagesTaken(std::span<const std::byte> memory) {
-  std::vector<unsigned char> pages(memory.size() / static_cast<size_t>(sysconf(_SC_PAGESIZE)));
+  std::vector<unsigned char> pages(Pages(memory.size()));
   EXPECT_EQ(mincore(const_cast<std::byte*>(memory.data()), memory.size(), pages.data()), 0);
   return static_cast<size_t>(std::count(pages.begin(), pages.end(), 1));
 }
-
-size_t Pages(uint64_t bytes) { return bytes / static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
 TEST(MemoryPopulator, TakesEveryPage) {
   WorkerPool workers(2);
