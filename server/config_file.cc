@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "base/pipe.h"
+#include "base/printable_text.h"
 #include "server/config_options.h"
 
 namespace longtake {
@@ -95,12 +95,14 @@ absl::StatusOr<std::map<std::string, std::string>> ReadConfigFile(FileSystem& fi
 }
 
 std::string YamlScalar(const std::string& text) {
-  const bool plain =
-      !text.empty() && text.find_first_of("#{}[],&*!|>'\"%@`\\\n") == std::string::npos &&
-      text.find(": ") == std::string::npos && text.front() != ' ' && text.back() != ' ';
+  const bool plain = !text.empty() &&
+                     text.find_first_of("#{}[],&*!|>'\"%@`\\") == std::string::npos &&
+                     text.find(": ") == std::string::npos && text.front() != ' ' &&
+                     text.back() != ' ' && PrintableText(text) == text;
   if (plain) return text;
-  return absl::StrCat(
-      "\"", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}}), "\"");
+  YAML::Emitter quoted;
+  quoted << YAML::DoubleQuoted << text;
+  return quoted.c_str();
 }
 
 }  // namespace longtake

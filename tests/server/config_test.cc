@@ -177,6 +177,17 @@ TEST(Config, PrintedValuesCanBeReadBack) {
   EXPECT_EQ(again->config.kv_bytes, uint64_t{1536} << 20);
 }
 
+// A terminal obeys control characters, so the page never shows one.
+TEST(Config, PrintedValuesAreQuotedWhenTheyHoldControlCharacters) {
+  const std::string pack = "a\x1b[2J\nb\t\"c\"";
+  const auto printed = Given{{"--print-config", "--pack", pack}, {}, ""}.Load();
+  ASSERT_TRUE(printed.ok()) << printed.status();
+  EXPECT_EQ(printed->print->find('\x1b'), std::string::npos);
+  const auto again = Given{{}, {}, *printed->print}.Load();
+  ASSERT_TRUE(again.ok()) << again.status() << *printed->print;
+  EXPECT_EQ(again->config.pack, pack);
+}
+
 TEST(Config, HelpNamesEveryOption) {
   const auto help = Given{{"--help"}}.Load();
   ASSERT_TRUE(help.ok());
