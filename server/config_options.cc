@@ -64,6 +64,9 @@ constexpr ConfigOption kOptions[] = {
     {"kv-staging-bytes", Type::kBytes, &Config::kv_staging_bytes, "256MiB", "",
      "Memory through which keys and values of the file come and go; a session's layer may take up "
      "to 7/16 of it"},
+    {"prompt-cache-bytes", Type::kBytes, &Config::prompt_cache_bytes, "32MiB", "",
+     "Memory for prompts that were encoded, so that the next session with the same prompt need not "
+     "read the text encoder again; 0 keeps none"},
     {"session-bytes", Type::kBytes, &Config::session_bytes, "auto", "auto",
      "Memory for all else of all sessions: outboxes, decoder caches, decoding; auto is 4GiB, or a "
      "quarter as above"},

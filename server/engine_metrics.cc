@@ -83,6 +83,10 @@ void AddWork(const EngineStats& stats, Page& page) {
   page.Begin(MetricType::Counter, "longtake_weight_sweeps_total", "Passes over all layers");
   page.Add(stats.text_sweeps, "stack", "text");
   page.Add(stats.transformer_sweeps, "stack", "transformer");
+  page.Begin(MetricType::Counter, "longtake_prompts_total",
+             "Prompts whose states sessions got: encoded, or known from an earlier or waiting one");
+  page.Add(stats.prompts_encoded, "source", "encoder");
+  page.Add(stats.prompts_known, "source", "cache");
   page.Counter("longtake_sweeps_dropped_total", "Sweeps given up by cancel or error",
                stats.sweeps_dropped);
   page.Counter("longtake_sweep_items_total", "Forwards in all transformer sweeps", stats.items);
@@ -177,6 +181,7 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.buffer_bytes, "pool", "buffers");
   page.Add(stats.kv_bytes, "pool", "kv");
   page.Add(facts.kv_staging_bytes, "pool", "kv_staging");
+  page.Add(stats.prompt_cache_bytes, "pool", "prompt_cache");
   page.Add(stats.session_bytes, "pool", "sessions");
   page.Begin(MetricType::Gauge, "longtake_memory_limit_bytes", "The most a pool can take");
   page.Add(facts.transformer_layer_bytes, "pool", "transformer_layers");
@@ -186,6 +191,7 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.buffer_bytes, "pool", "buffers");
   page.Add(stats.kv_bytes_max, "pool", "kv");
   page.Add(facts.kv_staging_bytes, "pool", "kv_staging");
+  page.Add(facts.prompt_cache_bytes_max, "pool", "prompt_cache");
   page.Add(facts.session_bytes_max, "pool", "sessions");
   page.Begin(MetricType::Gauge, "longtake_memory_budget_bytes",
              "The limit on all pools together (memory-budget); 0: none");

@@ -26,7 +26,8 @@ MemoryWishes Wishes(const Config& config) {
           .pinned = Wish(config.pinned_bytes),
           .kv_min = KvPool::kPageBytesDefault,
           .sessions_min = config.outbox_bytes,
-          .kv_staging = config.kv_file.empty() ? 0 : config.kv_staging_bytes};
+          .kv_staging = config.kv_file.empty() ? 0 : config.kv_staging_bytes,
+          .prompt_cache = config.prompt_cache_bytes};
 }
 
 VideoModelOptions ModelOptions(const Config& config) {
@@ -55,6 +56,7 @@ void LogMemory(const MemoryPlan& memory) {
        {"buffer_bytes", static_cast<int64_t>(memory.model.buffers)},
        {"kv_bytes", static_cast<int64_t>(memory.kv)},
        {"kv_staging_bytes", static_cast<int64_t>(memory.kv_staging)},
+       {"prompt_cache_bytes", static_cast<int64_t>(memory.prompt_cache)},
        {"session_bytes", static_cast<int64_t>(memory.sessions)}});
   const std::optional<uint64_t> limit = MemoryLimitBytes();
   if (!limit.has_value() || memory.total() <= *limit) return;

@@ -53,6 +53,7 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
                        .timeout_nanos = config.read_timeout_nanos,
                        .trace = model.options().trace,
                        .populator = model.options().populator};
+  options.prompt_cache_bytes_max = memory.prompt_cache;
   options.session_bytes_max = memory.sessions;
   options.sessions_max = config.sessions_max;
   options.session.outbox_bytes_max = config.outbox_bytes;
@@ -86,6 +87,7 @@ EngineFacts MakeFacts(const MemoryPlan& memory, const VideoModel& model) {
           .vae_bytes = memory.model.vae,
           .buffer_bytes = model.buffer_bytes(),
           .kv_staging_bytes = memory.kv_staging,
+          .prompt_cache_bytes_max = memory.prompt_cache,
           .session_bytes_max = memory.sessions,
           .budget_bytes = memory.budget.value_or(0)};
 }

@@ -47,7 +47,8 @@ uint64_t MemoryPlan::layers() const {
 }
 
 uint64_t MemoryPlan::total() const {
-  return model.resident + model.vae + model.buffers + layers() + kv + kv_staging + sessions;
+  return model.resident + model.vae + model.buffers + layers() + kv + kv_staging + prompt_cache +
+         sessions;
 }
 
 std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
@@ -58,6 +59,7 @@ std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
       {"activations (tokens-per-sweep)", model.buffers},
       {"keys and values (kv-bytes)", kv},
       {"keys and values on their way from the file (kv-staging-bytes)", kv_staging},
+      {"encoded prompts (prompt-cache-bytes)", prompt_cache},
       {"sessions (session-bytes)", sessions}};
   std::sort(out.begin(), out.end(),
             [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -69,6 +71,7 @@ absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWish
   plan.model = model;
   plan.budget = wishes.budget;
   plan.kv_staging = wishes.kv_staging;
+  plan.prompt_cache = wishes.prompt_cache;
   if (!wishes.budget.has_value()) {
     plan.kv = wishes.kv.value_or(kKvBytesDefault);
     plan.sessions = wishes.sessions.value_or(kSessionBytesDefault);

@@ -25,12 +25,14 @@ struct MemoryWishes {
   uint64_t kv_min = 0;
   uint64_t sessions_min = 0;
   uint64_t kv_staging = 0;  // for K/V that lives in a file
+  uint64_t prompt_cache = 0;
 };
 
 struct MemoryPlan {
   ModelMemory model;
   uint64_t kv = 0;
   uint64_t kv_staging = 0;
+  uint64_t prompt_cache = 0;
   uint64_t sessions = 0;
   uint64_t pinned = 0;  // VideoModelOptions::pinned_bytes_max
   std::optional<uint64_t> budget;

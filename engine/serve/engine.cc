@@ -29,7 +29,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
   engine->decode_lane_ = std::make_unique<DecodeLane>(model, clock, engine->wake_up_);
   engine->stage_ = std::make_unique<Stage>(
       model, *engine->decode_lane_, engine->kv_stream_.get(), clock, engine->wake_up_,
-      [raw = engine.get()](const std::string& id) { raw->Forget(id); }, options.on_sweep);
+      Stage::Options{.prompt_cache_bytes_max = options.prompt_cache_bytes_max,
+                     .on_gone = [raw = engine.get()](const std::string& id) { raw->Forget(id); },
+                     .on_sweep = options.on_sweep});
   return engine;
 }
 

@@ -40,6 +40,7 @@ struct EngineOptions {
   std::function<double(const SweepLoad& load)> predict_sweep = {};
   // Everything else a session holds: outbox, decoder cache, text keys, latents.
   uint64_t session_bytes_max = uint64_t{4} << 30;
+  uint64_t prompt_cache_bytes_max = uint64_t{32} << 20;  // encoded prompts, for sessions to come
   size_t sessions_max = 64;
   SessionLimits session;
   SessionEndObserver on_session_end = {};  // what both use must outlive the engine

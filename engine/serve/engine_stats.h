@@ -27,8 +27,11 @@ struct EngineStats {
   uint64_t sessions_expired = 0;
   uint64_t transformer_sweeps = 0;
   uint64_t text_sweeps = 0;
-  uint64_t sweeps_dropped = 0;  // by cancel or error
-  uint64_t items = 0;           // forwards, over all sweeps
+  uint64_t prompts_encoded = 0;
+  uint64_t prompts_known = 0;       // took the states of one that was encoded
+  uint64_t prompt_cache_bytes = 0;  // now
+  uint64_t sweeps_dropped = 0;      // by cancel or error
+  uint64_t items = 0;               // forwards, over all sweeps
   uint64_t item_tokens = 0;
   uint64_t chunks = 0;
   uint64_t frames = 0;

@@ -9,41 +9,82 @@
 
 namespace longtake {
 
-// A prompt that waits for the text encoder, and where its states go.
-struct PromptEncoding::Job {
-  std::span<const int32_t> ids;
+// A session that waits for the states of a prompt.
+struct PromptEncoding::Wish {
+  std::span<const int32_t> ids;  // the session's
   LiveSession* live = nullptr;
   size_t branch = 0;
   PendingEvent* event = nullptr;  // null: the session's first text of that branch
+};
+
+// A prompt for the text encoder, and who waits for it.
+struct PromptEncoding::Job {
+  std::span<const int32_t> ids;
+  std::vector<Wish> wishes;
   std::vector<float> states = {};
+
+  bool wanted() const {
+    return std::any_of(wishes.begin(), wishes.end(), [](const Wish& wish) {
+      return !wish.live->done() && !wish.live->abandoned();
+    });
+  }
 };
 
 PromptEncoding::PromptEncoding(VideoModel& model, SweepRunner& runner, StatsBoard& board,
-                               std::function<bool()> keep_going)
-    : model_(model), runner_(runner), board_(board), keep_going_(std::move(keep_going)) {}
+                               uint64_t cache_bytes_max, std::function<bool()> keep_going)
+    : model_(model),
+      runner_(runner),
+      board_(board),
+      keep_going_(std::move(keep_going)),
+      cache_(cache_bytes_max) {}
 
-std::vector<PromptEncoding::Job> PromptEncoding::CollectJobs(
-    std::span<const std::unique_ptr<LiveSession>> sessions, int64_t rows_max) const {
-  std::vector<Job> jobs;
-  int64_t tokens = 0;
-  const auto add = [&](Job job) {
-    const auto rows = static_cast<int64_t>(job.ids.size());
-    if (!jobs.empty() && tokens + rows > rows_max) return;
-    tokens += rows;
-    jobs.push_back(std::move(job));
-  };
+std::vector<PromptEncoding::Wish> PromptEncoding::CollectWishes(
+    std::span<const std::unique_ptr<LiveSession>> sessions) {
+  std::vector<Wish> wishes;
   for (const auto& live : sessions) {
     if (live->done()) continue;
     for (size_t i = 0; i < live->arrival.prompt_ids.size(); ++i) {
       if (live->rollout().HasText(i)) continue;
-      add({.ids = live->arrival.prompt_ids[i], .live = live.get(), .branch = i});
+      wishes.push_back({.ids = live->arrival.prompt_ids[i], .live = live.get(), .branch = i});
     }
     // A new prompt comes after the first ones, or they would replace it.
     PendingEvent* prompt = live->prompt_to_encode();
     if (prompt == nullptr || !live->rollout().HasText()) continue;
-    add({.ids = prompt->accepted.prompt_ids, .live = live.get(), .event = prompt});
+    wishes.push_back({.ids = prompt->accepted.prompt_ids, .live = live.get(), .event = prompt});
+  }
+  return wishes;
+}
+
+std::vector<PromptEncoding::Job> PromptEncoding::CollectJobs(
+    std::span<const std::unique_ptr<LiveSession>> sessions, int64_t rows_max) {
+  std::vector<Job> jobs;
+  int64_t tokens = 0;
+  for (const Wish& wish : CollectWishes(sessions)) {
+    const auto same = std::find_if(jobs.begin(), jobs.end(), [&](const Job& job) {
+      return std::equal(job.ids.begin(), job.ids.end(), wish.ids.begin(), wish.ids.end());
+    });
+    if (same != jobs.end()) {
+      same->wishes.push_back(wish);
+      continue;
+    }
+    const auto rows = static_cast<int64_t>(wish.ids.size());
+    if (!jobs.empty() && tokens + rows > rows_max) continue;
+    tokens += rows;
+    jobs.push_back({.ids = wish.ids, .wishes = {wish}});
   }
   return jobs;
+}
+
+bool PromptEncoding::PutKnown(std::span<const std::unique_ptr<LiveSession>> sessions) {
+  uint64_t known = 0;
+  for (const Wish& wish : CollectWishes(sessions)) {
+    const std::vector<float>* states = cache_.Find(wish.ids);
+    if (states == nullptr) continue;
+    PutText(wish, *states);
+    ++known;
+  }
+  if (known > 0) Count(0, known);
+  return known > 0;
 }
 
 bool PromptEncoding::EncodeSome(std::span<const std::unique_ptr<LiveSession>> sessions) {
@@ -52,8 +93,9 @@ bool PromptEncoding::EncodeSome(std::span<const std::unique_ptr<LiveSession>> se
   const absl::Status layer_fault = Encode(jobs);
   if (layer_fault.ok()) return true;
   // Prompts that found no place in this sweep would meet the same.
-  for (Job& job : CollectJobs(sessions, std::numeric_limits<int64_t>::max()))
+  for (const Job& job : CollectJobs(sessions, std::numeric_limits<int64_t>::max())) {
     Fail(job, layer_fault);
+  }
   return true;
 }
 
@@ -64,13 +106,12 @@ absl::Status PromptEncoding::Encode(std::span<Job> jobs) {
   if (absl::IsCancelled(status)) return absl::OkStatus();
   if (IsLayerFault(status)) return status;
   if (status.ok()) {
-    for (Job& job : jobs) PutText(job);
+    for (Job& job : jobs) Finish(job);
   } else if (jobs.size() == 1) {
     Fail(jobs[0], status);
   } else {
     for (size_t i = 0; i < jobs.size(); ++i) {
-      if (jobs[i].live->done()) continue;
-      LT_RETURN_IF_ERROR(Encode(jobs.subspan(i, 1)));
+      if (jobs[i].wanted()) LT_RETURN_IF_ERROR(Encode(jobs.subspan(i, 1)));
     }
   }
   return absl::OkStatus();
@@ -83,25 +124,42 @@ absl::Status PromptEncoding::Sweep(std::span<Job> jobs) {
     items.push_back({.ids = job.ids, .out = job.states.data()});
   }
   return runner_.RunText(items, [&] {
-    return keep_going_() && std::any_of(jobs.begin(), jobs.end(),
-                                        [](const Job& job) { return !job.live->abandoned(); });
+    return keep_going_() &&
+           std::any_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.wanted(); });
   });
 }
 
-void PromptEncoding::PutText(Job& job) {
-  auto text = model_.NewTextContext(job.states, static_cast<int64_t>(job.ids.size()));
+void PromptEncoding::Finish(Job& job) {
+  for (const Wish& wish : job.wishes) PutText(wish, job.states);
+  cache_.Put(job.ids, std::move(job.states));
+  Count(1, job.wishes.size() - 1);
+}
+
+void PromptEncoding::PutText(const Wish& wish, std::span<const float> states) {
+  auto text = model_.NewTextContext(states, static_cast<int64_t>(wish.ids.size()));
   if (!text.ok()) {
-    Fail(job, text.status());
-  } else if (job.event != nullptr) {
-    job.event->text = *std::move(text);
+    Fail(wish, text.status());
+  } else if (wish.event != nullptr) {
+    wish.event->text = *std::move(text);
   } else {
-    job.live->rollout().SetText(job.branch, *std::move(text));
-    if (job.live->rollout().HasText()) job.live->arrival.prompt_ids.clear();
+    wish.live->rollout().SetText(wish.branch, *std::move(text));
   }
 }
 
-void PromptEncoding::Fail(Job& job, const absl::Status& status) {
-  FailSession(*job.live, Annotate(status, "encoding the prompt"), board_);
+void PromptEncoding::Fail(const Wish& wish, const absl::Status& status) {
+  FailSession(*wish.live, Annotate(status, "encoding the prompt"), board_);
+}
+
+void PromptEncoding::Fail(const Job& job, const absl::Status& status) {
+  for (const Wish& wish : job.wishes) Fail(wish, status);
+}
+
+void PromptEncoding::Count(uint64_t encoded, uint64_t known) {
+  board_.Update([&](EngineStats& stats) {
+    stats.prompts_encoded += encoded;
+    stats.prompts_known += known;
+    stats.prompt_cache_bytes = cache_.bytes();
+  });
 }
 
 }  // namespace longtake

@@ -15,13 +15,14 @@ constexpr std::chrono::milliseconds kIdlePeriod{100};
 }  // namespace
 
 Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
-             WakeUp& wake_up, std::function<void(const std::string& id)> on_gone,
-             SweepObserver on_sweep)
+             WakeUp& wake_up, Options options)
     : wake_up_(wake_up),
       scheduler_(model, decode_lane, kv_stream == nullptr ? 0 : kv_stream->layer_bytes_max(),
-                 board_, std::move(on_gone)),
-      runner_(model, kv_stream, clock, decode_lane.lane_costs(), board_, std::move(on_sweep)),
-      prompts_(model, runner_, board_, [this] { return !stopping_; }) {}
+                 board_, std::move(options.on_gone)),
+      runner_(model, kv_stream, clock, decode_lane.lane_costs(), board_,
+              std::move(options.on_sweep)),
+      prompts_(model, runner_, board_, options.prompt_cache_bytes_max,
+               [this] { return !stopping_; }) {}
 
 Stage::~Stage() { Stop(); }
 
@@ -48,13 +49,14 @@ void Stage::Run() {
 
 bool Stage::Step() {
   scheduler_.TakeNews();
+  const bool known = prompts_.PutKnown(scheduler_.sessions());
   // The stacks take turns: a flood of prompts must not keep the video waiting, nor the other way.
   const bool text_first = !text_had_turn_;
   text_had_turn_ = text_first && prompts_.EncodeSome(scheduler_.sessions());
   if (text_had_turn_) return true;
   const bool applied = scheduler_.ApplyEvents();
   if (SweepChunks() || applied) return true;
-  return !text_first && prompts_.EncodeSome(scheduler_.sessions());
+  return (!text_first && prompts_.EncodeSome(scheduler_.sessions())) || known;
 }
 
 bool Stage::SweepChunks() {

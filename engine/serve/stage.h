@@ -26,11 +26,16 @@ namespace longtake {
 
 class Stage {
  public:
-  // All must outlive the stage; kv_stream is null where no K/V lives in a file. on_gone is called
-  // on the stage's thread when a session is over and forgotten, and so is on_sweep.
+  struct Options {
+    uint64_t prompt_cache_bytes_max = 0;
+    // Called on the stage's thread: when a session is over and forgotten, and after a sweep.
+    std::function<void(const std::string& id)> on_gone;
+    SweepObserver on_sweep = {};
+  };
+
+  // All must outlive the stage; kv_stream is null where no K/V lives in a file.
   Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
-        WakeUp& wake_up, std::function<void(const std::string& id)> on_gone,
-        SweepObserver on_sweep);
+        WakeUp& wake_up, Options options);
   ~Stage();
 
   void Start();
