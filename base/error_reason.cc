@@ -24,6 +24,7 @@ constexpr ReasonInfo kReasons[] = {
     {Reason::kSessionExists, "SESSION_EXISTS", Code::kAlreadyExists, 0},
     {Reason::kSessionMemoryExhausted, "SESSION_MEMORY_EXHAUSTED", Code::kResourceExhausted, 5000},
     {Reason::kSessionPlacesExhausted, "SESSION_PLACES_EXHAUSTED", Code::kResourceExhausted, 5000},
+    {Reason::kPeerShareExhausted, "PEER_SHARE_EXHAUSTED", Code::kResourceExhausted, 5000},
     {Reason::kSessionTooLarge, "SESSION_TOO_LARGE", Code::kResourceExhausted, 0},
     {Reason::kEventsWaiting, "EVENTS_WAITING", Code::kResourceExhausted, 1000},
     {Reason::kChunkNotHeld, "CHUNK_NOT_HELD", Code::kOutOfRange, 0},

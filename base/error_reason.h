@@ -24,6 +24,7 @@ enum class Reason {
   kSessionExists,
   kSessionMemoryExhausted,
   kSessionPlacesExhausted,
+  kPeerShareExhausted,
   kSessionTooLarge,
   kEventsWaiting,
   kChunkNotHeld,

@@ -128,6 +128,9 @@ absl::Status CheckTogether(const Config& config) {
   if (config.sessions_max == 0 || config.sessions_max > 100'000) {
     return error("sessions-max: must be 1 to 100000");
   }
+  if (config.peer_share == 0 || config.peer_share > 100) {
+    return error("peer-share: must be 1 to 100");
+  }
   if (config.outbox_bytes > config.session_bytes) {
     return error("outbox-bytes: is more than session-bytes, so no session would fit");
   }

@@ -71,6 +71,9 @@ constexpr ConfigOption kOptions[] = {
      "Memory for all else of all sessions: outboxes, decoder caches, decoding; auto is 4GiB, or a "
      "quarter as above"},
     {"sessions-max", Type::kCount, &Config::sessions_max, "64", "", "Sessions at once"},
+    {"peer-share", Type::kCount, &Config::peer_share, "100", "",
+     "Per cent of sessions-max, kv-bytes, kv-file-bytes and session-bytes that the sessions of one "
+     "client address may take; 100 where a proxy stands before the server, as all come from it"},
     {"outbox-bytes", Type::kBytes, &Config::outbox_bytes, "64MiB", "",
      "Frames held for one session; when full, it waits for its reader"},
     {"default-ttl", Type::kDuration, &Config::default_ttl_nanos, "1m", "",

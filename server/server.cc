@@ -56,6 +56,7 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
   options.prompt_cache_bytes_max = memory.prompt_cache;
   options.session_bytes_max = memory.sessions;
   options.sessions_max = config.sessions_max;
+  options.peer_share = static_cast<double>(config.peer_share) / 100.0;
   options.session.outbox_bytes_max = config.outbox_bytes;
   options.session.inbox_events_max = kWaitingEventsMax;
   options.session.first_attach_nanos = kFirstAttachSeconds * 1'000'000'000;

@@ -8,9 +8,17 @@
 #include "server/list_sessions.h"
 #include "server/log.h"
 #include "server/model_card.h"
+#include "server/peer.h"
 #include "server/session_stream.h"
 
 namespace longtake {
+namespace {
+
+Caller CallerOf(const grpc::CallbackServerContext& call) {
+  return {.peer = PeerNetwork(call.peer())};
+}
+
+}  // namespace
 
 grpc::ServerUnaryReactor* LongtakeService::Answer(grpc::CallbackServerContext* call,
                                                   const char* method, const absl::Status& status) {
@@ -37,8 +45,9 @@ void LongtakeService::Finish(grpc::ServerUnaryReactor* reactor, const char* meth
 grpc::ServerUnaryReactor* LongtakeService::CreateSession(grpc::CallbackServerContext* call,
                                                          const v1::CreateSessionRequest* request,
                                                          v1::CreateSessionResponse* response) {
-  return AnswerLater(call, "CreateSession", [this, request, response]() -> absl::Status {
-    LT_ASSIGN_OR_RETURN(const CreatedSession created, context_.CreateSession(*request));
+  return AnswerLater(call, "CreateSession", [=, this]() -> absl::Status {
+    LT_ASSIGN_OR_RETURN(const CreatedSession created,
+                        context_.CreateSession(*request, CallerOf(*call)));
     RenderSession(created.session->Info(), context_.model, response->mutable_session());
     return absl::OkStatus();
   });
@@ -49,7 +58,7 @@ grpc::ServerUnaryReactor* LongtakeService::EstimateSession(
     v1::EstimateSessionResponse* response) {
   const auto estimate = [&]() -> absl::Status {
     LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, context_.ResolveSpec(request->spec()));
-    LT_ASSIGN_OR_RETURN(SessionEstimate cost, context_.engine.Estimate(spec));
+    LT_ASSIGN_OR_RETURN(SessionEstimate cost, context_.engine.Estimate(spec, CallerOf(*call)));
     if (context_.draining) {
       cost.fits_now = false;
       cost.refusal = "the server is shutting down";
@@ -89,8 +98,8 @@ grpc::ServerUnaryReactor* LongtakeService::DeleteSession(grpc::CallbackServerCon
 }
 
 grpc::ServerBidiReactor<v1::StreamRequest, v1::StreamResponse>* LongtakeService::Stream(
-    grpc::CallbackServerContext*) {
-  return SessionStream::Start(context_);
+    grpc::CallbackServerContext* call) {
+  return SessionStream::Start(context_, CallerOf(*call));
 }
 
 grpc::ServerUnaryReactor* LongtakeService::ListModels(grpc::CallbackServerContext* call,

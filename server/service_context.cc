@@ -42,13 +42,13 @@ absl::StatusOr<ResolvedSpec> ServiceContext::ResolveSpec(const v1::SessionSpec& 
 }
 
 absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
-    const v1::CreateSessionRequest& request) {
+    const v1::CreateSessionRequest& request, const Caller& caller) {
   if (draining) {
     return Error(Reason::kShuttingDown, "the server is shutting down");
   }
   LT_ASSIGN_OR_RETURN(const std::string id, ParseNewSessionId(request.session_id()));
   LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, ResolveSpec(request.spec()));
-  absl::StatusOr<CreatedSession> created = engine.CreateSession(spec, id);
+  absl::StatusOr<CreatedSession> created = engine.CreateSession(spec, id, caller);
   if (!created.ok()) {
     metrics.CountRejected(ReasonName(created.status()));
     Log(LogLevel::kInfo, "session refused",

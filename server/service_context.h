@@ -31,7 +31,8 @@ struct ServiceContext {
   absl::StatusOr<ResolvedSpec> ResolveSpec(const v1::SessionSpec& spec) const;
   // Creates and counts, or finds the session that the same request created. Tokenises, so not on a
   // thread of gRPC. UNAVAILABLE while draining.
-  absl::StatusOr<CreatedSession> CreateSession(const v1::CreateSessionRequest& request);
+  absl::StatusOr<CreatedSession> CreateSession(const v1::CreateSessionRequest& request,
+                                               const Caller& caller);
   // By "sessions/ID".
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& name) const;
 };

@@ -22,8 +22,8 @@ absl::Status EncoderError(const absl::Status& status) {
 
 }  // namespace
 
-SessionStream* SessionStream::Start(ServiceContext& context) {
-  auto stream = std::make_shared<SessionStream>(context);
+SessionStream* SessionStream::Start(ServiceContext& context, Caller caller) {
+  auto stream = std::make_shared<SessionStream>(context, std::move(caller));
   stream->self_ = stream;
   ++context.streams;
   context.metrics.StreamOpened();
@@ -31,8 +31,8 @@ SessionStream* SessionStream::Start(ServiceContext& context) {
   return stream.get();
 }
 
-SessionStream::SessionStream(ServiceContext& context)
-    : context_(context), start_nanos_(context.clock.MonotonicNanos()) {}
+SessionStream::SessionStream(ServiceContext& context, Caller caller)
+    : context_(context), caller_(std::move(caller)), start_nanos_(context.clock.MonotonicNanos()) {}
 
 void SessionStream::OnReadDone(bool ok) {
   MutexLock lock(mutex_);
@@ -133,7 +133,7 @@ absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen() {
 absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen(std::shared_ptr<Session>& session) {
   int64_t next_chunk = -1;
   if (request_.has_open()) {
-    auto created = context_.CreateSession(request_.open());
+    auto created = context_.CreateSession(request_.open(), caller_);
     if (!created.ok()) return WithFieldPrefix(created.status(), "open.");
     opened_session_ = created->is_new;
     session = std::move(created->session);

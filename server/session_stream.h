@@ -37,8 +37,8 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
                             public std::enable_shared_from_this<SessionStream> {
  public:
   // The reactor for gRPC; it frees itself.
-  static SessionStream* Start(ServiceContext& context);
-  explicit SessionStream(ServiceContext& context);
+  static SessionStream* Start(ServiceContext& context, Caller caller);
+  SessionStream(ServiceContext& context, Caller caller);
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -83,6 +83,7 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   void FinishCall(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ServiceContext& context_;
+  const Caller caller_;
   const int64_t start_nanos_;
   std::shared_ptr<SessionStream> self_;  // until OnDone
   std::atomic<bool> wake_scheduled_{false};

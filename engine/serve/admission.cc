@@ -44,7 +44,17 @@ absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec) {
                         .start = out.decoder_memory.Split(memory.start())};
   out.rollout_memory = out.decoder_memory.Split(memory.rollout());
   LT_ASSIGN_OR_RETURN(out.rollout, Rollout::Create(rollout, kv_));
+  LT_ASSIGN_OR_RETURN(const uint64_t kv_bytes, KvBytes(rollout, out.rollout->kv_in_file()));
+  (out.rollout->kv_in_file() ? out.bytes.kv_file : out.bytes.kv) = kv_bytes;
+  out.bytes.other = memory.total();
   return out;
+}
+
+absl::StatusOr<uint64_t> Admission::KvBytes(const RolloutSpec& rollout, bool in_file) const {
+  LT_ASSIGN_OR_RETURN(const uint64_t frames, Rollout::FramesNeeded(rollout));
+  if (in_file) return frames * rollout.kv_layout.file_frame_bytes();
+  LT_ASSIGN_OR_RETURN(const uint64_t pages, kv_.pool.PagesPerFrame(rollout.kv_layout));
+  return frames * pages * kv_.pool.page_bytes();
 }
 
 double Admission::ChunkFlops(const RolloutSpec& rollout) const {
@@ -64,13 +74,11 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
   const RolloutSpec rollout = RolloutFor(spec, model_);
   LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
   LT_ASSIGN_OR_RETURN(const uint64_t frames, Rollout::FramesNeeded(rollout));
-  LT_ASSIGN_OR_RETURN(const uint64_t frame_pages, kv_.pool.PagesPerFrame(rollout.kv_layout));
   const auto in_file = KvShare::WouldBeInFile(
       kv_, rollout.kv_layout, {.held = frames, .read = Rollout::FramesReadMax(rollout)});
   SessionEstimate out;
   out.kv_in_file = in_file.ok() && *in_file;
-  out.kv_bytes = frames * (out.kv_in_file ? rollout.kv_layout.file_frame_bytes()
-                                          : frame_pages * kv_.pool.page_bytes());
+  LT_ASSIGN_OR_RETURN(out.kv_bytes, KvBytes(rollout, out.kv_in_file));
   out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + memory.total();
   out.memory_rows = memory.Rows();
   if (!out.kv_in_file) out.memory_rows.emplace_back("keys and values", out.kv_bytes);

@@ -29,6 +29,7 @@ struct Admitted {
   Reservation rollout_memory;
   SessionReservations session_memory;
   Reservation decoder_memory;
+  SessionBytes bytes;
 };
 
 class Admission {
@@ -55,6 +56,7 @@ class Admission {
 
  private:
   absl::StatusOr<SessionMemory> Measure(const ResolvedSpec& spec, const RolloutSpec& rollout) const;
+  absl::StatusOr<uint64_t> KvBytes(const RolloutSpec& rollout, bool in_file) const;
   absl::Status CheckSize(const SessionMemory& memory) const;
   // What K/V in the file means for the session's sweeps.
   void EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const;

@@ -95,21 +95,56 @@ absl::Status Engine::CheckPlaces() const {
                absl::StrCat("all ", options_.sessions_max, " session places are taken"));
 }
 
+SessionBytes Engine::Entry::taken() const {
+  return session->ended() ? SessionBytes{.other = session->bytes_promised()} : bytes;
+}
+
+absl::Status Engine::CheckShare(const Caller& caller, const SessionBytes& bytes) const {
+  if (caller.peer.empty() || options_.peer_share >= 1.0) return absl::OkStatus();
+  uint64_t sessions = 1;
+  SessionBytes taken = bytes;
+  for (const auto& [id, entry] : sessions_) {
+    if (entry.caller.peer != caller.peer) continue;
+    ++sessions;
+    const SessionBytes has = entry.taken();
+    taken.kv += has.kv;
+    taken.kv_file += has.kv_file;
+    taken.other += has.other;
+  }
+  const auto check = [&](const char* what, uint64_t asked, uint64_t all) -> absl::Status {
+    const auto most = static_cast<uint64_t>(options_.peer_share * static_cast<double>(all));
+    if (asked <= most) return absl::OkStatus();
+    return Error(Reason::kPeerShareExhausted,
+                 absl::StrCat("with this session ", caller.peer, " would have ", asked, " of the ",
+                              most, " ", what, " that one peer may have (peer-share)"));
+  };
+  // One session is everybody's share, or a small server would have none.
+  const auto places = static_cast<uint64_t>(options_.sessions_max);
+  if (sessions > 1) LT_RETURN_IF_ERROR(check("session places", sessions, places));
+  LT_RETURN_IF_ERROR(check("bytes for keys and values", taken.kv, options_.kv_bytes_max));
+  LT_RETURN_IF_ERROR(check("bytes of kv-file", taken.kv_file, options_.kv_file_bytes_max));
+  return check("bytes for sessions", taken.other, options_.session_bytes_max);
+}
+
 absl::StatusOr<ResolvedSpec> Engine::Resolve(const SessionSpec& spec) const {
   return ResolveSpec(spec, model_);
 }
 
-absl::StatusOr<SessionEstimate> Engine::Estimate(const ResolvedSpec& spec) const {
+absl::StatusOr<SessionEstimate> Engine::Estimate(const ResolvedSpec& spec,
+                                                 const Caller& caller) const {
   LT_ASSIGN_OR_RETURN(SessionEstimate out, admission_->Estimate(spec, decode_lane_->lane_costs()));
   MutexLock lock(mutex_);
-  if (const absl::Status places = CheckPlaces(); !places.ok()) {
+  absl::Status room = CheckPlaces();
+  if (room.ok()) room = CheckShare(caller, out.bytes());
+  if (!room.ok()) {
     out.fits_now = false;
-    out.refusal = std::string(places.message());
+    out.refusal = std::string(room.message());
   }
   return out;
 }
 
-absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, std::string id) {
+absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, std::string id,
+                                                     const Caller& caller) {
   Arrival arrival;
   LT_ASSIGN_OR_RETURN(arrival.prompt_ids.emplace_back(), model_.Tokenize(spec.prompt));
   if (spec.guided()) {
@@ -135,6 +170,7 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
     LT_RETURN_IF_ERROR(CheckPlaces());
     if (id.empty()) id = RandomId();
     LT_ASSIGN_OR_RETURN(Admitted admitted, admission_->Admit(spec));
+    LT_RETURN_IF_ERROR(CheckShare(caller, admitted.bytes));
     arrival.rollout = std::move(admitted.rollout);
     arrival.memory = std::move(admitted.rollout_memory);
     arrival.session = std::make_shared<Session>(
@@ -142,7 +178,10 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
         [this] { wake_up_.Wake(); }, options_.on_session_end);
     arrival.decode = std::make_shared<DecodeState>();
     arrival.decode->memory = std::move(admitted.decoder_memory);
-    sessions_[id] = {.session = arrival.session, .order = next_order_++};
+    sessions_[id] = {.session = arrival.session,
+                     .order = next_order_++,
+                     .caller = caller,
+                     .bytes = admitted.bytes};
   }
   CreatedSession created = {.session = arrival.session,
                             .kv_in_file = arrival.rollout->kv_in_file()};

@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "engine/kv/kv_memory.h"
 #include "engine/serve/admission.h"
+#include "engine/serve/caller.h"
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/engine_stats.h"
 #include "engine/serve/stage.h"
@@ -42,6 +43,8 @@ struct EngineOptions {
   uint64_t session_bytes_max = uint64_t{4} << 30;
   uint64_t prompt_cache_bytes_max = uint64_t{32} << 20;  // encoded prompts, for sessions to come
   size_t sessions_max = 64;
+  // The part of places and memory that the sessions of one peer may take; 1: all.
+  double peer_share = 1.0;
   SessionLimits session;
   SessionEndObserver on_session_end = {};  // what both use must outlive the engine
   SweepObserver on_sweep = {};             // on the stage's thread
@@ -69,13 +72,16 @@ class Engine {
   // What the request means on this model. INVALID_ARGUMENT begins with the field: "width: 100 is
   // not a multiple of 16".
   absl::StatusOr<ResolvedSpec> Resolve(const SessionSpec& spec) const;
-  absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec) const
+  absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec,
+                                           const Caller& caller = {}) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Asked again with the same id and spec it gives the session there is, so that a client that did
-  // not get the answer may ask again. RESOURCE_EXHAUSTED when memory or a place is missing;
+  // not get the answer may ask again. RESOURCE_EXHAUSTED when memory or a place is missing, or the
+  // caller's peer has its share;
   // ALREADY_EXISTS for the id of another session. An empty id is chosen. Tokenises the prompt,
   // which may take some milliseconds.
-  absl::StatusOr<CreatedSession> CreateSession(const ResolvedSpec& spec, std::string id)
+  absl::StatusOr<CreatedSession> CreateSession(const ResolvedSpec& spec, std::string id,
+                                               const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND names it.
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
@@ -94,12 +100,20 @@ class Engine {
   struct Entry {
     std::shared_ptr<Session> session;
     uint64_t order = 0;
+    Caller caller;
+    SessionBytes bytes;  // as it was admitted
+
+    // What it has now: rollout and decoder give theirs back at the end of the take.
+    SessionBytes taken() const;
   };
 
   Engine(VideoModel& model, const EngineOptions& options, Clock& clock);
   absl::Status OpenKv();
   // UNAVAILABLE at the end of the program, RESOURCE_EXHAUSTED when all places are taken.
   absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // RESOURCE_EXHAUSTED when the caller's peer would have more than its share with these bytes.
+  absl::Status CheckShare(const Caller& caller, const SessionBytes& bytes) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   VideoModel& model_;

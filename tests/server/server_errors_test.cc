@@ -2,6 +2,7 @@
 //
 // Every way a call is refused or ends badly, as a client sees it.
 
+#include <gmock/gmock.h>
 #include <grpcpp/impl/client_unary_call.h>
 
 #include <filesystem>
@@ -190,6 +191,34 @@ TEST(ServerErrors, NoPlaceNoMemory) {
   status = tiny.Create(request);
   EXPECT_EQ(ReasonOf(status), "SESSION_TOO_LARGE");
   EXPECT_FALSE(HasRetry(status));
+}
+
+TEST(ServerErrors, APeerHasItsShare) {
+  TestServer server({"--sessions-max", "4", "--peer-share", "50"});
+  v1::CreateSessionRequest request = SmallSession(0);
+  request.set_session_id("first");
+  ASSERT_TRUE(server.Create(request).ok());
+  TestStream stream(server);
+  stream.Open(SmallSession(0));
+  stream.ReadOpened();
+  EXPECT_TRUE(server.Create(request).ok()) << "it is there already";
+  const grpc::Status status = server.Create(SmallSession(0));
+  EXPECT_EQ(ReasonOf(status), "PEER_SHARE_EXHAUSTED");
+  EXPECT_TRUE(HasRetry(status));
+  TestStream refused(server, std::chrono::seconds(10));
+  refused.Open(SmallSession(0));
+  EXPECT_EQ(ReasonOf(refused.Finish()), "PEER_SHARE_EXHAUSTED");
+
+  v1::EstimateSessionRequest ask;
+  *ask.mutable_spec() = request.spec();
+  grpc::ClientContext context;
+  v1::EstimateSessionResponse answer;
+  ASSERT_TRUE(server.stub().EstimateSession(&context, ask, &answer).ok());
+  EXPECT_FALSE(answer.estimate().admissible());
+  EXPECT_THAT(answer.estimate().refusal_message(),
+              ::testing::HasSubstr("127.0.0.1 would have 3 of the 2 session"));
+  ASSERT_TRUE(server.Delete("sessions/first").ok());
+  EXPECT_TRUE(server.Create(SmallSession(0)).ok());
 }
 
 TEST(ServerErrors, ADeletedSessionTellsItsReader) {

@@ -1,0 +1,46 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/peer.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/strip.h"
+
+namespace longtake {
+namespace {
+
+constexpr size_t kNetworkBytes = 8;
+// ::ffff:0:0/96, how an IPv4 address looks on a socket for both.
+constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+std::string Text(int family, const void* address) {
+  char text[INET6_ADDRSTRLEN];
+  return inet_ntop(family, address, text, sizeof(text)) == nullptr ? "" : text;
+}
+
+// "[::1]:5000" and "%5B::1%5D:5000" without brackets, port and zone.
+std::string WithoutPort(absl::string_view text) {
+  text = text.substr(0, text.rfind(':'));
+  if (!absl::ConsumePrefix(&text, "[")) absl::ConsumePrefix(&text, "%5B");
+  if (!absl::ConsumeSuffix(&text, "]")) absl::ConsumeSuffix(&text, "%5D");
+  return std::string(text.substr(0, text.find('%')));
+}
+
+}  // namespace
+
+std::string PeerNetwork(const std::string& grpc_peer) {
+  absl::string_view rest = grpc_peer;
+  if (absl::ConsumePrefix(&rest, "ipv4:")) return WithoutPort(rest);
+  if (!absl::ConsumePrefix(&rest, "ipv6:")) return grpc_peer;
+  std::array<uint8_t, 16> address{};
+  if (inet_pton(AF_INET6, WithoutPort(rest).c_str(), address.data()) != 1) return grpc_peer;
+  if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin())) {
+    return Text(AF_INET, address.data() + kMappedPrefix.size());
+  }
+  std::fill(address.begin() + kNetworkBytes, address.end(), uint8_t{0});
+  return Text(AF_INET6, address.data()) + "/64";
+}
+
+}  // namespace longtake
