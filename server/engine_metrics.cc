@@ -179,6 +179,7 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.resident_bytes, "pool", "resident");
   page.Add(facts.vae_bytes, "pool", "vae");
   page.Add(facts.buffer_bytes, "pool", "buffers");
+  page.Add(facts.scratch_bytes, "pool", "scratch");
   page.Add(stats.kv_bytes, "pool", "kv");
   page.Add(facts.kv_staging_bytes, "pool", "kv_staging");
   page.Add(stats.prompt_cache_bytes, "pool", "prompt_cache");
@@ -189,6 +190,7 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.resident_bytes, "pool", "resident");
   page.Add(facts.vae_bytes, "pool", "vae");
   page.Add(facts.buffer_bytes, "pool", "buffers");
+  page.Add(facts.scratch_bytes, "pool", "scratch");
   page.Add(stats.kv_bytes_max, "pool", "kv");
   page.Add(facts.kv_staging_bytes, "pool", "kv_staging");
   page.Add(facts.prompt_cache_bytes_max, "pool", "prompt_cache");

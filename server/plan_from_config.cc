@@ -54,6 +54,7 @@ void LogMemory(const MemoryPlan& memory) {
        {"resident_bytes", static_cast<int64_t>(memory.model.resident)},
        {"vae_bytes", static_cast<int64_t>(memory.model.vae)},
        {"buffer_bytes", static_cast<int64_t>(memory.model.buffers)},
+       {"scratch_bytes", static_cast<int64_t>(memory.model.scratch)},
        {"kv_bytes", static_cast<int64_t>(memory.kv)},
        {"kv_staging_bytes", static_cast<int64_t>(memory.kv_staging)},
        {"prompt_cache_bytes", static_cast<int64_t>(memory.prompt_cache)},

@@ -87,6 +87,7 @@ EngineFacts MakeFacts(const MemoryPlan& memory, const VideoModel& model) {
           .resident_bytes = memory.model.resident,
           .vae_bytes = memory.model.vae,
           .buffer_bytes = model.buffer_bytes(),
+          .scratch_bytes = memory.model.scratch,
           .kv_staging_bytes = memory.kv_staging,
           .prompt_cache_bytes_max = memory.prompt_cache,
           .session_bytes_max = memory.sessions,

@@ -15,8 +15,10 @@
 //                      heads up to 128 wide, take factors rounded to bf16 and sum in fp32 in the
 //                      order of AMX. Only where there is AMX.
 //
-// Pointers are borrowed for the call. Shapes are the caller's promise (LT_CHECK, not Status): they
-// were validated when the model or the session was created. One thread calls at a time.
+// A backend takes the memory that its ops work in when it is created, so that no op can fail for
+// the lack of it. Pointers are borrowed for the call. Shapes are the caller's promise (LT_CHECK,
+// not Status): they were validated when the model or the session was created. One thread calls at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +28,7 @@
 #include <vector>
 
 #include "base/dtype.h"
+#include "base/memory_populator.h"
 #include "base/status_macros.h"
 #include "base/worker_pool.h"
 
@@ -164,7 +167,7 @@ struct ConvArgs {
   std::span<const ConvFrame> frames;
   int64_t in_h = 0;
   int64_t in_w = 0;
-  int64_t stride = 1;   // in space
+  int64_t stride = 1;   // in space; PackConv answers for 1 and 2
   int64_t pad_top = 0;  // zeros; out_h = (in_h + pad_top + pad_bottom - taps_h) / stride + 1
   int64_t pad_left = 0;
   int64_t pad_bottom = 0;
@@ -208,11 +211,15 @@ class Backend {
   virtual void Relu(float* x, int64_t count) = 0;
 
   // weights: [out_channels, in_channels, t, h, w] as published, kF32 or kBf16; bias [out_channels].
-  virtual std::unique_ptr<ConvWeights> PackConv(const ConvShape& shape, const void* weights,
-                                                DType dtype, const float* bias) = 0;
+  // RESOURCE_EXHAUSTED without memory, FAILED_PRECONDITION for more channels than it takes.
+  virtual absl::StatusOr<std::unique_ptr<ConvWeights>> PackConv(const ConvShape& shape,
+                                                                const void* weights, DType dtype,
+                                                                const float* bias) = 0;
   virtual void Conv(const ConvArgs& args) = 0;
   virtual void ChannelNorm(const ChannelNormArgs& args) = 0;
 };
+
+inline constexpr uint64_t kNarrowBytesMax = uint64_t{32} << 20;
 
 struct CpuBackendOptions {
   // Caps the choice, for tests: "x86-64-v3", "x86-64-v4", "x86-64-v4+vnni", "x86-64-v4+amx"; "" is
@@ -220,10 +227,20 @@ struct CpuBackendOptions {
   std::string_view instruction_set_max = "";
   // "" is cpu-fma-chain-v1, which every machine has.
   std::string_view numerics_profile = "";
+  // For the rows that meet narrow weights, which come in blocks: int8 ones, or bf16 ones in a
+  // profile with AMX. 0 for a model without, else CpuNarrowBytes of the widest.
+  uint64_t narrow_bytes = kNarrowBytesMax;
+  const MemoryPopulator* populator = nullptr;  // null: the caller's thread
 };
 
+// What all rows at once take, or as much of them as makes no difference to speed.
+uint64_t CpuNarrowBytes(int64_t rows, int64_t in_features, DType dtype);
+// What CreateCpuBackend takes for ops to work in.
+uint64_t CpuScratchBytes(const CpuBackendOptions& options, int threads);
+
 // The CPU backend on the given workers, which must outlive it. FAILED_PRECONDITION when the
-// processor lacks AVX2 and FMA (x86-64-v3) or what the profile needs.
+// processor lacks AVX2 and FMA (x86-64-v3) or what the profile needs, RESOURCE_EXHAUSTED when the
+// memory is missing.
 absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(WorkerPool& workers,
                                                           const CpuBackendOptions& options = {});
 

@@ -32,7 +32,12 @@ class ResidentLookup {
   // Remembers that a tensor is not what its reader can take.
   void Refuse(const std::string& name, const std::string& expected) { Fail(name, expected); }
 
-  // FAILED_PRECONDITION naming tensor and expectation, NOT_FOUND, or OK.
+  // Remembers what went wrong with what it gave.
+  void Fail(const absl::Status& status) {
+    if (status_.ok()) status_ = status;
+  }
+
+  // FAILED_PRECONDITION naming tensor and expectation, NOT_FOUND, what Fail was told, or OK.
   const absl::Status& status() const { return status_; }
 
  private:

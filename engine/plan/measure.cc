@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/plan/measure_layer.h"
+#include "engine/video/backend_options.h"
 #include "storage/io/disk_rate.h"
 #include "storage/pack/chunk_sums.h"
 #include "storage/pack/pack_directory.h"
@@ -102,10 +103,11 @@ absl::Status MeasureLayers(const PackReader& pack, const VideoModelOptions& opti
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Backend>> SweepBackend(const VideoModelOptions& options,
+absl::StatusOr<std::unique_ptr<Backend>> SweepBackend(const PackDirectory& pack,
+                                                      const VideoModelOptions& options,
                                                       WorkerPool& workers) {
-  return CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max,
-                                    .numerics_profile = options.numerics_profile});
+  LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping, SweepBackendOptions(pack, options));
+  return CreateCpuBackend(workers, sweeping);
 }
 
 }  // namespace
@@ -114,7 +116,7 @@ absl::StatusOr<Calibration> CalibrationSubject(FileSystem& files, const std::str
                                                const VideoModelOptions& options,
                                                WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
-  LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(options, workers));
+  LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(pack, options, workers));
   Calibration out;
   out.model_digest = pack.model_digest();
   out.numerics_profile = std::string(backend->numerics_profile());
@@ -129,7 +131,7 @@ absl::StatusOr<Calibration> Calibrate(FileSystem& files, const std::string& dire
   LT_ASSIGN_OR_RETURN(Calibration out, CalibrationSubject(files, directory, options, workers));
   LT_ASSIGN_OR_RETURN(const PackDirectory directory_pack, PackDirectory::Open(files, directory));
   LT_ASSIGN_OR_RETURN(const PackReader* pack, directory_pack.Component("transformer"));
-  LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(options, workers));
+  LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(directory_pack, options, workers));
   LT_RETURN_IF_ERROR(MeasureDisk(files, *pack, options, workers, clock, out));
   LT_RETURN_IF_ERROR(MeasureLayers(*pack, options, *backend, clock, out));
   return out;

@@ -47,8 +47,8 @@ uint64_t MemoryPlan::layers() const {
 }
 
 uint64_t MemoryPlan::total() const {
-  return model.resident + model.vae + model.buffers + layers() + kv + kv_staging + prompt_cache +
-         sessions;
+  return model.resident + model.vae + model.buffers + model.scratch + layers() + kv + kv_staging +
+         prompt_cache + sessions;
 }
 
 std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
@@ -57,6 +57,7 @@ std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
       {"weights that stay", model.resident},
       {"weights of the VAE (start-frames)", model.vae},
       {"activations (tokens-per-sweep)", model.buffers},
+      {"what the workers compute in (threads)", model.scratch},
       {"keys and values (kv-bytes)", kv},
       {"keys and values on their way from the file (kv-staging-bytes)", kv_staging},
       {"encoded prompts (prompt-cache-bytes)", prompt_cache},

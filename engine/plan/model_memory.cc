@@ -9,6 +9,7 @@
 #include "engine/model/vae/config.h"
 #include "engine/model/vae/stages.h"
 #include "engine/model/wan/config.h"
+#include "engine/video/backend_options.h"
 
 namespace longtake {
 namespace {
@@ -53,13 +54,13 @@ uint64_t LayerBytes(const PackReader& pack) {
 }  // namespace
 
 absl::StatusOr<ModelMemory> MeasureModel(FileSystem& files, const std::string& directory,
-                                         const VideoModelOptions& options) {
+                                         const VideoModelOptions& options, int threads) {
   LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
-  return MeasureModel(pack, options);
+  return MeasureModel(pack, options, threads);
 }
 
 absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
-                                         const VideoModelOptions& options) {
+                                         const VideoModelOptions& options, int threads) {
   LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack.Component("transformer"));
   LT_ASSIGN_OR_RETURN(const PackReader* text, pack.Component("text_encoder"));
   LT_ASSIGN_OR_RETURN(const WanConfig config,
@@ -75,6 +76,9 @@ absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
   memory.resident = transformer->resident().bytes + text->resident().bytes;
   LT_ASSIGN_OR_RETURN(memory.vae, VaeBytes(pack, options));
   memory.buffers = buffers + text_buffers;
+  LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping, SweepBackendOptions(pack, options));
+  memory.scratch =
+      CpuScratchBytes(sweeping, threads) + CpuScratchBytes(DecodeBackendOptions(options), threads);
   memory.transformer_layers = LayerBytes(*transformer);
   memory.text_layers = LayerBytes(*text);
   memory.transformer_slots =

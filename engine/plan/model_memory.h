@@ -20,6 +20,7 @@ struct ModelMemory {
   uint64_t resident = 0;  // weights of both stacks that stay, as they lie in the pack
   uint64_t vae = 0;       // weights of decoders and encoder, as the convolutions hold them
   uint64_t buffers = 0;   // activations of both stacks
+  uint64_t scratch = 0;   // what the workers compute in, for sweeps and for decoding
   // Of each stack's layers: what streaming them takes at least, and all of them.
   uint64_t transformer_slots = 0;
   uint64_t transformer_layers = 0;
@@ -27,10 +28,10 @@ struct ModelMemory {
   uint64_t text_layers = 0;
 };
 
-// Errors as of VideoModel::Open, for what the tables tell.
+// With so many workers. Errors as of VideoModel::Open, for what the tables tell.
 absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
-                                         const VideoModelOptions& options);
+                                         const VideoModelOptions& options, int threads);
 absl::StatusOr<ModelMemory> MeasureModel(FileSystem& files, const std::string& directory,
-                                         const VideoModelOptions& options);
+                                         const VideoModelOptions& options, int threads);
 
 }  // namespace longtake

@@ -62,7 +62,7 @@ absl::StatusOr<ModelPlan> PlanModel(FileSystem& files, const ModelPlanRequest& r
                                     WorkerPool& workers, Clock& clock) {
   ModelPlan plan;
   plan.options = request.options;
-  const auto needs = MeasureModel(files, request.pack, plan.options);
+  const auto needs = MeasureModel(files, request.pack, plan.options, workers.thread_count());
   if (!needs.ok()) return Annotate(needs.status(), "pack");
   LT_ASSIGN_OR_RETURN(plan.memory, PlanMemory(*needs, request.wishes));
   if (!request.calibration.empty()) {

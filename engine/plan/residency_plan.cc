@@ -35,7 +35,8 @@ absl::StatusOr<ResidencyPlan> PlanWithSlots(const PackDirectory& pack,
                                             const VideoModelOptions& options,
                                             const MemoryWishes& wishes,
                                             const Calibration& calibration) {
-  LT_ASSIGN_OR_RETURN(const ModelMemory needs, MeasureModel(pack, options));
+  LT_ASSIGN_OR_RETURN(const ModelMemory needs,
+                      MeasureModel(pack, options, static_cast<int>(calibration.threads)));
   LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack.Component("transformer"));
   ResidencyPlan plan;
   plan.slot_count = options.slot_count;

@@ -8,6 +8,7 @@
 #include "base/error_reason.h"
 #include "engine/model/vae/latent_grid.h"
 #include "engine/text/prompt_cleaner.h"
+#include "engine/video/backend_options.h"
 #include "engine/video/check_parts.h"
 
 namespace longtake {
@@ -37,13 +38,11 @@ absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
   auto tokenizer = ReadTokenizer(model->pack_->tokenizer_name(), model->pack_->tokenizer());
   if (!tokenizer.ok()) return Annotate(tokenizer.status(), directory);
   model->tokenizer_ = std::make_unique<Tokenizer>(*std::move(tokenizer));
-  LT_ASSIGN_OR_RETURN(model->sweep_backend_,
-                      CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max,
-                                                 .numerics_profile = options.numerics_profile}));
-  // Latents become pixels in fp32 in every profile: that is where bf16 would be seen.
-  LT_ASSIGN_OR_RETURN(
-      model->decode_backend_,
-      CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max}));
+  LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping,
+                      SweepBackendOptions(*model->pack_, options));
+  LT_ASSIGN_OR_RETURN(model->sweep_backend_, CreateCpuBackend(workers, sweeping));
+  LT_ASSIGN_OR_RETURN(model->decode_backend_,
+                      CreateCpuBackend(workers, DecodeBackendOptions(options)));
   if (absl::Status status = model->ReadConfigs(); !status.ok()) return Annotate(status, directory);
   // The decoder first: it reads its weights whole before it repacks them.
   LT_RETURN_IF_ERROR(model->OpenDecoder());

@@ -71,7 +71,7 @@ void MeasureConv(const ConvCase& c, WorkerPool& workers, Backend& backend) {
   const int64_t pixels = c.in_h * c.in_w * scale * scale;
   const std::vector<float> weights = Floats(c.shape.out_channels * c.shape.in_channels * taps);
   const std::vector<float> bias = Floats(c.shape.out_channels);
-  const auto packed = backend.PackConv(c.shape, weights.data(), DType::kF32, bias.data());
+  const auto packed = *backend.PackConv(c.shape, weights.data(), DType::kF32, bias.data());
   const std::vector<float> input =
       Floats((c.frames + c.shape.taps_t - 1) * c.in_h * c.in_w * c.shape.in_channels);
   std::vector<float> output(c.frames * pixels * c.shape.out_channels);

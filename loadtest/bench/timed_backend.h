@@ -62,8 +62,8 @@ class TimedBackend final : public Backend {
   void Relu(float* x, int64_t count) override {
     Time(seconds_.other, [&] { backend_->Relu(x, count); });
   }
-  std::unique_ptr<ConvWeights> PackConv(const ConvShape& shape, const void* weights, DType dtype,
-                                        const float* bias) override {
+  absl::StatusOr<std::unique_ptr<ConvWeights>> PackConv(const ConvShape& shape, const void* weights,
+                                                        DType dtype, const float* bias) override {
     return backend_->PackConv(shape, weights, dtype, bias);
   }
   void Conv(const ConvArgs& args) override {

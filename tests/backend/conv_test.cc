@@ -2,6 +2,9 @@
 //
 // Convolution and channel norm against plain double loops, and the promise that neither threads nor
 // the instruction set change a bit.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -14,7 +17,6 @@
 #include "base/worker_pool.h"
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/conv_plan.h"
-#include "gtest/gtest.h"
 
 namespace longtake {
 namespace {
@@ -150,11 +152,12 @@ class ConvTest : public ::testing::TestWithParam<Case> {
     absl::StatusOr<std::unique_ptr<Backend>> backend =
         CreateCpuBackend(workers, {.instruction_set_max = instruction_set});
     if (!backend.ok()) return {};
-    const std::unique_ptr<ConvWeights> weights =
-        c.bf16 ? (*backend)->PackConv(c.shape, weights_bf16_.data(), DType::kBf16,
-                                      c.bias ? bias_.data() : nullptr)
-               : (*backend)->PackConv(c.shape, weights_.data(), DType::kF32,
-                                      c.bias ? bias_.data() : nullptr);
+    const auto packed = c.bf16 ? (*backend)->PackConv(c.shape, weights_bf16_.data(), DType::kBf16,
+                                                      c.bias ? bias_.data() : nullptr)
+                               : (*backend)->PackConv(c.shape, weights_.data(), DType::kF32,
+                                                      c.bias ? bias_.data() : nullptr);
+    if (!packed.ok()) return {};
+    const std::unique_ptr<ConvWeights>& weights = *packed;
     std::vector<float> out = previous_;
     std::vector<std::vector<const float*>> inputs(c.frames);
     std::vector<ConvFrame> frames;
@@ -261,7 +264,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ConvTest, ::testing::ValuesIn(Cases()),
 // The cases above must reach what they are for: groups of frames cut apart, and blocks of columns.
 TEST(ConvPlanTest, LargeChannelCountsAreCutToFit) {
   const std::vector<float> weights(384 * 384 * 27);
-  const PackedConv packed({384, 384, 3, 3, 3}, weights.data(), DType::kF32, nullptr);
+  const auto owned = PackedConv::Create({384, 384, 3, 3, 3}, weights.data(), DType::kF32, nullptr);
+  ASSERT_TRUE(owned.ok());
+  const PackedConv& packed = **owned;
   float frames_in[4] = {};
   std::vector<const float*> in = {frames_in, frames_in + 1, frames_in + 2};
   const std::vector<ConvFrame> frames = {{.in = in}};
@@ -280,6 +285,64 @@ TEST(ConvPlanTest, LargeChannelCountsAreCutToFit) {
   EXPECT_LE(plan.scratch_floats * 4, 512 * 1024);
   EXPECT_GE(plan.row_block * plan.row_blocks, 60);
   EXPECT_GE(plan.column_block * plan.column_blocks, 104);
+}
+
+// What a backend takes at its start is enough for every picture.
+TEST(ConvPlanTest, NoTaskTakesMoreThanIsSaid) {
+  int64_t largest = 0;
+  for (const ConvShape& shape : std::vector<ConvShape>{{3, 96, 3, 3, 3},
+                                                       {96, 384, 1, 3, 3},
+                                                       {768, 384, 3, 1, 1},
+                                                       {384, 384, 3, 3, 3},
+                                                       {1024, 1024, 3, 3, 3},
+                                                       {24, 1536, 3, 3, 3},
+                                                       {5, 700, 3, 3, 3},
+                                                       {512, 1100, 1, 3, 3}}) {
+    const std::vector<float> values(shape.out_channels * shape.in_channels * shape.taps_t *
+                                    shape.taps_h * shape.taps_w);
+    const auto owned = PackedConv::Create(shape, values.data(), DType::kF32, nullptr);
+    ASSERT_TRUE(owned.ok());
+    const int64_t most = ConvScratchFloatsMax(**owned);
+    std::vector<float> inputs(12);
+    for (int64_t count = 1; count <= 8; count += 3) {
+      std::vector<std::vector<const float*>> in(count);
+      std::vector<ConvFrame> frames;
+      for (int64_t f = 0; f < count; ++f) {
+        for (int64_t t = 0; t < shape.taps_t; ++t) in[f].push_back(&inputs[f + t]);
+        frames.push_back({.in = in[f]});
+      }
+      for (const int64_t side : {1, 7, 16, 25, 60, 301, 1024}) {
+        for (const int64_t stride : {1, 2}) {
+          if (stride == 2 && shape.taps_t > 1) continue;
+          const ConvArgs args = {.weights = owned->get(),
+                                 .frames = frames,
+                                 .in_h = side,
+                                 .in_w = side + 3,
+                                 .stride = stride,
+                                 .pad_top = 1,
+                                 .pad_left = 1,
+                                 .pad_bottom = 1,
+                                 .pad_right = 1,
+                                 .upsample = stride == 1 && side == 60};
+          const int64_t taken = PlanConv(args, **owned, 2).scratch_floats;
+          ASSERT_LE(taken, most) << shape.in_channels << " channels, side " << side;
+          largest = std::max(largest, taken);
+        }
+      }
+    }
+  }
+  EXPECT_GT(largest, kConvScratchFloats) << "no case was beyond the usual";
+}
+
+TEST(ConvPlanTest, WhatNoTaskHasRoomForIsRefusedWhenItIsPacked) {
+  WorkerPool workers(1);
+  const auto backend = CreateCpuBackend(workers);
+  ASSERT_TRUE(backend.ok());
+  const std::vector<float> values(int64_t{8} * 8000 * 9);
+  const auto packed = (*backend)->PackConv({8, 8000, 1, 3, 3}, values.data(), DType::kF32, nullptr);
+  EXPECT_EQ(packed.status().code(), absl::StatusCode::kFailedPrecondition) << packed.status();
+  EXPECT_THAT(std::string(packed.status().message()),
+              ::testing::HasSubstr("from 8000 to 8 channels"));
 }
 
 struct NormCase {

@@ -42,6 +42,23 @@ TEST(CpuBackendTest, ProfilesAreChosenByName) {
   EXPECT_EQ(unknown.status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+// No op may fail for want of memory, so all of it is taken, or refused, at the start.
+TEST(CpuBackendTest, MemoryThatCannotBeHadIsAnErrorOfTheStart) {
+  WorkerPool workers(2);
+  const auto backend = CreateCpuBackend(workers, {.narrow_bytes = uint64_t{1} << 60});
+  EXPECT_EQ(backend.status().code(), absl::StatusCode::kResourceExhausted) << backend.status();
+}
+
+TEST(CpuBackendTest, NarrowRowsTakeWhatAllRowsDoUpToABound) {
+  const uint64_t one = CpuNarrowBytes(1, 1000, DType::kI8);
+  EXPECT_GE(one, 32 * 1000u) << "rows come by 32";
+  EXPECT_EQ(CpuNarrowBytes(32, 1000, DType::kI8), one);
+  EXPECT_GT(CpuNarrowBytes(33, 1000, DType::kI8), one);
+  EXPECT_GT(CpuNarrowBytes(32, 1000, DType::kBf16), one);
+  EXPECT_EQ(CpuNarrowBytes(int64_t{1} << 40, 1000, DType::kI8), kNarrowBytesMax);
+  EXPECT_EQ(CpuNarrowBytes(1 << 20, 13824, DType::kBf16), kNarrowBytesMax);
+}
+
 TEST(CpuBackendTest, UnknownInstructionSetIsAnError) {
   WorkerPool workers(1);
   const auto backend = CreateCpuBackend(workers, {.instruction_set_max = "avx9000"});

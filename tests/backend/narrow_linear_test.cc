@@ -237,5 +237,16 @@ TEST(AmxLinearTest, RowsAloneGiveTheBitsOfRowsStacked) {
   }
 }
 
+// The blocks that rows come in do not show in the bits.
+TEST(Int8LinearTest, RowsInSmallBlocksAreTheSame) {
+  Random random(12);
+  const Int8Problem problem(random, 200, 300, 70);
+  const std::vector<float> whole = problem.Run(*Machine(2).backend);
+  for (const int64_t rows : {1, 64, 200}) {
+    const Machine machine(2, {.narrow_bytes = CpuNarrowBytes(rows, 300, DType::kI8)});
+    EXPECT_EQ(problem.Run(*machine.backend), whole) << "room for " << rows;
+  }
+}
+
 }  // namespace
 }  // namespace longtake

@@ -37,10 +37,9 @@ class ReferenceBackend : public Backend {
   }
 
   // The transformer and the text encoder convolve nothing.
-  std::unique_ptr<ConvWeights> PackConv(const ConvShape&, const void*, DType,
-                                        const float*) override {
-    LT_CHECK(false);
-    return nullptr;
+  absl::StatusOr<std::unique_ptr<ConvWeights>> PackConv(const ConvShape&, const void*, DType,
+                                                        const float*) override {
+    return absl::UnimplementedError("no convolutions");
   }
   void Conv(const ConvArgs&) override { LT_CHECK(false); }
   void ChannelNorm(const ChannelNormArgs&) override { LT_CHECK(false); }

@@ -43,7 +43,6 @@ struct Kernel {
 };
 constexpr Kernel kVectors = {kAttentionQueriesMax, 12.0};
 constexpr Kernel kTiles = {kTiledQueriesMax, 130.0};
-constexpr int64_t kScratchFloats = std::max(kAttentionScratchFloats, kTiledScratchFloats);
 
 // More parts keep all workers busy until the end, but each prepares all keys again. Bits do not
 // depend on the outcome.
@@ -105,7 +104,7 @@ void CpuBackend::Attention(std::span<const AttentionArgs> items) {
             .bias = bias,
             .last_key_bias = args.last_key_bias,
             .out = args.out + offset,
-            .scratch = Scratch(worker, kScratchFloats)});
+            .scratch = Scratch(worker)});
   });
 }
 

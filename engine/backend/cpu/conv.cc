@@ -180,8 +180,9 @@ void CpuBackend::Conv(const ConvArgs& args) {
     LT_CHECK(static_cast<int64_t>(frame.in.size()) == shape.taps_t);
   }
   const ConvPlan plan = PlanConv(args, weights, workers_.thread_count());
+  LT_CHECK(plan.scratch_floats <= kWorkerScratchFloats);
   const auto run = [&](int64_t index, int worker) {
-    ConvTask(args, weights, plan, kernels_, index).Run(Scratch(worker, plan.scratch_floats));
+    ConvTask(args, weights, plan, kernels_, index).Run(Scratch(worker));
   };
   const int64_t products = static_cast<int64_t>(args.frames.size()) * plan.out_h * plan.out_w *
                            weights.taps() * shape.in_channels * weights.lanes();

@@ -9,8 +9,6 @@
 namespace longtake {
 namespace {
 
-// Planes and a panel of weights share a second-level cache of 1 MiB.
-constexpr int64_t kPlaneFloatsMax = 112 * 1024;
 constexpr int64_t kTileColumns = 24;
 constexpr int64_t kTasksPerThread = 4;
 // Rough cycles to lay out one value, and bytes of weights read per cycle: the two costs a larger
@@ -57,7 +55,7 @@ int64_t RowBlock(const ConvArgs& args, const PackedConv& weights, ConvPlan plan,
                                                     plan.plane_stride * args.stride;
   int64_t rows = plan.out_h;
   if (row_floats > 0) {
-    rows = 1 + std::max<int64_t>(0, kPlaneFloatsMax - plan.scratch_floats) / row_floats;
+    rows = 1 + std::max<int64_t>(0, kConvScratchFloats - plan.scratch_floats) / row_floats;
   }
   const int64_t blocks_min =
       Blocks(kTasksPerThread * thread_count, plan.groups * plan.column_blocks);
@@ -76,14 +74,40 @@ double CyclesPerPixel(const ConvPlan& plan, const PackedConv& weights) {
 }
 
 bool Better(const ConvPlan& a, const ConvPlan& b, const PackedConv& weights) {
-  const bool a_fits = a.scratch_floats <= kPlaneFloatsMax;
-  const bool b_fits = b.scratch_floats <= kPlaneFloatsMax;
+  const bool a_fits = a.scratch_floats <= kConvScratchFloats;
+  const bool b_fits = b.scratch_floats <= kConvScratchFloats;
   if (a_fits != b_fits) return a_fits;
   if (!a_fits) return a.scratch_floats < b.scratch_floats;
   return CyclesPerPixel(a, weights) < CyclesPerPixel(b, weights);
 }
 
+bool MaySplitTime(const PackedConv& weights) {
+  return weights.shape().taps_t > 1 && weights.panels().back().lanes == kConvSumLanes;
+}
+
+// Of the smallest block.
+int64_t LeastScratchFloats(const PackedConv& weights, int64_t stride, bool split_time) {
+  ConvPlan plan;
+  plan.column_block = kTileColumns;
+  plan.split_time = split_time;
+  plan.slots = split_time ? 1 : weights.shape().taps_t;
+  ConvArgs args;
+  args.stride = stride;
+  Complete(args, weights, plan);
+  return plan.scratch_floats;
+}
+
 }  // namespace
+
+int64_t ConvScratchFloatsMax(const PackedConv& weights) {
+  int64_t most = kConvScratchFloats;
+  for (const int64_t stride : {1, 2}) {
+    int64_t least = LeastScratchFloats(weights, stride, false);
+    if (MaySplitTime(weights)) least = std::min(least, LeastScratchFloats(weights, stride, true));
+    most = std::max(most, least);
+  }
+  return most;
+}
 
 std::vector<const float*> DistinctInputs(std::span<const ConvFrame> frames) {
   std::vector<const float*> inputs;
@@ -121,8 +145,7 @@ ConvPlan PlanConv(const ConvArgs& args, const PackedConv& weights, int thread_co
     base.slots = SlotsPerGroup(args.frames, group);
     consider();
   }
-  const bool whole_panels = weights.panels().back().lanes == kConvSumLanes;
-  if (shape.taps_t > 1 && whole_panels) {
+  if (MaySplitTime(weights)) {
     base.split_time = true;
     base.group_frames = 1;
     base.slots = 1;

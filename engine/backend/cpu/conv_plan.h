@@ -44,6 +44,13 @@ struct ConvPlan {
   int64_t tasks() const { return groups * row_blocks * column_blocks; }
 };
 
+// Planes and a panel of weights share a second-level cache of 1 MiB: a task takes more only where
+// its least does.
+inline constexpr int64_t kConvScratchFloats = 112 * 1024;
+
+// What a task takes at most, whatever the picture.
+int64_t ConvScratchFloatsMax(const PackedConv& weights);
+
 // The distinct frames that are not zeros, in order of first use.
 std::vector<const float*> DistinctInputs(std::span<const ConvFrame> frames);
 

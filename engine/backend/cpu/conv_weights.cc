@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "engine/backend/cpu/cpu_backend.h"
 
 namespace longtake {
@@ -20,30 +21,35 @@ float Value(const void* weights, DType dtype, int64_t index) {
 
 }  // namespace
 
-PackedConv::PackedConv(const ConvShape& shape, const void* weights, DType dtype, const float* bias)
-    : shape_(shape) {
+PackedConv::PackedConv(const ConvShape& shape) : shape_(shape) {
   LT_CHECK(shape.out_channels > 0 && shape.in_channels > 0 && taps() > 0);
-  LT_CHECK(dtype == DType::kF32 || dtype == DType::kBf16);
   for (int64_t first = 0; first < shape.out_channels; first += kPanelLanes) {
     const int64_t used = std::min(kPanelLanes, shape.out_channels - first);
     const int64_t lanes = used <= kSmallPanelLanes ? kSmallPanelLanes : kPanelLanes;
     panels_.push_back({.first_channel = first, .lanes = lanes, .lanes_used = used});
     lanes_ += lanes;
   }
-  const int64_t rows = taps() * shape.in_channels + 1;  // the last one is the bias
-  absl::StatusOr<AlignedBuffer> buffer =
-      AlignedBuffer::Allocate(static_cast<uint64_t>(rows * lanes_) * sizeof(float), 64);
-  LT_CHECK(buffer.ok());
-  buffer_ = *std::move(buffer);
-  float* out = reinterpret_cast<float*>(buffer_.data());
-  for (ConvPanel& panel : panels_) {
-    FillPanel(panel, weights, dtype, out);
+}
+
+absl::StatusOr<std::unique_ptr<PackedConv>> PackedConv::Create(const ConvShape& shape,
+                                                               const void* weights, DType dtype,
+                                                               const float* bias) {
+  LT_CHECK(dtype == DType::kF32 || dtype == DType::kBf16);
+  auto packed = std::unique_ptr<PackedConv>(new PackedConv(shape));
+  const int64_t rows = packed->taps() * shape.in_channels + 1;  // the last one is the bias
+  LT_ASSIGN_OR_RETURN(
+      packed->buffer_,
+      AlignedBuffer::Allocate(static_cast<uint64_t>(rows * packed->lanes_) * sizeof(float), 64));
+  float* out = reinterpret_cast<float*>(packed->buffer_.data());
+  for (ConvPanel& panel : packed->panels_) {
+    packed->FillPanel(panel, weights, dtype, out);
     float* panel_bias = out + (rows - 1) * panel.lanes;
     if (bias != nullptr) std::copy_n(bias + panel.first_channel, panel.lanes_used, panel_bias);
     panel.weights = out;
     panel.bias = panel_bias;
     out += rows * panel.lanes;
   }
+  return packed;
 }
 
 // Published order is [out, in, t, h, w].
@@ -61,9 +67,17 @@ void PackedConv::FillPanel(const ConvPanel& panel, const void* weights, DType dt
   }
 }
 
-std::unique_ptr<ConvWeights> CpuBackend::PackConv(const ConvShape& shape, const void* weights,
-                                                  DType dtype, const float* bias) {
-  return std::make_unique<PackedConv>(shape, weights, dtype, bias);
+absl::StatusOr<std::unique_ptr<ConvWeights>> CpuBackend::PackConv(const ConvShape& shape,
+                                                                  const void* weights, DType dtype,
+                                                                  const float* bias) {
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<PackedConv> packed,
+                      PackedConv::Create(shape, weights, dtype, bias));
+  if (ConvScratchFloatsMax(*packed) > kWorkerScratchFloats) {
+    return absl::FailedPreconditionError(absl::StrCat("a convolution from ", shape.in_channels,
+                                                      " to ", shape.out_channels,
+                                                      " channels is wider than the backend takes"));
+  }
+  return packed;
 }
 
 }  // namespace longtake

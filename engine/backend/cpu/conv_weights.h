@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/aligned_buffer.h"
@@ -23,8 +24,10 @@ struct ConvPanel {
 
 class PackedConv final : public ConvWeights {
  public:
-  // Arguments as of Backend::PackConv; memory it cannot get ends the process.
-  PackedConv(const ConvShape& shape, const void* weights, DType dtype, const float* bias);
+  // Arguments as of Backend::PackConv. RESOURCE_EXHAUSTED.
+  static absl::StatusOr<std::unique_ptr<PackedConv>> Create(const ConvShape& shape,
+                                                            const void* weights, DType dtype,
+                                                            const float* bias);
 
   const ConvShape& shape() const { return shape_; }
   const std::vector<ConvPanel>& panels() const { return panels_; }
@@ -32,6 +35,7 @@ class PackedConv final : public ConvWeights {
   int64_t lanes() const { return lanes_; }  // of all panels
 
  private:
+  explicit PackedConv(const ConvShape& shape);
   void FillPanel(const ConvPanel& panel, const void* weights, DType dtype, float* out) const;
 
   ConvShape shape_;

@@ -15,6 +15,8 @@ namespace {
 
 // Below this many elements the hand-over to a worker costs more than the work.
 constexpr int64_t kRowTaskElements = 16384;
+constexpr uint64_t kWorkerScratchBytes = kWorkerScratchFloats * sizeof(float);
+constexpr uint64_t kCacheLineBytes = 64;
 
 // The steps that instruction_set_max names, in order; 0 is none.
 constexpr std::string_view kInstructionSets[] = {"x86-64-v3", "x86-64-v4", "x86-64-v4+vnni",
@@ -79,14 +81,19 @@ CpuBackend::CpuBackend(WorkerPool& workers, const KernelTable& kernels)
                 .copy_cost = 3.0},
       scratch_(workers.thread_count()) {}
 
-float* CpuBackend::Grow(AlignedBuffer& buffer, int64_t count) {
-  const uint64_t bytes = static_cast<uint64_t>(count) * sizeof(float);
-  if (buffer.size() < bytes) {
-    absl::StatusOr<AlignedBuffer> grown = AlignedBuffer::Allocate(bytes, 64);
-    LT_CHECK(grown.ok());
-    buffer = *std::move(grown);
+absl::StatusOr<std::unique_ptr<CpuBackend>> CpuBackend::Create(WorkerPool& workers,
+                                                               const KernelTable& kernels,
+                                                               const CpuBackendOptions& options) {
+  auto backend = std::unique_ptr<CpuBackend>(new CpuBackend(workers, kernels));
+  for (AlignedBuffer& scratch : backend->scratch_) {
+    LT_ASSIGN_OR_RETURN(
+        scratch, AlignedBuffer::Allocate(kWorkerScratchBytes, kCacheLineBytes, options.populator));
   }
-  return reinterpret_cast<float*>(buffer.data());
+  if (options.narrow_bytes == 0) return backend;
+  LT_ASSIGN_OR_RETURN(
+      backend->narrow_rows_,
+      AlignedBuffer::Allocate(options.narrow_bytes, kCacheLineBytes, options.populator));
+  return backend;
 }
 
 void CpuBackend::ParallelRows(int64_t rows, int64_t row_elements,
@@ -104,7 +111,11 @@ void CpuBackend::ParallelRows(int64_t rows, int64_t row_elements,
 absl::StatusOr<std::unique_ptr<Backend>> CreateCpuBackend(WorkerPool& workers,
                                                           const CpuBackendOptions& options) {
   LT_ASSIGN_OR_RETURN(const KernelTable table, ChooseKernels(options));
-  return std::make_unique<CpuBackend>(workers, table);
+  return CpuBackend::Create(workers, table, options);
+}
+
+uint64_t CpuScratchBytes(const CpuBackendOptions& options, int threads) {
+  return static_cast<uint64_t>(threads) * kWorkerScratchBytes + options.narrow_bytes;
 }
 
 std::vector<std::string_view> CpuNumericsProfiles() {

@@ -4,6 +4,7 @@
 // tasks for the worker pool; the arithmetic is in kernels/. One thread calls at a time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -13,13 +14,22 @@
 #include "base/aligned_buffer.h"
 #include "base/worker_pool.h"
 #include "engine/backend/backend.h"
+#include "engine/backend/cpu/conv_plan.h"
 #include "engine/backend/cpu/kernel_table.h"
 
 namespace longtake {
 
+// What one worker works in. Queries and outputs of an attention task are the most; convolutions of
+// some thousand channels fit too.
+inline constexpr int64_t kWorkerScratchFloats =
+    std::max({kAttentionScratchFloats, kTiledScratchFloats, kLinearScratchFloats,
+              kNarrowScratchFloats, kConvScratchFloats});
+
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(WorkerPool& workers, const KernelTable& kernels);
+  static absl::StatusOr<std::unique_ptr<CpuBackend>> Create(WorkerPool& workers,
+                                                            const KernelTable& kernels,
+                                                            const CpuBackendOptions& options);
 
   std::string_view numerics_profile() const override {
     return tiled() ? kAmxBf16Profile : kFmaChainProfile;
@@ -37,8 +47,8 @@ class CpuBackend final : public Backend {
   void Silu(float* x, int64_t count) override;
   void Relu(float* x, int64_t count) override;
 
-  std::unique_ptr<ConvWeights> PackConv(const ConvShape& shape, const void* weights, DType dtype,
-                                        const float* bias) override;
+  absl::StatusOr<std::unique_ptr<ConvWeights>> PackConv(const ConvShape& shape, const void* weights,
+                                                        DType dtype, const float* bias) override;
   void Conv(const ConvArgs& args) override;
   void ChannelNorm(const ChannelNormArgs& args) override;
 
@@ -61,11 +71,10 @@ class CpuBackend final : public Backend {
   void NarrowLinear(const LinearArgs& args, const NarrowOps& ops);
   void NarrowBlock(const LinearArgs& args, const NarrowOps& ops, const RowBlock& block);
 
-  // At least count floats, 64-byte aligned, contents undefined.
-  static float* Grow(AlignedBuffer& buffer, int64_t count);
-  // The same for this worker. Grows on first use; called between ParallelFor calls or by the worker
-  // itself.
-  float* Scratch(int worker, int64_t count) { return Grow(scratch_[worker], count); }
+  CpuBackend(WorkerPool& workers, const KernelTable& kernels);
+
+  // kWorkerScratchFloats of this worker, 64-byte aligned, contents undefined.
+  float* Scratch(int worker) { return reinterpret_cast<float*>(scratch_[worker].data()); }
 
   // Calls tile(begin, count) for consecutive ranges of rows, in parallel, each of a useful size.
   void ParallelRows(int64_t rows, int64_t row_elements,

@@ -47,7 +47,7 @@ void CpuBackend::Linear(const LinearArgs& args) {
                      .bias = args.bias,
                      .activation = ToKernel(args.activation),
                      .out = args.out + row * weight.out_features,
-                     .scratch = Scratch(worker, kLinearScratchFloats)});
+                     .scratch = Scratch(worker)});
   });
 }
 

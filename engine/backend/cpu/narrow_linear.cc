@@ -10,23 +10,36 @@
 namespace longtake {
 namespace {
 
-// Of narrowed rows at a time. Weights are packed anew for each block, so blocks are large: even the
-// widest rows of Wan 14B come 1200 at a time in bf16.
-constexpr int64_t kBlockBytes = int64_t{32} << 20;
-
 // An odd number of cache lines, so that rows side by side do not share few sets of L1.
 int64_t RowStride(int64_t bytes) { return (CeilDiv(bytes, kNarrowRunBytes) | 1) * kNarrowRunBytes; }
 
 int64_t AlignRows(int64_t rows) { return CeilDiv(rows, kNarrowRowsAlign) * kNarrowRowsAlign; }
 
+// With its scale.
+int64_t RowBytes(int64_t in_features, DType dtype) {
+  return RowStride(in_features * static_cast<int64_t>(DTypeBytes(dtype))) +
+         static_cast<int64_t>(sizeof(float));
+}
+
 }  // namespace
+
+// Weights are packed anew for each block, so blocks are large: even the widest rows of Wan 14B come
+// 1200 at a time in bf16.
+uint64_t CpuNarrowBytes(int64_t rows, int64_t in_features, DType dtype) {
+  const int64_t row = RowBytes(in_features, dtype);
+  const int64_t most = std::max(static_cast<int64_t>(kNarrowBytesMax), kNarrowRowsAlign * row);
+  if (rows > most / row) return static_cast<uint64_t>(most);
+  return static_cast<uint64_t>(std::min(most, AlignRows(rows) * row));
+}
 
 void CpuBackend::NarrowLinear(const LinearArgs& args, const NarrowOps& ops) {
   const Weight& weight = args.weight;
   const int64_t stride =
       RowStride(weight.in_features * static_cast<int64_t>(DTypeBytes(weight.dtype)));
+  const int64_t row_bytes = RowBytes(weight.in_features, weight.dtype);
   const int64_t rows_max =
-      std::max(kNarrowRowsAlign, kBlockBytes / stride / kNarrowRowsAlign * kNarrowRowsAlign);
+      static_cast<int64_t>(narrow_rows_.size()) / row_bytes / kNarrowRowsAlign * kNarrowRowsAlign;
+  LT_CHECK(rows_max > 0);  // CpuBackendOptions::narrow_bytes
   const int64_t blocks = CeilDiv(args.rows, rows_max);
   const int64_t rows_each = AlignRows(CeilDiv(args.rows, blocks));
   for (int64_t row = 0; row < args.rows; row += rows_each) {
@@ -38,7 +51,7 @@ void CpuBackend::NarrowLinear(const LinearArgs& args, const NarrowOps& ops) {
 void CpuBackend::NarrowBlock(const LinearArgs& args, const NarrowOps& ops, const RowBlock& block) {
   const Weight& weight = args.weight;
   const int64_t data_floats = AlignRows(block.rows) * block.stride / 4;
-  float* memory = Grow(narrow_rows_, data_floats + block.rows);
+  float* memory = reinterpret_cast<float*>(narrow_rows_.data());
   // From a row that begins a block of rows.
   const auto from = [&](int64_t row) {
     return NarrowRows{
@@ -80,7 +93,7 @@ void CpuBackend::NarrowBlock(const LinearArgs& args, const NarrowOps& ops, const
                 .bias = args.bias,
                 .activation = ToKernel(args.activation),
                 .out = args.out + (block.row + begin) * weight.out_features,
-                .scratch = Scratch(worker, kNarrowScratchFloats)});
+                .scratch = Scratch(worker)});
   });
 }
 

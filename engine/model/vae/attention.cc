@@ -77,7 +77,7 @@ class AttentionBlock final : public VaeBlock {
   static std::unique_ptr<ConvWeights> Pack(const VaeBlockSource& source,
                                            const PaddedMatrix& matrix) {
     const ConvShape shape = {.out_channels = matrix.rows, .in_channels = matrix.columns};
-    return source.backend.PackConv(shape, matrix.values.data(), DType::kF32, matrix.bias.data());
+    return source.Pack(shape, matrix.values.data(), DType::kF32, matrix.bias.data());
   }
 
   static void Apply(VaeCall& call, const VaeFrames& grid, const ConvWeights& weights,

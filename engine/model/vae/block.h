@@ -37,6 +37,10 @@ struct VaeBlockSource {
   size_t slot;
   ResidentLookup& lookup;
   Backend& backend;
+
+  // Backend::PackConv; null after an error, which the lookup remembers.
+  std::unique_ptr<ConvWeights> Pack(const ConvShape& shape, const void* weights, DType dtype,
+                                    const float* bias) const;
 };
 
 // One per kind of stage. Errors are remembered by the lookup; the block is then unusable.

@@ -61,7 +61,7 @@ std::unique_ptr<ConvWeights> PackVaeConv(const VaeBlockSource& source, const Vae
   if (conv.out_count != 0) part.out_channels = conv.out_count;
   const auto* first = static_cast<const std::byte*>(weight.data) +
                       static_cast<uint64_t>(conv.first_out * fan_in) * DTypeBytes(weight.dtype);
-  return source.backend.PackConv(part, first, weight.dtype, bias + conv.first_out);
+  return source.Pack(part, first, weight.dtype, bias + conv.first_out);
 }
 
 std::vector<VaeFrame> TakeLike(VaeCall& call, const VaeFrames& x, int64_t channels) {

@@ -34,6 +34,14 @@ std::unique_ptr<VaeBlock> MakeBlock(const VaeBlockSource& source) {
 
 }  // namespace
 
+std::unique_ptr<ConvWeights> VaeBlockSource::Pack(const ConvShape& shape, const void* weights,
+                                                  DType dtype, const float* bias) const {
+  auto packed = backend.PackConv(shape, weights, dtype, bias);
+  if (packed.ok()) return *std::move(packed);
+  lookup.Fail(Annotate(packed.status(), stage.prefix));
+  return nullptr;
+}
+
 absl::StatusOr<VaeNetwork> VaeNetwork::Create(const std::vector<VaeStage>& stages,
                                               const ResidentSection& section, Backend& backend) {
   VaeNetwork network(backend);

@@ -27,7 +27,7 @@ std::unique_ptr<ConvWeights> PackPlain(const VaeBlockSource& source, const std::
                                              shape.in_channels * shape.taps_h * shape.taps_w);
   const float* bias = has_bias ? source.lookup.Vector(name + ".bias", shape.out_channels) : nullptr;
   if (!source.lookup.status().ok()) return nullptr;
-  return source.backend.PackConv(shape, weight.data, weight.dtype, bias);
+  return source.Pack(shape, weight.data, weight.dtype, bias);
 }
 
 class PlainConv final : public VaeBlock {
@@ -76,8 +76,8 @@ class Grow final : public VaeBlock {
     for (int64_t i = 0; i < stage.growth; ++i) {
       const auto* part =
           static_cast<const std::byte*>(weight.data) + static_cast<uint64_t>(i) * part_bytes;
-      parts_.push_back(source.backend.PackConv({out_channels_, stage.in_channels, 1, 1, 1}, part,
-                                               weight.dtype, nullptr));
+      parts_.push_back(
+          source.Pack({out_channels_, stage.in_channels, 1, 1, 1}, part, weight.dtype, nullptr));
     }
   }
 
@@ -164,8 +164,7 @@ class Memory final : public VaeBlock {
         }
       }
     }
-    return source.backend.PackConv({channels_, channels_, 2, 3, 3}, packed.data(), DType::kF32,
-                                   bias);
+    return source.Pack({channels_, channels_, 2, 3, 3}, packed.data(), DType::kF32, bias);
   }
 
   static void Conv(VaeCall& call, const ConvWeights* weights, const VaeFrames& x,
