@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -21,9 +22,11 @@ std::string Mebibytes(uint64_t bytes) {
 absl::Status TooSmall(const MemoryPlan& least) {
   std::string text =
       absl::StrCat("memory-budget: ", Mebibytes(*least.budget), " are ",
-                   Mebibytes(least.total() - *least.budget), " too few; at least needed are");
+                   Mebibytes(least.total() - *least.budget), " too few; at least needed are ");
+  const char* separator = "";
   for (const auto& [name, bytes] : least.Breakdown()) {
-    if (bytes > 0) absl::StrAppend(&text, "\n  ", Mebibytes(bytes), " for ", name);
+    if (bytes == 0) continue;
+    absl::StrAppend(&text, std::exchange(separator, ", "), Mebibytes(bytes), " for ", name);
   }
   return absl::ResourceExhaustedError(text);
 }

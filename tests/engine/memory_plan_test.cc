@@ -101,6 +101,7 @@ TEST(MemoryPlanTest, TooLittleSaysHowMuchAndForWhat) {
   EXPECT_THAT(message, HasSubstr("memory-budget: 1800 MiB are 580 MiB too few"));
   EXPECT_THAT(message, HasSubstr("780 MiB for layers of the model (slots, pinned-bytes)"));
   EXPECT_THAT(message, HasSubstr("500 MiB for keys and values (kv-bytes)"));
+  EXPECT_THAT(message, ::testing::Not(HasSubstr("\n"))) << "a terminal shows it as one line";
 }
 
 }  // namespace
