@@ -12,11 +12,6 @@
 namespace longtake {
 namespace {
 
-uint64_t PagesPerSide(const KvLayout& layout, uint64_t page_bytes) {
-  const uint64_t rows_per_page = page_bytes / layout.row_bytes();
-  return CeilDiv(static_cast<uint64_t>(layout.layers * layout.rows), rows_per_page);
-}
-
 void StoreRow(const float* row, int64_t width, DType dtype, std::byte* out) {
   if (dtype == DType::kF32) {
     std::memcpy(out, row, static_cast<size_t>(width) * sizeof(float));
@@ -28,91 +23,9 @@ void StoreRow(const float* row, int64_t width, DType dtype, std::byte* out) {
 
 }  // namespace
 
-uint64_t KvLayout::file_layer_bytes() const {
-  return CeilDiv(2 * static_cast<uint64_t>(rows) * row_bytes(), KvFile::kBlockBytes) *
-         KvFile::kBlockBytes;
-}
-
-absl::StatusOr<std::unique_ptr<KvPool>> KvPool::Create(uint64_t bytes_max, uint64_t page_bytes,
-                                                       const MemoryPopulator* populator) {
-  if (page_bytes == 0 || bytes_max < page_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("kv pool of ", bytes_max, " bytes holds no page of ", page_bytes, " bytes"));
-  }
-  auto pool = std::unique_ptr<KvPool>(new KvPool);
-  pool->page_bytes_ = page_bytes;
-  pool->page_count_ = bytes_max / page_bytes;
-  LT_ASSIGN_OR_RETURN(pool->memory_, AlignedBuffer::Allocate(pool->page_count_ * page_bytes,
-                                                             kPageBytesDefault, populator));
-  MutexLock lock(pool->mutex_);
-  for (uint64_t i = pool->page_count_; i > 0; --i) {
-    pool->free_.push_back(static_cast<uint32_t>(i - 1));
-  }
-  return pool;
-}
-
-uint64_t KvPool::free_page_count() const {
-  MutexLock lock(mutex_);
-  return page_count_ - reserved_;
-}
-
-absl::StatusOr<uint64_t> KvPool::PagesPerFrame(const KvLayout& layout) const {
-  if (layout.row_bytes() == 0 || layout.row_bytes() > page_bytes_) {
-    return absl::InvalidArgumentError(absl::StrCat("a K/V row of ", layout.row_bytes(),
-                                                   " bytes does not fit a page of ", page_bytes_));
-  }
-  return 2 * PagesPerSide(layout, page_bytes_);
-}
-
-absl::Status KvPool::CheckRoom(uint64_t count) const {
-  MutexLock lock(mutex_);
-  return CheckRoomLocked(count);
-}
-
-absl::Status KvPool::CheckRoomLocked(uint64_t count) const {
-  if (count > page_count_) {
-    return Error(Reason::kSessionTooLarge,
-                 absl::StrCat("the session needs ", count * page_bytes_,
-                              " bytes of K/V memory, this server has ", page_count_ * page_bytes_));
-  }
-  if (count > page_count_ - reserved_) {
-    return Error(Reason::kSessionMemoryExhausted,
-                 absl::StrCat("the session needs ", count * page_bytes_, " bytes of K/V memory, ",
-                              (page_count_ - reserved_) * page_bytes_, " of ",
-                              page_count_ * page_bytes_, " are free"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status KvPool::Reserve(uint64_t count) {
-  MutexLock lock(mutex_);
-  LT_RETURN_IF_ERROR(CheckRoomLocked(count));
-  reserved_ += count;
-  return absl::OkStatus();
-}
-
-void KvPool::Unreserve(uint64_t count) {
-  MutexLock lock(mutex_);
-  LT_CHECK(count <= reserved_);
-  reserved_ -= count;
-}
-
-std::vector<uint32_t> KvPool::Take(uint64_t count) {
-  MutexLock lock(mutex_);
-  LT_CHECK(count <= free_.size());
-  std::vector<uint32_t> pages(free_.end() - static_cast<ptrdiff_t>(count), free_.end());
-  free_.resize(free_.size() - count);
-  return pages;
-}
-
-void KvPool::Give(const std::vector<uint32_t>& pages) {
-  MutexLock lock(mutex_);
-  free_.insert(free_.end(), pages.begin(), pages.end());
-}
-
 KvFrame KvFrame::Allocate(KvPool& pool, const KvLayout& layout) {
   KvFrame frame;
-  const uint64_t count = PagesPerSide(layout, pool.page_bytes());
+  const uint64_t count = layout.side_pages(pool.page_bytes());
   frame.layout_ = layout;
   frame.k_pages_ = pool.Take(count);
   frame.v_pages_ = pool.Take(count);
