@@ -30,7 +30,7 @@ struct EngineFacts {
   uint64_t text_layer_bytes = 0;
   uint64_t resident_bytes = 0;
   uint64_t vae_bytes = 0;
-  uint64_t buffer_bytes = 0;  // activations
+  uint64_t buffer_bytes = 0;   // activations
   uint64_t scratch_bytes = 0;  // of the workers
   uint64_t kv_staging_bytes = 0;
   uint64_t prompt_cache_bytes_max = 0;

@@ -138,6 +138,23 @@ void RenderEstimate(const SessionEstimate& estimate, v1::SessionEstimate* out) {
   }
 }
 
+void RenderReceipt(uint64_t control_id, const absl::StatusOr<EventAccepted>& accepted,
+                   v1::Receipt* out) {
+  out->set_control_id(control_id);
+  if (!accepted.ok()) {
+    *out->mutable_error() = RenderError(WithFieldPrefix(accepted.status(), "control."));
+    return;
+  }
+  out->set_sequence(accepted->sequence);
+  if (accepted->applied_chunk.has_value()) out->set_applied_chunk(*accepted->applied_chunk);
+}
+
+void RenderReceipt(const EventApplied& applied, v1::Receipt* out) {
+  out->set_sequence(applied.sequence);
+  out->set_applied_chunk(applied.chunk);
+  out->set_control_id(applied.control_id);
+}
+
 std::string DigestBytes(const Hash128& digest) {
   std::string out;
   for (const uint64_t half : {digest.high, digest.low}) {

@@ -4,23 +4,12 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/str_cat.h"
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/limits.h"
 #include "server/log.h"
 
 namespace longtake {
-namespace {
-
-absl::Status ProtocolError(const std::string& why) { return Error(Reason::kStreamProtocol, why); }
-
-// Whatever its code, it is neither the client's nor the session's fault.
-absl::Status EncoderError(const absl::Status& status) {
-  return absl::InternalError(absl::StrCat("encoding the video: ", std::string(status.message())));
-}
-
-}  // namespace
 
 SessionStream* SessionStream::Start(ServiceContext& context, Caller caller) {
   auto stream = std::make_shared<SessionStream>(context, std::move(caller));
@@ -98,7 +87,10 @@ void SessionStream::Wake() {
 }
 
 void SessionStream::Open() {
-  absl::StatusOr<Opening> opening = TryOpen();
+  absl::StatusOr<StreamOpening> opening =
+      OpenStream(context_, request_, caller_, [weak = weak_from_this()] {
+        if (const auto stream = weak.lock()) stream->Wake();
+      });
   if (opening.ok()) {
     const SessionInfo info = opening->session->Info();
     Log(LogLevel::kInfo, "stream opened", {{"session", info.id}, {"next_chunk", info.next_chunk}});
@@ -110,55 +102,13 @@ void SessionStream::Open() {
       return GoLive(*std::move(opening));
     }
   }
-  // The client left meanwhile. Of a session that it made, unless somebody reads it already, because
-  // the client asked again: it is of use to nobody. Of another the ttl begins.
-  if (!opening.ok()) return;
-  const bool was_last = opening->session->Detach(opening->attachment);
-  if (was_last && opened_session_) DeleteSession(*opening->session);
+  if (opening.ok()) CloseUnread(context_, *opening);
 }
 
-void SessionStream::DeleteSession(const Session& session) {
-  context_.engine.DeleteSession(session.id()).IgnoreError();
-}
-
-// A session that its creator never got to read is of use to nobody.
-absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen() {
-  std::shared_ptr<Session> session;
-  absl::StatusOr<Opening> opening = TryOpen(session);
-  const bool made = opened_session_ && session != nullptr;
-  if (!opening.ok() && made && !session->Info().attached) DeleteSession(*session);
-  return opening;
-}
-
-absl::StatusOr<SessionStream::Opening> SessionStream::TryOpen(std::shared_ptr<Session>& session) {
-  int64_t next_chunk = -1;
-  if (request_.has_open()) {
-    auto created = context_.CreateSession(request_.open(), caller_);
-    if (!created.ok()) return WithFieldPrefix(created.status(), "open.");
-    opened_session_ = created->is_new;
-    session = std::move(created->session);
-  } else if (request_.has_attach()) {
-    auto found = context_.FindSession(request_.attach().name());
-    if (!found.ok()) return WithFieldPrefix(found.status(), "attach.");
-    session = *std::move(found);
-    const absl::StatusOr<int64_t> wanted = ParseNextChunk(request_.attach());
-    if (!wanted.ok()) return WithFieldPrefix(wanted.status(), "attach.");
-    next_chunk = *wanted;
-  } else {
-    return ProtocolError("the first message must be open or attach");
-  }
-  absl::StatusOr<MediaWriter> media = MediaWriter::Create(session->spec());
-  if (!media.ok()) return EncoderError(media.status());
-  LT_ASSIGN_OR_RETURN(const uint64_t attachment,
-                      session->Attach(next_chunk, [weak = weak_from_this()] {
-                        if (const auto stream = weak.lock()) stream->Wake();
-                      }));
-  return Opening{session, attachment, *std::move(media)};
-}
-
-void SessionStream::GoLive(Opening opening) {
+void SessionStream::GoLive(StreamOpening opening) {
   session_ = std::move(opening.session);
   attachment_ = opening.attachment;
+  opened_session_ = opening.made;
   media_ = std::move(opening.media);
   phase_ = Phase::kLive;
   const SessionInfo info = session_->Info();
@@ -207,14 +157,7 @@ void SessionStream::HandleControl(const std::shared_ptr<Session>& session) {
   };
   const absl::StatusOr<EventAccepted> accepted = submit();
   v1::StreamResponse response;
-  v1::Receipt& receipt = *response.mutable_receipt();
-  receipt.set_control_id(control.id());
-  if (!accepted.ok()) {
-    *receipt.mutable_error() = RenderError(WithFieldPrefix(accepted.status(), "control."));
-  } else {
-    receipt.set_sequence(accepted->sequence);
-    if (accepted->applied_chunk.has_value()) receipt.set_applied_chunk(*accepted->applied_chunk);
-  }
+  RenderReceipt(control.id(), accepted, response.mutable_receipt());
   MutexLock lock(mutex_);
   submitting_ = false;
   if (phase_ != Phase::kLive) return;
@@ -247,7 +190,9 @@ bool SessionStream::PollSession() {
   if (!polled->has_value()) return false;
   const SessionOutput& output = **polled;
   if (const auto* chunk = std::get_if<std::shared_ptr<const MediaChunk>>(&output)) Take(*chunk);
-  if (const auto* applied = std::get_if<EventApplied>(&output)) Take(*applied);
+  if (const auto* applied = std::get_if<EventApplied>(&output)) {
+    RenderReceipt(*applied, queued_.emplace_back().mutable_receipt());
+  }
   if (const auto* end = std::get_if<SessionEnd>(&output)) Take(*end);
   return true;
 }
@@ -266,10 +211,7 @@ void SessionStream::EncodeChunk(std::shared_ptr<const MediaChunk> chunk) {
   MutexLock lock(mutex_);
   encoding_ = false;
   if (phase_ == Phase::kFinished) return;
-  if (!status.ok()) {
-    FinishCall(EncoderError(status));
-    return;
-  }
+  if (!status.ok()) return FinishCall(EncoderError(status));
   if (last_chunk_nanos_ != 0) {
     context_.metrics.ChunkInterval(NanosToSeconds(end_nanos - last_chunk_nanos_));
   } else if (opened_session_) {
@@ -279,18 +221,8 @@ void SessionStream::EncodeChunk(std::shared_ptr<const MediaChunk> chunk) {
   Pump();
 }
 
-void SessionStream::Take(const EventApplied& applied) {
-  v1::Receipt& receipt = *queued_.emplace_back().mutable_receipt();
-  receipt.set_sequence(applied.sequence);
-  receipt.set_applied_chunk(applied.chunk);
-  receipt.set_control_id(applied.control_id);
-}
-
 void SessionStream::Take(const SessionEnd& end) {
-  if (!end.status.ok()) {
-    FinishCall(end.status);
-    return;
-  }
+  if (!end.status.ok()) return FinishCall(end.status);
   RenderSession(session_->Info(), context_.model,
                 queued_.emplace_back().mutable_ended()->mutable_session());
   ending_ = true;
@@ -320,13 +252,9 @@ void SessionStream::LogClosed() {
     end = end_;
     asked = asked_;
   }
-  if (!asked) {
-    // Anybody who can connect may do it as often as he likes, and there is nothing to learn.
-    Log(LogLevel::kDebug, "stream closed before its first message",
-        {{"message", std::string(end.message())}});
-    return;
-  }
-  Log(LogLevel::kInfo, "stream closed",
+  // Without a first message anybody who can connect may do it as often as he likes, and there is
+  // nothing to learn.
+  Log(asked ? LogLevel::kInfo : LogLevel::kDebug, "stream closed",
       {{"session", session},
        {"reason", end.ok() ? std::string() : ReasonName(end)},
        {"message", std::string(end.message())}});

@@ -11,10 +11,9 @@
 // Nothing is started on the call once finished_ is set, which makes a late task harmless.
 //
 // Threads: gRPC's for the four reactions, the worker pool for opening, controls, encoding and
-// wake-ups. All
-// state is under one mutex. Starting an operation under it is safe: gRPC never runs a reaction
-// inside StartRead, StartWrite or Finish of another thread's call stack. Lock order: stream, then
-// session, then stage.
+// wake-ups. All state is under one mutex. Starting an operation under it is safe: gRPC never runs a
+// reaction inside StartRead, StartWrite or Finish of another thread's call stack. Lock order:
+// stream, then session, then stage.
 #pragma once
 
 #include <grpcpp/support/server_callback.h>
@@ -30,6 +29,7 @@
 #include "longtake/v1/longtake.pb.h"
 #include "server/media_writer.h"
 #include "server/service_context.h"
+#include "server/stream_opening.h"
 
 namespace longtake {
 
@@ -47,30 +47,19 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
 
  private:
   enum class Phase { kWaiting, kOpening, kLive, kFinished };
-  // What opening gives.
-  struct Opening {
-    std::shared_ptr<Session> session;
-    uint64_t attachment = 0;
-    MediaWriter media;
-  };
-
   // Pool thread.
   void Open() ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<Opening> TryOpen();
-  void DeleteSession(const Session& session);
-  absl::StatusOr<Opening> TryOpen(std::shared_ptr<Session>& session);
   void EncodeChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // When the call is over.
   void LogClosed() ABSL_LOCKS_EXCLUDED(mutex_);
   // Any thread: schedules a Pump, at most one at a time.
   void Wake();
 
-  void GoLive(Opening opening) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GoLive(StreamOpening opening) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Starts the next write, as long as there is one and none is in flight.
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool PollSession() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Take(std::shared_ptr<const MediaChunk> chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Take(const EventApplied& applied) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Take(const SessionEnd& end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteQueued() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WritePart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -105,7 +94,7 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   std::optional<MediaWriter> media_;
   std::deque<v1::StreamResponse> queued_ ABSL_GUARDED_BY(mutex_);  // go before the next part
   int64_t last_chunk_nanos_ ABSL_GUARDED_BY(mutex_) = 0;           // 0 before the first
-  bool opened_session_ = false;                                    // it made the session it reads
+  bool opened_session_ ABSL_GUARDED_BY(mutex_) = false;            // it made the session it reads
   uint64_t chunk_bytes_ ABSL_GUARDED_BY(mutex_) = 0;               // of the chunk being written
   v1::StreamRequest request_;   // gRPC's between StartRead and OnReadDone
   v1::StreamResponse message_;  // gRPC's between StartWrite and OnWriteDone
