@@ -75,10 +75,7 @@ void Tell(const TakeReport& report, const std::string& output) {
   std::FILE* out = output == "-" ? stderr : stdout;
   std::fprintf(out, "%s: %lld frames in %lld chunks\n", PrintableText(report.session).c_str(),
                static_cast<long long>(report.frames), static_cast<long long>(report.chunks));
-  if (report.frames == 0) {
-    std::fprintf(out, "nothing was made, so nothing was written\n");
-    return;
-  }
+  if (report.frames == 0) return;
   std::fprintf(out, "first frame  %.2f s\n", report.first_frame_seconds);
   std::fprintf(out, "frames/s     %.1f\n", static_cast<double>(report.frames) / report.seconds);
   std::fprintf(out, "digest       %s\n", report.chain_digest.c_str());
@@ -98,7 +95,9 @@ absl::StatusOr<TakeRequest> MakeRequest(const TakeOptions& options) {
 absl::Status Run(v1::LongtakeService::Stub& stub, const TakeRequest& request, VideoSink& sink) {
   LT_ASSIGN_OR_RETURN(const TakeReport report, RunTake(stub, request, sink));
   Tell(report, request.output);
-  return absl::OkStatus();
+  if (report.frames > 0) return absl::OkStatus();
+  // Whoever waits for the file must not think that it is there.
+  return absl::CancelledError("no frame came, so nothing was written");
 }
 
 absl::Status Generate(const Globals& globals, const TakeOptions& options) {

@@ -241,6 +241,9 @@ class ClientOutputsTest(unittest.TestCase):
         self.run_client("attach", session, "--from-chunk", "0", "--keep", "--out",
                         self.path("again.mp4"))
         self.assertEqual(self.content("again.mp4"), self.content("take.mp4"))
+        nothing = self.run_client("attach", session, "--keep", "--out", self.path("no.mp4"), code=1)
+        self.assertIn(b"no frame came, so nothing was written", nothing.stderr)
+        self.assertFalse(os.path.exists(self.path("no.mp4")))
         self.run_client("attach", session, "--from-chunk", "0", "--out", self.path("once.mp4"))
         self.assertEqual(self.content("once.mp4"), self.content("take.mp4"))
         self.assert_no_session()
