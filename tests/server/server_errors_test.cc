@@ -252,9 +252,12 @@ TEST(ServerErrors, AnEndedSessionTakesNoControls) {
 TEST(ServerErrors, DrainRefusesNewSessionsAndStopEndsStreams) {
   TestServer server;
   TestStream stream(server);
-  stream.Open(SmallSession(0));
+  v1::CreateSessionRequest request = SmallSession(0);
+  request.set_session_id("mine");
+  stream.Open(request);
   stream.ReadOpened();
   server->BeginDrain();
+  EXPECT_TRUE(server.Create(request).ok()) << "it is there, and asked for again";
   grpc::Status status = server.Create(SmallSession(9));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(ReasonOf(status), "SHUTTING_DOWN");
