@@ -1,15 +1,21 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "base/worker_pool.h"
 
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
 #include "base/status_macros.h"
 
 namespace longtake {
 
 WorkerPool::WorkerPool(int thread_count) {
   LT_CHECK(thread_count > 0);
+  // When one cannot be started, no destructor would join those that run.
+  absl::Cleanup finish = [this] { Finish(); };
   for (int worker = 0; worker < thread_count; ++worker) {
     threads_.emplace_back([this, worker] { Work(worker); });
   }
+  std::move(finish).Cancel();
 }
 
 void WorkerPool::Finish() {

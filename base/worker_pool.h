@@ -22,6 +22,7 @@ namespace longtake {
 
 class WorkerPool {
  public:
+  // Throws std::system_error when the system has no further thread (base/exhausted.h).
   explicit WorkerPool(int thread_count);
   ~WorkerPool() { Finish(); }
   WorkerPool(const WorkerPool&) = delete;

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
+#include "base/exhausted.h"
 #include "base/file_system.h"
 #include "base/printable_text.h"
 #include "base/standard_files.h"
@@ -131,7 +132,7 @@ int main(int argc, char** argv) {
   // Writing to a reader that is gone, beyond a file's limit or to a terminal of somebody else is an
   // error of that write and no reason to end or to stop.
   for (const int ignored : {SIGPIPE, SIGXFSZ, SIGTTOU}) signal(ignored, SIG_IGN);
-  const absl::Status status = longtake::Run(argc, argv);
+  const absl::Status status = longtake::CatchExhausted([&] { return longtake::Run(argc, argv); });
   // Past this the log's thread may still be stuck in a write, so nothing waits for it: neither
   // destructors nor the locks of stdio.
   _exit(longtake::Tell(status));

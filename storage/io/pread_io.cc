@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 
@@ -16,17 +17,15 @@ class PreadIo final : public BlockIo {
  public:
   PreadIo(File& file, size_t thread_count, size_t capacity)
       : BlockIo(file.path(), capacity), file_(file) {
+    // When one cannot be started, no destructor would join those that run.
+    absl::Cleanup end = [this] { EndThreads(); };
     for (size_t i = 0; i < thread_count; ++i) threads_.emplace_back([this] { Work(); });
+    std::move(end).Cancel();
   }
 
   ~PreadIo() override {
     Drain();
-    {
-      MutexLock lock(mutex_);
-      stopping_ = true;
-    }
-    work_there_.NotifyAll();
-    for (std::thread& thread : threads_) thread.join();
+    EndThreads();
   }
 
  private:
@@ -34,6 +33,15 @@ class PreadIo final : public BlockIo {
     size_t slot = 0;
     BlockRequest rest;
   };
+
+  void EndThreads() ABSL_LOCKS_EXCLUDED(mutex_) {
+    {
+      MutexLock lock(mutex_);
+      stopping_ = true;
+    }
+    work_there_.NotifyAll();
+    for (std::thread& thread : threads_) thread.join();
+  }
 
   void StartRaw(size_t slot, const BlockRequest& rest) override ABSL_LOCKS_EXCLUDED(mutex_) {
     {
