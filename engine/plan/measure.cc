@@ -116,7 +116,11 @@ absl::StatusOr<Calibration> CalibrationSubject(FileSystem& files, const std::str
                                                const VideoModelOptions& options,
                                                WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
-  LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(pack, options, workers));
+  // For its names only.
+  LT_ASSIGN_OR_RETURN(const auto backend,
+                      CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max,
+                                                 .numerics_profile = options.numerics_profile,
+                                                 .narrow_bytes = 0}));
   Calibration out;
   out.model_digest = pack.model_digest();
   out.numerics_profile = std::string(backend->numerics_profile());

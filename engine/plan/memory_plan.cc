@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/checked.h"
 
 namespace longtake {
 namespace {
@@ -50,8 +51,12 @@ uint64_t MemoryPlan::layers() const {
 }
 
 uint64_t MemoryPlan::total() const {
-  return model.resident + model.vae + model.buffers + model.scratch + layers() + kv + kv_staging +
-         prompt_cache + sessions;
+  uint64_t sum = 0;
+  for (const uint64_t part : {model.resident, model.vae, model.buffers, model.scratch, layers(), kv,
+                              kv_staging, prompt_cache, sessions}) {
+    sum = std::min(kNoLimit, CheckedAdd(sum, part).value_or(kNoLimit));
+  }
+  return sum;
 }
 
 std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {

@@ -39,7 +39,7 @@ struct MemoryPlan {
 
   // What the layers of both stacks take with these pinned bytes, at most.
   uint64_t layers() const;
-  uint64_t total() const;
+  uint64_t total() const;  // 2^63 - 1 when it is more
   // Largest first, for people: {"activations (tokens-per-sweep)", bytes}.
   std::vector<std::pair<std::string, uint64_t>> Breakdown() const;
 };

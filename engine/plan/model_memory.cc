@@ -75,7 +75,10 @@ absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
   ModelMemory memory;
   memory.resident = transformer->resident().bytes + text->resident().bytes;
   LT_ASSIGN_OR_RETURN(memory.vae, VaeBytes(pack, options));
-  memory.buffers = buffers + text_buffers;
+  // What the encoder makes of prompts is there until the sessions have taken it.
+  const uint64_t states = static_cast<uint64_t>(VideoModel::PromptRowsMax(options)) *
+                          static_cast<uint64_t>(config.text_dim) * sizeof(float);
+  memory.buffers = buffers + text_buffers + states;
   LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping, SweepBackendOptions(pack, options));
   memory.scratch =
       CpuScratchBytes(sweeping, threads) + CpuScratchBytes(DecodeBackendOptions(options), threads);

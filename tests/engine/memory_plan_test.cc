@@ -15,7 +15,8 @@ constexpr uint64_t kMiB = 1 << 20;
 ModelMemory Large() {
   return {.resident = 400 * kMiB,
           .vae = 600 * kMiB,
-          .buffers = 100 * kMiB,
+          .buffers = 70 * kMiB,
+          .scratch = 30 * kMiB,
           .transformer_slots = 480 * kMiB,
           .transformer_layers = 28000 * kMiB,
           .text_slots = 300 * kMiB,
@@ -86,6 +87,29 @@ TEST(MemoryPlanTest, WhatASmallModelLeavesGoesToItsSessions) {
   EXPECT_EQ(plan->kv, 36 * kMiB);
   EXPECT_EQ(plan->sessions, 36 * kMiB);
   EXPECT_EQ(plan->total(), 100 * kMiB);
+}
+
+TEST(MemoryPlanTest, EveryPartCounts) {
+  MemoryWishes wishes = {.budget = 4000 * kMiB, .kv = 200 * kMiB, .sessions = 300 * kMiB};
+  const uint64_t without = PlanMemory(Large(), wishes)->pinned;
+  wishes.prompt_cache = 32 * kMiB;
+  wishes.kv_staging = 64 * kMiB;
+  EXPECT_EQ(PlanMemory(Large(), wishes)->pinned, without - 96 * kMiB);
+  const MemoryPlan plan = *PlanMemory(Large(), wishes);
+  uint64_t sum = 0;
+  for (const auto& [name, bytes] : plan.Breakdown()) sum += bytes;
+  EXPECT_EQ(sum, plan.total());
+  EXPECT_EQ(plan.total(), 4000 * kMiB);
+}
+
+TEST(MemoryPlanTest, SumsBeyondAllNumbersAreTooLarge) {
+  constexpr uint64_t kMost = uint64_t{1} << 63;
+  const auto plan = PlanMemory(
+      Large(), {.budget = 4000 * kMiB, .sessions = kMost - 2, .prompt_cache = kMost - 2});
+  EXPECT_EQ(plan.status().code(), absl::StatusCode::kResourceExhausted);
+  const auto unbounded = PlanMemory(Large(), {.sessions = kMost - 2, .prompt_cache = kMost - 2});
+  ASSERT_TRUE(unbounded.ok());
+  EXPECT_EQ(unbounded->total(), kMost - 1);
 }
 
 TEST(MemoryPlanTest, PinnedBytesAreAnUpperBound) {
