@@ -86,7 +86,7 @@ void AddWork(const EngineStats& stats, Page& page) {
   page.Begin(MetricType::Counter, "longtake_prompts_total",
              "Prompts whose states sessions got: encoded, or known from an earlier or waiting one");
   page.Add(stats.prompts_encoded, "source", "encoder");
-  page.Add(stats.prompts_known, "source", "cache");
+  page.Add(stats.prompts_known, "source", "known");
   page.Counter("longtake_sweeps_dropped_total", "Sweeps given up by cancel or error",
                stats.sweeps_dropped);
   page.Counter("longtake_sweep_items_total", "Forwards in all transformer sweeps", stats.items);

@@ -15,6 +15,8 @@ struct PromptEncoding::Wish {
   LiveSession* live = nullptr;
   size_t branch = 0;
   PendingEvent* event = nullptr;  // null: the session's first text of that branch
+
+  bool lasts() const { return !live->done() && !live->abandoned(); }
 };
 
 // A prompt for the text encoder, and who waits for it.
@@ -24,9 +26,7 @@ struct PromptEncoding::Job {
   std::vector<float> states = {};
 
   bool wanted() const {
-    return std::any_of(wishes.begin(), wishes.end(), [](const Wish& wish) {
-      return !wish.live->done() && !wish.live->abandoned();
-    });
+    return std::any_of(wishes.begin(), wishes.end(), [](const Wish& wish) { return wish.lasts(); });
   }
 };
 
@@ -76,15 +76,16 @@ std::vector<PromptEncoding::Job> PromptEncoding::CollectJobs(
 }
 
 bool PromptEncoding::PutKnown(std::span<const std::unique_ptr<LiveSession>> sessions) {
+  bool found = false;
   uint64_t known = 0;
   for (const Wish& wish : CollectWishes(sessions)) {
     const std::vector<float>* states = cache_.Find(wish.ids);
-    if (states == nullptr) continue;
-    PutText(wish, *states);
-    ++known;
+    if (states == nullptr || !wish.lasts()) continue;
+    if (PutText(wish, *states)) ++known;
+    found = true;
   }
   if (known > 0) Count(0, known);
-  return known > 0;
+  return found;
 }
 
 bool PromptEncoding::EncodeSome(std::span<const std::unique_ptr<LiveSession>> sessions) {
@@ -130,20 +131,26 @@ absl::Status PromptEncoding::Sweep(std::span<Job> jobs) {
 }
 
 void PromptEncoding::Finish(Job& job) {
-  for (const Wish& wish : job.wishes) PutText(wish, job.states);
+  uint64_t given = 0;
+  for (const Wish& wish : job.wishes) {
+    if (wish.lasts() && PutText(wish, job.states)) ++given;
+  }
   cache_.Put(job.ids, std::move(job.states));
-  Count(1, job.wishes.size() - 1);
+  Count(1, given == 0 ? 0 : given - 1);
 }
 
-void PromptEncoding::PutText(const Wish& wish, std::span<const float> states) {
+bool PromptEncoding::PutText(const Wish& wish, std::span<const float> states) {
   auto text = model_.NewTextContext(states, static_cast<int64_t>(wish.ids.size()));
   if (!text.ok()) {
     Fail(wish, text.status());
-  } else if (wish.event != nullptr) {
+    return false;
+  }
+  if (wish.event != nullptr) {
     wish.event->text = *std::move(text);
   } else {
     wish.live->rollout().SetText(wish.branch, *std::move(text));
   }
+  return true;
 }
 
 void PromptEncoding::Fail(const Wish& wish, const absl::Status& status) {

@@ -40,7 +40,8 @@ class PromptEncoding {
   absl::Status Encode(std::span<Job> jobs);
   absl::Status Sweep(std::span<Job> jobs);
   void Finish(Job& job);
-  void PutText(const Wish& wish, std::span<const float> states);
+  // False when the session failed of it.
+  bool PutText(const Wish& wish, std::span<const float> states);
   void Fail(const Wish& wish, const absl::Status& status);
   void Fail(const Job& job, const absl::Status& status);
   void Count(uint64_t encoded, uint64_t known);

@@ -63,8 +63,11 @@ struct EngineSetup {
   FileSystem* files = &PosixFileSystem();
   std::string pack = {};  // empty: the embedded model with its own recipe
   VideoModelOptions model;
-  // A small pool, which is cleared for every engine, and room for 18 small chunks.
-  EngineOptions engine{.kv_bytes_max = 64 << 20, .session = {.outbox_bytes_max = 1 << 20}};
+  // A small pool, which is cleared for every engine, and room for 18 small chunks. No prompt is
+  // known from an earlier take, so that every take does all of its work.
+  EngineOptions engine{.kv_bytes_max = 64 << 20,
+                       .prompt_cache_bytes_max = 0,
+                       .session = {.outbox_bytes_max = 1 << 20}};
 };
 
 class TestEngine {

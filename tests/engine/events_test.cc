@@ -20,9 +20,7 @@ void RunToEnd(TestEngine& engine, Session& session, uint64_t reader, Received* r
 }
 
 TEST(EventsTest, OnlyTheLastOfSeveralPromptsIsEncoded) {
-  EngineSetup setup;
-  setup.engine.prompt_cache_bytes_max = 0;  // the second take has the same prompt in the end
-  TestEngine engine(setup);
+  TestEngine engine;
   const SessionSpec spec = SmallSpec("a red circle", 7, 60);
   const auto run = [&](const std::vector<std::string>& prompts, uint64_t* text_sweeps) {
     auto session = *engine.CreateSession(spec, "");

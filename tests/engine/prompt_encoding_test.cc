@@ -56,19 +56,27 @@ TEST(PromptEncodingTest, ThoseThatWaitForTheSamePromptShareItWithoutACache) {
   EXPECT_EQ(ReadToEnd(engine, *sessions[3]).Digests(), Take(alone, spec));
 }
 
-TEST(PromptEncodingTest, AnEventWithAKnownPromptIsAppliedAtTheNextBoundary) {
-  TestEngine engine(WithCache(32 << 20));
-  Take(engine, SmallSpec("a blue square", 1, 15));
-  const uint64_t before = engine->stats().text_sweeps;
-  SessionSpec spec = SmallSpec("a red circle", 1, 60);
-  spec.prompt_changes = {{.frame = 21, .prompt = "a blue square"}};
-  auto session = *engine.CreateSession(spec, "");
-  ASSERT_TRUE(engine->Submit(*session, {EventKind::kPrompt, "a blue square"}).ok());
-  const Received received = ReadToEnd(engine, *session);
-  ASSERT_TRUE(received.end.has_value());
-  EXPECT_TRUE(received.end->ok());
-  EXPECT_EQ(received.applied.size(), 1u);
-  EXPECT_EQ(engine->stats().text_sweeps, before + 1) << "for the red circle only";
+// The picture and the chunk it turns at are those of an engine that knows nothing.
+TEST(PromptEncodingTest, KnownPromptsOfEventsAndLaterChunksAreTheSame) {
+  const auto run = [](TestEngine& engine) {
+    SessionSpec spec = SmallSpec("a red circle", 1, 93);
+    spec.prompt_changes = {{.frame = 57, .prompt = "a red circle"}};
+    auto session = *engine.CreateSession(spec, "");
+    EXPECT_TRUE(engine->Submit(*session, {EventKind::kPrompt, "a blue square", 21}).ok());
+    return ReadToEnd(engine, *session);
+  };
+  TestEngine cold(WithCache(0));
+  const Received first = run(cold);
+  TestEngine warm(WithCache(32 << 20));
+  Take(warm, SmallSpec("a blue square", 1, 15));
+  const uint64_t before = warm->stats().text_sweeps;
+  const Received again = run(warm);
+  EXPECT_EQ(again.Digests(), first.Digests());
+  EXPECT_NE(first.Digests(), Take(cold, SmallSpec("a red circle", 1, 93)));
+  ASSERT_EQ(first.applied.size(), 1u);
+  ASSERT_EQ(again.applied.size(), 1u);
+  EXPECT_EQ(again.applied[0].chunk, first.applied[0].chunk);
+  EXPECT_EQ(warm->stats().text_sweeps, before + 1) << "for the red circle, once";
 }
 
 }  // namespace

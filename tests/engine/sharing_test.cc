@@ -31,6 +31,7 @@ TEST(SharingTest, AFloodOfNewSessionsDoesNotStopTheVideo) {
     PollAll(*old, reader, &received);
   }
   EXPECT_EQ(received.chunks.size(), 3u) << "after " << steps << " steps";
+  EXPECT_GE(engine->stats().text_sweeps, static_cast<uint64_t>(steps) / 3) << "of prompts, beside";
   EXPECT_LT(steps, steps_max);
 }
 
@@ -96,6 +97,7 @@ TEST_F(TextFaultTest, APromptThatCannotBeReadFailsItsSessionOnly) {
   ASSERT_TRUE(failed.end.has_value());
   EXPECT_EQ(failed.applied.size(), 1u) << "an accepted control is answered, come what may";
   EXPECT_EQ(failed.end->code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(fault_.failures, 0);
   EXPECT_EQ(Read(*second).Digests(), good);
   const Received whole = Read(*running);
   EXPECT_EQ(whole.chunks.size(), 3u);
