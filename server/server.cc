@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/exhausted.h"
 #include "base/file_system.h"
 #include "base/memory_populator.h"
 #include "base/mutex.h"
@@ -37,6 +39,9 @@ constexpr std::chrono::seconds kShutdownTimeout{2};
 // Descriptors that connections leave to the metrics page and to files opened for a moment.
 constexpr int64_t kReservedDescriptors = MetricsPage::kDescriptorsMax + 8;
 
+// What stage, decode lane, acceptor, metrics page and gRPC start, generously.
+int LibraryThreads() { return 24 + 2 * static_cast<int>(std::thread::hardware_concurrency()); }
+
 // "liveness" is apart: a server that drains must not be killed for it.
 constexpr const char* kReadinessNames[] = {"longtake.v1.LongtakeService", "readiness"};
 
@@ -56,7 +61,7 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
   options.prompt_cache_bytes_max = memory.prompt_cache;
   options.session_bytes_max = memory.sessions;
   options.sessions_max = config.sessions_max;
-  options.peer_share = static_cast<double>(config.peer_share) / 100.0;
+  options.peer_share_percent = config.peer_share;
   options.session.outbox_bytes_max = config.outbox_bytes;
   options.session.inbox_events_max = kWaitingEventsMax;
   options.session.first_attach_nanos = kFirstAttachSeconds * 1'000'000'000;
@@ -303,6 +308,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Cloc
   QuietGrpcLog();
   auto parts = std::make_unique<Parts>();
   LT_RETURN_IF_ERROR(parts->OpenModel(config, clock, std::move(stop_asked)));
+  LT_RETURN_IF_ERROR(CheckThreads(LibraryThreads()));
   LT_RETURN_IF_ERROR(parts->OpenMetricsPage(config));
   // From here on the destructor has threads to join.
   auto server = std::unique_ptr<Server>(new Server(std::move(parts)));
@@ -329,6 +335,7 @@ int Server::open_streams() const { return parts_->context->streams; }
 
 void Server::BeginDrain() {
   parts_->context->draining = true;
+  parts_->engine->Drain();
   parts_->metrics.SetDraining();
   parts_->UpdateServing();
 }

@@ -44,10 +44,6 @@ absl::StatusOr<ResolvedSpec> ServiceContext::ResolveSpec(const v1::SessionSpec& 
 absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
     const v1::CreateSessionRequest& request, const Caller& caller) {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseNewSessionId(request.session_id()));
-  // Who asks again for the session it has is answered to the end.
-  if (draining && !engine.FindSession(id).ok()) {
-    return Error(Reason::kShuttingDown, "the server is shutting down");
-  }
   LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, ResolveSpec(request.spec()));
   absl::StatusOr<CreatedSession> created = engine.CreateSession(spec, id, caller);
   if (!created.ok()) {

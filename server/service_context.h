@@ -30,7 +30,7 @@ struct ServiceContext {
   // A specification completed and checked against limits, model and media. Errors begin "spec.".
   absl::StatusOr<ResolvedSpec> ResolveSpec(const v1::SessionSpec& spec) const;
   // Creates and counts, or finds the session that the same request created. Tokenises, so not on a
-  // thread of gRPC. UNAVAILABLE while draining.
+  // thread of gRPC.
   absl::StatusOr<CreatedSession> CreateSession(const v1::CreateSessionRequest& request,
                                                const Caller& caller);
   // By "sessions/ID".

@@ -15,7 +15,12 @@ Admission::Admission(const VideoModel& model, const KvMemory& kv, Options option
     : model_(model),
       kv_(kv),
       options_(std::move(options)),
-      ledger_(Ledger::Create(options_.session_bytes_max)) {}
+      ledger_(Ledger::Create(options_.session_bytes_max)),
+      shares_(options_.peer_share_percent,
+              {.places = options_.sessions_max,
+               .kv = kv.pool.page_count() * kv.pool.page_bytes(),
+               .kv_file = kv.file == nullptr ? 0 : kv.file->bytes_max(),
+               .memory = ledger_}) {}
 
 absl::StatusOr<SessionMemory> Admission::Measure(const ResolvedSpec& spec,
                                                  const RolloutSpec& rollout) const {
@@ -31,22 +36,38 @@ absl::Status Admission::CheckSize(const SessionMemory& memory) const {
                                                       " bytes beside K/V, this server has ", most));
 }
 
-absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec) {
+absl::Status Admission::CheckShares(const PeerShare& share, const SessionMemory& memory,
+                                    uint64_t kv_bytes, bool kv_in_file) {
+  LT_RETURN_IF_ERROR(CheckShare(share, *share.places, "session places", 1));
+  LT_RETURN_IF_ERROR(CheckShare(share, kv_in_file ? *share.kv_file : *share.kv,
+                                kv_in_file ? "bytes of kv-file" : "bytes for keys and values",
+                                kv_bytes));
+  return CheckShare(share, *share.memory, "bytes for sessions", memory.held(),
+                    memory.decode_scratch);
+}
+
+absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec, const Caller& caller) {
   const RolloutSpec rollout = RolloutFor(spec, model_);
   LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
   LT_RETURN_IF_ERROR(CheckSize(memory));
-  auto reserved = ledger_->Reserve(memory.held(), memory.decode_scratch);
-  if (!reserved.ok()) return Annotate(reserved.status(), "memory of sessions beside K/V");
   Admitted out;
+  LT_ASSIGN_OR_RETURN(out.rollout, Rollout::Create(rollout, kv_));
+  std::shared_ptr<Ledger> ledger = ledger_;
+  if (const auto share = shares_.Of(caller.peer); share != nullptr) {
+    const bool in_file = out.rollout->kv_in_file();
+    LT_ASSIGN_OR_RETURN(const uint64_t kv_bytes, KvBytes(rollout, in_file));
+    LT_RETURN_IF_ERROR(CheckShares(*share, memory, kv_bytes, in_file));
+    LT_ASSIGN_OR_RETURN(out.place, share->places->Reserve(1));
+    LT_ASSIGN_OR_RETURN(out.kv, (in_file ? share->kv_file : share->kv)->Reserve(kv_bytes));
+    ledger = share->memory;
+  }
+  auto reserved = ledger->Reserve(memory.held(), memory.decode_scratch);
+  if (!reserved.ok()) return Annotate(reserved.status(), "memory of sessions beside K/V");
   out.decoder_memory = *std::move(reserved);  // the working bytes are the decoder's
   out.session_memory = {.outbox = out.decoder_memory.Split(memory.outbox),
                         .sending = out.decoder_memory.Split(memory.sending),
                         .start = out.decoder_memory.Split(memory.start())};
   out.rollout_memory = out.decoder_memory.Split(memory.rollout());
-  LT_ASSIGN_OR_RETURN(out.rollout, Rollout::Create(rollout, kv_));
-  LT_ASSIGN_OR_RETURN(const uint64_t kv_bytes, KvBytes(rollout, out.rollout->kv_in_file()));
-  (out.rollout->kv_in_file() ? out.bytes.kv_file : out.bytes.kv) = kv_bytes;
-  out.bytes.other = memory.total();
   return out;
 }
 
@@ -70,7 +91,8 @@ double Admission::ChunkFlops(const RolloutSpec& rollout) const {
 }
 
 absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
-                                                    const LaneCosts& lane_costs) const {
+                                                    const LaneCosts& lane_costs,
+                                                    const Caller& caller) {
   const RolloutSpec rollout = RolloutFor(spec, model_);
   LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
   LT_ASSIGN_OR_RETURN(const uint64_t frames, Rollout::FramesNeeded(rollout));
@@ -87,6 +109,10 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
   absl::Status room = CheckSize(memory);
   if (room.ok()) room = ledger_->CheckRoom(memory.held(), memory.decode_scratch);
   if (room.ok()) room = in_file.status();
+  const auto share = shares_.Of(caller.peer);
+  if (room.ok() && share != nullptr) {
+    room = CheckShares(*share, memory, out.kv_bytes, out.kv_in_file);
+  }
   out.fits_now = room.ok();
   out.refusal = std::string(room.message());
   return out;

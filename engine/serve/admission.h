@@ -11,7 +11,9 @@
 
 #include "base/status_macros.h"
 #include "engine/kv/kv_memory.h"
+#include "engine/serve/caller.h"
 #include "engine/serve/lane_costs.h"
+#include "engine/serve/peer_shares.h"
 #include "engine/serve/session_memory.h"
 #include "engine/session/ledger.h"
 #include "engine/session/resolved_spec.h"
@@ -23,13 +25,14 @@
 
 namespace longtake {
 
-// A session's memory, each part for the object that will hold it.
+// A session's place and memory, each part for the object that will hold it.
 struct Admitted {
+  Reservation place;                 // of its peer's share; empty without one, and so is kv
+  Reservation kv;                    // the same for the rollout's K/V
   std::unique_ptr<Rollout> rollout;  // with its K/V
   Reservation rollout_memory;
   SessionReservations session_memory;
   Reservation decoder_memory;
-  SessionBytes bytes;
 };
 
 class Admission {
@@ -37,6 +40,8 @@ class Admission {
   struct Options {
     uint64_t session_bytes_max = 0;  // everything a session holds beside K/V
     uint64_t outbox_bytes_max = 0;
+    uint64_t sessions_max = 0;          // for the places of a peer's share
+    uint64_t peer_share_percent = 100;  // of places and memory, for the sessions of one peer
     // Seconds of a sweep; may be empty. Any thread.
     std::function<double(const SweepLoad& load)> predict_sweep = {};
   };
@@ -44,12 +49,13 @@ class Admission {
   // Model and what kv names must outlive it.
   Admission(const VideoModel& model, const KvMemory& kv, Options options);
 
-  // RESOURCE_EXHAUSTED when memory is missing now, or (SESSION_TOO_LARGE) always will be.
-  absl::StatusOr<Admitted> Admit(const ResolvedSpec& spec);
-  // Changes nothing; of times it knows what the lanes learned. fits_now leaves places for sessions
-  // out.
-  absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec,
-                                           const LaneCosts& lane_costs) const;
+  // RESOURCE_EXHAUSTED when memory, or the caller's share, is missing now, or (SESSION_TOO_LARGE)
+  // always will be. One thread at a time.
+  absl::StatusOr<Admitted> Admit(const ResolvedSpec& spec, const Caller& caller);
+  // Changes nothing; of times it knows what the lanes learned. Of places fits_now knows the share
+  // only.
+  absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec, const LaneCosts& lane_costs,
+                                           const Caller& caller);
 
   // Promised to sessions, now.
   uint64_t session_bytes() const { return ledger_->bytes_taken(); }
@@ -57,6 +63,9 @@ class Admission {
  private:
   absl::StatusOr<SessionMemory> Measure(const ResolvedSpec& spec, const RolloutSpec& rollout) const;
   absl::StatusOr<uint64_t> KvBytes(const RolloutSpec& rollout, bool in_file) const;
+  // Whether a session of this size fits the share; kv_in_file says which of its ledgers K/V takes.
+  static absl::Status CheckShares(const PeerShare& share, const SessionMemory& memory,
+                                  uint64_t kv_bytes, bool kv_in_file);
   absl::Status CheckSize(const SessionMemory& memory) const;
   // What K/V in the file means for the session's sweeps.
   void EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const;
@@ -68,6 +77,7 @@ class Admission {
   const KvMemory kv_;
   const Options options_;
   const std::shared_ptr<Ledger> ledger_;
+  PeerShares shares_;
 };
 
 }  // namespace longtake

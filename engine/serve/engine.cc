@@ -58,6 +58,8 @@ absl::Status Engine::OpenKv() {
       model_, memory,
       Admission::Options{.session_bytes_max = options_.session_bytes_max,
                          .outbox_bytes_max = options_.session.outbox_bytes_max,
+                         .sessions_max = options_.sessions_max,
+                         .peer_share_percent = options_.peer_share_percent,
                          .predict_sweep = options_.predict_sweep});
   return absl::OkStatus();
 }
@@ -69,10 +71,16 @@ void Engine::Start() {
   stage_->Start();
 }
 
+void Engine::Drain() {
+  MutexLock lock(mutex_);
+  draining_ = true;
+}
+
 void Engine::Stop() {
   {
     MutexLock lock(mutex_);
     if (stopped_) return;
+    draining_ = true;
     stopped_ = true;
   }
   for (const auto& session : Sessions()) {
@@ -89,41 +97,10 @@ bool Engine::Step() {
 }
 
 absl::Status Engine::CheckPlaces() const {
-  if (stopped_) return ShuttingDown();
+  if (draining_) return ShuttingDown();
   if (sessions_.size() < options_.sessions_max) return absl::OkStatus();
   return Error(Reason::kSessionPlacesExhausted,
                absl::StrCat("all ", options_.sessions_max, " session places are taken"));
-}
-
-SessionBytes Engine::Entry::taken() const {
-  return session->ended() ? SessionBytes{.other = session->bytes_promised()} : bytes;
-}
-
-absl::Status Engine::CheckShare(const Caller& caller, const SessionBytes& bytes) const {
-  if (caller.peer.empty() || options_.peer_share >= 1.0) return absl::OkStatus();
-  uint64_t sessions = 1;
-  SessionBytes taken = bytes;
-  for (const auto& [id, entry] : sessions_) {
-    if (entry.caller.peer != caller.peer) continue;
-    ++sessions;
-    const SessionBytes has = entry.taken();
-    taken.kv += has.kv;
-    taken.kv_file += has.kv_file;
-    taken.other += has.other;
-  }
-  const auto check = [&](const char* what, uint64_t asked, uint64_t all) -> absl::Status {
-    const auto most = static_cast<uint64_t>(options_.peer_share * static_cast<double>(all));
-    if (asked <= most) return absl::OkStatus();
-    return Error(Reason::kPeerShareExhausted,
-                 absl::StrCat("with this session ", caller.peer, " would have ", asked, " of the ",
-                              most, " ", what, " that one peer may have (peer-share)"));
-  };
-  // One session is everybody's share, or a small server would have none.
-  const auto places = static_cast<uint64_t>(options_.sessions_max);
-  if (sessions > 1) LT_RETURN_IF_ERROR(check("session places", sessions, places));
-  LT_RETURN_IF_ERROR(check("bytes for keys and values", taken.kv, options_.kv_bytes_max));
-  LT_RETURN_IF_ERROR(check("bytes of kv-file", taken.kv_file, options_.kv_file_bytes_max));
-  return check("bytes for sessions", taken.other, options_.session_bytes_max);
 }
 
 absl::StatusOr<ResolvedSpec> Engine::Resolve(const SessionSpec& spec) const {
@@ -132,13 +109,12 @@ absl::StatusOr<ResolvedSpec> Engine::Resolve(const SessionSpec& spec) const {
 
 absl::StatusOr<SessionEstimate> Engine::Estimate(const ResolvedSpec& spec,
                                                  const Caller& caller) const {
-  LT_ASSIGN_OR_RETURN(SessionEstimate out, admission_->Estimate(spec, decode_lane_->lane_costs()));
+  LT_ASSIGN_OR_RETURN(SessionEstimate out,
+                      admission_->Estimate(spec, decode_lane_->lane_costs(), caller));
   MutexLock lock(mutex_);
-  absl::Status room = CheckPlaces();
-  if (room.ok()) room = CheckShare(caller, out.bytes());
-  if (!room.ok()) {
+  if (const absl::Status places = CheckPlaces(); !places.ok()) {
     out.fits_now = false;
-    out.refusal = std::string(room.message());
+    out.refusal = std::string(places.message());
   }
   return out;
 }
@@ -169,19 +145,17 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
     }
     LT_RETURN_IF_ERROR(CheckPlaces());
     if (id.empty()) id = RandomId();
-    LT_ASSIGN_OR_RETURN(Admitted admitted, admission_->Admit(spec));
-    LT_RETURN_IF_ERROR(CheckShare(caller, admitted.bytes));
+    LT_ASSIGN_OR_RETURN(Admitted admitted, admission_->Admit(spec, caller));
     arrival.rollout = std::move(admitted.rollout);
     arrival.memory = std::move(admitted.rollout_memory);
+    arrival.kv = std::move(admitted.kv);
     arrival.session = std::make_shared<Session>(
         id, spec, options_.session, std::move(admitted.session_memory), clock_,
         [this] { wake_up_.Wake(); }, options_.on_session_end);
     arrival.decode = std::make_shared<DecodeState>();
     arrival.decode->memory = std::move(admitted.decoder_memory);
-    sessions_[id] = {.session = arrival.session,
-                     .order = next_order_++,
-                     .caller = caller,
-                     .bytes = admitted.bytes};
+    sessions_[id] = {
+        .session = arrival.session, .order = next_order_++, .place = std::move(admitted.place)};
   }
   CreatedSession created = {.session = arrival.session,
                             .kv_in_file = arrival.rollout->kv_in_file()};

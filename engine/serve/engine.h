@@ -43,8 +43,7 @@ struct EngineOptions {
   uint64_t session_bytes_max = uint64_t{4} << 30;
   uint64_t prompt_cache_bytes_max = uint64_t{32} << 20;  // encoded prompts, for sessions to come
   size_t sessions_max = 64;
-  // The part of places and memory that the sessions of one peer may take; 1: all.
-  double peer_share = 1.0;
+  uint64_t peer_share_percent = 100;  // of places and memory, for the sessions of one peer
   SessionLimits session;
   SessionEndObserver on_session_end = {};  // what both use must outlive the engine
   SweepObserver on_sweep = {};             // on the stage's thread
@@ -64,6 +63,8 @@ class Engine {
   ~Engine();
 
   void Start();
+  // Takes no new sessions from now on.
+  void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
   // Ends all sessions with UNAVAILABLE, between two layers, and joins the threads.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Without Start, one turn of stage and decode lane on the caller's thread; false when idle.
@@ -75,11 +76,10 @@ class Engine {
   absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec,
                                            const Caller& caller = {}) const
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Asked again with the same id and spec it gives the session there is, so that a client that did
-  // not get the answer may ask again. RESOURCE_EXHAUSTED when memory or a place is missing, or the
-  // caller's peer has its share;
-  // ALREADY_EXISTS for the id of another session. An empty id is chosen. Tokenises the prompt,
-  // which may take some milliseconds.
+  // Tokenises the prompts, which may take some milliseconds. An empty id is chosen. Of a session
+  // that is there the id alone decides: with the same spec it is given, so that a client that did
+  // not get the answer may ask again, else ALREADY_EXISTS. For a new one RESOURCE_EXHAUSTED when
+  // memory, a place or the rest of the peer's share is missing, UNAVAILABLE once Drain was called.
   absl::StatusOr<CreatedSession> CreateSession(const ResolvedSpec& spec, std::string id,
                                                const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -100,20 +100,13 @@ class Engine {
   struct Entry {
     std::shared_ptr<Session> session;
     uint64_t order = 0;
-    Caller caller;
-    SessionBytes bytes;  // as it was admitted
-
-    // What it has now: rollout and decoder give theirs back at the end of the take.
-    SessionBytes taken() const;
+    Reservation place;  // of its peer's share
   };
 
   Engine(VideoModel& model, const EngineOptions& options, Clock& clock);
   absl::Status OpenKv();
-  // UNAVAILABLE at the end of the program, RESOURCE_EXHAUSTED when all places are taken.
+  // UNAVAILABLE while draining, RESOURCE_EXHAUSTED when all places are taken.
   absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // RESOURCE_EXHAUSTED when the caller's peer would have more than its share with these bytes.
-  absl::Status CheckShare(const Caller& caller, const SessionBytes& bytes) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
 
   VideoModel& model_;
@@ -126,6 +119,7 @@ class Engine {
   mutable Mutex mutex_;
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   WakeUp wake_up_;
   // Last, so that their threads end before what they use.

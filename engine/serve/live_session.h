@@ -18,7 +18,8 @@ namespace longtake {
 // What the engine hands over with a new session.
 struct Arrival {
   std::shared_ptr<Session> session;
-  Reservation memory;  // what the rollout holds beside K/V; outlives it
+  Reservation memory;  // what the rollout holds beside K/V; outlives it, and so does
+  Reservation kv;      // its K/V in its peer's share
   std::unique_ptr<Rollout> rollout;
   std::shared_ptr<DecodeState> decode;
   std::vector<std::vector<int32_t>> prompt_ids;  // one per guidance branch

@@ -47,15 +47,29 @@ void Reservation::Return() {
 }
 
 std::shared_ptr<Ledger> Ledger::Create(uint64_t bytes_max) {
-  return std::shared_ptr<Ledger>(new Ledger(bytes_max));
+  return CreatePart(nullptr, bytes_max);
+}
+
+std::shared_ptr<Ledger> Ledger::CreatePart(std::shared_ptr<Ledger> whole, uint64_t bytes_max) {
+  return std::shared_ptr<Ledger>(new Ledger(std::move(whole), bytes_max));
 }
 
 absl::StatusOr<Reservation> Ledger::Reserve(uint64_t bytes, uint64_t working_bytes) {
-  MutexLock lock(mutex_);
-  LT_RETURN_IF_ERROR(CheckRoomLocked(bytes, working_bytes));
-  bytes_ += bytes;
-  if (working_bytes != 0) working_.insert(working_bytes);
+  LT_RETURN_IF_ERROR(Take(bytes, working_bytes));
   return Reservation(shared_from_this(), bytes, working_bytes);
+}
+
+absl::Status Ledger::Take(uint64_t bytes, uint64_t working_bytes) {
+  {
+    MutexLock lock(mutex_);
+    LT_RETURN_IF_ERROR(CheckRoomLocked(bytes, working_bytes));
+    bytes_ += bytes;
+    if (working_bytes != 0) working_.insert(working_bytes);
+  }
+  if (whole_ == nullptr) return absl::OkStatus();
+  absl::Status taken = whole_->Take(bytes, working_bytes);
+  if (!taken.ok()) GiveOwn(bytes, working_bytes);
+  return taken;
 }
 
 absl::Status Ledger::CheckRoom(uint64_t bytes, uint64_t working_bytes) const {
@@ -84,6 +98,11 @@ uint64_t Ledger::Taken(uint64_t working_bytes) const {
 }
 
 void Ledger::Give(uint64_t bytes, uint64_t working_bytes) {
+  GiveOwn(bytes, working_bytes);
+  if (whole_ != nullptr) whole_->Give(bytes, working_bytes);
+}
+
+void Ledger::GiveOwn(uint64_t bytes, uint64_t working_bytes) {
   MutexLock lock(mutex_);
   bytes_ -= bytes;
   if (working_bytes != 0) working_.erase(working_.find(working_bytes));

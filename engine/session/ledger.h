@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "base/mutex.h"
 #include "base/status_macros.h"
@@ -46,12 +47,14 @@ class Ledger : public std::enable_shared_from_this<Ledger> {
  public:
   // Owned shared, because a reservation may outlive whoever made it.
   static std::shared_ptr<Ledger> Create(uint64_t bytes_max);
+  // A part of the whole for some who reserve: what is taken of it is taken of the whole, too.
+  static std::shared_ptr<Ledger> CreatePart(std::shared_ptr<Ledger> whole, uint64_t bytes_max);
 
   // working_bytes is memory that only one holder works in at a time, so of all reservations only
   // the largest counts. RESOURCE_EXHAUSTED says what is free.
   absl::StatusOr<Reservation> Reserve(uint64_t bytes, uint64_t working_bytes = 0)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // What Reserve would answer.
+  // What Reserve would answer; a part does not ask the whole.
   absl::Status CheckRoom(uint64_t bytes, uint64_t working_bytes = 0) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -60,12 +63,16 @@ class Ledger : public std::enable_shared_from_this<Ledger> {
 
  private:
   friend class Reservation;
-  explicit Ledger(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+  Ledger(std::shared_ptr<Ledger> whole, uint64_t bytes_max)
+      : whole_(std::move(whole)), bytes_max_(bytes_max) {}
+  absl::Status Take(uint64_t bytes, uint64_t working_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CheckRoomLocked(uint64_t bytes, uint64_t working_bytes) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t Taken(uint64_t working_bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Give(uint64_t bytes, uint64_t working_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  void GiveOwn(uint64_t bytes, uint64_t working_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  const std::shared_ptr<Ledger> whole_;  // or null
   const uint64_t bytes_max_;
   mutable Mutex mutex_;
   uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -228,11 +228,6 @@ bool Session::ended() const {
   return ended_;
 }
 
-uint64_t Session::bytes_promised() const {
-  MutexLock lock(mutex_);
-  return memory_.outbox.bytes() + memory_.sending.bytes() + memory_.start.bytes();
-}
-
 absl::Status Session::end_status() const {
   MutexLock lock(mutex_);
   return end_status_;

@@ -102,8 +102,6 @@ class Session {
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
   // No further chunk comes: what is still in work for it is for nobody.
   bool ended() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Of its own memory, without its rollout's and its decoder's; less once it ended.
-  uint64_t bytes_promised() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Why it ended; OK while it did not.
   absl::Status end_status() const ABSL_LOCKS_EXCLUDED(mutex_);
   // True when no reader is attached and the ttl has run out; before the first reader, when

@@ -39,13 +39,6 @@ struct SessionInfo {
   bool attached = false;
 };
 
-// What a session takes of what all sessions share.
-struct SessionBytes {
-  uint64_t kv = 0;       // keys and values in memory,
-  uint64_t kv_file = 0;  // or in the file
-  uint64_t other = 0;    // memory beside them
-};
-
 // What a session costs, known before it is made.
 struct SessionEstimate {
   double seconds_per_chunk = 0.0;  // alone on the machine
@@ -60,12 +53,6 @@ struct SessionEstimate {
   double kv_file_slowdown = 0.0;  // of the sweep, predicted; 0: not known
   bool fits_now = false;          // whether CreateSession would admit it at this moment
   std::string refusal;            // why not, when not
-
-  SessionBytes bytes() const {
-    return {.kv = kv_in_file ? 0 : kv_bytes,
-            .kv_file = kv_in_file ? kv_bytes : 0,
-            .other = memory_bytes - (kv_in_file ? 0 : kv_bytes)};
-  }
 };
 
 }  // namespace longtake

@@ -55,6 +55,26 @@ TEST(LedgerTest, OfWorkingMemoryOnlyTheLargestCounts) {
   EXPECT_EQ(ledger->bytes_taken(), 30u);
 }
 
+TEST(LedgerTest, WhatIsTakenOfAPartIsTakenOfTheWhole) {
+  const auto whole = Ledger::Create(100);
+  const auto part = Ledger::CreatePart(whole, 50);
+  Reservation held = *part->Reserve(20, 10);
+  EXPECT_EQ(part->bytes_taken(), 30u);
+  EXPECT_EQ(whole->bytes_taken(), 30u);
+  EXPECT_EQ(part->Reserve(31, 10).status().message(), "31 bytes are needed, 20 of 50 are free");
+  Reservation moved = held.Split(5);
+  held.Shrink(5);
+  EXPECT_EQ(part->bytes_taken(), 20u);
+  EXPECT_EQ(whole->bytes_taken(), 20u);
+  const Reservation other = *whole->Reserve(75);
+  EXPECT_EQ(part->Reserve(10).status().message(), "10 bytes are needed, 5 of 100 are free");
+  EXPECT_EQ(part->bytes_taken(), 20u) << "what the whole refused is not taken of the part";
+  held.Return();
+  moved.Return();
+  EXPECT_EQ(part->bytes_taken(), 0u);
+  EXPECT_EQ(whole->bytes_taken(), 75u);
+}
+
 TEST(LedgerTest, AReservationMayOutliveItsMaker) {
   auto ledger = Ledger::Create(100);
   const Reservation held = *ledger->Reserve(10, 5);

@@ -215,8 +215,9 @@ TEST(ServerErrors, APeerHasItsShare) {
   v1::EstimateSessionResponse answer;
   ASSERT_TRUE(server.stub().EstimateSession(&context, ask, &answer).ok());
   EXPECT_FALSE(answer.estimate().admissible());
-  EXPECT_THAT(answer.estimate().refusal_message(),
-              ::testing::HasSubstr("127.0.0.1 would have 3 of the 2 session"));
+  EXPECT_THAT(
+      answer.estimate().refusal_message(),
+      ::testing::HasSubstr("one peer may have 2 session places (peer-share), 127.0.0.1 has 2"));
   ASSERT_TRUE(server.Delete("sessions/first").ok());
   EXPECT_TRUE(server.Create(SmallSession(0)).ok());
 }

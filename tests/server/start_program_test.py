@@ -9,6 +9,7 @@ import resource
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from longtaked_program import BIN, MODEL, Program
@@ -115,6 +116,31 @@ class StartTest(unittest.TestCase):
                               capture_output=True, text=True, timeout=120, check=False)
         self.assertNotEqual(done.returncode, 0)
         return done.stderr
+
+    def test_a_system_without_memory_or_threads_is_one_clear_line(self):
+        """Address space runs out at one place of the start after the other: buffers, workers, gRPC's threads."""
+        pack = self.path("pack")
+        subprocess.run([os.path.join(BIN, "longtake-pack"), "pack", MODEL, pack], check=True, capture_output=True)
+        refused = 0
+        for mib in range(250, 1300, 50):
+            process = subprocess.Popen(
+                [os.path.join(BIN, "longtaked"), "--pack", pack, "--listen", "127.0.0.1:0", "--kv-bytes", "64MiB",
+                 "--tokens-per-sweep", "2048", "--port-file", self.path(f"port-{mib}")], stderr=subprocess.PIPE,
+                text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20)))
+            self.addCleanup(process.communicate)
+            self.addCleanup(process.kill)
+            while process.poll() is None and not os.path.exists(self.path(f"port-{mib}")):
+                time.sleep(0.01)
+            if process.poll() is None:  # it serves
+                process.send_signal(signal.SIGTERM)
+                self.assertEqual(process.wait(60), 0)
+                break
+            told = [line for line in process.stderr.read().splitlines() if line.startswith("longtaked: ")]
+            self.assertEqual((process.returncode, len(told)), (1, 1), told)
+            self.assertRegex(told[0], "cannot allocate|no more memory|thread cannot be started")
+            refused += 1
+        self.assertGreater(refused, 3)
+        self.assertEqual(process.returncode, 0, "the last one served")
 
     def test_too_little_memory_is_refused_by_name(self):
         told = self.refused("--memory-budget", "1MiB")
