@@ -72,21 +72,20 @@ absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec, const Caller
 }
 
 absl::StatusOr<uint64_t> Admission::KvBytes(const RolloutSpec& rollout, bool in_file) const {
-  LT_ASSIGN_OR_RETURN(const uint64_t frames, Rollout::FramesNeeded(rollout));
-  if (in_file) return frames * rollout.kv_layout.file_frame_bytes();
+  LT_ASSIGN_OR_RETURN(const KvNeeds frames, Rollout::FramesNeeded(rollout));
+  if (in_file) return frames.held * rollout.kv_layout.file_frame_bytes();
   LT_ASSIGN_OR_RETURN(const uint64_t pages, kv_.pool.PagesPerFrame(rollout.kv_layout));
-  return frames * pages * kv_.pool.page_bytes();
+  return frames.held * pages * kv_.pool.page_bytes();
 }
 
 double Admission::ChunkFlops(const RolloutSpec& rollout) const {
   const int64_t frame_tokens = rollout.kv_layout.rows;
   const int64_t chunk = rollout.chunk.frames * frame_tokens;
   const int64_t window = rollout.key_plan.window_frames * frame_tokens;
-  const auto levels = static_cast<int64_t>(rollout.levels.size());
+  const RolloutShape shape = ShapeOf(rollout);
   const double clean = model_.ForwardFlops(chunk, window);
-  const double denoise = rollout.kind == RolloutKind::kRolling
-                             ? model_.ForwardFlops(levels * chunk, window)
-                             : static_cast<double>(levels) * clean;
+  const double denoise = static_cast<double>(shape.denoise_forwards) *
+                         model_.ForwardFlops(shape.chunks_in_work * chunk, window);
   return static_cast<double>(rollout.branch_count()) * (denoise + clean);
 }
 
@@ -95,9 +94,8 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
                                                     const Caller& caller) {
   const RolloutSpec rollout = RolloutFor(spec, model_);
   LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
-  LT_ASSIGN_OR_RETURN(const uint64_t frames, Rollout::FramesNeeded(rollout));
-  const auto in_file = KvShare::WouldBeInFile(
-      kv_, rollout.kv_layout, {.held = frames, .read = Rollout::FramesReadMax(rollout)});
+  LT_ASSIGN_OR_RETURN(const KvNeeds frames, Rollout::FramesNeeded(rollout));
+  const auto in_file = KvShare::WouldBeInFile(kv_, rollout.kv_layout, frames);
   SessionEstimate out;
   out.kv_in_file = in_file.ok() && *in_file;
   LT_ASSIGN_OR_RETURN(out.kv_bytes, KvBytes(rollout, out.kv_in_file));
@@ -133,14 +131,14 @@ void Admission::EstimateTime(const ResolvedSpec& spec, const RolloutSpec& rollou
 
 void Admission::EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const {
   const KvLayout& layout = rollout.kv_layout;
-  const uint64_t frames = Rollout::FramesReadMax(rollout);
-  const uint64_t layer_bytes = frames * layout.file_layer_bytes();
+  const RolloutShape shape = ShapeOf(rollout);
+  const uint64_t layer_bytes =
+      static_cast<uint64_t>(shape.frames_read) * rollout.branch_count() * layout.file_layer_bytes();
   out->kv_file_bytes_per_sweep = static_cast<uint64_t>(layout.layers) * layer_bytes;
   if (!options_.predict_sweep) return;
   // Each branch's tokens see the frames of that branch.
-  const auto branches = static_cast<int64_t>(rollout.branch_count());
-  SweepLoad load = {.tokens = rollout.denoise_tokens(),
-                    .context_rows = static_cast<int64_t>(frames) / branches * layout.rows};
+  SweepLoad load = {.tokens = shape.denoise_tokens,
+                    .context_rows = shape.frames_read * layout.rows};
   const double in_memory = options_.predict_sweep(load);
   load.kv_layer_bytes = layer_bytes;
   out->kv_file_slowdown = options_.predict_sweep(load) / in_memory;

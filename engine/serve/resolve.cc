@@ -219,7 +219,7 @@ absl::Status ResolvePrompts(const SessionSpec& spec, int64_t chunk_frames, Resol
 }
 
 absl::Status CheckTokens(const ResolvedSpec& spec, const VideoModel& model) {
-  const int64_t tokens = RolloutFor(spec, model).tokens_max();
+  const int64_t tokens = ShapeOf(RolloutFor(spec, model)).tokens_max;
   if (tokens <= model.options().tokens_max) return absl::OkStatus();
   return FieldError(
       "width", absl::StrCat("a forward of ", spec.width, "x", spec.height, " is ", tokens,

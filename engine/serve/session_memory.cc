@@ -18,7 +18,7 @@ uint64_t LatentBytes(const RolloutSpec& rollout, int64_t frames) {
 }
 
 uint64_t LatentsInWork(const RolloutSpec& rollout) {
-  const uint64_t chunks = rollout.kind == RolloutKind::kRolling ? rollout.levels.size() : 1;
+  const auto chunks = static_cast<uint64_t>(ShapeOf(rollout).chunks_in_work);
   uint64_t bytes = kLatentsInWork * chunks * LatentBytes(rollout, rollout.chunk.frames);
   // A prompt that makes the window's memory again needs its latents, as they were kept and stacked.
   if (rollout.prompt_switch != PromptSwitch::kSwap) {

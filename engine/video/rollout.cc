@@ -13,53 +13,20 @@
 #include "engine/video/rolling_rollout.h"
 
 namespace longtake {
-namespace {
 
-int64_t FramesHeld(const RolloutSpec& spec) {
-  // A rolling rollout's anchor stays beside the whole window.
-  const int64_t anchor = spec.kind == RolloutKind::kRolling ? spec.key_plan.sink_frames : 0;
-  const int64_t most = FramesHeldMax(spec.key_plan, spec.chunk.frames) + anchor;
-  if (spec.chunk_count == 0) return most;
-  // Nothing attends to the last chunk, so its keys and values are never made.
-  return std::min(most, (spec.chunk_count - 1) * spec.chunk.frames);
-}
-
-}  // namespace
-
-int64_t RolloutSpec::chunks_max() const {
-  constexpr int64_t kEndless = int64_t{1} << 40;
-  return chunk_count != 0 ? chunk_count : kEndless;
-}
-
-int64_t RolloutSpec::denoise_tokens() const {
-  int64_t frames = chunk.frames;
-  if (kind == RolloutKind::kRolling) {
-    frames *= std::min(chunks_max(), static_cast<int64_t>(levels.size()));
-  }
-  return static_cast<int64_t>(branch_count()) * frames * kv_layout.rows;
-}
-
-int64_t RolloutSpec::tokens_max() const {
-  if (prompt_switch == PromptSwitch::kSwap) return denoise_tokens();
-  const int64_t before = std::min(key_plan.window_frames, (chunks_max() - 1) * chunk.frames);
-  return std::max(denoise_tokens(), before * kv_layout.rows);
-}
-
-absl::StatusOr<uint64_t> Rollout::FramesNeeded(const RolloutSpec& spec) {
-  return CheckedProduct({static_cast<uint64_t>(FramesHeld(spec)), spec.branch_count()},
-                        "frames of K/V of the session");
-}
-
-uint64_t Rollout::FramesReadMax(const RolloutSpec& spec) {
-  const int64_t window = spec.key_plan.window_frames - spec.chunk.frames;
-  return static_cast<uint64_t>(std::min(window, FramesHeld(spec))) * spec.branch_count();
+absl::StatusOr<KvNeeds> Rollout::FramesNeeded(const RolloutSpec& spec) {
+  const RolloutShape shape = ShapeOf(spec);
+  LT_ASSIGN_OR_RETURN(const uint64_t held, CheckedProduct({static_cast<uint64_t>(shape.frames_held),
+                                                           spec.branch_count()},
+                                                          "frames of K/V of the session"));
+  return KvNeeds{.held = held,
+                 .read = static_cast<uint64_t>(shape.frames_read) * spec.branch_count()};
 }
 
 absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Create(const RolloutSpec& spec,
                                                          const KvMemory& memory) {
-  LT_ASSIGN_OR_RETURN(const uint64_t frames, FramesNeeded(spec));
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<KvShare> kv,
-                      KvShare::Create(memory, spec.kv_layout, {frames, FramesReadMax(spec)}));
+  LT_ASSIGN_OR_RETURN(const KvNeeds frames, FramesNeeded(spec));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<KvShare> kv, KvShare::Create(memory, spec.kv_layout, frames));
   std::unique_ptr<Rollout> rollout;
   if (spec.kind == RolloutKind::kRolling) {
     rollout = std::make_unique<RollingRollout>(spec, std::move(kv));
@@ -71,6 +38,7 @@ absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Create(const RolloutSpec& spec
 
 Rollout::Rollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
     : spec_(spec),
+      shape_(ShapeOf(spec)),
       kv_(std::move(kv)),
       branches_(spec.branch_count()),
       has_start_(spec.start_latents == 0) {}
@@ -79,7 +47,8 @@ Rollout::~Rollout() = default;
 
 uint64_t Rollout::file_layer_bytes() const {
   if (!kv_in_file()) return 0;
-  return FramesReadMax(spec_) * spec_.kv_layout.file_layer_bytes();
+  const auto frames = static_cast<uint64_t>(shape_.frames_read) * branches_.size();
+  return frames * spec_.kv_layout.file_layer_bytes();
 }
 
 void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
@@ -172,9 +141,8 @@ void Rollout::CommitFresh(int64_t first, const KeyPlanSpec& plan) {
     }
     branch.fresh.clear();
     std::erase_if(branch.frames, [&](const auto& entry) {
-      const bool anchor =
-          spec_.kind == RolloutKind::kRolling && entry.first < spec_.key_plan.sink_frames;
-      return !anchor && !FrameNeeded(plan, entry.first, next, spec_.chunk.frames);
+      return entry.first >= shape_.anchor_frames &&
+             !FrameNeeded(plan, entry.first, next, spec_.chunk.frames);
     });
   }
 }

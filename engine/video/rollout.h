@@ -15,39 +15,13 @@
 #include <vector>
 
 #include "engine/kv/kv_memory.h"
-#include "engine/model/vae/latent_grid.h"
 #include "engine/model/wan/transformer.h"
 #include "engine/policy/key_plan.h"
 #include "engine/policy/sampler.h"
 #include "engine/video/latents.h"
+#include "engine/video/rollout_shape.h"
 
 namespace longtake {
-
-// A session's fixed choices, defaults resolved.
-struct RolloutSpec {
-  RolloutKind kind = RolloutKind::kChunks;
-  SamplerKind sampler = SamplerKind::kFewStep;
-  std::vector<NoiseLevel> levels;
-  KeyPlanSpec key_plan;
-  PromptSwitch prompt_switch = PromptSwitch::kSwap;
-  double context_noise = 0.0;
-  double guidance = 1.0;
-  uint64_t seed = 0;
-  int64_t channels = 16;
-  LatentGrid chunk = {.frames = 3};  // latents of one channel of a chunk
-  int64_t chunk_count = 0;           // 0: endless
-  // Latent frames it is given to begin with, whole chunks, fewer than all (spec 3.5).
-  int64_t start_latents = 0;
-  KvLayout kv_layout;
-
-  // Values of one latent frame.
-  int64_t frame_values() const { return channels * chunk.area(); }
-  size_t branch_count() const { return guidance == 1.0 ? 1 : 2; }
-  int64_t chunks_max() const;  // very many when it is endless
-  // Rows of the largest sweep that takes noise away, and of the largest it will ever ask for.
-  int64_t denoise_tokens() const;
-  int64_t tokens_max() const;
-};
 
 // What a rollout makes: the latents of one chunk.
 struct FinishedChunk {
@@ -71,9 +45,7 @@ class Rollout {
   static absl::StatusOr<std::unique_ptr<Rollout>> Create(const RolloutSpec& spec,
                                                          const KvMemory& memory);
   // Frames of K/V that Create would set aside, all branches together.
-  static absl::StatusOr<uint64_t> FramesNeeded(const RolloutSpec& spec);
-  // Of those, what one sweep attends to at most: a full window without the chunk in work.
-  static uint64_t FramesReadMax(const RolloutSpec& spec);
+  static absl::StatusOr<KvNeeds> FramesNeeded(const RolloutSpec& spec);
   virtual ~Rollout();
 
   // 1, or 2 with guidance: the prompt, then the negative prompt.
@@ -144,6 +116,7 @@ class Rollout {
   void CommitFresh(int64_t first, const KeyPlanSpec& plan);
 
   const RolloutSpec spec_;
+  const RolloutShape shape_;
   const std::unique_ptr<KvShare> kv_;
   std::vector<Branch> branches_;  // after kv_, which outlives their frames
   int64_t chunk_ = 0;

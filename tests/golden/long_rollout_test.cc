@@ -49,7 +49,7 @@ TEST_P(LongRollout, StaysFiniteAndInItsMemory) {
   spec.kv_layout = tiny.model->kv_layout(kLatentSide, kLatentSide);
   const auto pool = Must(KvPool::Create(16 << 20));
   const uint64_t pages =
-      Must(Rollout::FramesNeeded(spec)) * Must(pool->PagesPerFrame(spec.kv_layout));
+      Must(Rollout::FramesNeeded(spec)).held * Must(pool->PagesPerFrame(spec.kv_layout));
   const auto rollout = Must(Rollout::Create(spec, *pool));
   ASSERT_EQ(pool->page_count() - pool->free_page_count(), pages);
   const std::vector<float> states(8 * 3, 0.5f);

@@ -96,7 +96,7 @@ class RolloutGolden {
       int64_t brought = 0;
       for (const VideoItem& item : items) brought += item.frames * spec.kv_layout.rows;
       EXPECT_EQ(brought, tokens);
-      EXPECT_LE(brought, spec.tokens_max());
+      EXPECT_LE(brought, ShapeOf(spec).tokens_max);
       MustBeOk(tiny_.Run(items));
       const std::optional<FinishedChunk> chunk = Must(rollout->Settle());
       if (!chunk.has_value() || chunk->index < which.first_stored) continue;
