@@ -5,12 +5,11 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <random>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/clock.h"
 #include "base/printable_text.h"
+#include "base/random_id.h"
 #include "base/units.h"
 #include "client/commands.h"
 #include "client/connection.h"
@@ -63,12 +62,6 @@ absl::StatusOr<std::vector<TimedPrompt>> ParseChanges(const std::vector<std::str
     changes.insert(place, {.nanos = *nanos, .prompt = prompt});
   }
   return changes;
-}
-
-// Such as the server would choose.
-std::string RandomId() {
-  std::random_device random;
-  return absl::StrFormat("%08x%08x", random(), random());
 }
 
 void Tell(const TakeReport& report, const std::string& output) {

@@ -2,23 +2,17 @@
 #include "engine/serve/engine.h"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/error_reason.h"
+#include "base/random_id.h"
 #include "engine/serve/resolve.h"
 
 namespace longtake {
 namespace {
 
 absl::Status ShuttingDown() { return Error(Reason::kShuttingDown, "the server is shutting down"); }
-
-std::string RandomId() {
-  std::random_device device;
-  return absl::StrFormat("%08x%08x", device(), device());
-}
 
 }  // namespace
 
