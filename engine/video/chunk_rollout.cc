@@ -42,7 +42,7 @@ void ChunkRollout::AppendItems(std::vector<VideoItem>* items) {
   for (Branch& branch : branches_) items->push_back(MakeItem(forward_, branch));
 }
 
-absl::StatusOr<std::optional<FinishedChunk>> ChunkRollout::Settle() {
+absl::StatusOr<std::optional<FinishedChunk>> ChunkRollout::SettleForward() {
   if (recache_) {
     SettleRecache();
     return std::nullopt;

@@ -18,12 +18,11 @@ class ChunkRollout final : public Rollout {
   ChunkRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
 
   void SetText(size_t branch, std::unique_ptr<TextContext> text) override;
-  bool at_chunk_start() const override { return step_ == 0; }
   int64_t tokens_per_sweep() const override;
   void AppendItems(std::vector<VideoItem>* items) override;
-  absl::StatusOr<std::optional<FinishedChunk>> Settle() override;
 
  private:
+  absl::StatusOr<std::optional<FinishedChunk>> SettleForward() override;
   bool clean_pass() const { return is_given() || step_ == sampler_.step_count(); }
   bool last_chunk() const { return chunk_ + 1 == spec_.chunk_count; }
   int64_t start() const { return chunk_ * spec_.chunk.frames; }

@@ -74,7 +74,7 @@ void RollingRollout::PlanClean() {
   forward_.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
 }
 
-absl::StatusOr<std::optional<FinishedChunk>> RollingRollout::Settle() {
+absl::StatusOr<std::optional<FinishedChunk>> RollingRollout::SettleForward() {
   if (clean_pass_) {
     CommitFresh(chunk_ * spec_.chunk.frames,
                 {KeyPlanKind::kWindow, spec_.key_plan.window_frames, 0, 0});

@@ -19,12 +19,11 @@ class RollingRollout final : public Rollout {
  public:
   RollingRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
 
-  bool at_chunk_start() const override { return !clean_pass_; }
   int64_t tokens_per_sweep() const override;
   void AppendItems(std::vector<VideoItem>* items) override;
-  absl::StatusOr<std::optional<FinishedChunk>> Settle() override;
 
  private:
+  absl::StatusOr<std::optional<FinishedChunk>> SettleForward() override;
   struct ChunkInWork {
     int64_t index = 0;
     int64_t step = 0;  // of the levels

@@ -56,6 +56,12 @@ void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
   branches_[branch].text = std::move(text);
 }
 
+absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
+  auto settled = SettleForward();
+  at_chunk_start_ = settled.ok() && settled->has_value();
+  return settled;
+}
+
 void Rollout::SetStart(Latents latents) {
   LT_CHECK(!has_start_ && latents.frames() == spec_.start_latents);
   start_ = std::move(latents);

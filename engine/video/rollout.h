@@ -64,8 +64,9 @@ class Rollout {
   // The next chunk to be finished.
   int64_t chunk() const { return chunk_; }
   bool done() const { return spec_.chunk_count != 0 && chunk_ == spec_.chunk_count; }
-  // Whether events may be applied now.
-  virtual bool at_chunk_start() const = 0;
+  // Whether events may be applied now: no forward was settled since chunk() changed. What there is
+  // then is a state that one can stop in and go on from.
+  bool at_chunk_start() const { return at_chunk_start_; }
   // Whether its K/V comes from the file.
   bool kv_in_file() const { return kv_->in_file(); }
   // What the items of a sweep read of one layer from the K/V file, at most.
@@ -77,7 +78,7 @@ class Rollout {
   virtual void AppendItems(std::vector<VideoItem>* items) = 0;
   // The sweep with those items is done. Returns the chunk that it finished, if it finished one.
   // INTERNAL when the model produced a value that is not finite.
-  virtual absl::StatusOr<std::optional<FinishedChunk>> Settle() = 0;
+  absl::StatusOr<std::optional<FinishedChunk>> Settle();
 
  protected:
   struct Branch {
@@ -101,6 +102,8 @@ class Rollout {
 
   Rollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
 
+  virtual absl::StatusOr<std::optional<FinishedChunk>> SettleForward() = 0;
+
   // Whether the next chunk is one of those it was given: it takes a clean pass and nothing else.
   bool is_given() const { return chunk_ * spec_.chunk.frames < spec_.start_latents; }
   Latents GivenChunk() const;
@@ -122,6 +125,7 @@ class Rollout {
   int64_t chunk_ = 0;
 
  private:
+  bool at_chunk_start_ = true;
   bool has_start_;
   Latents start_;
 };

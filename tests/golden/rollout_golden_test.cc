@@ -79,7 +79,9 @@ class RolloutGolden {
     }
     std::vector<float> stored;
     size_t next_switch = 0;
+    int64_t swept = -1;  // the chunk of the last forward
     while (!rollout->done()) {
+      EXPECT_EQ(rollout->at_chunk_start(), rollout->chunk() != swept);
       if (next_switch < which.switches.size() && rollout->at_chunk_start() &&
           rollout->chunk() == which.switches[next_switch]) {
         rollout->SetText(0, Text(next_text++));
@@ -98,6 +100,7 @@ class RolloutGolden {
       EXPECT_EQ(brought, tokens);
       EXPECT_LE(brought, ShapeOf(spec).tokens_max);
       MustBeOk(tiny_.Run(items));
+      swept = rollout->chunk();
       const std::optional<FinishedChunk> chunk = Must(rollout->Settle());
       if (!chunk.has_value() || chunk->index < which.first_stored) continue;
       const std::span<const float> latents = chunk->latents.values();
