@@ -27,9 +27,7 @@ void SessionStream::OnReadDone(bool ok) {
   MutexLock lock(mutex_);
   if (phase_ == Phase::kFinished) return;
   if (!ok) {
-    // The client says no more; it may well go on listening.
-    if (phase_ == Phase::kWaiting)
-      FinishCall(ProtocolError("the stream ended before its first message"));
+    HandleHalfClose();
     return;
   }
   if (phase_ == Phase::kWaiting) {
@@ -129,11 +127,23 @@ void SessionStream::ReadMore() {
   StartRead(&request_);
 }
 
+// The client says no more; it may well go on listening, to what needs no more of it.
+void SessionStream::HandleHalfClose() {
+  if (phase_ == Phase::kWaiting) {
+    FinishCall(ProtocolError("the stream ended before its first message"));
+  } else if (phase_ == Phase::kLive) {
+    const absl::Status status = session_->CheckStartIsWhole();
+    if (!status.ok()) FinishCall(WithFieldPrefix(status, "start."));
+  }
+}
+
 void SessionStream::HandleMessage() {
   if (request_.has_control()) {
     submitting_ = true;
     context_.workers.Schedule(
-        [self = shared_from_this(), session = session_] { self->HandleControl(session); });
+        [self = shared_from_this(), session = session_, attachment = attachment_] {
+          self->HandleControl(session, attachment);
+        });
   } else if (request_.has_start()) {
     HandleStart();
   } else {
@@ -149,11 +159,11 @@ void SessionStream::HandleStart() {
 }
 
 // The next message is read when this one is answered, so controls keep their order.
-void SessionStream::HandleControl(const std::shared_ptr<Session>& session) {
+void SessionStream::HandleControl(const std::shared_ptr<Session>& session, uint64_t attachment) {
   const v1::Control& control = request_.control();
   const auto submit = [&]() -> absl::StatusOr<EventAccepted> {
     LT_ASSIGN_OR_RETURN(SessionEvent event, ParseControl(control));
-    return context_.engine.Submit(*session, std::move(event));
+    return context_.engine.Submit(*session, std::move(event), attachment);
   };
   const absl::StatusOr<EventAccepted> accepted = submit();
   v1::StreamResponse response;
@@ -161,6 +171,7 @@ void SessionStream::HandleControl(const std::shared_ptr<Session>& session) {
   MutexLock lock(mutex_);
   submitting_ = false;
   if (phase_ != Phase::kLive) return;
+  if (absl::IsAborted(accepted.status())) return FinishCall(accepted.status());
   queued_.push_back(std::move(response));
   ReadMore();
   Pump();

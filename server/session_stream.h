@@ -66,9 +66,11 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What the client said after its first message; then the next read.
   void HandleMessage() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void HandleHalfClose() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HandleStart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Pool thread: tokenising a prompt computes.
-  void HandleControl(const std::shared_ptr<Session>& session) ABSL_LOCKS_EXCLUDED(mutex_);
+  void HandleControl(const std::shared_ptr<Session>& session, uint64_t attachment)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void FinishCall(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ServiceContext& context_;

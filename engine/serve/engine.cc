@@ -193,7 +193,8 @@ void Engine::Forget(const std::string& id) {
   sessions_.erase(found);
 }
 
-absl::StatusOr<EventAccepted> Engine::Submit(Session& session, SessionEvent event) const {
+absl::StatusOr<EventAccepted> Engine::Submit(Session& session, SessionEvent event,
+                                             std::optional<uint64_t> reader) const {
   std::vector<int32_t> ids;
   if (event.frame.has_value()) {
     LT_RETURN_IF_ERROR(
@@ -203,7 +204,7 @@ absl::StatusOr<EventAccepted> Engine::Submit(Session& session, SessionEvent even
     LT_RETURN_IF_ERROR(CheckPrompt("prompt", event.prompt));
     LT_ASSIGN_OR_RETURN(ids, model_.Tokenize(event.prompt));
   }
-  return session.Submit(std::move(event), std::move(ids));
+  return session.Submit(std::move(event), std::move(ids), reader);
 }
 
 EngineStats Engine::stats() const {

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,7 +92,8 @@ class Engine {
   absl::Status DeleteSession(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // Checks, tokenises (some milliseconds for a long prompt) and hands an event to the session.
   // Errors as Session::Submit.
-  absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event) const;
+  absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event,
+                                       std::optional<uint64_t> reader = {}) const;
 
   EngineStats stats() const;
   const VideoModel& model() const { return model_; }

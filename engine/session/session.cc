@@ -80,10 +80,12 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
   return output;
 }
 
-absl::StatusOr<EventAccepted> Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids) {
+absl::StatusOr<EventAccepted> Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids,
+                                              std::optional<uint64_t> reader) {
   absl::StatusOr<EventAccepted> accepted;
   {
     MutexLock lock(mutex_);
+    if (reader.has_value() && *reader != attachment_.latest()) return TakenOver();
     if (ended_ && !inbox_.Known(event.control_id).has_value()) {
       return Error(Reason::kSessionOver, absl::StrCat("session ", id_, " has ended"),
                    {{"session", id_}});
@@ -117,6 +119,14 @@ absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view
   }
   wake_engine_();
   return absl::OkStatus();
+}
+
+absl::Status Session::CheckStartIsWhole() const {
+  MutexLock lock(mutex_);
+  const size_t expected = spec_.start_bytes();
+  if (ended_ || start_taken_ || start_.size() == expected) return absl::OkStatus();
+  return FieldError("data", absl::StrCat("only ", start_.size(), " of the ", expected, " bytes of ",
+                                         spec_.start_frames, " frames came"));
 }
 
 std::optional<StartFrames> Session::TakeStart() {

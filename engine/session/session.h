@@ -74,13 +74,17 @@ class Session {
   // Accepts an event; its number comes back, its application is an output. One whose control_id was
   // accepted before is not taken again: the first number comes back, also when the session is over.
   // RESOURCE_EXHAUSTED when too many wait, FAILED_PRECONDITION when the session is over.
-  absl::StatusOr<EventAccepted> Submit(SessionEvent event, std::vector<int32_t> prompt_ids)
+  // With a reader, ABORTED when another took over.
+  absl::StatusOr<EventAccepted> Submit(SessionEvent event, std::vector<int32_t> prompt_ids,
+                                       std::optional<uint64_t> reader = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The next bytes of the frames the take begins with, RGB24, frame after frame, from its reader
   // (0: before anybody attached). INVALID_ARGUMENT when they are not the next ones, too many or not
   // expected, ABORTED when another reader took over. What comes after the end is thrown away.
   absl::Status PutStart(uint64_t reader, int64_t offset, std::string_view bytes)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // INVALID_ARGUMENT while bytes of those frames are missing.
+  absl::Status CheckStartIsWhole() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Stops the session, honoured between layers.
   void Cancel(absl::Status why) ABSL_LOCKS_EXCLUDED(mutex_);
   SessionInfo Info() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -106,6 +106,17 @@ TEST_F(SessionTest, ANewerReaderTakesOver) {
   EXPECT_EQ(PollChunk(session, second), 0);
 }
 
+TEST_F(SessionTest, WhoWasTakenOverAsksForNothingMore) {
+  Session session = MakeSession();
+  const uint64_t first = *session.Attach(-1, nullptr);
+  EXPECT_TRUE(session.Submit({EventKind::kPause, ""}, {}, first).ok());
+  const uint64_t second = *session.Attach(-1, nullptr);
+  EXPECT_EQ(session.Submit({EventKind::kEnd, ""}, {}, first).status().code(),
+            absl::StatusCode::kAborted);
+  EXPECT_EQ(session.TakeEvents().size(), 1u);
+  EXPECT_TRUE(session.Submit({EventKind::kResume, ""}, {}, second).ok());
+}
+
 TEST_F(SessionTest, EventsAreNumberedBoundedAndReceiptedBeforeTheirChunk) {
   Session session = MakeSession();
   const uint64_t reader = *session.Attach(-1, nullptr);

@@ -145,10 +145,20 @@ TEST(ServerErrors, StartFramesThatAreNotTheNextOnes) {
     stream.Cancel();
   }
   ASSERT_EQ(session.start_bytes(), static_cast<int64_t>(kBytes / 2));
+  {  // One that says it is through, and is not.
+    TestStream stream(server, std::chrono::seconds(10));
+    stream.Attach(session.name());
+    stream.ReadOpened();
+    stream.SayNoMore();
+    const grpc::Status status = stream.Finish();
+    EXPECT_EQ(ReasonOf(status), "INVALID_FIELD");
+    EXPECT_EQ(FieldOf(status), "start.data");
+  }
   TestStream stream(server);
   stream.Attach(session.name());
   EXPECT_EQ(stream.ReadOpened().session().start_bytes(), static_cast<int64_t>(kBytes / 2));
   stream.Send(StartPart(session.start_bytes(), kBytes - kBytes / 2));
+  stream.SayNoMore();
   EXPECT_TRUE(stream.Finish().ok());
 
   v1::Session plain;

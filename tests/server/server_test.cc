@@ -169,6 +169,27 @@ TEST_F(ServerTest, ChunksNoLongerHeldAreOutOfRange) {
   EXPECT_TRUE(server_->Delete(name).ok());
 }
 
+// A reader that does not take what it is sent learns of it by what it asks for.
+TEST_F(ServerTest, AReaderThatWasTakenOverEndsNobodysSession) {
+  TestServer server({"--outbox-bytes", "256KiB"});
+  TestStream first(server);
+  first.Open(SmallSession(0));
+  const std::string name = first.ReadOpened().session().name();
+  ASSERT_TRUE(server.WaitForState(name, v1::Session::STATE_BLOCKED));
+  TestStream second(server);
+  second.Attach(name);
+  second.ReadOpened();
+  v1::Control end;
+  end.set_id(1);
+  end.mutable_end();
+  first.Control(end);
+  EXPECT_EQ(ReasonOf(first.Finish()), "TAKEN_OVER");
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(second.ReadChunk().has_value());
+  v1::Session session;
+  ASSERT_TRUE(server.Get(name, &session).ok());
+  EXPECT_NE(session.state(), v1::Session::STATE_ENDED);
+}
+
 TEST_F(ServerTest, TheNewerReaderTakesOver) {
   TestStream first(*server_);
   first.Open(SmallSession(0));

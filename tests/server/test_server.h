@@ -62,6 +62,7 @@ class TestStream {
   ~TestStream();
 
   void Send(const v1::StreamRequest& request) { stream_->Write(request); }
+  void SayNoMore() { stream_->WritesDone(); }
   void Open(const v1::CreateSessionRequest& request);
   void Attach(const std::string& name, std::optional<int64_t> next_chunk = {});
   void Control(v1::Control control);
