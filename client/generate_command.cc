@@ -29,6 +29,7 @@ struct TakeOptions {
   bool keep = false;
   std::string session;
   std::optional<std::string> next_chunk;
+  std::string continued;
   std::string from;
   std::string from_frames = "81";
 };
@@ -120,7 +121,21 @@ absl::Status Generate(const Globals& globals, const TakeOptions& options) {
   return Run(*stub, request, *sink);
 }
 
+// Behind what the file has of the session's video.
+absl::Status Continue(const Globals& globals, const TakeOptions& options) {
+  LT_ASSIGN_OR_RETURN(const Mp4Tail tail, ReadMp4Tail(options.continued));
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<VideoSink> sink,
+                      MakeContinuingSink(options.continued, tail));
+  LT_ASSIGN_OR_RETURN(TakeRequest request, MakeRequest(options));
+  request.output = options.continued;
+  v1::Attach* attach = request.first.mutable_attach();
+  attach->set_name(options.session);
+  attach->set_next_chunk(tail.next_chunk);
+  return Run(*Connect(globals.server), request, *sink);
+}
+
 absl::Status Attach(const Globals& globals, const TakeOptions& options) {
+  if (!options.continued.empty()) return Continue(globals, options);
   LT_ASSIGN_OR_RETURN(const std::unique_ptr<VideoSink> sink, MakeVideoSink(options.output));
   LT_ASSIGN_OR_RETURN(TakeRequest request, MakeRequest(options));
   v1::Attach* attach = request.first.mutable_attach();
@@ -132,13 +147,14 @@ absl::Status Attach(const Globals& globals, const TakeOptions& options) {
   return Run(*Connect(globals.server), request, *sink);
 }
 
-void AddOutputOptions(CLI::App& command, TakeOptions& options) {
-  command
-      .add_option(
-          "--out", options.output,
-          "NAME.mp4, NAME.y4m, NAME.png (contact sheet), FOLDER/ (PNG frames) or - (MP4 for a "
-          "player)")
-      ->required();
+CLI::Option* AddOutputOption(CLI::App& command, TakeOptions& options) {
+  return command.add_option(
+      "--out", options.output,
+      "NAME.mp4, NAME.y4m, NAME.png (contact sheet), FOLDER/ (PNG frames) or - (MP4 for a "
+      "player)");
+}
+
+void AddTakeOptions(CLI::App& command, TakeOptions& options) {
   command.add_option("--prompt-at", options.changes,
                      "TIME=PROMPT: show something else from the first chunk on that begins at this "
                      "time or later; may repeat");
@@ -162,7 +178,8 @@ void AddGenerateCommand(CLI::App& app, Globals& globals) {
       ->add_option("--from-frames", options->from_frames,
                    "At most so many of the video's last frames")
       ->capture_default_str();
-  AddOutputOptions(*command, *options);
+  AddOutputOption(*command, *options)->required();
+  AddTakeOptions(*command, *options);
   command->callback([&globals, options] {
     globals.run = [&globals, options] { return Report(Generate(globals, *options)); };
   });
@@ -172,9 +189,17 @@ void AddAttachCommand(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<TakeOptions>();
   CLI::App* command = app.add_subcommand("attach", "Write the video of a session that lives");
   command->add_option("session", options->session, "sessions/ID, as list shows it")->required();
-  command->add_option("--from-chunk", options->next_chunk,
-                      "First chunk; default: the first not sent");
-  AddOutputOptions(*command, *options);
+  CLI::Option_group* output = command->add_option_group("Output", "One of");
+  AddOutputOption(*output, *options);
+  CLI::Option* continued =
+      output->add_option("--continue", options->continued,
+                         "NAME.mp4 of this session that was cut off: go on behind its last whole "
+                         "chunk, as if nothing had happened");
+  output->require_option(1);
+  command
+      ->add_option("--from-chunk", options->next_chunk, "First chunk; default: the first not sent")
+      ->excludes(continued);
+  AddTakeOptions(*command, *options);
   command->callback([&globals, options] {
     globals.run = [&globals, options] { return Report(Attach(globals, *options)); };
   });

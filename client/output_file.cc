@@ -31,6 +31,12 @@ fs::path NearestFolder(const fs::path& path) {
 OutputFile::OutputFile(std::string path, Existing existing)
     : path_(std::move(path)), existing_(existing) {}
 
+OutputFile OutputFile::Continue(std::string path, int64_t kept_bytes) {
+  OutputFile file(std::move(path), Existing::kContinue);
+  file.kept_bytes_ = kept_bytes;
+  return file;
+}
+
 absl::Status OutputFile::Check() const {
   if (path_ == "-") return absl::OkStatus();
   std::error_code ignored;
@@ -68,8 +74,15 @@ absl::Status OutputFile::Open() {
   std::error_code ignored;  // opening tells it better
   const fs::path folder = fs::path(path_).parent_path();
   if (!folder.empty()) fs::create_directories(folder, ignored);
-  file_.reset(std::fopen(path_.c_str(), existing_ == Existing::kReplace ? "wbe" : "wbxe"));
-  return file_ == nullptr ? Failure(errno) : absl::OkStatus();
+  const char* mode = existing_ == Existing::kReplace  ? "wbe"
+                     : existing_ == Existing::kRefuse ? "wbxe"
+                                                      : "r+be";
+  file_.reset(std::fopen(path_.c_str(), mode));
+  if (file_ == nullptr) return Failure(errno);
+  if (existing_ != Existing::kContinue) return absl::OkStatus();
+  const bool cut =
+      ftruncate(fileno(file_.get()), kept_bytes_) == 0 && std::fseek(file_.get(), 0, SEEK_END) == 0;
+  return cut ? absl::OkStatus() : Failure(errno);
 }
 
 absl::Status OutputFile::Failure(int error) const {

@@ -5,6 +5,7 @@
 // carry the name and the system's reason. One thread.
 #pragma once
 
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -15,11 +16,14 @@ namespace longtake {
 
 class OutputFile {
  public:
-  // What the first Write does with a file that is there already: empties it, or refuses.
-  enum class Existing { kReplace, kRefuse };
+  // What the first Write does with a file that is there already: empties it, refuses, or goes on
+  // with it.
+  enum class Existing { kReplace, kRefuse, kContinue };
 
   // "-" is standard output.
   explicit OutputFile(std::string path, Existing existing = Existing::kReplace);
+  // A file that is there: the first Write cuts it to so many bytes and goes on behind them.
+  static OutputFile Continue(std::string path, int64_t kept_bytes);
 
   // Whether Write could open the file, as far as looking tells. Touches nothing.
   absl::Status Check() const;
@@ -41,6 +45,7 @@ class OutputFile {
 
   std::string path_;
   Existing existing_;
+  int64_t kept_bytes_ = 0;
   std::unique_ptr<std::FILE, Closer> file_;
 };
 

@@ -118,6 +118,13 @@ class Take {
           "computed in numerics profile ", opened.session().numerics_profile(), ", not ",
           spec.numerics_profile(), ": close to that take, not bit-identical"));
     }
+    // What was sent to another client is not what it kept.
+    const v1::Attach& attach = request_.first.attach();
+    if (request_.first.has_attach() && !attach.has_next_chunk() && opened.next_chunk() > 0) {
+      progress_.Say(absl::StrCat("the video begins with chunk ", opened.next_chunk(),
+                                 ", the first not sent; --continue FILE goes on with a video that "
+                                 "was cut off, --from-chunk N begins earlier"));
+    }
     AskForChanges();
     SendStart();
     return sink_.Begin(shape_, opened.init_segment());

@@ -41,6 +41,28 @@ class Mp4Sink final : public VideoSink {
   std::string init_segment_;  // until the first fragment
 };
 
+class ContinuingSink final : public VideoSink {
+ public:
+  ContinuingSink(std::string path, const Mp4Tail& tail)
+      : path_(std::move(path)),
+        file_(OutputFile::Continue(path_, tail.whole_bytes)),
+        init_segment_(tail.init_segment) {}
+  absl::Status Check() const { return file_.Check(); }
+  WireFormat wire_format() const override { return WireFormat::kFmp4; }
+  absl::Status Begin(const VideoShape&, const std::string& init_segment) override {
+    if (init_segment == init_segment_) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat(path_, ": begins as no video of this session does: size or rate differ"));
+  }
+  absl::Status Write(const std::string& media) override { return file_.Write(media); }
+  absl::Status Finish() override { return file_.Close(); }
+
+ private:
+  const std::string path_;
+  OutputFile file_;
+  const std::string init_segment_;
+};
+
 class Y4mSink final : public VideoSink {
  public:
   explicit Y4mSink(OutputFile file) : file_(std::move(file)) {}
@@ -180,6 +202,13 @@ absl::StatusOr<std::unique_ptr<VideoSink>> MakeVideoSink(const std::string& outp
   return absl::InvalidArgumentError(absl::StrCat(
       "cannot tell the format of '", output,
       "': use NAME.mp4, NAME.y4m, NAME.png (contact sheet), FOLDER/ (PNG frames) or - (MP4)"));
+}
+
+absl::StatusOr<std::unique_ptr<VideoSink>> MakeContinuingSink(const std::string& path,
+                                                              const Mp4Tail& tail) {
+  auto sink = std::make_unique<ContinuingSink>(path, tail);
+  LT_RETURN_IF_ERROR(sink->Check());
+  return sink;
 }
 
 }  // namespace longtake

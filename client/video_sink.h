@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/status_macros.h"
+#include "client/mp4_tail.h"
 
 namespace longtake {
 
@@ -43,5 +44,10 @@ class VideoSink {
 // INVALID_ARGUMENT lists these for any other name. ALREADY_EXISTS for a folder with frames of an
 // earlier take, which would mix with the new ones. UNAVAILABLE when the output cannot be written.
 absl::StatusOr<std::unique_ptr<VideoSink>> MakeVideoSink(const std::string& output);
+
+// Goes on with an MP4 behind its tail, which ReadMp4Tail found. Begin refuses a session whose
+// video is of another kind.
+absl::StatusOr<std::unique_ptr<VideoSink>> MakeContinuingSink(const std::string& path,
+                                                              const Mp4Tail& tail);
 
 }  // namespace longtake

@@ -248,6 +248,44 @@ class ClientOutputsTest(unittest.TestCase):
         self.assertEqual(self.content("once.mp4"), self.content("take.mp4"))
         self.assert_no_session()
 
+    def test_a_video_that_was_cut_off_is_gone_on_with(self):
+        """Wherever the end is missing: the file is the one of a client that was never interrupted."""
+        self.addCleanup(self.delete_all)
+        self.run_client("generate", *SHORT, "--keep", "--out", self.path("whole.mp4"))
+        session = self.wait_for_session()
+        whole = self.content("whole.mp4")
+        first = whole.index(b"moof") - 4
+        second = whole.index(b"moof", first + 8) - 4
+        cut = self.path("cut.mp4")
+        for end in (first, first + 5, second - 1, second, second + 9, len(whole) - 1):
+            with open(cut, "wb") as file:
+                file.write(whole[:end])
+            self.run_client("attach", session, "--keep", "--continue", cut)
+            self.assertEqual(self.content("cut.mp4"), whole, end)
+        done = self.run_client("attach", session, "--keep", "--continue", cut, code=1)
+        self.assertIn(b"no frame came", done.stderr)
+        self.assertEqual(self.content("cut.mp4"), whole)
+        for other in (whole[:100], b"no video", whole[:first].replace(b"mvhd", b"mvhx") + whole[first:]):
+            with open(cut, "wb") as file:
+                file.write(other)
+            self.run_client("attach", session, "--keep", "--continue", cut, code=1)
+            self.assertEqual(self.content("cut.mp4"), other, "a file of others is not touched")
+        for wrong in (["--continue", cut, "--out", self.path("a.mp4")], ["--continue", cut, "--from-chunk", "1"], []):
+            self.assertNotEqual(subprocess.run(self.command("attach", session, *wrong), capture_output=True,
+                                               timeout=60, check=False).returncode, 0)
+
+    def test_an_attach_in_the_middle_says_so(self):
+        self.addCleanup(self.delete_all)
+        client = self.start_client("generate", *ENDLESS, "--keep", "--out", self.path("first.mp4"))
+        self.wait_until(lambda: os.path.exists(self.path("first.mp4")))
+        session = self.wait_for_session()
+        client.kill()
+        client.wait()
+        attached = self.start_client("attach", session, "--out", self.path("second.mp4"))
+        self.assertIn(b"the video begins with chunk", attached.stderr.readline())
+        attached.send_signal(signal.SIGINT)
+        attached.wait(timeout=60)
+
     def test_an_attach_that_was_mistaken_leaves_the_session(self):
         self.addCleanup(self.delete_all)
         self.run_client("generate", *SHORT, "--keep", "--out", self.path("take.mp4"))
