@@ -87,7 +87,8 @@ absl::StatusOr<Mp4Tail> ReadMp4Tail(const std::string& path) {
   if (!moov.has_value() || moov->type != "moov" || moov->end > kInitBytesMax) {
     return NotOurs(path, "it has no moov before its fragments");
   }
-  Mp4Tail tail = {.whole_bytes = static_cast<int64_t>(moov->end)};
+  Mp4Tail tail;
+  tail.whole_bytes = static_cast<int64_t>(moov->end);
   LT_ASSIGN_OR_RETURN(tail.init_segment, reader.Bytes(0, moov->end));
   for (uint64_t at = moov->end;;) {
     LT_ASSIGN_OR_RETURN(const std::optional<Box> moof, reader.BoxAt(at, size));
