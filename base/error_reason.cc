@@ -34,6 +34,7 @@ constexpr ReasonInfo kReasons[] = {
     {Reason::kCallCancelled, "CALL_CANCELLED", Code::kCancelled, 0},
     {Reason::kSessionDeleted, "SESSION_DELETED", Code::kCancelled, 0},
     {Reason::kSessionExpired, "SESSION_EXPIRED", Code::kCancelled, 0},
+    {Reason::kClientIdle, "CLIENT_IDLE", Code::kCancelled, 0},
     {Reason::kStorageUnavailable, "STORAGE_UNAVAILABLE", Code::kUnavailable, 1000},
     {Reason::kShuttingDown, "SHUTTING_DOWN", Code::kUnavailable, 1000},
     {Reason::kPackCorrupt, "PACK_CORRUPT", Code::kDataLoss, 0},

@@ -34,6 +34,7 @@ enum class Reason {
   kCallCancelled,
   kSessionDeleted,
   kSessionExpired,
+  kClientIdle,
   kStorageUnavailable,
   kShuttingDown,
   kPackCorrupt,

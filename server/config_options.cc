@@ -80,6 +80,10 @@ constexpr ConfigOption kOptions[] = {
      "Life of a session without a client, unless it says"},
     {"ttl-max", Type::kDuration, &Config::ttl_max_nanos, "10m", "",
      "The longest ttl a session may ask for"},
+    {"attached-idle-timeout", Type::kDuration, &Config::attached_idle_nanos, "10m", "",
+     "How long a session waits for an attached client that keeps it paused, does not send its "
+     "start "
+     "frames or does not take what it is sent; 0s waits for ever"},
     {"reflection", Type::kFlag, &Config::reflection, "false", "",
      "Serve gRPC reflection (v1alpha) for tools such as buf curl"},
     {"log-level", Type::kChoice, &Config::log_level, "info", "debug|info|warning|error",

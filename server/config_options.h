@@ -38,7 +38,8 @@ struct Config {
   uint64_t kv_file_bytes = 0;
   uint64_t kv_staging_bytes = 0;
   uint64_t prompt_cache_bytes = 0;
-  uint64_t peer_share = 0;     // per cent
+  uint64_t peer_share = 0;  // per cent
+  int64_t attached_idle_nanos = 0;
   uint64_t session_bytes = 0;  // kWordNumber: auto
   uint64_t sessions_max = 0;
   uint64_t outbox_bytes = 0;

@@ -64,6 +64,7 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
   options.peer_share_percent = config.peer_share;
   options.session.outbox_bytes_max = config.outbox_bytes;
   options.session.inbox_events_max = kWaitingEventsMax;
+  options.session.attached_idle_nanos = config.attached_idle_nanos;
   options.session.first_attach_nanos = kFirstAttachSeconds * 1'000'000'000;
   options.on_session_end = [](const std::string& id, const absl::Status& status) {
     const bool failed = !status.ok() && !absl::IsCancelled(status);

@@ -124,9 +124,9 @@ absl::Status ResolveStart(const SessionSpec& spec, int64_t chunk_frames, bool ha
                      LatentGrid::PixelFrames(2 * chunk_frames), ", ...) up to ", kStartFramesMax));
   }
   if (spec.frame_count != 0 && spec.start_frames >= spec.frame_count) {
-    return FieldError("start_frame_count",
-                      absl::StrCat(spec.start_frames, " leaves nothing to generate of ",
-                                   spec.frame_count, " frames"));
+    return FieldError("start_frame_count", absl::StrCat("the take begins with ", spec.start_frames,
+                                                        " given frames and is ", spec.frame_count,
+                                                        " long, which leaves nothing to generate"));
   }
   if (has_encoder) return absl::OkStatus();
   return FieldError("start_frame_count",

@@ -101,11 +101,9 @@ void Scheduler::DropFinished() {
 }
 
 bool Scheduler::Forget(Session& session) {
-  const bool expired = !session.cancelled() && session.Expired();
-  if (expired) {
-    session.Cancel(Error(Reason::kSessionExpired, "nobody attached within the session's ttl",
-                         {{"session", session.id()}}));
-  }
+  const absl::Status life = session.CheckLife();
+  const bool expired = !session.cancelled() && !life.ok();
+  if (expired) session.Cancel(life);
   if (!session.cancelled()) return false;
   on_gone_(session.id());
   board_.Update([&](EngineStats& stats) { stats.sessions_expired += expired ? 1 : 0; });

@@ -16,8 +16,9 @@ class Attachment {
 
   // A new reader, whose number counts readers from 1. Gives the wake call of the one before, who
   // has to learn that it was replaced.
-  std::function<void()> Attach(std::function<void()> wake) {
+  std::function<void()> Attach(std::function<void()> wake, int64_t now_nanos) {
     attached_ = true;
+    heard_nanos_ = now_nanos;
     ++latest_;
     return std::exchange(wake_, std::move(wake));
   }
@@ -29,6 +30,11 @@ class Attachment {
     detached_nanos_ = now_nanos;
     return std::exchange(wake_, nullptr);
   }
+
+  // It sent something, or took what it is sent.
+  void Hear(int64_t now_nanos) { heard_nanos_ = now_nanos; }
+  // Since that; 0 without a reader.
+  int64_t NanosSilent(int64_t now_nanos) const { return attached_ ? now_nanos - heard_nanos_ : 0; }
 
   uint64_t latest() const { return latest_; }  // 0: nobody came yet
   bool attached() const { return attached_; }
@@ -43,6 +49,7 @@ class Attachment {
   bool attached_ = false;
   std::function<void()> wake_;
   int64_t detached_nanos_ = 0;
+  int64_t heard_nanos_ = 0;
 };
 
 }  // namespace longtake

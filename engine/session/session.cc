@@ -40,7 +40,7 @@ absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void(
     MutexLock lock(mutex_);
     if (absl::Status status = outbox_.Seek(next_chunk); !status.ok()) return OfThisSession(status);
     end_sent_ = false;
-    wake_previous = attachment_.Attach(std::move(wake));
+    wake_previous = attachment_.Attach(std::move(wake), clock_.MonotonicNanos());
     reader = attachment_.latest();
   }
   if (wake_previous) wake_previous();
@@ -75,6 +75,7 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
       end_sent_ = true;
       output = SessionEnd{end_status_};
     }
+    if (output.has_value()) attachment_.Hear(clock_.MonotonicNanos());
   }
   if (output.has_value()) wake_engine_();
   return output;
@@ -91,6 +92,7 @@ absl::StatusOr<EventAccepted> Session::Submit(SessionEvent event, std::vector<in
                    {{"session", id_}});
     }
     accepted = inbox_.Accept(std::move(event), std::move(prompt_ids));
+    attachment_.Hear(clock_.MonotonicNanos());
   }
   if (FieldOf(accepted.status()).has_value()) return accepted.status();
   if (!accepted.ok()) return OfThisSession(accepted.status());
@@ -115,6 +117,7 @@ absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view
     }
     if (start_.empty()) start_.reserve(expected);  // counted when the session was admitted
     start_.insert(start_.end(), bytes.begin(), bytes.end());
+    if (!bytes.empty()) attachment_.Hear(clock_.MonotonicNanos());
     if (start_.size() < expected) return absl::OkStatus();
   }
   wake_engine_();
@@ -243,9 +246,29 @@ absl::Status Session::end_status() const {
   return end_status_;
 }
 
-bool Session::Expired() const {
+absl::Status Session::CheckLife() const {
   MutexLock lock(mutex_);
-  return !attachment_.attached() && attachment_.NanosAlone(clock_.MonotonicNanos()) >= LifeNanos();
+  const int64_t now_nanos = clock_.MonotonicNanos();
+  if (!attachment_.attached()) {
+    if (attachment_.NanosAlone(now_nanos) < LifeNanos()) return absl::OkStatus();
+    return Error(Reason::kSessionExpired, "nobody attached within the session's ttl",
+                 {{"session", id_}});
+  }
+  const int64_t idle_nanos = limits_.attached_idle_nanos;
+  if (idle_nanos == 0 || attachment_.NanosSilent(now_nanos) < idle_nanos || !WaitsForClient()) {
+    return absl::OkStatus();
+  }
+  return Error(Reason::kClientIdle,
+               absl::StrCat("the session waited ", NanosToSeconds(idle_nanos),
+                            " s for its client, which sent and took nothing "
+                            "(attached-idle-timeout)"),
+               {{"session", id_}});
+}
+
+bool Session::WaitsForClient() const {
+  if (ended_) return !end_sent_;
+  if (!start_taken_ && start_.size() < spec_.start_bytes()) return true;
+  return state_ == SessionState::kPaused || state_ == SessionState::kBlocked;
 }
 
 int64_t Session::LifeNanos() const {

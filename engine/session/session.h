@@ -30,6 +30,8 @@ struct SessionLimits {
   // Life of a session that nobody attached to yet, whatever its ttl: it holds memory, and whoever
   // made it has not shown that it will ever be read.
   int64_t first_attach_nanos = 30'000'000'000;
+  // How long a reader may be silent while the session waits for nobody but it; 0: for ever.
+  int64_t attached_idle_nanos = 0;
 };
 
 // Called once for each session, on any thread, without locks: OK when it ended as asked.
@@ -108,14 +110,17 @@ class Session {
   bool ended() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Why it ended; OK while it did not.
   absl::Status end_status() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // True when no reader is attached and the ttl has run out; before the first reader, when
-  // first_attach_nanos have.
-  bool Expired() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // CANCELLED when its time is over: no reader is attached and the ttl has run out (before the
+  // first reader, first_attach_nanos), or one is and keeps it waiting (attached_idle_nanos).
+  absl::Status CheckLife() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool Expired() const { return !CheckLife().ok(); }
 
  private:
   // Puts the session's name to an error of inbox or outbox.
   absl::Status OfThisSession(const absl::Status& status) const;
   absl::Status TakenOver() const;
+  // Nothing happens before its client sends or takes something.
+  bool WaitsForClient() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How long it lives without a client, from the last one on.
   int64_t LifeNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

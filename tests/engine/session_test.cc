@@ -117,6 +117,55 @@ TEST_F(SessionTest, WhoWasTakenOverAsksForNothingMore) {
   EXPECT_TRUE(session.Submit({EventKind::kResume, ""}, {}, second).ok());
 }
 
+// A client that is there and does nothing, while the session can do nothing without it.
+TEST_F(SessionTest, AnAttachedClientMayKeepItWaitingForSoLong) {
+  constexpr int64_t kLimit = 600 * kSecond;
+  limits_.attached_idle_nanos = kLimit;
+  Session session = MakeSession();
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  session.SetState(SessionState::kRunning);
+  clock_.Advance(10 * kLimit);
+  EXPECT_FALSE(session.Expired()) << "it is not the client that it waits for";
+  int64_t chunk = 0;
+  for (const SessionState state : {SessionState::kPaused, SessionState::kBlocked}) {
+    session.SetState(state);
+    EXPECT_EQ(ReasonFor(session.CheckLife()), Reason::kClientIdle);
+    session.PutChunk(MakeChunk(chunk));
+    EXPECT_EQ(PollChunk(session, reader), chunk++);
+    EXPECT_FALSE(session.Expired()) << "it took something";
+    clock_.Advance(kLimit - 1);
+    EXPECT_FALSE(session.Expired());
+    clock_.Advance(1);
+    EXPECT_TRUE(session.Expired());
+  }
+  ASSERT_TRUE(session.Submit({EventKind::kResume, ""}, {}, reader).ok());
+  EXPECT_FALSE(session.Expired()) << "it sent something";
+  session.PutEnd(absl::OkStatus());
+  clock_.Advance(kLimit);
+  EXPECT_TRUE(session.Expired()) << "the end is not taken";
+  while (session.Poll(reader)->has_value()) {
+  }
+  clock_.Advance(10 * kLimit);
+  EXPECT_FALSE(session.Expired()) << "all is said";
+}
+
+TEST_F(SessionTest, StartFramesThatDoNotComeAreWaitedForSoLong) {
+  limits_.attached_idle_nanos = 600 * kSecond;
+  spec_.start_frames = 1;
+  spec_.width = spec_.height = 16;
+  Session session = MakeSession();
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  clock_.Advance(599 * kSecond);
+  EXPECT_TRUE(session.PutStart(reader, 0, std::string(100, 'x')).ok());
+  clock_.Advance(599 * kSecond);
+  EXPECT_FALSE(session.Expired());
+  clock_.Advance(1 * kSecond);
+  EXPECT_EQ(ReasonFor(session.CheckLife()), Reason::kClientIdle);
+  EXPECT_TRUE(session.PutStart(reader, 100, std::string(16 * 16 * 3 - 100, 'x')).ok());
+  clock_.Advance(6000 * kSecond);
+  EXPECT_FALSE(session.Expired()) << "all is there";
+}
+
 TEST_F(SessionTest, EventsAreNumberedBoundedAndReceiptedBeforeTheirChunk) {
   Session session = MakeSession();
   const uint64_t reader = *session.Attach(-1, nullptr);
