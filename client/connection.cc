@@ -46,6 +46,12 @@ std::unique_ptr<v1::LongtakeService::Stub> Connect(const std::string& server) {
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   std::string message = status.error_message();
+  // The library's words for that nobody listens there.
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+      message.find("failed to connect to all addresses") != std::string::npos) {
+    message = absl::StrCat("no longtaked answers; is one running, and is --server right? (",
+                           message, ")");
+  }
   google::rpc::Status details;
   if (details.ParseFromString(status.error_details())) message += DetailText(details, message);
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), message);

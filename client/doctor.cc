@@ -25,6 +25,9 @@ const char* Mark(Finding::Level level) {
 
 int RunDoctor(const std::string& directory) {
   FileSystem& files = PosixFileSystem();
+  if (const absl::Status folder = files.List(directory).status(); !folder.ok()) {
+    return Report(Annotate(folder, "--dir"));
+  }
   const Finding findings[] = {
       CheckInstructionSet(),
       CheckNumerics(),

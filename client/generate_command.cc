@@ -171,9 +171,10 @@ void AddGenerateCommand(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<TakeOptions>();
   CLI::App* command = app.add_subcommand("generate", "Make a session and write its video");
   AddSpecOptions(*command, options->spec);
-  command->add_option(
-      "--from", options->from,
-      "A picture or a video to go on from; it is cut to --size and begins the take");
+  command->add_option("--from", options->from,
+                      "A picture or a video to go on from; it is cut to --size and begins the "
+                      "take, so it counts in "
+                      "--duration");
   command
       ->add_option("--from-frames", options->from_frames,
                    "At most so many of the video's last frames")
@@ -189,7 +190,7 @@ void AddAttachCommand(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<TakeOptions>();
   CLI::App* command = app.add_subcommand("attach", "Write the video of a session that lives");
   command->add_option("session", options->session, "sessions/ID, as list shows it")->required();
-  CLI::Option_group* output = command->add_option_group("Output", "One of");
+  CLI::Option_group* output = command->add_option_group("Output");
   AddOutputOption(*output, *options);
   CLI::Option* continued =
       output->add_option("--continue", options->continued,

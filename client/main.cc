@@ -31,6 +31,7 @@ namespace {
 int Main(int argc, char** argv) {
   CLI::App app("Generates video with a longtake server, chunk by chunk, for as long as you like.");
   app.footer("Example: longtake generate --prompt \"a red circle\" --duration 10s --out take.mp4");
+  app.set_version_flag("--version", "longtake " LONGTAKE_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
   Globals globals;

@@ -163,6 +163,7 @@ int RunVerify(const std::string& directory) {
 
 int Main(int argc, char** argv) {
   CLI::App app("Makes, shows and verifies the packs that longtaked streams its layers from.");
+  app.set_version_flag("--version", "longtake-pack " LONGTAKE_VERSION);
   app.require_subcommand(1);
 
   PackArguments arguments;

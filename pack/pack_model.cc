@@ -46,7 +46,12 @@ struct Configs {
 // here rather than at the first odd tensor.
 absl::Status CheckModelIndex(FileSystem& files, const std::string& directory) {
   const std::string path = JoinPath(directory, "model_index.json");
-  LT_ASSIGN_OR_RETURN(const std::string text, ReadModelFile(files, path, kConfigBytesMax));
+  const auto read = ReadModelFile(files, path, kConfigBytesMax);
+  if (absl::IsNotFound(read.status())) {
+    return absl::NotFoundError(directory + ": is no model as published, it has no " +
+                               "model_index.json");
+  }
+  LT_ASSIGN_OR_RETURN(const std::string& text, read);
   const auto index = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!index.is_object()) return absl::InvalidArgumentError(path + ": not a JSON object");
   const auto class_name = index.find("_class_name");
@@ -143,8 +148,8 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
   const auto tell = [&options](const std::string& path, bool is_read) {
     if (options.on_file) options.on_file(path, is_read);
   };
-  tell(JoinPath(model_directory, "model_index.json"), true);
   LT_RETURN_IF_ERROR(CheckModelIndex(files, model_directory));
+  tell(JoinPath(model_directory, "model_index.json"), true);
   LT_RETURN_IF_ERROR(CheckHoldsNoModel(files, pack_directory));
   PackDirectorySpec spec;
   if (options.recipe.empty()) tell(JoinPath(model_directory, "longtake.json"), true);

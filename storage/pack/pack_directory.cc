@@ -59,8 +59,20 @@ absl::Status OpenPack(FileSystem& files, const std::string& directory, const std
   return absl::OkStatus();
 }
 
-absl::StatusOr<Json> ReadManifest(FileSystem& files, const std::string& path) {
-  LT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(files, path, kManifestBytesMax));
+// Mistaken most often for what a pack is made of.
+absl::Status NoPack(FileSystem& files, const std::string& directory) {
+  const bool is_model = files.Size(JoinPath(directory, "model_index.json")).ok();
+  return absl::NotFoundError(directory + ": is no pack, it has no " + kPackManifestName +
+                             (is_model ? "; it is a model as published: longtake-pack pack makes a "
+                                         "pack of it"
+                                       : ""));
+}
+
+absl::StatusOr<Json> ReadManifest(FileSystem& files, const std::string& directory) {
+  const std::string path = JoinPath(directory, kPackManifestName);
+  const auto read = ReadTextFile(files, path, kManifestBytesMax);
+  if (absl::IsNotFound(read.status())) return NoPack(files, directory);
+  LT_ASSIGN_OR_RETURN(const std::string& text, read);
   LT_ASSIGN_OR_RETURN(Json manifest, ParseJson(text, path));
   LT_ASSIGN_OR_RETURN(const std::string format, JsonString(manifest, "format", path));
   LT_ASSIGN_OR_RETURN(const uint64_t version, JsonU64(manifest, "version", path));
@@ -76,7 +88,7 @@ std::string PackFileName(const std::string& component) { return component + ".pa
 
 absl::StatusOr<PackDirectory> PackDirectory::Open(FileSystem& files, const std::string& directory) {
   const std::string path = JoinPath(directory, kPackManifestName);
-  LT_ASSIGN_OR_RETURN(const Json manifest, ReadManifest(files, path));
+  LT_ASSIGN_OR_RETURN(const Json manifest, ReadManifest(files, directory));
   PackDirectory out;
   out.directory_ = directory;
   LT_ASSIGN_OR_RETURN(out.model_digest_, JsonString(manifest, "model_digest", path));

@@ -133,7 +133,10 @@ TEST(StartTest, OnlyWholeChunksThatLeaveSomethingToDo) {
   EXPECT_EQ(why(1), "start_frame_count: 1 is not 12 k - 3 (9, 21, ...) up to 321");
   EXPECT_EQ(why(-3), "start_frame_count: -3 is not 12 k - 3 (9, 21, ...) up to 321");
   EXPECT_EQ(why(333), "start_frame_count: 333 is not 12 k - 3 (9, 21, ...) up to 321");
-  EXPECT_EQ(why(33), "start_frame_count: 33 leaves nothing to generate of 33 frames");
+  EXPECT_EQ(why(33),
+            "start_frame_count: the take begins with 33 given frames and is 33 long, which leaves "
+            "nothing "
+            "to generate");
   const auto plain = *engine.CreateSession(SmallSpec("a", 1, 9), "");
   EXPECT_EQ(plain->PutStart(0, 0, "x").message(), "data: this session begins with noise");
 
