@@ -100,6 +100,14 @@ EngineFacts MakeFacts(const MemoryPlan& memory, const VideoModel& model) {
           .budget_bytes = memory.budget.value_or(0)};
 }
 
+// Options may leave no room for what most clients ask for: nothing in particular.
+void WarnOfTheUsualTake(const ServiceContext& context) {
+  const absl::Status usual = context.ResolveSpec(v1::SessionSpec()).status();
+  if (usual.ok()) return;
+  Log(LogLevel::kWarning, "sessions of the model's own size will be refused",
+      {{"message", std::string(usual.message())}});
+}
+
 void AddLimits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kRequestBytesMax);
   builder.SetMaxSendMessageSize(kResponseBytesMax);
@@ -319,6 +327,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Cloc
   LT_RETURN_IF_ERROR(server->parts_->Accept(config));
   TellGrpcErrors();
   LogStart(config, *server->parts_->model, server->port(), server->metrics_port());
+  WarnOfTheUsualTake(*server->parts_->context);
   return server;
 }
 

@@ -99,6 +99,11 @@ class StartTest(unittest.TestCase):
                                   stderr=subprocess.PIPE, text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (1, "longtaked: print-config: standard output takes no more\n"))
 
+    def test_a_server_that_cannot_make_the_usual_take_says_so(self):
+        warning = "sessions of the model's own size will be refused"
+        self.assertIn(warning, self.end(self.start("--tokens-per-sweep", "20")))
+        self.assertNotIn(warning, self.end(self.start()))
+
     def test_top_shows_a_server(self):
         program = self.start()
         self.client(program, *TAKE, "--out", self.path("take.mp4"))
