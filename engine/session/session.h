@@ -16,39 +16,17 @@
 #include "base/mutex.h"
 #include "engine/session/attachment.h"
 #include "engine/session/inbox.h"
-#include "engine/session/ledger.h"
 #include "engine/session/outbox.h"
 #include "engine/session/resolved_spec.h"
 #include "engine/session/session_event.h"
 #include "engine/session/session_info.h"
+#include "engine/session/session_limits.h"
+#include "engine/session/session_reservations.h"
 
 namespace longtake {
 
-struct SessionLimits {
-  uint64_t outbox_bytes_max = 64 << 20;  // pixels held for one session, sent or not
-  size_t inbox_events_max = 64;          // events whose second receipt is still to come
-  // Life of a session that nobody attached to yet, whatever its ttl: it holds memory, and whoever
-  // made it has not shown that it will ever be read.
-  int64_t first_attach_nanos = 30'000'000'000;
-  // How long a reader may be silent while the session waits for nobody but it; 0: for ever.
-  int64_t attached_idle_nanos = 0;
-};
-
 // Called once for each session, on any thread, without locks: OK when it ended as asked.
 using SessionEndObserver = std::function<void(const std::string& id, const absl::Status& status)>;
-
-// What a session's own memory was promised from.
-struct SessionReservations {
-  Reservation outbox;
-  Reservation sending;  // the chunk that is being sent
-  Reservation start;    // the frames it begins with, and what encoding them keeps
-};
-
-// The frames a take begins with, RGB24 [frames, height, width, 3], and their reservation.
-struct StartFrames {
-  Reservation memory;
-  std::vector<uint8_t> rgb;
-};
 
 class Session {
  public:

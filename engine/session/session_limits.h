@@ -1,0 +1,21 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// How much one session may hold, and how long it waits for its client: plain numbers of the server.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace longtake {
+
+struct SessionLimits {
+  uint64_t outbox_bytes_max = 64 << 20;  // pixels held for one session, sent or not
+  size_t inbox_events_max = 64;          // events whose second receipt is still to come
+  // Life of a session that nobody attached to yet, whatever its ttl: it holds memory, and whoever
+  // made it has not shown that it will ever be read.
+  int64_t first_attach_nanos = 30'000'000'000;
+  // How long a reader may be silent while the session waits for nobody but it; 0: for ever.
+  int64_t attached_idle_nanos = 0;
+};
+
+}  // namespace longtake
