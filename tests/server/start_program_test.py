@@ -127,7 +127,7 @@ class StartTest(unittest.TestCase):
         pack = self.path("pack")
         subprocess.run([os.path.join(BIN, "longtake-pack"), "pack", MODEL, pack], check=True, capture_output=True)
         refused = 0
-        for mib in range(250, 1300, 50):
+        for mib in range(250, 8000, 50):  # the more processors, the more threads
             process = subprocess.Popen(
                 [os.path.join(BIN, "longtaked"), "--pack", pack, "--listen", "127.0.0.1:0", "--kv-bytes", "64MiB",
                  "--tokens-per-sweep", "2048", "--port-file", self.path(f"port-{mib}")], stderr=subprocess.PIPE,
