@@ -2,7 +2,6 @@
 #include "base/file_system.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -16,6 +15,7 @@
 
 #include "base/checked.h"
 #include "base/fd.h"
+#include "base/random_id.h"
 
 namespace longtake {
 namespace {
@@ -86,18 +86,6 @@ absl::Status CheckRegular(const struct stat& info, const std::string& path) {
   return absl::FailedPreconditionError(path + " is " + kind + ", not a file");
 }
 
-std::string RandomSuffix() {
-  uint64_t bits = 0;
-  // Without entropy the name can be foreseen, but it is still created by us or not at all.
-  if (::getrandom(&bits, sizeof(bits), 0) < 0) bits = static_cast<uint64_t>(::getpid());
-  std::string text(16, '0');
-  for (char& digit : text) {
-    digit = "0123456789abcdef"[bits & 15];
-    bits >>= 4;
-  }
-  return text;
-}
-
 class PosixFile final : public File {
  public:
   PosixFile(Fd fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
@@ -162,7 +150,7 @@ class PosixFileSystemImpl final : public FileSystem {
   absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) override {
     struct stat info{};
     if (::stat(path.c_str(), &info) == 0) LT_RETURN_IF_ERROR(CheckRegular(info, path));
-    return OpenWith(path + kTemporaryInfix + RandomSuffix(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+    return OpenWith(path + kTemporaryInfix + RandomId(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
                     "create ");
   }
 
