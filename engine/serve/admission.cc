@@ -50,15 +50,16 @@ absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec, const Caller
   const RolloutSpec rollout = RolloutFor(spec, model_);
   LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
   LT_RETURN_IF_ERROR(CheckSize(memory));
+  LT_ASSIGN_OR_RETURN(const KvNeeds frames, Rollout::FramesNeeded(rollout));
   Admitted out;
-  LT_ASSIGN_OR_RETURN(out.rollout, Rollout::Create(rollout, kv_));
+  LT_ASSIGN_OR_RETURN(out.kv, KvShare::Create(kv_, rollout.kv_layout, frames));
   std::shared_ptr<Ledger> ledger = ledger_;
   if (const auto share = shares_.Of(caller.peer); share != nullptr) {
-    const bool in_file = out.rollout->kv_in_file();
+    const bool in_file = out.kv->in_file();
     LT_ASSIGN_OR_RETURN(const uint64_t kv_bytes, KvBytes(rollout, in_file));
     LT_RETURN_IF_ERROR(CheckShares(*share, memory, kv_bytes, in_file));
     LT_ASSIGN_OR_RETURN(out.place, share->places->Reserve(1));
-    LT_ASSIGN_OR_RETURN(out.kv, (in_file ? share->kv_file : share->kv)->Reserve(kv_bytes));
+    LT_ASSIGN_OR_RETURN(out.kv_share, (in_file ? share->kv_file : share->kv)->Reserve(kv_bytes));
     ledger = share->memory;
   }
   auto reserved = ledger->Reserve(memory.held(), memory.decode_scratch);

@@ -27,9 +27,9 @@ namespace longtake {
 
 // A session's place and memory, each part for the object that will hold it.
 struct Admitted {
-  Reservation place;                 // of its peer's share; empty without one, and so is kv
-  Reservation kv;                    // the same for the rollout's K/V
-  std::unique_ptr<Rollout> rollout;  // with its K/V
+  Reservation place;            // of its peer's share; empty without one, and so is kv
+  Reservation kv_share;         // the same for its K/V
+  std::unique_ptr<KvShare> kv;  // room for its frames
   Reservation rollout_memory;
   SessionReservations session_memory;
   Reservation decoder_memory;

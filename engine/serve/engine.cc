@@ -140,19 +140,20 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
     LT_RETURN_IF_ERROR(CheckPlaces());
     if (id.empty()) id = RandomId();
     LT_ASSIGN_OR_RETURN(Admitted admitted, admission_->Admit(spec, caller));
-    arrival.rollout = std::move(admitted.rollout);
-    arrival.memory = std::move(admitted.rollout_memory);
+    arrival.number = next_order_++;
+    arrival.kv_share = std::move(admitted.kv_share);
     arrival.kv = std::move(admitted.kv);
+    arrival.memory = std::move(admitted.rollout_memory);
+    arrival.rollout = Rollout::Create(RolloutFor(spec, model_));
     arrival.session = std::make_shared<Session>(
         id, spec, options_.session, std::move(admitted.session_memory), clock_,
         [this] { wake_up_.Wake(); }, options_.on_session_end);
     arrival.decode = std::make_shared<DecodeState>();
     arrival.decode->memory = std::move(admitted.decoder_memory);
     sessions_[id] = {
-        .session = arrival.session, .order = next_order_++, .place = std::move(admitted.place)};
+        .session = arrival.session, .order = arrival.number, .place = std::move(admitted.place)};
   }
-  CreatedSession created = {.session = arrival.session,
-                            .kv_in_file = arrival.rollout->kv_in_file()};
+  CreatedSession created = {.session = arrival.session, .kv_in_file = arrival.kv->in_file()};
   stage_->Add(std::move(arrival));
   return created;
 }

@@ -17,9 +17,11 @@ namespace longtake {
 
 // What the engine hands over with a new session.
 struct Arrival {
+  uint64_t number = 0;  // by which the stage's table knows its K/V
   std::shared_ptr<Session> session;
-  Reservation memory;  // what the rollout holds beside K/V; outlives it, and so does
-  Reservation kv;      // its K/V in its peer's share
+  Reservation kv_share;         // its K/V in its peer's share
+  std::unique_ptr<KvShare> kv;  // until the stage's table has it
+  Reservation memory;           // what the rollout holds beside K/V; outlives it
   std::unique_ptr<Rollout> rollout;
   std::shared_ptr<DecodeState> decode;
   std::vector<std::vector<int32_t>> prompt_ids;  // one per guidance branch

@@ -18,9 +18,11 @@ uint64_t ChunkBytesMax(const ResolvedSpec& spec, int64_t chunk_frames) {
 
 }  // namespace
 
-Scheduler::Scheduler(VideoModel& model, DecodeLane& decode_lane, uint64_t file_layer_bytes_max,
-                     StatsBoard& board, std::function<void(const std::string& id)> on_gone)
+Scheduler::Scheduler(VideoModel& model, KvTable& kv, DecodeLane& decode_lane,
+                     uint64_t file_layer_bytes_max, StatsBoard& board,
+                     std::function<void(const std::string& id)> on_gone)
     : model_(model),
+      kv_(kv),
       decode_lane_(decode_lane),
       file_layer_bytes_max_(file_layer_bytes_max),
       board_(board),
@@ -49,6 +51,7 @@ void Scheduler::TakeArrivals() {
   for (Arrival& arrival : arrivals_) {
     LiveSession& live = *live_.emplace_back(std::make_unique<LiveSession>());
     live.arrival = std::move(arrival);
+    kv_.Open(live.arrival.number, std::move(live.arrival.kv));
     AddPromptChanges(live);
     live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.rollout().tokens_per_sweep()));
   }
@@ -88,11 +91,15 @@ void Scheduler::FailEnded() {
 void Scheduler::DropFinished() {
   const size_t count = live_.size();
   std::erase_if(live_, [this](std::unique_ptr<LiveSession>& live) {
-    if (Forget(live->session())) return true;
+    if (Forget(live->session())) {
+      kv_.Close(live->arrival.number);
+      return true;
+    }
     if (!live->done() || live->arrival.decode->chunks_in_flight != 0) return false;
     ApplyEvents(*live);  // also those of a session that failed get their second receipt
     live->session().PutEnd(live->failure);
     over_.push_back(live->arrival.session);
+    kv_.Close(live->arrival.number);
     return true;
   });
   std::erase_if(over_, [this](std::shared_ptr<Session>& session) { return Forget(*session); });
@@ -163,7 +170,9 @@ bool Scheduler::ApplyEvents(LiveSession& live) {
 void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
   switch (event.accepted.event.kind) {
     case EventKind::kPrompt:
-      if (event.text != nullptr && !live.done()) live.rollout().SetText(0, std::move(event.text));
+      if (event.text == nullptr || live.done()) break;
+      live.rollout().ChangeText(std::move(event.text));
+      HoldFrames(live);
       break;
     case EventKind::kPause:
       live.paused = true;
@@ -228,7 +237,7 @@ std::vector<LiveSession*> Scheduler::Fit(std::span<LiveSession* const> ready,
     if (!fit.empty() && text_rows > model_.prompt_rows_max()) break;
     // A session that finds no room on the way from the file keeps its tag and will lead a sweep;
     // those behind it need not wait with it.
-    const uint64_t with_it = file_bytes + rollout.file_layer_bytes();
+    const uint64_t with_it = file_bytes + FileLayerBytes(*ready[index]);
     if (!fit.empty() && with_it > std::max(file_bytes, file_layer_bytes_max_)) continue;
     file_bytes = with_it;
     fit.push_back(ready[index]);
@@ -260,6 +269,7 @@ void Scheduler::SettleSession(LiveSession& live) {
     FailSession(live, settled.status(), board_);
     return;
   }
+  HoldFrames(live);
   if (!settled->has_value()) return;
   FinishedChunk& chunk = **settled;
   if (live.done()) {  // before the lane can end the session: every event gets its second receipt
@@ -271,6 +281,18 @@ void Scheduler::SettleSession(LiveSession& live) {
                     .chunk = chunk.index,
                     .latents = std::move(chunk.latents),
                     .last = live.rollout().done()});
+}
+
+void Scheduler::HoldFrames(LiveSession& live) {
+  for (size_t branch = 0; branch < live.rollout().branch_count(); ++branch) {
+    kv_.Hold({.session = live.arrival.number, .branch = branch}, live.rollout().frames(branch));
+  }
+}
+
+uint64_t Scheduler::FileLayerBytes(const LiveSession& live) const {
+  if (!kv_.InFile(live.arrival.number)) return 0;
+  const Rollout& rollout = *live.arrival.rollout;
+  return static_cast<uint64_t>(rollout.frames_read()) * rollout.spec().kv_layout.file_layer_bytes();
 }
 
 void Scheduler::Fail(std::span<LiveSession* const> plan, const absl::Status& status) {

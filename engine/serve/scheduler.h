@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "engine/kv/kv_table.h"
 #include "engine/serve/batcher.h"
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/fair_turns.h"
@@ -30,7 +31,7 @@ class Scheduler {
  public:
   // All must outlive it. file_layer_bytes_max is what a sweep may read of one layer from the K/V
   // file. on_gone is called when a session is over and forgotten.
-  Scheduler(VideoModel& model, DecodeLane& decode_lane, uint64_t file_layer_bytes_max,
+  Scheduler(VideoModel& model, KvTable& kv, DecodeLane& decode_lane, uint64_t file_layer_bytes_max,
             StatsBoard& board, std::function<void(const std::string& id)> on_gone);
 
   // Any thread.
@@ -73,8 +74,13 @@ class Scheduler {
   void Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,
               const SweepLimits& limits);
   void SettleSession(LiveSession& live);
+  // The stage's table holds what the rollout says.
+  void HoldFrames(LiveSession& live);
+  // What its items read of one layer from the K/V file, at most.
+  uint64_t FileLayerBytes(const LiveSession& live) const;
 
   VideoModel& model_;
+  KvTable& kv_;
   DecodeLane& decode_lane_;
   const uint64_t file_layer_bytes_max_;
   StatsBoard& board_;

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/video/sweep_items.h"
+
 namespace longtake {
 namespace {
 
@@ -17,7 +19,7 @@ constexpr std::chrono::milliseconds kIdlePeriod{100};
 Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
              WakeUp& wake_up, Options options)
     : wake_up_(wake_up),
-      scheduler_(model, decode_lane, kv_stream == nullptr ? 0 : kv_stream->layer_bytes_max(),
+      scheduler_(model, kv_, decode_lane, kv_stream == nullptr ? 0 : kv_stream->layer_bytes_max(),
                  board_, std::move(options.on_gone)),
       runner_(model, kv_stream, clock, decode_lane.lane_costs(), board_,
               std::move(options.on_sweep)),
@@ -69,9 +71,7 @@ bool Stage::SweepChunks() {
 // What fails together is tried one by one, so that a fault of one session's bytes takes nobody
 // along. A layer is everybody's.
 bool Stage::SweepTogether(std::span<LiveSession* const> plan) {
-  std::vector<VideoItem> items;
-  for (LiveSession* live : plan) live->rollout().AppendItems(&items);
-  const absl::Status status = runner_.RunVideo(items, [&] { return AnyoneLeft(plan); });
+  const absl::Status status = Sweep(plan);
   if (absl::IsCancelled(status)) return true;
   if (IsLayerFault(status)) {
     scheduler_.FailReady(status);
@@ -86,6 +86,14 @@ bool Stage::SweepTogether(std::span<LiveSession* const> plan) {
     }
   }
   return true;
+}
+
+absl::Status Stage::Sweep(std::span<LiveSession* const> plan) {
+  SweepItems sweep(kv_);
+  for (LiveSession* live : plan) {
+    LT_RETURN_IF_ERROR(sweep.Add(live->arrival.number, live->rollout()));
+  }
+  return runner_.RunVideo(sweep.items(), [&] { return AnyoneLeft(plan); });
 }
 
 bool Stage::AnyoneLeft(std::span<LiveSession* const> plan) const {

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "engine/kv/kv_table.h"
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/prompt_encoding.h"
 #include "engine/serve/scheduler.h"
@@ -53,11 +54,13 @@ class Stage {
   bool SweepChunks();
   // False when the others need not be tried.
   bool SweepTogether(std::span<LiveSession* const> plan);
+  absl::Status Sweep(std::span<LiveSession* const> plan);
   bool AnyoneLeft(std::span<LiveSession* const> plan) const;
 
   WakeUp& wake_up_;
   std::atomic<bool> stopping_{false};
   StatsBoard board_;
+  KvTable kv_;
   Scheduler scheduler_;
   SweepRunner runner_;
   PromptEncoding prompts_;

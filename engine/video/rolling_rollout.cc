@@ -19,23 +19,24 @@ KeyPlan PlanRolling(const KeyPlanSpec& spec, int64_t start, int64_t frames) {
   return plan;
 }
 
-RollingRollout::RollingRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
-    : Rollout(spec, std::move(kv)), sampler_(SamplerKind::kFewStep, spec.levels) {}
+RollingRollout::RollingRollout(const RolloutSpec& spec, RolloutState state)
+    : Rollout(spec, std::move(state)), sampler_(SamplerKind::kFewStep, spec.levels) {}
 
 bool RollingRollout::LetsIn() const {
-  return in_work_.size() < spec_.levels.size() && (in_work_.empty() || in_work_.back().step > 0) &&
+  return state_.in_work.size() < spec_.levels.size() &&
+         (state_.in_work.empty() || state_.in_work.back().step > 0) &&
          (spec_.chunk_count == 0 || next_index() < spec_.chunk_count);
 }
 
 int64_t RollingRollout::tokens_per_sweep() const {
-  const int64_t chunks = clean_pass_ ? 1 : std::ssize(in_work_) + (LetsIn() ? 1 : 0);
+  const int64_t chunks = clean_pass_ ? 1 : std::ssize(state_.in_work) + (LetsIn() ? 1 : 0);
   return std::ssize(branches_) * chunks * spec_.chunk.frames * spec_.kv_layout.rows;
 }
 
-void RollingRollout::AppendItems(std::vector<VideoItem>* items) {
+void RollingRollout::AppendItems(std::vector<RolloutItem>* items) {
   // A given chunk is where others are after their last level.
-  if (is_given() && in_work_.empty()) {
-    in_work_.push_back({.index = chunk_, .step = sampler_.step_count(), .x = GivenChunk()});
+  if (is_given() && state_.in_work.empty()) {
+    state_.in_work.push_back({.index = chunk(), .step = sampler_.step_count(), .x = GivenChunk()});
     clean_pass_ = true;
   }
   if (clean_pass_) {
@@ -43,21 +44,21 @@ void RollingRollout::AppendItems(std::vector<VideoItem>* items) {
   } else {
     PlanJoint();
   }
-  for (Branch& branch : branches_) items->push_back(MakeItem(forward_, branch));
+  for (size_t i = 0; i < branches_.size(); ++i) items->push_back(MakeItem(forward_, i));
 }
 
 // Letting a chunk in is no harm when the sweep is dropped: it waits with its noise.
 void RollingRollout::PlanJoint() {
   if (LetsIn()) {
     const int64_t index = next_index();
-    in_work_.push_back({.index = index, .x = DrawNoise(index, 0, NoisePurpose::kInitial)});
+    state_.in_work.push_back({.index = index, .x = DrawNoise(index, 0, NoisePurpose::kInitial)});
   }
   const int64_t frames = spec_.chunk.frames;
-  window_ = NewLatents(std::ssize(in_work_) * frames);
+  window_ = NewLatents(std::ssize(state_.in_work) * frames);
   forward_ = {.latents = &window_,
-              .plan = PlanRolling(spec_.key_plan, chunk_ * frames, window_.frames())};
+              .plan = PlanRolling(spec_.key_plan, chunk() * frames, window_.frames())};
   int64_t first = 0;
-  for (const ChunkInWork& chunk : in_work_) {
+  for (const ChunkInWork& chunk : state_.in_work) {
     window_.SetFrames(first, chunk.x);
     forward_.AddTimesteps(frames, sampler_.level(chunk.step).timestep);
     first += frames;
@@ -68,33 +69,34 @@ void RollingRollout::PlanJoint() {
 // Within the window the anchor is a frame like any other.
 void RollingRollout::PlanClean() {
   const KeyPlanSpec window{KeyPlanKind::kWindow, spec_.key_plan.window_frames, 0};
-  forward_ = {.latents = &in_work_.front().x,
-              .plan = PlanKeys(window, chunk_ * spec_.chunk.frames, spec_.chunk.frames),
-              .keep_fresh = true};
+  const int64_t first = chunk() * spec_.chunk.frames;
+  forward_ = {.latents = &state_.in_work.front().x,
+              .plan = PlanKeys(window, first, spec_.chunk.frames)};
   forward_.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
+  for (int64_t i = 0; i < spec_.chunk.frames; ++i) forward_.keep.push_back(first + i);
 }
 
 absl::StatusOr<std::optional<FinishedChunk>> RollingRollout::SettleForward() {
   if (clean_pass_) {
-    CommitFresh(chunk_ * spec_.chunk.frames,
+    CommitChunk(chunk() * spec_.chunk.frames,
                 {KeyPlanKind::kWindow, spec_.key_plan.window_frames, 0, 0});
     clean_pass_ = false;
   } else {
     LT_RETURN_IF_ERROR(SettleJoint());
-    if (in_work_.front().step < sampler_.step_count()) return std::nullopt;
+    if (state_.in_work.front().step < sampler_.step_count()) return std::nullopt;
     // Nothing will ever attend to the last chunk, so it needs no clean pass.
-    clean_pass_ = chunk_ + 1 != spec_.chunk_count;
+    clean_pass_ = chunk() + 1 != spec_.chunk_count;
     if (clean_pass_) return std::nullopt;
   }
-  Latents latents = std::move(in_work_.front().x);
-  in_work_.pop_front();
-  return FinishedChunk{.index = chunk_++, .latents = std::move(latents)};
+  Latents latents = std::move(state_.in_work.front().x);
+  state_.in_work.pop_front();
+  return FinishedChunk{.index = state_.chunk++, .latents = std::move(latents)};
 }
 
 absl::Status RollingRollout::SettleJoint() {
-  LT_RETURN_IF_ERROR(GuideFlow(in_work_.front().step));
+  LT_RETURN_IF_ERROR(GuideFlow(state_.in_work.front().step));
   int64_t first = 0;
-  for (ChunkInWork& chunk : in_work_) {
+  for (ChunkInWork& chunk : state_.in_work) {
     const Latents flow = branches_[0].flow.Frames(first, chunk.x.frames());
     Latents noise;
     if (sampler_.DrawsNoise(chunk.step)) {

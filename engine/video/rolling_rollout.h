@@ -6,7 +6,6 @@
 // is read twice instead of five times.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -17,28 +16,21 @@ namespace longtake {
 
 class RollingRollout final : public Rollout {
  public:
-  RollingRollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv);
+  RollingRollout(const RolloutSpec& spec, RolloutState state);
 
   int64_t tokens_per_sweep() const override;
-  void AppendItems(std::vector<VideoItem>* items) override;
+  void AppendItems(std::vector<RolloutItem>* items) override;
 
  private:
   absl::StatusOr<std::optional<FinishedChunk>> SettleForward() override;
-  struct ChunkInWork {
-    int64_t index = 0;
-    int64_t step = 0;  // of the levels
-    Latents x;
-  };
   // Whether the next joint forward begins a further chunk.
   bool LetsIn() const;
-  int64_t next_index() const { return chunk_ + std::ssize(in_work_); }
+  int64_t next_index() const { return chunk() + std::ssize(state_.in_work); }
   void PlanJoint();
   void PlanClean();
   absl::Status SettleJoint();
 
-  Sampler sampler_;  // few-step, which keeps nothing between steps: all chunks share it
-  // Oldest first; the oldest is chunk().
-  std::deque<ChunkInWork> in_work_;
+  Sampler sampler_;          // few-step, which keeps nothing between steps: all chunks share it
   bool clean_pass_ = false;  // the next forward is the oldest's
   Forward forward_;
   Latents window_;  // of all chunks in work

@@ -23,37 +23,57 @@ absl::StatusOr<KvNeeds> Rollout::FramesNeeded(const RolloutSpec& spec) {
                  .read = static_cast<uint64_t>(shape.frames_read) * spec.branch_count()};
 }
 
-absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Create(const RolloutSpec& spec,
-                                                         const KvMemory& memory) {
-  LT_ASSIGN_OR_RETURN(const KvNeeds frames, FramesNeeded(spec));
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<KvShare> kv, KvShare::Create(memory, spec.kv_layout, frames));
-  std::unique_ptr<Rollout> rollout;
-  if (spec.kind == RolloutKind::kRolling) {
-    rollout = std::make_unique<RollingRollout>(spec, std::move(kv));
-  } else {
-    rollout = std::make_unique<ChunkRollout>(spec, std::move(kv));
-  }
-  return rollout;
+namespace {
+
+RolloutState Beginning(const RolloutSpec& spec) {
+  return {.frames = std::vector<std::set<int64_t>>(spec.branch_count()),
+          .has_start = spec.start_latents == 0,
+          .sink_start = spec.key_plan.sink_start};
 }
 
-Rollout::Rollout(const RolloutSpec& spec, std::unique_ptr<KvShare> kv)
+std::unique_ptr<Rollout> Make(const RolloutSpec& spec, RolloutState state) {
+  if (spec.kind == RolloutKind::kRolling) {
+    return std::make_unique<RollingRollout>(spec, std::move(state));
+  }
+  return std::make_unique<ChunkRollout>(spec, std::move(state));
+}
+
+}  // namespace
+
+std::unique_ptr<Rollout> Rollout::Create(const RolloutSpec& spec) {
+  return Make(spec, Beginning(spec));
+}
+
+absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Restore(const RolloutSpec& spec,
+                                                          RolloutState state) {
+  LT_RETURN_IF_ERROR(CheckRolloutState(spec, state));
+  return Make(spec, std::move(state));
+}
+
+Rollout::Rollout(const RolloutSpec& spec, RolloutState state)
     : spec_(spec),
       shape_(ShapeOf(spec)),
-      kv_(std::move(kv)),
-      branches_(spec.branch_count()),
-      has_start_(spec.start_latents == 0) {}
+      state_(std::move(state)),
+      branches_(spec.branch_count()) {}
 
 Rollout::~Rollout() = default;
 
-uint64_t Rollout::file_layer_bytes() const {
-  if (!kv_in_file()) return 0;
-  const auto frames = static_cast<uint64_t>(shape_.frames_read) * branches_.size();
-  return frames * spec_.kv_layout.file_layer_bytes();
+const RolloutState& Rollout::state() const {
+  LT_CHECK(at_chunk_start());
+  return state_;
 }
 
+int64_t Rollout::frames_read() const { return shape_.frames_read * std::ssize(branches_); }
+
 void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
-  LT_CHECK(at_chunk_start());
+  LT_CHECK(!HasText(branch));
   branches_[branch].text = std::move(text);
+}
+
+// Only the first branch's prompt can change.
+void Rollout::ChangeText(std::unique_ptr<TextContext> text) {
+  LT_CHECK(at_chunk_start());
+  branches_[0].text = std::move(text);
 }
 
 absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
@@ -63,13 +83,13 @@ absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
 }
 
 void Rollout::SetStart(Latents latents) {
-  LT_CHECK(!has_start_ && latents.frames() == spec_.start_latents);
-  start_ = std::move(latents);
-  has_start_ = true;
+  LT_CHECK(!state_.has_start && latents.frames() == spec_.start_latents);
+  state_.start = std::move(latents);
+  state_.has_start = true;
 }
 
 Latents Rollout::GivenChunk() const {
-  return start_.Frames(chunk_ * spec_.chunk.frames, spec_.chunk.frames);
+  return state_.start.Frames(chunk() * spec_.chunk.frames, spec_.chunk.frames);
 }
 
 Latents Rollout::NewLatents(int64_t frames) const {
@@ -99,30 +119,17 @@ void Rollout::Forward::AddTimesteps(int64_t frames, double timestep) {
   timesteps.insert(timesteps.end(), static_cast<size_t>(frames), static_cast<float>(timestep));
 }
 
-VideoItem Rollout::MakeItem(const Forward& forward, Branch& branch) {
-  branch.context.clear();
-  for (const PlannedKey& key : forward.plan.keys) {
-    branch.context.push_back({&branch.frames.at(key.frame), key.rope_index});
-  }
-  branch.keep.clear();
-  if (forward.keep_fresh) {
-    branch.fresh.resize(forward.timesteps.size());
-    for (KvFrame& frame : branch.fresh) {
-      if (frame.empty()) frame = kv_->NewFrame();
-      branch.keep.push_back(&frame);
-    }
-  }
-  VideoItem item;
-  item.latents = forward.latents->values().data();
-  item.frames = forward.latents->frames();
-  item.height = spec_.chunk.height;
-  item.width = spec_.chunk.width;
-  item.timesteps = forward.timesteps;
-  item.query_index = forward.plan.query_index;
-  item.context = branch.context;
-  item.text = branch.text.get();
-  item.keep = branch.keep;
-  item.flow = forward.keep_fresh ? nullptr : branch.flow.values().data();
+RolloutItem Rollout::MakeItem(const Forward& forward, size_t branch) {
+  RolloutItem item = {
+      .video = {}, .branch = branch, .context = forward.plan.keys, .keep = forward.keep};
+  item.video.latents = forward.latents->values().data();
+  item.video.frames = forward.latents->frames();
+  item.video.height = spec_.chunk.height;
+  item.video.width = spec_.chunk.width;
+  item.video.timesteps = forward.timesteps;
+  item.video.query_index = forward.plan.query_index;
+  item.video.text = branches_[branch].text.get();
+  if (forward.keep.empty()) item.video.flow = branches_[branch].flow.values().data();
   return item;
 }
 
@@ -135,20 +142,16 @@ absl::Status Rollout::GuideFlow(int64_t step) {
       flow[i] = negative[i] + guidance * (flow[i] - negative[i]);
     }
   }
-  return CheckFinite(flow, absl::StrCat("flow of chunk ", chunk_, ", step ", step));
+  return CheckFinite(flow, absl::StrCat("flow of chunk ", chunk(), ", step ", step));
 }
 
-void Rollout::CommitFresh(int64_t first, const KeyPlanSpec& plan) {
+void Rollout::CommitChunk(int64_t first, const KeyPlanSpec& plan) {
   const int64_t next = first + spec_.chunk.frames;
-  if (next >= spec_.start_latents) start_ = {};
-  for (Branch& branch : branches_) {
-    for (size_t i = 0; i < branch.fresh.size(); ++i) {
-      branch.frames[first + static_cast<int64_t>(i)] = std::move(branch.fresh[i]);
-    }
-    branch.fresh.clear();
-    std::erase_if(branch.frames, [&](const auto& entry) {
-      return entry.first >= shape_.anchor_frames &&
-             !FrameNeeded(plan, entry.first, next, spec_.chunk.frames);
+  if (next >= spec_.start_latents) state_.start = {};
+  for (std::set<int64_t>& frames : state_.frames) {
+    for (int64_t frame = first; frame < next; ++frame) frames.insert(frame);
+    std::erase_if(frames, [&](int64_t frame) {
+      return frame >= shape_.anchor_frames && !FrameNeeded(plan, frame, next, spec_.chunk.frames);
     });
   }
 }

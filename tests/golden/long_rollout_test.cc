@@ -10,8 +10,8 @@
 #include <optional>
 #include <span>
 
-#include "engine/video/rollout.h"
 #include "tests/golden/golden_backend.h"
+#include "tests/golden/table_roll.h"
 #include "tests/golden/tiny_model.h"
 
 namespace longtake {
@@ -50,19 +50,17 @@ TEST_P(LongRollout, StaysFiniteAndInItsMemory) {
   const auto pool = Must(KvPool::Create(16 << 20));
   const uint64_t pages =
       Must(Rollout::FramesNeeded(spec)).held * Must(pool->PagesPerFrame(spec.kv_layout));
-  const auto rollout = Must(Rollout::Create(spec, *pool));
+  TableRoll roll(spec, tiny, *pool);
+  Rollout* rollout = roll.rollout.get();
   ASSERT_EQ(pool->page_count() - pool->free_page_count(), pages);
   const std::vector<float> states(8 * 3, 0.5f);
   rollout->SetText(0, Must(tiny.model->NewTextContext(states, 3)));
 
   // Of all chunks of a kind alike: the mean square must not drift.
   std::vector<double> power;
-  std::vector<VideoItem> items;
   while (!rollout->done()) {
-    items.clear();
-    rollout->AppendItems(&items);
-    MustBeOk(tiny.Run(items));
-    const std::optional<FinishedChunk> chunk = Must(rollout->Settle());
+    roll.Sweep();
+    const std::optional<FinishedChunk> chunk = roll.Settle();
     if (!chunk.has_value()) continue;
     const std::span<const float> latents = chunk->latents.values();
     double sum = 0;

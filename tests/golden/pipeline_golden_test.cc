@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/video/rollout.h"
 #include "tests/golden/golden_backend.h"
 #include "tests/golden/golden_table.h"
+#include "tests/golden/table_roll.h"
 #include "tests/golden/tiny_model.h"
 #include "tests/golden/tiny_vae.h"
 
@@ -55,15 +55,14 @@ std::vector<Latents> Roll(const Fixture& fixture, Backend& backend, KeyPlanSpec 
                         .model = {.tokens_max = 512, .kv_dtype = DType::kF32}},
                        backend);
   const auto pool = Must(KvPool::Create(kKvBytes));
-  const auto rollout = Must(Rollout::Create(MakeSpec(fixture, tiny, plan), *pool));
+  TableRoll roll(MakeSpec(fixture, tiny, plan), tiny, *pool);
+  Rollout* rollout = roll.rollout.get();
   rollout->SetText(0, Must(tiny.model->NewTextContext(
                           states, static_cast<int64_t>(fixture.Ints("ids").size()))));
   std::vector<Latents> chunks;
   while (!rollout->done()) {
-    std::vector<VideoItem> items;
-    rollout->AppendItems(&items);
-    MustBeOk(tiny.Run(items));
-    std::optional<FinishedChunk> chunk = Must(rollout->Settle());
+    roll.Sweep();
+    std::optional<FinishedChunk> chunk = roll.Settle();
     if (chunk.has_value()) chunks.push_back(std::move(chunk->latents));
   }
   return chunks;

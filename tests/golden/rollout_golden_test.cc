@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/video/rollout.h"
 #include "tests/golden/golden_backend.h"
 #include "tests/golden/golden_table.h"
+#include "tests/golden/table_roll.h"
 #include "tests/golden/tiny_model.h"
 
 namespace longtake {
@@ -71,7 +71,8 @@ class RolloutGolden {
     which.change(spec);
     const size_t chunk_values = static_cast<size_t>(spec.frame_values() * spec.chunk.frames);
     spec.start_latents = static_cast<int64_t>(start.size() / chunk_values) * spec.chunk.frames;
-    const auto rollout = Must(Rollout::Create(spec, *pool_));
+    TableRoll roll(spec, tiny_, *pool_);
+    Rollout* rollout = roll.rollout.get();
     if (!start.empty()) rollout->SetStart(StartOf(spec, start));
     int next_text = 0;
     for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
@@ -84,24 +85,15 @@ class RolloutGolden {
       EXPECT_EQ(rollout->at_chunk_start(), rollout->chunk() != swept);
       if (next_switch < which.switches.size() && rollout->at_chunk_start() &&
           rollout->chunk() == which.switches[next_switch]) {
-        rollout->SetText(0, Text(next_text++));
+        roll.ChangeText(Text(next_text++));
         ++next_switch;
       }
-      std::vector<VideoItem> items;
-      if (drop_every_other_sweep) {
-        rollout->AppendItems(&items);
-        MustBeOk(tiny_.Run(items));
-        items.clear();
-      }
+      if (drop_every_other_sweep) roll.Sweep();
       const int64_t tokens = rollout->tokens_per_sweep();
-      rollout->AppendItems(&items);
-      int64_t brought = 0;
-      for (const VideoItem& item : items) brought += item.frames * spec.kv_layout.rows;
-      EXPECT_EQ(brought, tokens);
-      EXPECT_LE(brought, ShapeOf(spec).tokens_max);
-      MustBeOk(tiny_.Run(items));
+      EXPECT_EQ(roll.Sweep(), tokens);
+      EXPECT_LE(tokens, ShapeOf(spec).tokens_max);
       swept = rollout->chunk();
-      const std::optional<FinishedChunk> chunk = Must(rollout->Settle());
+      const std::optional<FinishedChunk> chunk = roll.Settle();
       if (!chunk.has_value() || chunk->index < which.first_stored) continue;
       const std::span<const float> latents = chunk->latents.values();
       stored.insert(stored.end(), latents.begin(), latents.end());

@@ -1,0 +1,60 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Who holds which frame: the K/V of all sessions on one stage, by name. A rollout names frames and
+// owns none; a stage keeps the keys and values of its own layers under those names. What a rollout
+// holds after a sweep or a prompt is told with Hold, which is the only way that frames are given
+// back.
+//
+// One thread. What the shares are of must outlive it.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "engine/kv/kv_memory.h"
+
+namespace longtake {
+
+// Whose frames: one guidance branch of a session, which has a number of its own.
+struct KvOwner {
+  uint64_t session = 0;
+  size_t branch = 0;
+  friend auto operator<=>(const KvOwner&, const KvOwner&) = default;
+};
+
+class KvTable {
+ public:
+  // A session comes with the room for its frames, and goes with all of them.
+  void Open(uint64_t session, std::unique_ptr<KvShare> share);
+  void Close(uint64_t session);
+  bool IsOpen(uint64_t session) const { return sessions_.contains(session); }
+  // Of a session that is open.
+  bool InFile(uint64_t session) const;
+
+  // A frame that is held, or null. Valid until it is no longer held.
+  const KvFrame* Find(const KvOwner& owner, int64_t frame) const;
+  // The frame that the next sweep writes: a new one, or what a sweep that was dropped left of it.
+  // Null when such a frame is held already. There must be room in the session's share.
+  KvFrame* ToWrite(const KvOwner& owner, int64_t frame);
+  // From now on exactly these frames are held. Each was held or has been written.
+  void Hold(const KvOwner& owner, const std::set<int64_t>& frames);
+
+ private:
+  struct Entry {
+    KvFrame frame;
+    bool held = false;  // else being written
+  };
+  struct Session {
+    std::unique_ptr<KvShare> share;                      // outlives its frames
+    std::map<std::pair<size_t, int64_t>, Entry> frames;  // by branch and latent frame
+  };
+
+  std::map<uint64_t, Session> sessions_;
+};
+
+}  // namespace longtake

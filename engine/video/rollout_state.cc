@@ -1,0 +1,79 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/video/rollout_state.h"
+
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace longtake {
+namespace {
+
+absl::Status Bad(const std::string& field, const std::string& problem) {
+  return absl::InvalidArgumentError(absl::StrCat("rollout state: ", field, ": ", problem));
+}
+
+bool IsLatents(const RolloutSpec& spec, const Latents& latents, int64_t frames) {
+  return latents.channels() == spec.channels && latents.grid() == spec.chunk.WithFrames(frames) &&
+         std::ssize(latents.values()) == frames * spec.frame_values();
+}
+
+// Only what was made can be held, and no more than was promised room.
+absl::Status CheckFrames(const RolloutSpec& spec, const RolloutState& state) {
+  if (state.frames.size() != spec.branch_count()) return Bad("frames", "not one set per branch");
+  const int64_t made = state.chunk * spec.chunk.frames;
+  for (const std::set<int64_t>& frames : state.frames) {
+    if (frames.empty()) continue;
+    if (*frames.begin() < 0 || *frames.rbegin() >= made) {
+      return Bad("frames", "a frame that was not made yet");
+    }
+    if (std::ssize(frames) > ShapeOf(spec).frames_held) return Bad("frames", "too many");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRecache(const RolloutSpec& spec, const RolloutState& state) {
+  const bool remembers =
+      spec.kind == RolloutKind::kChunks && spec.prompt_switch != PromptSwitch::kSwap;
+  const int64_t made = state.chunk * spec.chunk.frames;
+  const int64_t recent = remembers ? std::min(made, spec.key_plan.window_frames) : 0;
+  if (std::ssize(state.recent) != recent) return Bad("recent", "not the window's latents");
+  for (const Latents& frame : state.recent) {
+    if (!IsLatents(spec, frame, 1)) return Bad("recent", "latents of another size");
+  }
+  if (state.recache && recent == 0) return Bad("recache", "of a window without latents");
+  if (state.sink_start < 0 || state.sink_start > made) return Bad("sink_start", "out of range");
+  return absl::OkStatus();
+}
+
+absl::Status CheckInWork(const RolloutSpec& spec, const RolloutState& state) {
+  const auto most = spec.kind == RolloutKind::kRolling ? std::ssize(spec.levels) : 0;
+  if (std::ssize(state.in_work) > most) return Bad("in_work", "too many chunks");
+  int64_t index = state.chunk;
+  int64_t step_max = std::ssize(spec.levels);
+  for (const ChunkInWork& chunk : state.in_work) {
+    if (chunk.index != index++) return Bad("in_work", "chunks out of order");
+    if (chunk.step < 0 || chunk.step > step_max) return Bad("in_work", "step out of range");
+    step_max = chunk.step;
+    if (!IsLatents(spec, chunk.x, spec.chunk.frames)) return Bad("in_work", "another size");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckRolloutState(const RolloutSpec& spec, const RolloutState& state) {
+  if (state.chunk < 0 || (spec.chunk_count != 0 && state.chunk > spec.chunk_count)) {
+    return Bad("chunk", "out of range");
+  }
+  LT_RETURN_IF_ERROR(CheckFrames(spec, state));
+  LT_RETURN_IF_ERROR(CheckRecache(spec, state));
+  LT_RETURN_IF_ERROR(CheckInWork(spec, state));
+  const bool start_left = state.has_start && state.chunk * spec.chunk.frames < spec.start_latents;
+  if (start_left ? !IsLatents(spec, state.start, spec.start_latents) : state.start.frames() != 0) {
+    return Bad("start", start_left ? "latents of another size" : "latents nobody asks for");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace longtake

@@ -1,0 +1,48 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Where a take stands between two chunks: all that a rollout needs, beside its spec, its texts and
+// the K/V it names, to go on with the same bits. A plain value: copy it, compare it, write it down.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <set>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "engine/video/latents.h"
+#include "engine/video/rollout_shape.h"
+
+namespace longtake {
+
+// A chunk on its way from noise.
+struct ChunkInWork {
+  int64_t index = 0;
+  int64_t step = 0;  // of the levels
+  Latents x = {};
+  friend bool operator==(const ChunkInWork&, const ChunkInWork&) = default;
+};
+
+struct RolloutState {
+  int64_t chunk = 0;  // the next to be finished
+  // Latent frames whose K/V is held, per guidance branch.
+  std::vector<std::set<int64_t>> frames;
+  // The latents it begins with, until they are K/V; and whether they have come.
+  Latents start = {};
+  bool has_start = false;
+  // Of chunk rollouts: where the sink begins, which a prompt may move; whether the window's K/V is
+  // to be made again first; and the latents that needs, a frame each, the last one latest.
+  int64_t sink_start = 0;
+  bool recache = false;
+  std::deque<Latents> recent = {};
+  // Of rolling rollouts, oldest first. The oldest is the next to be finished.
+  std::deque<ChunkInWork> in_work = {};
+
+  friend bool operator==(const RolloutState&, const RolloutState&) = default;
+};
+
+// Whether a rollout of this spec can go on from it: sizes and ranges, not what the latents say.
+// INVALID_ARGUMENT names the field.
+absl::Status CheckRolloutState(const RolloutSpec& spec, const RolloutState& state);
+
+}  // namespace longtake

@@ -1,0 +1,59 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// A rollout on a stage of its own: its frames in a table, its sweeps on a tiny transformer.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "engine/kv/kv_table.h"
+#include "engine/video/rollout.h"
+#include "engine/video/sweep_items.h"
+#include "tests/golden/tiny_model.h"
+
+namespace longtake {
+
+class TableRoll {
+ public:
+  // Model and pool outlive it.
+  TableRoll(const RolloutSpec& spec, TinyTransformer& tiny, KvPool& pool)
+      : rollout(Rollout::Create(spec)), tiny_(tiny) {
+    table.Open(kSession,
+               Must(KvShare::Create(pool, spec.kv_layout, Must(Rollout::FramesNeeded(spec)))));
+  }
+
+  void ChangeText(std::unique_ptr<TextContext> text) {
+    rollout->ChangeText(std::move(text));
+    Hold();
+  }
+  // Runs the next sweep; gives the rows its items brought.
+  int64_t Sweep() {
+    SweepItems sweep(table);
+    MustBeOk(sweep.Add(kSession, *rollout));
+    MustBeOk(tiny_.Run({sweep.items().begin(), sweep.items().end()}));
+    int64_t rows = 0;
+    for (const VideoItem& item : sweep.items()) rows += item.tokens();
+    return rows;
+  }
+  std::optional<FinishedChunk> Settle() {
+    std::optional<FinishedChunk> chunk = Must(rollout->Settle());
+    Hold();
+    return chunk;
+  }
+
+  static constexpr uint64_t kSession = 1;
+  KvTable table;
+  std::unique_ptr<Rollout> rollout;
+
+ private:
+  void Hold() {
+    for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
+      table.Hold({.session = kSession, .branch = branch}, rollout->frames(branch));
+    }
+  }
+
+  TinyTransformer& tiny_;
+};
+
+}  // namespace longtake
