@@ -2,6 +2,7 @@
 #include "server/model_card.h"
 
 #include "absl/strings/str_cat.h"
+#include "engine/policy/sampler.h"
 #include "server/render.h"
 
 namespace longtake {
@@ -16,7 +17,8 @@ void RenderCost(const VideoModel& model, v1::ModelCost* out) {
       static_cast<int64_t>(model.transformer_layers().bytes_per_sweep()));
   out->set_kv_bytes_per_frame(
       static_cast<int64_t>(2 * static_cast<uint64_t>(kv.layers * kv.rows) * kv.row_bytes()));
-  out->set_sweeps_per_chunk(static_cast<int32_t>(recipe.steps.size() + 1));
+  const size_t sweeps = recipe.rollout == RolloutKind::kRolling ? 1 : NoiseLevels(recipe).size();
+  out->set_sweeps_per_chunk(static_cast<int32_t>(sweeps));
   out->set_resident_bytes(static_cast<int64_t>(model.resident_bytes()));
 }
 

@@ -26,6 +26,8 @@ void LiveSession::AddEvent(PendingEvent event) {
 
 PendingEvent* LiveSession::prompt_to_encode() {
   PendingEvent* next = next_prompt();
+  // The old text takes the room of the waiting one until its last clean pass.
+  if (rollout().HasOldText()) return nullptr;
   for (PendingEvent& other : events) {
     if (&other != next) other.text = nullptr;
   }

@@ -44,6 +44,9 @@ struct LiveSession {
   bool ending = false;
   absl::Status failure;  // why it ends, when it was not asked to
   double turn_tag = 0;   // of its next sweep, in rows (engine/serve/fair_turns.h)
+  int64_t rows_max = 0;  // of its next sweep, when it has so much to do
+
+  int64_t tokens() const { return arrival.rollout->tokens_per_sweep(rows_max); }
 
   Session& session() { return *arrival.session; }
   Rollout& rollout() { return *arrival.rollout; }

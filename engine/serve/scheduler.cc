@@ -53,7 +53,7 @@ void Scheduler::TakeArrivals() {
     live.arrival = std::move(arrival);
     kv_.Open(live.arrival.number, std::move(live.arrival.kv));
     AddPromptChanges(live);
-    live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.rollout().tokens_per_sweep()));
+    live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.tokens()));
   }
   arrivals_.clear();
 }
@@ -209,18 +209,38 @@ bool Scheduler::Ready(LiveSession& live) {
   return true;
 }
 
+// Chunks that it was given need no sweep; each ends at a boundary like any other.
+bool Scheduler::ReadyForSweep(LiveSession& live) {
+  while (Ready(live)) {
+    std::optional<FinishedChunk> given = live.rollout().TakeGiven();
+    if (!given.has_value()) return true;
+    Deliver(live, *std::move(given));
+    ApplyEvents(live);
+  }
+  return false;
+}
+
+// Clean passes ride along for nothing while a sweep is bound by its layers. Beyond the knee they
+// would only make others wait. K/V of the file come back from there one sweep later.
+int64_t Scheduler::RowsMax(const LiveSession& live, size_t ready, const SweepLimits& limits) const {
+  if (kv_.InFile(live.arrival.number)) return 0;
+  if (ready == 1 || !limits.knee.has_value()) return limits.tokens_max;
+  return std::min(*limits.knee, limits.tokens_max);
+}
+
 std::vector<LiveSession*> Scheduler::Plan(const SweepCosts& costs) {
   std::vector<LiveSession*> ready;
   std::vector<SweepCandidate> candidates;
   int64_t waiting_tokens = 0;
   for (auto& live : live_) {
-    if (!Ready(*live)) continue;
-    ready.push_back(live.get());
-    candidates.push_back(
-        {.tokens = live->rollout().tokens_per_sweep(), .tag = turns_.Current(live->turn_tag)});
-    waiting_tokens += candidates.back().tokens;
+    if (ReadyForSweep(*live)) ready.push_back(live.get());
   }
   const SweepLimits limits = {.tokens_max = model_.options().tokens_max, .knee = costs.Knee()};
+  for (LiveSession* live : ready) {
+    live->rows_max = RowsMax(*live, ready.size(), limits);
+    candidates.push_back({.tokens = live->tokens(), .tag = turns_.Current(live->turn_tag)});
+    waiting_tokens += candidates.back().tokens;
+  }
   std::vector<LiveSession*> plan = Fit(ready, PlanSweep(candidates, limits));
   if (!plan.empty()) Charge(plan, waiting_tokens, limits);
   return plan;
@@ -248,12 +268,12 @@ std::vector<LiveSession*> Scheduler::Fit(std::span<LiveSession* const> ready,
 void Scheduler::Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,
                        const SweepLimits& limits) {
   int64_t tokens = 0;
-  for (LiveSession* live : plan) tokens += live->rollout().tokens_per_sweep();
+  for (LiveSession* live : plan) tokens += live->tokens();
   const double cost_of_row = CostOfRow(tokens, waiting_tokens, limits);
   turns_.Lead(turns_.Current(plan[0]->turn_tag));
   for (LiveSession* live : plan) {
-    live->turn_tag = turns_.Current(live->turn_tag) +
-                     cost_of_row * static_cast<double>(live->rollout().tokens_per_sweep());
+    live->turn_tag =
+        turns_.Current(live->turn_tag) + cost_of_row * static_cast<double>(live->tokens());
   }
 }
 
@@ -270,8 +290,10 @@ void Scheduler::SettleSession(LiveSession& live) {
     return;
   }
   HoldFrames(live);
-  if (!settled->has_value()) return;
-  FinishedChunk& chunk = **settled;
+  if (settled->has_value()) Deliver(live, **std::move(settled));
+}
+
+void Scheduler::Deliver(LiveSession& live, FinishedChunk chunk) {
   if (live.done()) {  // before the lane can end the session: every event gets its second receipt
     TakeEvents(live);
     ApplyEvents(live);

@@ -69,11 +69,15 @@ class Scheduler {
   void Apply(LiveSession& live, PendingEvent& event);
   // Sets the state a client sees, too.
   bool Ready(LiveSession& live);
+  // And delivers the chunks it was given, while there is room for them.
+  bool ReadyForSweep(LiveSession& live);
+  int64_t RowsMax(const LiveSession& live, size_t ready, const SweepLimits& limits) const;
   // Of those who would take part, by index, those for whom there is room beside rows.
   std::vector<LiveSession*> Fit(std::span<LiveSession* const> ready, std::span<const size_t> plan);
   void Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,
               const SweepLimits& limits);
   void SettleSession(LiveSession& live);
+  void Deliver(LiveSession& live, FinishedChunk chunk);
   // The stage's table holds what the rollout says.
   void HoldFrames(LiveSession& live);
   // What its items read of one layer from the K/V file, at most.

@@ -91,7 +91,7 @@ bool Stage::SweepTogether(std::span<LiveSession* const> plan) {
 absl::Status Stage::Sweep(std::span<LiveSession* const> plan) {
   SweepItems sweep(kv_);
   for (LiveSession* live : plan) {
-    LT_RETURN_IF_ERROR(sweep.Add(live->arrival.number, live->rollout()));
+    LT_RETURN_IF_ERROR(sweep.Add(live->arrival.number, live->rollout(), live->rows_max));
   }
   return runner_.RunVideo(sweep.items(), [&] { return AnyoneLeft(plan); });
 }

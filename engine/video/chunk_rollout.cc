@@ -13,7 +13,7 @@ ChunkRollout::ChunkRollout(const RolloutSpec& spec, RolloutState state)
 void ChunkRollout::ChangeText(std::unique_ptr<TextContext> text) {
   Rollout::ChangeText(std::move(text));
   state_.recache = remembers_latents() && chunk() > 0;
-  if (state_.recache) ForgetRemade();
+  if (state_.recache && all_kept()) ForgetRemade();
 }
 
 KeyPlanSpec ChunkRollout::key_plan() const {
@@ -22,32 +22,26 @@ KeyPlanSpec ChunkRollout::key_plan() const {
   return plan;
 }
 
-int64_t ChunkRollout::tokens_per_sweep() const {
+int64_t ChunkRollout::forward_rows() const {
   const int64_t rows = spec_.kv_layout.rows;
   if (state_.recache) return std::ssize(PlanTheRecache().plan.query_index) * rows;
   return std::ssize(branches_) * spec_.chunk.frames * rows;
 }
 
 // At the start of a chunk its noise is drawn, the same again when a sweep was dropped.
-void ChunkRollout::AppendItems(std::vector<RolloutItem>* items) {
+void ChunkRollout::AppendForward(std::vector<RolloutItem>* items) {
   if (state_.recache) {
     AppendRecache(items);
     return;
   }
-  if (is_given()) {
-    x_ = GivenChunk();
-  } else if (step_ == 0) {
+  if (step_ == 0) {
     // A rolling sink starts every chunk from the same noise (spec 3.6); later draws stay fresh.
     const bool same_noise = spec_.key_plan.kind == KeyPlanKind::kRollingSink;
     x_ = DrawNoise(same_noise ? 0 : chunk(), 0, NoisePurpose::kInitial);
   }
-  const double timestep = clean_pass() ? spec_.context_noise : sampler_.level(step_).timestep;
-  forward_ = {.latents = &x_, .plan = PlanKeys(key_plan(), start(), spec_.chunk.frames)};
-  forward_.AddTimesteps(x_.frames(), timestep);
-  if (clean_pass()) {
-    for (int64_t i = 0; i < x_.frames(); ++i) forward_.keep.push_back(start() + i);
-  }
-  for (size_t i = 0; i < branches_.size(); ++i) items->push_back(MakeItem(forward_, i));
+  step_forward_ = {.latents = &x_, .plan = PlanKeys(key_plan(), start(), spec_.chunk.frames)};
+  step_forward_.AddTimesteps(x_.frames(), sampler_.level(step_).timestep);
+  AppendAllBranches(step_forward_, items);
 }
 
 absl::StatusOr<std::optional<FinishedChunk>> ChunkRollout::SettleForward() {
@@ -55,17 +49,10 @@ absl::StatusOr<std::optional<FinishedChunk>> ChunkRollout::SettleForward() {
     SettleRecache();
     return std::nullopt;
   }
-  if (!clean_pass()) {
-    LT_RETURN_IF_ERROR(SettleDenoise());
-    ++step_;
-    // Nothing will ever attend to the last chunk, so it needs no clean pass.
-    if (!clean_pass() || !last_chunk()) return std::nullopt;
-  } else {
-    CommitChunk(start(), key_plan());
-    if (remembers_latents()) Remember();
-  }
+  LT_RETURN_IF_ERROR(SettleDenoise());
+  if (++step_ < sampler_.step_count()) return std::nullopt;
   step_ = 0;
-  return FinishedChunk{.index = state_.chunk++, .latents = std::move(x_)};
+  return Finish(std::move(x_));
 }
 
 absl::Status ChunkRollout::SettleDenoise() {
@@ -76,10 +63,12 @@ absl::Status ChunkRollout::SettleDenoise() {
   return absl::OkStatus();
 }
 
-void ChunkRollout::Remember() {
+void ChunkRollout::Kept(const Latents& latents) {
+  if (!remembers_latents()) return;
   std::deque<Latents>& recent = state_.recent;
-  for (int64_t i = 0; i < x_.frames(); ++i) recent.push_back(x_.Frames(i, 1));
+  for (int64_t i = 0; i < latents.frames(); ++i) recent.push_back(latents.Frames(i, 1));
   while (std::ssize(recent) > spec_.key_plan.window_frames) recent.pop_front();
+  if (state_.recache && all_kept()) ForgetRemade();
 }
 
 RecachePlan ChunkRollout::PlanTheRecache() const {
@@ -103,19 +92,19 @@ void ChunkRollout::AppendRecache(std::vector<RolloutItem>* items) {
   if (recache_latents_.frames() != frames) recache_latents_ = NewLatents(frames);
   auto latents = state_.recent.end() - frames;
   for (int64_t i = 0; i < frames; ++i) recache_latents_.SetFrames(i, *latents++);
-  forward_ = {.latents = &recache_latents_, .plan = std::move(recache.plan)};
-  forward_.AddTimesteps(frames, 0.0);
+  step_forward_ = {.latents = &recache_latents_, .plan = std::move(recache.plan)};
+  step_forward_.AddTimesteps(frames, 0.0);
   for (int64_t frame = recache.first; frame < start(); ++frame) {
     const bool needed = FrameNeeded(after, frame, start(), spec_.chunk.frames);
-    forward_.keep.push_back(needed ? frame : kNotKept);
+    step_forward_.keep.push_back(needed ? frame : kNotKept);
   }
-  items->push_back(MakeItem(forward_, 0));
+  items->push_back(MakeItem(step_forward_, 0));
 }
 
 void ChunkRollout::SettleRecache() {
   std::set<int64_t>& frames = state_.frames[0];
   state_.sink_start = PlanTheRecache().sink_start_new;
-  frames.insert(forward_.keep.begin(), forward_.keep.end());
+  frames.insert(step_forward_.keep.begin(), step_forward_.keep.end());
   frames.erase(kNotKept);
   std::erase_if(frames, [this](int64_t frame) {  // a sink that does not stay
     return !FrameNeeded(key_plan(), frame, start(), spec_.chunk.frames);

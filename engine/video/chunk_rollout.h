@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// One chunk after the other (spec 3.2): its denoising steps, then a clean pass that keeps its K/V.
+// One chunk after the other (spec 3.2): its denoising steps, then a clean pass that keeps its K/V,
+// in the sweep of the next chunk's first step. As many sweeps a chunk as there are steps.
 // Before the first step after a new prompt, one forward may make the window's K/V again (spec 3.8).
 #pragma once
 
@@ -17,13 +18,14 @@ class ChunkRollout final : public Rollout {
   ChunkRollout(const RolloutSpec& spec, RolloutState state);
 
   void ChangeText(std::unique_ptr<TextContext> text) override;
-  int64_t tokens_per_sweep() const override;
-  void AppendItems(std::vector<RolloutItem>* items) override;
 
  private:
+  int64_t forward_rows() const override;
+  bool makes_again() const override { return state_.recache; }
+  void AppendForward(std::vector<RolloutItem>* items) override;
   absl::StatusOr<std::optional<FinishedChunk>> SettleForward() override;
-  bool clean_pass() const { return is_given() || step_ == sampler_.step_count(); }
-  bool last_chunk() const { return chunk() + 1 == spec_.chunk_count; }
+  KeyPlanSpec clean_plan() const override { return key_plan(); }
+  void Kept(const Latents& latents) override;
   int64_t start() const { return chunk() * spec_.chunk.frames; }
   bool remembers_latents() const { return spec_.prompt_switch != PromptSwitch::kSwap; }
   KeyPlanSpec key_plan() const;  // with the sink where it is now
@@ -33,11 +35,10 @@ class ChunkRollout final : public Rollout {
   void AppendRecache(std::vector<RolloutItem>* items);
   void SettleRecache();
   absl::Status SettleDenoise();
-  void Remember();
 
   Sampler sampler_;
-  int64_t step_ = 0;  // the sampler's steps, then the clean pass
-  Forward forward_;
+  int64_t step_ = 0;
+  Forward step_forward_;
   Latents x_;
   Latents recache_latents_;
 };

@@ -28,69 +28,42 @@ bool RollingRollout::LetsIn() const {
          (spec_.chunk_count == 0 || next_index() < spec_.chunk_count);
 }
 
-int64_t RollingRollout::tokens_per_sweep() const {
-  const int64_t chunks = clean_pass_ ? 1 : std::ssize(state_.in_work) + (LetsIn() ? 1 : 0);
+int64_t RollingRollout::forward_rows() const {
+  const int64_t chunks = std::ssize(state_.in_work) + (LetsIn() ? 1 : 0);
   return std::ssize(branches_) * chunks * spec_.chunk.frames * spec_.kv_layout.rows;
 }
 
-void RollingRollout::AppendItems(std::vector<RolloutItem>* items) {
-  // A given chunk is where others are after their last level.
-  if (is_given() && state_.in_work.empty()) {
-    state_.in_work.push_back({.index = chunk(), .step = sampler_.step_count(), .x = GivenChunk()});
-    clean_pass_ = true;
-  }
-  if (clean_pass_) {
-    PlanClean();
-  } else {
-    PlanJoint();
-  }
-  for (size_t i = 0; i < branches_.size(); ++i) items->push_back(MakeItem(forward_, i));
-}
-
 // Letting a chunk in is no harm when the sweep is dropped: it waits with its noise.
-void RollingRollout::PlanJoint() {
+void RollingRollout::AppendForward(std::vector<RolloutItem>* items) {
   if (LetsIn()) {
     const int64_t index = next_index();
     state_.in_work.push_back({.index = index, .x = DrawNoise(index, 0, NoisePurpose::kInitial)});
   }
   const int64_t frames = spec_.chunk.frames;
   window_ = NewLatents(std::ssize(state_.in_work) * frames);
-  forward_ = {.latents = &window_,
-              .plan = PlanRolling(spec_.key_plan, chunk() * frames, window_.frames())};
+  joint_ = {.latents = &window_,
+            .plan = PlanRolling(spec_.key_plan, chunk() * frames, window_.frames())};
   int64_t first = 0;
   for (const ChunkInWork& chunk : state_.in_work) {
     window_.SetFrames(first, chunk.x);
-    forward_.AddTimesteps(frames, sampler_.level(chunk.step).timestep);
+    joint_.AddTimesteps(frames, sampler_.level(chunk.step).timestep);
     first += frames;
   }
   for (Branch& branch : branches_) branch.flow = NewLatents(window_.frames());
+  AppendAllBranches(joint_, items);
 }
 
 // Within the window the anchor is a frame like any other.
-void RollingRollout::PlanClean() {
-  const KeyPlanSpec window{KeyPlanKind::kWindow, spec_.key_plan.window_frames, 0};
-  const int64_t first = chunk() * spec_.chunk.frames;
-  forward_ = {.latents = &state_.in_work.front().x,
-              .plan = PlanKeys(window, first, spec_.chunk.frames)};
-  forward_.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
-  for (int64_t i = 0; i < spec_.chunk.frames; ++i) forward_.keep.push_back(first + i);
+KeyPlanSpec RollingRollout::clean_plan() const {
+  return {.kind = KeyPlanKind::kWindow, .window_frames = spec_.key_plan.window_frames};
 }
 
 absl::StatusOr<std::optional<FinishedChunk>> RollingRollout::SettleForward() {
-  if (clean_pass_) {
-    CommitChunk(chunk() * spec_.chunk.frames,
-                {KeyPlanKind::kWindow, spec_.key_plan.window_frames, 0, 0});
-    clean_pass_ = false;
-  } else {
-    LT_RETURN_IF_ERROR(SettleJoint());
-    if (state_.in_work.front().step < sampler_.step_count()) return std::nullopt;
-    // Nothing will ever attend to the last chunk, so it needs no clean pass.
-    clean_pass_ = chunk() + 1 != spec_.chunk_count;
-    if (clean_pass_) return std::nullopt;
-  }
+  LT_RETURN_IF_ERROR(SettleJoint());
+  if (state_.in_work.front().step < sampler_.step_count()) return std::nullopt;
   Latents latents = std::move(state_.in_work.front().x);
   state_.in_work.pop_front();
-  return FinishedChunk{.index = state_.chunk++, .latents = std::move(latents)};
+  return Finish(std::move(latents));
 }
 
 absl::Status RollingRollout::SettleJoint() {

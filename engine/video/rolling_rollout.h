@@ -1,9 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Several chunks at falling levels of noise in one forward (spec 3.7): each forward moves every
-// chunk in work to its next level, finishes the oldest and lets a new one in. A finished chunk then
-// gets its clean pass. Two sweeps a chunk, whatever the number of levels; a weight that is streamed
-// is read twice instead of five times.
+// chunk in work to its next level, finishes the oldest and lets a new one in. A finished chunk gets
+// its clean pass in the sweep of the next forward. One sweep a chunk, whatever the number of
+// levels; a weight that is streamed is read once for it.
 #pragma once
 
 #include <memory>
@@ -18,21 +18,18 @@ class RollingRollout final : public Rollout {
  public:
   RollingRollout(const RolloutSpec& spec, RolloutState state);
 
-  int64_t tokens_per_sweep() const override;
-  void AppendItems(std::vector<RolloutItem>* items) override;
-
  private:
+  int64_t forward_rows() const override;
+  void AppendForward(std::vector<RolloutItem>* items) override;
   absl::StatusOr<std::optional<FinishedChunk>> SettleForward() override;
+  KeyPlanSpec clean_plan() const override;
   // Whether the next joint forward begins a further chunk.
   bool LetsIn() const;
   int64_t next_index() const { return chunk() + std::ssize(state_.in_work); }
-  void PlanJoint();
-  void PlanClean();
   absl::Status SettleJoint();
 
-  Sampler sampler_;          // few-step, which keeps nothing between steps: all chunks share it
-  bool clean_pass_ = false;  // the next forward is the oldest's
-  Forward forward_;
+  Sampler sampler_;  // few-step, which keeps nothing between steps: all chunks share it
+  Forward joint_;
   Latents window_;  // of all chunks in work
 };
 

@@ -70,26 +70,120 @@ void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
   branches_[branch].text = std::move(text);
 }
 
-// Only the first branch's prompt can change.
+// Only the first branch's prompt can change. Clean passes that wait are of chunks that were made
+// under the old one.
 void Rollout::ChangeText(std::unique_ptr<TextContext> text) {
   LT_CHECK(at_chunk_start());
+  if (!all_kept() && old_text_ == nullptr) old_text_ = std::move(branches_[0].text);
   branches_[0].text = std::move(text);
 }
 
+std::optional<FinishedChunk> Rollout::TakeGiven() {
+  // Two texts at a time: the clean passes under the old one come first.
+  if (!HasStart() || !is_given() || HasOldText() || makes_again()) return std::nullopt;
+  at_chunk_start_ = true;
+  return Finish(FinishedLatents(chunk()));
+}
+
+FinishedChunk Rollout::Finish(Latents latents) {
+  const int64_t index = state_.chunk++;
+  if (done()) {
+    state_.kept = chunk();  // nothing will ever attend to the last chunk
+  } else if (!IsGiven(index)) {
+    state_.unkept = latents;
+  }
+  return {.index = index, .latents = std::move(latents)};
+}
+
+Rollout::SweepParts Rollout::PartsOf(int64_t rows_max) const {
+  const int64_t waiting = chunk() - state_.kept;
+  if (waiting == 0) return {.forward = true};
+  SweepParts parts = {.clean_passes = 1};
+  while (parts.clean_passes < waiting && (parts.clean_passes + 1) * clean_rows() <= rows_max &&
+         HasRoomFor(parts.clean_passes + 1)) {
+    ++parts.clean_passes;
+  }
+  parts.forward = parts.clean_passes == waiting && !is_given() && !makes_again() &&
+                  waiting * clean_rows() + forward_rows() <= rows_max;
+  return parts;
+}
+
+int64_t Rollout::clean_rows() const {
+  return std::ssize(branches_) * spec_.chunk.frames * spec_.kv_layout.rows;
+}
+
+bool Rollout::HasRoomFor(int64_t clean_passes) const {
+  return std::all_of(state_.frames.begin(), state_.frames.end(), [&](const auto& held) {
+    return std::ssize(held) + clean_passes * spec_.chunk.frames <= shape_.frames_held;
+  });
+}
+
+int64_t Rollout::tokens_per_sweep(int64_t rows_max) const {
+  const SweepParts parts = PartsOf(rows_max);
+  return parts.clean_passes * clean_rows() + (parts.forward ? forward_rows() : 0);
+}
+
+void Rollout::AppendItems(int64_t rows_max, std::vector<RolloutItem>* items) {
+  const SweepParts parts = PartsOf(rows_max);
+  LT_CHECK(!parts.forward || !is_given() || makes_again());
+  clean_passes_.clear();
+  for (int64_t i = 0; i < parts.clean_passes; ++i) {
+    CleanPass& pass = clean_passes_.emplace_back(PlanClean(state_.kept + i));
+    pass.forward.latents = &pass.latents;
+    const size_t first = items->size();
+    AppendAllBranches(pass.forward, items);
+    if (HasOldText()) (*items)[first].video.text = old_text_.get();
+  }
+  forward_ = parts.forward;
+  if (forward_) AppendForward(items);
+}
+
+Latents Rollout::FinishedLatents(int64_t chunk) const {
+  if (!IsGiven(chunk)) return state_.unkept;
+  return state_.start.Frames(chunk * spec_.chunk.frames, spec_.chunk.frames);
+}
+
+Rollout::CleanPass Rollout::PlanClean(int64_t chunk) const {
+  const int64_t first = chunk * spec_.chunk.frames;
+  CleanPass pass = {.latents = FinishedLatents(chunk),
+                    .forward = {.plan = PlanKeys(clean_plan(), first, spec_.chunk.frames)}};
+  pass.forward.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
+  for (int64_t i = 0; i < spec_.chunk.frames; ++i) pass.forward.keep.push_back(first + i);
+  return pass;
+}
+
 absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
+  for (const CleanPass& pass : clean_passes_) CommitClean(pass.latents);
+  clean_passes_.clear();
+  if (!std::exchange(forward_, false)) return std::nullopt;
   auto settled = SettleForward();
   at_chunk_start_ = settled.ok() && settled->has_value();
   return settled;
+}
+
+void Rollout::CommitClean(const Latents& latents) {
+  const int64_t first = state_.kept * spec_.chunk.frames;
+  const int64_t next = first + spec_.chunk.frames;
+  const KeyPlanSpec plan = clean_plan();
+  for (std::set<int64_t>& frames : state_.frames) {
+    for (int64_t frame = first; frame < next; ++frame) frames.insert(frame);
+    std::erase_if(frames, [&](int64_t frame) {
+      return frame >= shape_.anchor_frames && !FrameNeeded(plan, frame, next, spec_.chunk.frames);
+    });
+  }
+  ++state_.kept;
+  if (all_kept()) {
+    state_.unkept = {};
+    old_text_ = nullptr;
+  }
+  if (next >= spec_.start_latents) state_.start = {};
+  Kept(latents);
 }
 
 void Rollout::SetStart(Latents latents) {
   LT_CHECK(!state_.has_start && latents.frames() == spec_.start_latents);
   state_.start = std::move(latents);
   state_.has_start = true;
-}
-
-Latents Rollout::GivenChunk() const {
-  return state_.start.Frames(chunk() * spec_.chunk.frames, spec_.chunk.frames);
 }
 
 Latents Rollout::NewLatents(int64_t frames) const {
@@ -106,6 +200,7 @@ int64_t Rollout::new_text_rows() const {
   for (const Branch& branch : branches_) {
     if (branch.text != nullptr && !branch.text->ready()) rows += branch.text->rows();
   }
+  if (HasOldText() && !old_text_->ready()) rows += old_text_->rows();
   return rows;
 }
 
@@ -133,6 +228,10 @@ RolloutItem Rollout::MakeItem(const Forward& forward, size_t branch) {
   return item;
 }
 
+void Rollout::AppendAllBranches(const Forward& forward, std::vector<RolloutItem>* items) {
+  for (size_t i = 0; i < branches_.size(); ++i) items->push_back(MakeItem(forward, i));
+}
+
 absl::Status Rollout::GuideFlow(int64_t step) {
   const std::span<float> flow = branches_[0].flow.values();
   if (branches_.size() == 2) {
@@ -143,17 +242,6 @@ absl::Status Rollout::GuideFlow(int64_t step) {
     }
   }
   return CheckFinite(flow, absl::StrCat("flow of chunk ", chunk(), ", step ", step));
-}
-
-void Rollout::CommitChunk(int64_t first, const KeyPlanSpec& plan) {
-  const int64_t next = first + spec_.chunk.frames;
-  if (next >= spec_.start_latents) state_.start = {};
-  for (std::set<int64_t>& frames : state_.frames) {
-    for (int64_t frame = first; frame < next; ++frame) frames.insert(frame);
-    std::erase_if(frames, [&](int64_t frame) {
-      return frame >= shape_.anchor_frames && !FrameNeeded(plan, frame, next, spec_.chunk.frames);
-    });
-  }
 }
 
 }  // namespace longtake

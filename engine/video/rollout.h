@@ -4,11 +4,17 @@
 // noise they draw, and what is kept. Frames of K/V are named by their number; whoever sweeps keeps
 // them (engine/kv/kv_table.h).
 //
+// A chunk's latents are final after its last step and leave then. Its clean pass, which makes the
+// K/V that later chunks see, rides in the sweep of the next chunk's first step: layer by layer the
+// frames are written before that step attends to them. Whether it does is free (there may be no
+// room); bits do not depend on it.
+//
 // Nothing visible changes before Settle accepts a sweep, so a dropped sweep needs no undo: the next
 // one builds the same items again. Engine thread only.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <set>
@@ -68,9 +74,14 @@ class Rollout {
   // Another prompt from here on, between two chunks. What it does to the memory of what was shown
   // before is the spec's prompt_switch.
   virtual void ChangeText(std::unique_ptr<TextContext> text);
+  // Whether a text that was changed is still needed, beside the new one.
+  bool HasOldText() const { return old_text_ != nullptr; }
   // The latents it begins with: as many frames as the spec says, once.
   void SetStart(Latents latents);
   bool HasStart() const { return state_.has_start; }
+  // The next chunk when it is one of those it was given, which are finished without a sweep. After
+  // each there is a chunk's start like any other; AppendItems wants none left.
+  std::optional<FinishedChunk> TakeGiven();
   bool HasText() const;
   bool HasText(size_t branch) const { return branches_[branch].text != nullptr; }
   // Rows of prompts the next sweep would see for the first time.
@@ -79,8 +90,8 @@ class Rollout {
   // The next chunk to be finished.
   int64_t chunk() const { return state_.chunk; }
   bool done() const { return spec_.chunk_count != 0 && chunk() == spec_.chunk_count; }
-  // Whether events may be applied now: no forward was settled since chunk() changed. What there is
-  // then is a state that one can stop in and go on from.
+  // Whether events may be applied now: since chunk() changed nothing was settled but clean passes.
+  // What there is then is a state that one can stop in and go on from.
   bool at_chunk_start() const { return at_chunk_start_; }
   // At a chunk's start.
   const RolloutState& state() const;
@@ -88,11 +99,12 @@ class Rollout {
   const std::set<int64_t>& frames(size_t branch) const { return state_.frames[branch]; }
   // Frames of K/V that its items attend to in a sweep, at most.
   int64_t frames_read() const;
-  // Rows its items bring to the next sweep.
-  virtual int64_t tokens_per_sweep() const = 0;
-  // Appends its items for the next sweep, at most one per branch. They point into this object until
-  // Settle or the next AppendItems.
-  virtual void AppendItems(std::vector<RolloutItem>* items) = 0;
+  // Rows its items bring to the next sweep: as much as it has to do and fits rows_max, or the least
+  // it can do.
+  int64_t tokens_per_sweep(int64_t rows_max) const;
+  // Appends its items for such a sweep, those that write frames before those that read them. They
+  // point into this object until Settle or the next AppendItems.
+  void AppendItems(int64_t rows_max, std::vector<RolloutItem>* items);
   // The sweep with those items is done. Returns the chunk that it finished, if it finished one.
   // INTERNAL when the model produced a value that is not finite.
   absl::StatusOr<std::optional<FinishedChunk>> Settle();
@@ -119,29 +131,64 @@ class Rollout {
 
   Rollout(const RolloutSpec& spec, RolloutState state);
 
+  // The forward that comes after all clean passes: its rows, its items, and what they mean when
+  // they are done.
+  virtual int64_t forward_rows() const = 0;
+  // Whether it makes K/V again, of the chunks before this one: then nothing shares its sweep, and
+  // nothing goes on before it.
+  virtual bool makes_again() const { return false; }
+  virtual void AppendForward(std::vector<RolloutItem>* items) = 0;
   virtual absl::StatusOr<std::optional<FinishedChunk>> SettleForward() = 0;
+  // What a clean pass attends to.
+  virtual KeyPlanSpec clean_plan() const = 0;
+  // The chunk with these latents has its K/V now.
+  virtual void Kept(const Latents& latents) { (void)latents; }
 
-  // Whether the next chunk is one of those it was given: it takes a clean pass and nothing else.
-  bool is_given() const { return chunk() * spec_.chunk.frames < spec_.start_latents; }
-  Latents GivenChunk() const;
+  // The next chunk has its last latents.
+  FinishedChunk Finish(Latents latents);
+  // Whether the next chunk is one of those it was given.
+  bool is_given() const { return IsGiven(chunk()); }
+  bool all_kept() const { return state_.kept == chunk(); }
   Latents NewLatents(int64_t frames) const;  // zeros
   // For a whole chunk.
   Latents DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const;
   // The item of one branch; flow must have room for a denoising one.
   RolloutItem MakeItem(const Forward& forward, size_t branch);
+  void AppendAllBranches(const Forward& forward, std::vector<RolloutItem>* items);
   // Mixes the branches' flows into the first one's and checks it. INTERNAL as Settle.
   absl::Status GuideFlow(int64_t step);
-  // A clean pass has written the chunk that begins at latent frame first, for every branch. Frames
-  // that no later chunk reads are no longer held.
-  void CommitChunk(int64_t first, const KeyPlanSpec& plan);
-
   const RolloutSpec spec_;
   const RolloutShape shape_;
   RolloutState state_;
   std::vector<Branch> branches_;
 
  private:
+  // A clean pass with the latents it runs on.
+  struct CleanPass {
+    Latents latents;
+    Forward forward;
+  };
+  // What a sweep of so many rows would do of what there is to do.
+  struct SweepParts {
+    int64_t clean_passes = 0;
+    bool forward = false;
+  };
+  SweepParts PartsOf(int64_t rows_max) const;
+  int64_t clean_rows() const;
+  // Whether the frames of so many clean passes find room.
+  bool HasRoomFor(int64_t clean_passes) const;
+  bool IsGiven(int64_t chunk) const { return chunk * spec_.chunk.frames < spec_.start_latents; }
+  // Of a chunk that is given, or the last one that was finished.
+  Latents FinishedLatents(int64_t chunk) const;
+  CleanPass PlanClean(int64_t chunk) const;
+  // The next chunk that has no K/V has them; frames that no later chunk reads are no longer held.
+  void CommitClean(const Latents& latents);
+
   bool at_chunk_start_ = true;
+  std::unique_ptr<TextContext> old_text_;  // of the first branch, for the clean passes that wait
+  // Of the sweep whose items were appended last.
+  std::deque<CleanPass> clean_passes_;
+  bool forward_ = false;
 };
 
 }  // namespace longtake

@@ -21,7 +21,7 @@ bool IsLatents(const RolloutSpec& spec, const Latents& latents, int64_t frames) 
 // Only what was made can be held, and no more than was promised room.
 absl::Status CheckFrames(const RolloutSpec& spec, const RolloutState& state) {
   if (state.frames.size() != spec.branch_count()) return Bad("frames", "not one set per branch");
-  const int64_t made = state.chunk * spec.chunk.frames;
+  const int64_t made = state.kept * spec.chunk.frames;
   for (const std::set<int64_t>& frames : state.frames) {
     if (frames.empty()) continue;
     if (*frames.begin() < 0 || *frames.rbegin() >= made) {
@@ -32,10 +32,24 @@ absl::Status CheckFrames(const RolloutSpec& spec, const RolloutState& state) {
   return absl::OkStatus();
 }
 
+// Given chunks may wait for their clean pass together, of others only the last one.
+absl::Status CheckKept(const RolloutSpec& spec, const RolloutState& state) {
+  const auto given = [&](int64_t chunk) { return chunk * spec.chunk.frames < spec.start_latents; };
+  const int64_t last = state.chunk - 1;
+  if (state.kept < 0 || state.kept > state.chunk || (state.kept < last && !given(last))) {
+    return Bad("kept", "out of range");
+  }
+  const bool waits = state.kept == last && !given(last);
+  if (waits ? !IsLatents(spec, state.unkept, spec.chunk.frames) : state.unkept.frames() != 0) {
+    return Bad("unkept", waits ? "latents of another size" : "latents nobody asks for");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRecache(const RolloutSpec& spec, const RolloutState& state) {
   const bool remembers =
       spec.kind == RolloutKind::kChunks && spec.prompt_switch != PromptSwitch::kSwap;
-  const int64_t made = state.chunk * spec.chunk.frames;
+  const int64_t made = state.kept * spec.chunk.frames;
   const int64_t recent = remembers ? std::min(made, spec.key_plan.window_frames) : 0;
   if (std::ssize(state.recent) != recent) return Bad("recent", "not the window's latents");
   for (const Latents& frame : state.recent) {
@@ -66,10 +80,11 @@ absl::Status CheckRolloutState(const RolloutSpec& spec, const RolloutState& stat
   if (state.chunk < 0 || (spec.chunk_count != 0 && state.chunk > spec.chunk_count)) {
     return Bad("chunk", "out of range");
   }
+  LT_RETURN_IF_ERROR(CheckKept(spec, state));
   LT_RETURN_IF_ERROR(CheckFrames(spec, state));
   LT_RETURN_IF_ERROR(CheckRecache(spec, state));
   LT_RETURN_IF_ERROR(CheckInWork(spec, state));
-  const bool start_left = state.has_start && state.chunk * spec.chunk.frames < spec.start_latents;
+  const bool start_left = state.has_start && state.kept * spec.chunk.frames < spec.start_latents;
   if (start_left ? !IsLatents(spec, state.start, spec.start_latents) : state.start.frames() != 0) {
     return Bad("start", start_left ? "latents of another size" : "latents nobody asks for");
   }

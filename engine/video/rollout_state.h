@@ -25,6 +25,10 @@ struct ChunkInWork {
 
 struct RolloutState {
   int64_t chunk = 0;  // the next to be finished
+  // Chunks that had their clean pass. Beyond the given ones only the last can be without; these are
+  // its latents then.
+  int64_t kept = 0;
+  Latents unkept = {};
   // Latent frames whose K/V is held, per guidance branch.
   std::vector<std::set<int64_t>> frames;
   // The latents it begins with, until they are K/V; and whether they have come.

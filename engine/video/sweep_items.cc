@@ -5,18 +5,25 @@
 
 namespace longtake {
 
-absl::Status SweepItems::Add(uint64_t session, Rollout& rollout) {
+absl::Status SweepItems::Add(uint64_t session, Rollout& rollout, int64_t rows_max) {
   std::vector<RolloutItem> items;
-  rollout.AppendItems(&items);
-  for (const RolloutItem& item : items) LT_RETURN_IF_ERROR(Add(session, item));
+  rollout.AppendItems(rows_max, &items);
+  for (const RolloutItem& item : items) {
+    LT_RETURN_IF_ERROR(Add({.session = session, .branch = item.branch}, item));
+  }
   return absl::OkStatus();
 }
 
-absl::Status SweepItems::Add(uint64_t session, const RolloutItem& item) {
-  const KvOwner owner = {.session = session, .branch = item.branch};
+const KvFrame* SweepItems::Find(const KvOwner& owner, int64_t frame) const {
+  if (const KvFrame* held = table_.Find(owner, frame); held != nullptr) return held;
+  const auto written = written_.find({owner, frame});
+  return written == written_.end() ? nullptr : written->second;
+}
+
+absl::Status SweepItems::Add(const KvOwner& owner, const RolloutItem& item) {
   std::vector<ContextFrame>& context = context_.emplace_back();
   for (const PlannedKey& key : item.context) {
-    const KvFrame* frame = table_.Find(owner, key.frame);
+    const KvFrame* frame = Find(owner, key.frame);
     if (frame == nullptr) {
       return absl::InvalidArgumentError(absl::StrCat("item ", items_.size(), ": context frame ",
                                                      key.frame, " is not written before it"));
@@ -31,6 +38,7 @@ absl::Status SweepItems::Add(uint64_t session, const RolloutItem& item) {
           absl::StrCat("item ", items_.size(), ": frame ", number, " is written already"));
     }
     keep.push_back(frame);
+    if (frame != nullptr) written_[{owner, number}] = frame;
   }
   VideoItem& video = items_.emplace_back(item.video);
   video.context = context;

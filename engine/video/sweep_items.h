@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <span>
 #include <utility>
 #include <vector>
@@ -20,20 +21,24 @@ class SweepItems {
  public:
   explicit SweepItems(KvTable& table) : table_(table) {}
 
-  // Adds a session's items. INVALID_ARGUMENT names item and frame when its context is not held, or
-  // is held already when it is to be written: our own mistake, which no client can cause.
-  absl::Status Add(uint64_t session, Rollout& rollout);
+  // Adds a session's items for a sweep of so many rows. INVALID_ARGUMENT names item and frame when
+  // its context is neither held nor kept by an item before it, or when what it keeps is held
+  // already: our own mistake, which no client can cause.
+  absl::Status Add(uint64_t session, Rollout& rollout, int64_t rows_max);
   // In the order in which they were added.
   std::span<const VideoItem> items() const { return items_; }
 
  private:
-  absl::Status Add(uint64_t session, const RolloutItem& item);
+  absl::Status Add(const KvOwner& owner, const RolloutItem& item);
+  // Held, or written by an item before; else null.
+  const KvFrame* Find(const KvOwner& owner, int64_t frame) const;
 
   KvTable& table_;
   std::vector<VideoItem> items_;
   // What the items point to; a deque, so that it stays where it is.
   std::deque<std::vector<ContextFrame>> context_;
   std::deque<std::vector<KvFrame*>> keep_;
+  std::map<std::pair<KvOwner, int64_t>, const KvFrame*> written_;
 };
 
 }  // namespace longtake

@@ -116,18 +116,13 @@ struct FileSetup : EngineSetup {
   }
 };
 
-// Read to its end; another prompt after two chunks.
-std::vector<std::string> TakeWithChange(TestEngine& engine, const SessionSpec& spec) {
+// Read to its end; another prompt from the third chunk on.
+std::vector<std::string> TakeWithChange(TestEngine& engine, SessionSpec spec) {
+  spec.prompt_changes = {{.frame = 21, .prompt = "a blue square"}};
   auto session = *engine.CreateSession(spec, "");
   Received received;
   const uint64_t reader = *session->Attach(-1, nullptr);
-  bool changed = false;
-  while (!received.end.has_value() && engine->Step()) {
-    PollAll(*session, reader, &received);
-    if (received.chunks.size() < 2 || changed) continue;
-    changed = true;
-    EXPECT_TRUE(engine->Submit(*session, {EventKind::kPrompt, "a blue square"}).ok());
-  }
+  while (!received.end.has_value() && engine->Step()) PollAll(*session, reader, &received);
   PollAll(*session, reader, &received);
   EXPECT_TRUE(received.end.has_value() && received.end->ok()) << *received.end;
   return received.Digests();

@@ -59,7 +59,7 @@ TEST_P(LongRollout, StaysFiniteAndInItsMemory) {
   // Of all chunks of a kind alike: the mean square must not drift.
   std::vector<double> power;
   while (!rollout->done()) {
-    roll.Sweep();
+    roll.Sweep(64);
     const std::optional<FinishedChunk> chunk = roll.Settle();
     if (!chunk.has_value()) continue;
     const std::span<const float> latents = chunk->latents.values();

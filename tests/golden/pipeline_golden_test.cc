@@ -61,7 +61,7 @@ std::vector<Latents> Roll(const Fixture& fixture, Backend& backend, KeyPlanSpec 
                           states, static_cast<int64_t>(fixture.Ints("ids").size()))));
   std::vector<Latents> chunks;
   while (!rollout->done()) {
-    roll.Sweep();
+    roll.Sweep(512);
     std::optional<FinishedChunk> chunk = roll.Settle();
     if (chunk.has_value()) chunks.push_back(std::move(chunk->latents));
   }

@@ -4,8 +4,10 @@
 // own Rollout decides the passes, draws the noise, keeps and remakes the K/V.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <optional>
+#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,6 +23,8 @@ namespace {
 constexpr double kLimit = 1e-5;
 constexpr int64_t kLatentSide = 4;
 constexpr int64_t kRealTextRows = 7;
+constexpr int64_t kTokensMax = 512;      // of a sweep
+constexpr uint64_t kGroupingSeeds = 40;  // for each of 16 policies, twice
 
 struct Case {
   std::string name;
@@ -47,20 +51,27 @@ void FewStep(RolloutSpec& spec, std::vector<double> steps) {
   spec.levels = NoiseLevels(recipe, {.steps = std::move(steps)});
 }
 
+struct How {
+  bool drop_every_other_sweep = false;
+  // What a sweep may bring, drawn anew for each; 0: as much as there is to do.
+  uint64_t grouping_seed = 0;
+  std::vector<float> start = {};  // latents of the chunks it begins with
+};
+
 class RolloutGolden {
  public:
-  RolloutGolden(const Fixture& fixture, Backend& backend)
+  RolloutGolden(const Fixture& fixture, Backend& backend, DType kv_dtype = DType::kF32)
       : fixture_(fixture),
         tiny_({.config_json = fixture.Metadata("transformer"),
                .seed = fixture.Seed("weight_seed"),
                .stream = {},
-               .model = {.tokens_max = 512, .text_rows = 12, .kv_dtype = DType::kF32}},
+               .model = {.tokens_max = kTokensMax, .text_rows = 12, .kv_dtype = kv_dtype}},
               backend),
         pool_(Must(KvPool::Create(32 << 20))) {}
 
-  // Latents of the chunks from first_stored on. It begins with those of some chunks, if any.
-  std::vector<float> Roll(const Case& which, bool drop_every_other_sweep = false,
-                          const std::vector<float>& start = {}) {
+  // Latents of the chunks from first_stored on.
+  std::vector<float> Roll(const Case& which, const How& how = {}) {
+    const std::vector<float>& start = how.start;
     RolloutSpec spec;
     FewStep(spec, {1000, 500});
     spec.key_plan = {KeyPlanKind::kWindow, 9, 3};
@@ -80,20 +91,27 @@ class RolloutGolden {
     }
     std::vector<float> stored;
     size_t next_switch = 0;
-    int64_t swept = -1;  // the chunk of the last forward
+    std::mt19937_64 random(how.grouping_seed);
     while (!rollout->done()) {
-      EXPECT_EQ(rollout->at_chunk_start(), rollout->chunk() != swept);
       if (next_switch < which.switches.size() && rollout->at_chunk_start() &&
           rollout->chunk() == which.switches[next_switch]) {
         roll.ChangeText(Text(next_text++));
         ++next_switch;
       }
-      if (drop_every_other_sweep) roll.Sweep();
-      const int64_t tokens = rollout->tokens_per_sweep();
-      EXPECT_EQ(roll.Sweep(), tokens);
-      EXPECT_LE(tokens, ShapeOf(spec).tokens_max);
-      swept = rollout->chunk();
-      const std::optional<FinishedChunk> chunk = roll.Settle();
+      std::optional<FinishedChunk> chunk = rollout->TakeGiven();
+      if (!chunk.has_value()) {
+        const int64_t rows_max = how.grouping_seed == 0 ? kTokensMax : DrawRowsMax(random);
+        if (how.drop_every_other_sweep) {
+          const auto layers = static_cast<uint64_t>(spec.kv_layout.layers);
+          const auto run = how.grouping_seed == 0 ? layers : random() % (layers + 1);
+          roll.DropSweep(kTokensMax, static_cast<int64_t>(run));
+        }
+        const int64_t tokens = rollout->tokens_per_sweep(rows_max);
+        EXPECT_EQ(roll.Sweep(rows_max), tokens);
+        EXPECT_LE(tokens, std::max(ShapeOf(spec).tokens_max, rows_max));
+        chunk = roll.Settle();
+        ++sweeps;
+      }
       if (!chunk.has_value() || chunk->index < which.first_stored) continue;
       const std::span<const float> latents = chunk->latents.values();
       stored.insert(stored.end(), latents.begin(), latents.end());
@@ -101,7 +119,15 @@ class RolloutGolden {
     return stored;
   }
 
+  int64_t sweeps = 0;  // of all takes
+
  private:
+  // None, one, some or all of what there is to do.
+  static int64_t DrawRowsMax(std::mt19937_64& random) {
+    constexpr int64_t kChoices[] = {0, 24, 36, 48, 60, 84, kTokensMax};
+    return kChoices[random() % std::size(kChoices)];
+  }
+
   // Chunks one after another as latents of all their frames.
   static Latents StartOf(const RolloutSpec& spec, std::span<const float> chunks) {
     Latents start(spec.channels, spec.chunk.WithFrames(spec.start_latents));
@@ -178,7 +204,21 @@ TEST_P(RolloutGoldenTest, LatentsAreTheReferences) {
   const std::vector<float> latents = rollouts.Roll(GetParam());
   ExpectClose("f6 " + GetParam().name, latents, fixture.Floats(GetParam().name), kLimit);
   // A dropped sweep leaves no trace, even one that makes K/V again in place.
-  EXPECT_EQ(rollouts.Roll(GetParam(), /*drop_every_other_sweep=*/true), latents);
+  EXPECT_EQ(rollouts.Roll(GetParam(), {.drop_every_other_sweep = true}), latents);
+}
+
+// Which clean passes and steps share a sweep is free: where there is room, whoever else is in it.
+TEST_P(RolloutGoldenTest, GroupingIntoSweepsLeavesNoTrace) {
+  const Fixture fixture("f6");
+  GoldenBackend backend("");
+  RolloutGolden rollouts(fixture, backend.get(), DType::kBf16);  // so that rounding would show
+  const std::vector<float> latents = rollouts.Roll(GetParam());
+  for (uint64_t seed = 1; seed <= kGroupingSeeds; ++seed) {
+    ASSERT_EQ(rollouts.Roll(GetParam(), {.grouping_seed = seed}), latents) << "seed " << seed;
+    ASSERT_EQ(rollouts.Roll(GetParam(), {.drop_every_other_sweep = true, .grouping_seed = seed}),
+              latents)
+        << "seed " << seed << ", sweeps dropped at some layer";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, RolloutGoldenTest, testing::ValuesIn(Cases()),
@@ -205,11 +245,39 @@ TEST(RolloutStart, GivenChunksGoOnAsTheirTake) {
     for (size_t given : {size_t{1}, size_t{2}}) {
       const std::vector<float> start(take.begin(),
                                      take.begin() + static_cast<ptrdiff_t>(given * chunk));
-      EXPECT_EQ(rollouts.Roll(whole, false, start), take) << which.name;
-      EXPECT_EQ(rollouts.Roll(whole, true, start), take) << which.name << ", sweeps dropped";
+      EXPECT_EQ(rollouts.Roll(whole, {.start = start}), take) << which.name;
+      EXPECT_EQ(rollouts.Roll(whole, {.drop_every_other_sweep = true, .start = start}), take)
+          << which.name << ", sweeps dropped";
     }
   }
   EXPECT_EQ(policies, 13);
+}
+
+// As many sweeps as forwards that take noise away, whatever is remembered beside them.
+TEST(RolloutSweeps, CleanPassesCostNone) {
+  const Fixture fixture("f6");
+  GoldenBackend backend("");
+  const auto sweeps_of = [&](const Case& which, size_t given) {
+    RolloutGolden rollouts(fixture, backend.get());
+    const std::vector<float> take = rollouts.Roll(which);
+    const std::span<const float> start = std::span(take).first(take.size() * given / 8);
+    rollouts.sweeps = 0;
+    rollouts.Roll(which, {.start = {start.begin(), start.end()}});
+    return rollouts.sweeps;
+  };
+  const Case chunks = {"", 8, 0, [](RolloutSpec& spec) {
+                         spec.key_plan = {KeyPlanKind::kWindow, 21, 0};  // seven chunks
+                       }};
+  const Case rolling = {"", 8, 0, [](RolloutSpec& spec) {
+                          FewStep(spec, {1000, 800, 600});
+                          spec.kind = RolloutKind::kRolling;
+                          spec.key_plan = {KeyPlanKind::kWindow, 21, 3};
+                        }};
+  EXPECT_EQ(sweeps_of(chunks, 0), 8 * 2);
+  EXPECT_EQ(sweeps_of(chunks, 6), 2 * 2);
+  EXPECT_EQ(sweeps_of(chunks, 7), 1 * 2) << "a full window of given chunks";
+  EXPECT_EQ(sweeps_of(rolling, 0), 8 + 2);
+  EXPECT_EQ(sweeps_of(rolling, 5), 3 + 2);
 }
 
 // Several chunks at once: the given ones come first as they are, then others that saw them.
@@ -227,12 +295,14 @@ TEST(RolloutStart, RollingChunksFollowGivenOnes) {
       const auto from = take.begin() + static_cast<ptrdiff_t>(index * chunk);
       return std::vector<float>(from, from + static_cast<ptrdiff_t>(chunk));
     };
-    const std::vector<float> after_first = rollouts.Roll(which, false, part(0));
-    const std::vector<float> after_other = rollouts.Roll(which, true, part(3));
+    const std::vector<float> after_first = rollouts.Roll(which, {.start = part(0)});
+    const std::vector<float> after_other =
+        rollouts.Roll(which, {.drop_every_other_sweep = true, .start = part(3)});
     ASSERT_EQ(after_first.size(), take.size());
     EXPECT_TRUE(std::equal(take.begin(), take.begin() + static_cast<ptrdiff_t>(chunk),
                            after_first.begin()));
-    EXPECT_EQ(rollouts.Roll(which, true, part(0)), after_first);
+    EXPECT_EQ(rollouts.Roll(which, {.drop_every_other_sweep = true, .start = part(0)}),
+              after_first);
     EXPECT_NE(after_first, after_other);
   }
   EXPECT_EQ(policies, 1);

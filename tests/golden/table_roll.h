@@ -28,13 +28,25 @@ class TableRoll {
     Hold();
   }
   // Runs the next sweep; gives the rows its items brought.
-  int64_t Sweep() {
+  int64_t Sweep(int64_t rows_max) {
     SweepItems sweep(table);
-    MustBeOk(sweep.Add(kSession, *rollout));
+    MustBeOk(sweep.Add(kSession, *rollout, rows_max));
     MustBeOk(tiny_.Run({sweep.items().begin(), sweep.items().end()}));
     int64_t rows = 0;
     for (const VideoItem& item : sweep.items()) rows += item.tokens();
     return rows;
+  }
+  // Runs so many layers of it and drops it.
+  void DropSweep(int64_t rows_max, int64_t layers) {
+    SweepItems sweep(table);
+    MustBeOk(sweep.Add(kSession, *rollout, rows_max));
+    const auto pass = Must(tiny_.model->NewPass(sweep.items()));
+    MustBeOk(pass->Embed());
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      LayerLease lease = Must(tiny_.layers->Next());
+      MustBeOk(pass->RunLayer(layer, lease));
+    }
+    tiny_.layers->Rewind();
   }
   std::optional<FinishedChunk> Settle() {
     std::optional<FinishedChunk> chunk = Must(rollout->Settle());

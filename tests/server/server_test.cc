@@ -357,7 +357,7 @@ TEST_F(ServerTest, ModelsSayWhatTheyCost) {
   v1::GetModelResponse model;
   ASSERT_TRUE(server_->stub().GetModel(&context_2, request, &model).ok());
   EXPECT_EQ(model.model().name(), "models/shapes-small");
-  EXPECT_EQ(model.model().cost().sweeps_per_chunk(), 5);
+  EXPECT_EQ(model.model().cost().sweeps_per_chunk(), 4);
   EXPECT_GT(model.model().cost().layer_bytes(), 0);
   EXPECT_GT(model.model().cost().kv_bytes_per_frame(), 0);
   EXPECT_GT(model.model().example_prompts_size(), 0);
