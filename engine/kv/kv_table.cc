@@ -12,6 +12,14 @@ void KvTable::Close(uint64_t session) { sessions_.erase(session); }
 
 bool KvTable::InFile(uint64_t session) const { return sessions_.at(session).share->in_file(); }
 
+std::vector<std::pair<size_t, int64_t>> KvTable::Held(uint64_t session) const {
+  std::vector<std::pair<size_t, int64_t>> held;
+  for (const auto& [name, entry] : sessions_.at(session).frames) {
+    if (entry.held) held.push_back(name);
+  }
+  return held;
+}
+
 const KvFrame* KvTable::Find(const KvOwner& owner, int64_t frame) const {
   const auto& frames = sessions_.at(owner.session).frames;
   const auto found = frames.find({owner.branch, frame});

@@ -15,6 +15,7 @@
 #include <memory>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "engine/kv/kv_memory.h"
 
@@ -36,6 +37,8 @@ class KvTable {
   // Of a session that is open.
   bool InFile(uint64_t session) const;
 
+  // The frames that a session holds: branch and latent frame.
+  std::vector<std::pair<size_t, int64_t>> Held(uint64_t session) const;
   // A frame that is held, or null. Valid until it is no longer held.
   const KvFrame* Find(const KvOwner& owner, int64_t frame) const;
   // The frame that the next sweep writes: a new one, or what a sweep that was dropped left of it.

@@ -91,6 +91,19 @@ std::vector<FinishedStart> DecodeLane::TakeStarts() {
   return std::exchange(finished_starts_, {});
 }
 
+absl::StatusOr<std::vector<Latents>> DecodeLane::CopyWaiting(const Session& session) const {
+  MutexLock lock(mutex_);
+  std::vector<Latents> waiting;
+  for (const ChunkInWork& work : chunks_) {
+    if (work.job.session.get() != &session) continue;
+    if (work.next_latent != 0) {
+      return absl::FailedPreconditionError(absl::StrCat("chunk ", work.job.chunk, " is decoded"));
+    }
+    waiting.push_back(work.job.latents);
+  }
+  return waiting;
+}
+
 DecodeLane::Stats DecodeLane::stats() const {
   MutexLock lock(mutex_);
   Stats stats = stats_;
@@ -243,7 +256,7 @@ absl::Status DecodeLane::ToPixels(const ChunkInWork& work, std::vector<uint8_t>*
                               .frames = 1,
                               .height = latent.grid().height,
                               .width = latent.grid().width};
-  std::vector<VaeCache>& caches = work.job.state->caches;
+  std::vector<VaeCache>& caches = work.job.state->decoder.caches;
   Use(spec.decoder == DecoderKind::kTiny ? Network::kTinyDecoder : Network::kDecoder);
   if (spec.tiled_decode) {
     return DecodeTiled(model_.decoder(), VaeTiling(), latents, caches, rgb);
@@ -280,9 +293,10 @@ absl::Status DecodeLane::DecodeNext(ChunkInWork& work) {
 void DecodeLane::FinishChunk(ChunkInWork& work) {
   const DecodeJob& job = work.job;
   const ResolvedSpec& spec = job.session->spec();
+  DecoderState& state = job.state->decoder;
   auto chunk = std::make_shared<MediaChunk>();
   chunk->index = job.chunk;
-  chunk->first_frame = job.state->next_frame;
+  chunk->first_frame = state.next_frame;
   chunk->width = spec.width;
   chunk->height = spec.height;
   chunk->rgb = std::move(work.rgb);
@@ -294,9 +308,10 @@ void DecodeLane::FinishChunk(ChunkInWork& work) {
     chunk->rgb.resize(static_cast<uint64_t>(chunk->frame_count) * frame_bytes);
   }
   chunk->digest = Xxh3Hash128(std::as_bytes(std::span(chunk->rgb)));
-  chunk->chain = NextLink(job.state->chain, chunk->digest);
-  job.state->chain = chunk->chain;
-  job.state->next_frame += chunk->frame_count;
+  chunk->chain = NextLink(state.chain, chunk->digest);
+  state.chain = chunk->chain;
+  state.next_frame += chunk->frame_count;
+  state.chunk = chunk->index + 1;
   {
     MutexLock lock(mutex_);
     ++stats_.chunks;

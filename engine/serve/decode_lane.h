@@ -21,11 +21,11 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "engine/model/vae/cache.h"
 #include "engine/serve/fair_turns.h"
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/wake_up.h"
 #include "engine/session/session.h"
+#include "engine/video/decoder_state.h"
 #include "engine/video/latents.h"
 #include "engine/video/video_model.h"
 
@@ -34,10 +34,8 @@ namespace longtake {
 // What decoding keeps of a session between chunks. Only the decode lane's thread touches it; the
 // counter may be read anywhere.
 struct DecodeState {
-  Reservation memory;            // what the caches hold; outlives them
-  std::vector<VaeCache> caches;  // one, or one a tile
-  int64_t next_frame = 0;        // pixel frame number
-  Hash128 chain;
+  Reservation memory;  // what its caches hold; outlives them
+  DecoderState decoder;
   std::atomic<int64_t> chunks_in_flight{0};
   std::optional<double> turn_tag;  // where its next chunk's turn starts; under the lane's lock
 };
@@ -83,6 +81,10 @@ class DecodeLane {
   void ReleaseWhenIdle() ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts that were encoded since the last call, or failed to be.
   std::vector<FinishedStart> TakeStarts() ABSL_LOCKS_EXCLUDED(mutex_);
+  // A session's chunks that wait to be decoded, in order; FAILED_PRECONDITION while some of one's
+  // latents are pixels already.
+  absl::StatusOr<std::vector<Latents>> CopyWaiting(const Session& session) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // One latent on the caller's thread; false when none waits. Only for tests without Start.
   bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -12,6 +12,26 @@
 namespace longtake {
 namespace {
 
+// Whether what was saved belongs together; the rollout's own state is checked by Rollout::Restore.
+absl::Status CheckSaved(const SavedTake& take) {
+  const size_t branches = take.spec.guided() ? 2 : 1;
+  if (take.prompts.branches.size() != branches ||
+      take.prompts.old.empty() == take.rollout.old_text) {
+    return absl::InvalidArgumentError("saved take: prompts: not those of its branches");
+  }
+  if (take.decoder.chunk < 0 ||
+      take.decoder.chunk + std::ssize(take.undecoded) != take.rollout.chunk) {
+    return absl::InvalidArgumentError("saved take: undecoded: not the chunks that wait");
+  }
+  for (size_t branch = 0; branch < take.rollout.frames.size(); ++branch) {
+    for (const int64_t frame : take.rollout.frames[branch]) {
+      if (take.kv.contains({branch, frame})) continue;
+      return absl::InvalidArgumentError(absl::StrCat("saved take: kv: frame ", frame, " missing"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ShuttingDown() { return Error(Reason::kShuttingDown, "the server is shutting down"); }
 
 }  // namespace
@@ -85,8 +105,8 @@ void Engine::Stop() {
 }
 
 bool Engine::Step() {
-  const bool swept = stage_->Step();
   const bool decoded = decode_lane_->Step();
+  const bool swept = stage_->Step();
   return swept || decoded;
 }
 
@@ -116,11 +136,11 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const ResolvedSpec& spec,
 absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, std::string id,
                                                      const Caller& caller) {
   Arrival arrival;
-  LT_ASSIGN_OR_RETURN(arrival.prompt_ids.emplace_back(), model_.Tokenize(spec.prompt));
+  LT_ASSIGN_OR_RETURN(arrival.prompts.branches.emplace_back(), model_.Tokenize(spec.prompt));
   if (spec.guided()) {
     auto ids = model_.Tokenize(spec.negative_prompt);
     if (!ids.ok()) return WithFieldPrefix(ids.status(), "negative_");
-    arrival.prompt_ids.push_back(*std::move(ids));
+    arrival.prompts.branches.push_back(*std::move(ids));
   }
   for (size_t i = 0; i < spec.prompt_changes.size(); ++i) {
     auto ids = model_.Tokenize(spec.prompt_changes[i].prompt);
@@ -137,25 +157,60 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
       return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"),
                    {{"session", id}});
     }
-    LT_RETURN_IF_ERROR(CheckPlaces());
     if (id.empty()) id = RandomId();
-    LT_ASSIGN_OR_RETURN(Admitted admitted, admission_->Admit(spec, caller));
-    arrival.number = next_order_++;
-    arrival.kv_share = std::move(admitted.kv_share);
-    arrival.kv = std::move(admitted.kv);
-    arrival.memory = std::move(admitted.rollout_memory);
+    LT_RETURN_IF_ERROR(Enter(spec, id, caller, &arrival));
     arrival.rollout = Rollout::Create(RolloutFor(spec, model_));
-    arrival.session = std::make_shared<Session>(
-        id, spec, options_.session, std::move(admitted.session_memory), clock_,
-        [this] { wake_up_.Wake(); }, options_.on_session_end);
-    arrival.decode = std::make_shared<DecodeState>();
-    arrival.decode->memory = std::move(admitted.decoder_memory);
-    sessions_[id] = {
-        .session = arrival.session, .order = arrival.number, .place = std::move(admitted.place)};
   }
   CreatedSession created = {.session = arrival.session, .kv_in_file = arrival.kv->in_file()};
   stage_->Add(std::move(arrival));
   return created;
+}
+
+absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, const Caller& caller,
+                           Arrival* arrival) {
+  LT_RETURN_IF_ERROR(CheckPlaces());
+  LT_ASSIGN_OR_RETURN(Admitted admitted, admission_->Admit(spec, caller));
+  arrival->number = next_order_++;
+  arrival->kv_share = std::move(admitted.kv_share);
+  arrival->kv = std::move(admitted.kv);
+  arrival->memory = std::move(admitted.rollout_memory);
+  arrival->session = std::make_shared<Session>(
+      id, spec, options_.session, std::move(admitted.session_memory), clock_,
+      [this] { wake_up_.Wake(); }, options_.on_session_end);
+  arrival->decode = std::make_shared<DecodeState>();
+  arrival->decode->memory = std::move(admitted.decoder_memory);
+  sessions_[id] = {
+      .session = arrival->session, .order = arrival->number, .place = std::move(admitted.place)};
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const Caller& caller) {
+  LT_RETURN_IF_ERROR(CheckSaved(take));
+  Arrival arrival;
+  LT_ASSIGN_OR_RETURN(arrival.rollout,
+                      Rollout::Restore(RolloutFor(take.spec, model_), take.rollout));
+  {
+    MutexLock lock(mutex_);
+    if (sessions_.contains(take.id)) {
+      return Error(Reason::kSessionExists, absl::StrCat("session ", take.id, " exists"),
+                   {{"session", take.id}});
+    }
+    LT_RETURN_IF_ERROR(Enter(take.spec, take.id, caller, &arrival));
+  }
+  std::shared_ptr<Session> session = arrival.session;
+  session->BeginAt({.inbox = std::move(take.inbox),
+                    .chunk = take.decoder.chunk,
+                    .frame = take.decoder.next_frame,
+                    .has_start = take.rollout.has_start});
+  arrival.decode->decoder = std::move(take.decoder);
+  arrival.prompts = std::move(take.prompts);
+  arrival.resumed = Resumed{.kv = std::move(take.kv),
+                            .events = std::move(take.events),
+                            .paused = take.paused,
+                            .ending = take.ending,
+                            .undecoded = std::move(take.undecoded)};
+  stage_->Add(std::move(arrival));
+  return session;
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::FindSession(const std::string& id) const {

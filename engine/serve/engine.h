@@ -84,6 +84,13 @@ class Engine {
   absl::StatusOr<CreatedSession> CreateSession(const ResolvedSpec& spec, std::string id,
                                                const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // A session between two Steps as a value, to go on with in another engine; FAILED_PRECONDITION
+  // while a chunk of it is in work. Without Start.
+  absl::StatusOr<SavedTake> Save(const Session& session) const { return stage_->Save(session); }
+  // Goes on with it under its id; its bits are those it would have made. INVALID_ARGUMENT when the
+  // state does not fit the spec, and as CreateSession.
+  absl::StatusOr<std::shared_ptr<Session>> Restore(SavedTake take, const Caller& caller = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND names it.
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -110,6 +117,9 @@ class Engine {
   // UNAVAILABLE while draining, RESOURCE_EXHAUSTED when all places are taken.
   absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Admits a session with its arrival and puts it into the table.
+  absl::Status Enter(const ResolvedSpec& spec, const std::string& id, const Caller& caller,
+                     Arrival* arrival) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   VideoModel& model_;
   const EngineOptions options_;

@@ -17,17 +17,17 @@ PendingEvent* LiveSession::next_prompt() {
   return next;
 }
 
-void LiveSession::AddEvent(PendingEvent event) {
+void LiveSession::AddEvent(WaitingEvent event) {
   const auto place = std::upper_bound(
       events.begin(), events.end(), event.chunk,
       [](int64_t chunk, const PendingEvent& other) { return chunk < other.chunk; });
-  events.insert(place, std::move(event));
+  events.emplace(place, std::move(event));
 }
 
 PendingEvent* LiveSession::prompt_to_encode() {
   PendingEvent* next = next_prompt();
   // The old text takes the room of the waiting one until its last clean pass.
-  if (rollout().HasOldText()) return nullptr;
+  if (rollout().needs_old_text()) return nullptr;
   for (PendingEvent& other : events) {
     if (&other != next) other.text = nullptr;
   }

@@ -6,14 +6,26 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "engine/serve/decode_lane.h"
+#include "engine/serve/saved_take.h"
 #include "engine/serve/stats_board.h"
 #include "engine/session/session.h"
 #include "engine/video/rollout.h"
 
 namespace longtake {
+
+// What a session brings that another engine had before.
+struct Resumed {
+  KvImage kv;
+  std::vector<WaitingEvent> events;
+  bool paused = false;
+  bool ending = false;
+  std::vector<Latents> undecoded;
+};
 
 // What the engine hands over with a new session.
 struct Arrival {
@@ -24,15 +36,14 @@ struct Arrival {
   Reservation memory;           // what the rollout holds beside K/V; outlives it
   std::unique_ptr<Rollout> rollout;
   std::shared_ptr<DecodeState> decode;
-  std::vector<std::vector<int32_t>> prompt_ids;  // one per guidance branch
+  TakePrompts prompts;
   std::vector<std::vector<int32_t>> change_ids;  // of the spec's prompt_changes
+  std::optional<Resumed> resumed = {};
 };
 
-// An event that waits for its chunk boundary; a prompt waits for its encoding, too.
-struct PendingEvent {
-  AcceptedEvent accepted;  // sequence 0: of the spec, which nobody waits for a receipt of
-  int64_t chunk = 0;       // it holds from the start of this chunk on
-  bool timed = false;      // exactly from there: the chunk does not begin without it
+// With its encoded text, once it has one.
+struct PendingEvent : WaitingEvent {
+  explicit PendingEvent(WaitingEvent event) : WaitingEvent(std::move(event)) {}
   std::unique_ptr<TextContext> text = {};
   bool is_prompt() const { return accepted.event.kind == EventKind::kPrompt; }
 };
@@ -59,7 +70,7 @@ struct LiveSession {
   // with it and never encoded.
   PendingEvent* next_prompt();
   // Puts it in its place.
-  void AddEvent(PendingEvent event);
+  void AddEvent(WaitingEvent event);
   // The next prompt when it has no text yet, or null. What other prompts have is dropped: a session
   // holds the text of one waiting prompt at most.
   PendingEvent* prompt_to_encode();

@@ -14,7 +14,8 @@ struct PromptEncoding::Wish {
   std::span<const int32_t> ids;  // the session's
   LiveSession* live = nullptr;
   size_t branch = 0;
-  PendingEvent* event = nullptr;  // null: the session's first text of that branch
+  bool old = false;               // the text before the branch's
+  PendingEvent* event = nullptr;  // null: the text that its rollout begins with
 
   bool lasts() const { return !live->done() && !live->abandoned(); }
 };
@@ -43,13 +44,18 @@ std::vector<PromptEncoding::Wish> PromptEncoding::CollectWishes(
   std::vector<Wish> wishes;
   for (const auto& live : sessions) {
     if (live->done()) continue;
-    for (size_t i = 0; i < live->arrival.prompt_ids.size(); ++i) {
-      if (live->rollout().HasText(i)) continue;
-      wishes.push_back({.ids = live->arrival.prompt_ids[i], .live = live.get(), .branch = i});
+    const TakePrompts& prompts = live->arrival.prompts;
+    const Rollout& rollout = live->rollout();
+    for (size_t i = 0; i < prompts.branches.size(); ++i) {
+      if (rollout.HasText(i)) continue;
+      wishes.push_back({.ids = prompts.branches[i], .live = live.get(), .branch = i});
+    }
+    if (rollout.needs_old_text() && !rollout.HasOldText()) {
+      wishes.push_back({.ids = prompts.old, .live = live.get(), .old = true});
     }
     // A new prompt comes after the first ones, or they would replace it.
     PendingEvent* prompt = live->prompt_to_encode();
-    if (prompt == nullptr || !live->rollout().HasText()) continue;
+    if (prompt == nullptr || !rollout.HasText()) continue;
     wishes.push_back({.ids = prompt->accepted.prompt_ids, .live = live.get(), .event = prompt});
   }
   return wishes;
@@ -147,6 +153,8 @@ bool PromptEncoding::PutText(const Wish& wish, std::span<const float> states) {
   }
   if (wish.event != nullptr) {
     wish.event->text = *std::move(text);
+  } else if (wish.old) {
+    wish.live->rollout().SetOldText(*std::move(text));
   } else {
     wish.live->rollout().SetText(wish.branch, *std::move(text));
   }

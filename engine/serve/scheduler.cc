@@ -18,13 +18,12 @@ uint64_t ChunkBytesMax(const ResolvedSpec& spec, int64_t chunk_frames) {
 
 }  // namespace
 
-Scheduler::Scheduler(VideoModel& model, KvTable& kv, DecodeLane& decode_lane,
-                     uint64_t file_layer_bytes_max, StatsBoard& board,
-                     std::function<void(const std::string& id)> on_gone)
+Scheduler::Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
+                     StatsBoard& board, std::function<void(const std::string& id)> on_gone)
     : model_(model),
       kv_(kv),
+      kv_stream_(kv_stream),
       decode_lane_(decode_lane),
-      file_layer_bytes_max_(file_layer_bytes_max),
       board_(board),
       on_gone_(std::move(on_gone)) {}
 
@@ -52,10 +51,52 @@ void Scheduler::TakeArrivals() {
     LiveSession& live = *live_.emplace_back(std::make_unique<LiveSession>());
     live.arrival = std::move(arrival);
     kv_.Open(live.arrival.number, std::move(live.arrival.kv));
-    AddPromptChanges(live);
+    if (live.arrival.resumed.has_value()) {
+      Resume(live);
+    } else {
+      AddPromptChanges(live);
+    }
     live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.tokens()));
   }
   arrivals_.clear();
+}
+
+void Scheduler::Resume(LiveSession& live) {
+  Resumed& resumed = *live.arrival.resumed;
+  const absl::Status put = PutKv(resumed.kv, kv_, live.arrival.number, kv_stream_);
+  if (!put.ok()) FailSession(live, Annotate(put, "K/V of the resumed session"), board_);
+  for (WaitingEvent& event : resumed.events) live.events.emplace_back(std::move(event));
+  live.paused = resumed.paused;
+  live.ending |= resumed.ending;
+  int64_t chunk = live.arrival.decode->decoder.chunk;
+  for (Latents& latents : resumed.undecoded) Decode(live, {chunk++, std::move(latents)});
+  live.arrival.resumed.reset();
+}
+
+absl::StatusOr<SavedTake> Scheduler::Save(const Session& session) const {
+  const auto found = std::find_if(live_.begin(), live_.end(),
+                                  [&](const auto& live) { return &live->session() == &session; });
+  if (found == live_.end() || !(*found)->failure.ok()) {
+    return absl::FailedPreconditionError("the session is over");
+  }
+  const LiveSession& live = **found;
+  const Rollout& rollout = *live.arrival.rollout;
+  if (!rollout.at_chunk_start()) return absl::FailedPreconditionError("a chunk is in work");
+  SavedTake take = {.id = session.id(),
+                    .spec = session.spec(),
+                    .rollout = rollout.state(),
+                    .kv = {},
+                    .prompts = live.arrival.prompts,
+                    .events = {live.events.begin(), live.events.end()},
+                    .paused = live.paused,
+                    .ending = live.ending,
+                    .inbox = session.CopyInbox(),
+                    .decoder = live.arrival.decode->decoder,
+                    .undecoded = {}};
+  if (!rollout.needs_old_text()) take.prompts.old.clear();
+  LT_ASSIGN_OR_RETURN(take.undecoded, decode_lane_.CopyWaiting(session));
+  LT_ASSIGN_OR_RETURN(take.kv, CopyKv(kv_, live.arrival.number, kv_stream_));
+  return take;
 }
 
 void Scheduler::MoveStarts() {
@@ -171,8 +212,7 @@ void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
   switch (event.accepted.event.kind) {
     case EventKind::kPrompt:
       if (event.text == nullptr || live.done()) break;
-      live.rollout().ChangeText(std::move(event.text));
-      HoldFrames(live);
+      ChangePrompt(live, event);
       break;
     case EventKind::kPause:
       live.paused = true;
@@ -187,6 +227,16 @@ void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
   }
   if (event.accepted.sequence == 0) return;
   live.session().PutApplied(event.accepted.sequence, live.rollout().chunk());
+}
+
+void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
+  TakePrompts& prompts = live.arrival.prompts;
+  const bool old_is_needed = live.rollout().needs_old_text();
+  live.rollout().ChangeText(std::move(event.text));
+  std::swap(prompts.branches[0], event.accepted.prompt_ids);
+  // What was shown before the first change since the clean passes that wait.
+  if (!old_is_needed) prompts.old = std::move(event.accepted.prompt_ids);
+  HoldFrames(live);
 }
 
 bool Scheduler::Ready(LiveSession& live) {
@@ -258,7 +308,7 @@ std::vector<LiveSession*> Scheduler::Fit(std::span<LiveSession* const> ready,
     // A session that finds no room on the way from the file keeps its tag and will lead a sweep;
     // those behind it need not wait with it.
     const uint64_t with_it = file_bytes + FileLayerBytes(*ready[index]);
-    if (!fit.empty() && with_it > std::max(file_bytes, file_layer_bytes_max_)) continue;
+    if (!fit.empty() && with_it > std::max(file_bytes, FileLayerBytesMax())) continue;
     file_bytes = with_it;
     fit.push_back(ready[index]);
   }
@@ -298,17 +348,26 @@ void Scheduler::Deliver(LiveSession& live, FinishedChunk chunk) {
     TakeEvents(live);
     ApplyEvents(live);
   }
+  Decode(live, std::move(chunk));
+}
+
+void Scheduler::Decode(LiveSession& live, FinishedChunk chunk) {
+  const bool last = live.rollout().done() && chunk.index + 1 == live.rollout().chunk();
   decode_lane_.Put({.session = live.arrival.session,
                     .state = live.arrival.decode,
                     .chunk = chunk.index,
                     .latents = std::move(chunk.latents),
-                    .last = live.rollout().done()});
+                    .last = last});
 }
 
 void Scheduler::HoldFrames(LiveSession& live) {
   for (size_t branch = 0; branch < live.rollout().branch_count(); ++branch) {
     kv_.Hold({.session = live.arrival.number, .branch = branch}, live.rollout().frames(branch));
   }
+}
+
+uint64_t Scheduler::FileLayerBytesMax() const {
+  return kv_stream_ == nullptr ? 0 : kv_stream_->layer_bytes_max();
 }
 
 uint64_t Scheduler::FileLayerBytes(const LiveSession& live) const {

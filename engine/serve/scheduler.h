@@ -29,9 +29,9 @@ namespace longtake {
 
 class Scheduler {
  public:
-  // All must outlive it. file_layer_bytes_max is what a sweep may read of one layer from the K/V
-  // file. on_gone is called when a session is over and forgotten.
-  Scheduler(VideoModel& model, KvTable& kv, DecodeLane& decode_lane, uint64_t file_layer_bytes_max,
+  // All must outlive it; kv_stream is null where no K/V lives in a file. on_gone is called when a
+  // session is over and forgotten.
+  Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
             StatsBoard& board, std::function<void(const std::string& id)> on_gone);
 
   // Any thread.
@@ -50,9 +50,14 @@ class Scheduler {
   void FailReady(const absl::Status& status);
 
   std::span<const std::unique_ptr<LiveSession>> sessions() const { return live_; }
+  // A session as a value, between two sweeps while nothing is being decoded. FAILED_PRECONDITION
+  // when a chunk of it is in work, or it is over.
+  absl::StatusOr<SavedTake> Save(const Session& session) const;
 
  private:
   void TakeArrivals() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Goes on as it was saved.
+  void Resume(LiveSession& live);
   // The prompts that its spec has for later chunks.
   void AddPromptChanges(LiveSession& live);
   // Start frames that are complete go to the encoder; latents that came back go to their rollouts.
@@ -67,6 +72,7 @@ class Scheduler {
   void TakeEvents(LiveSession& live);
   bool ApplyEvents(LiveSession& live);
   void Apply(LiveSession& live, PendingEvent& event);
+  void ChangePrompt(LiveSession& live, PendingEvent& event);
   // Sets the state a client sees, too.
   bool Ready(LiveSession& live);
   // And delivers the chunks it was given, while there is room for them.
@@ -78,15 +84,17 @@ class Scheduler {
               const SweepLimits& limits);
   void SettleSession(LiveSession& live);
   void Deliver(LiveSession& live, FinishedChunk chunk);
+  void Decode(LiveSession& live, FinishedChunk chunk);
   // The stage's table holds what the rollout says.
   void HoldFrames(LiveSession& live);
   // What its items read of one layer from the K/V file, at most.
   uint64_t FileLayerBytes(const LiveSession& live) const;
+  uint64_t FileLayerBytesMax() const;
 
   VideoModel& model_;
   KvTable& kv_;
+  KvStream* const kv_stream_;
   DecodeLane& decode_lane_;
-  const uint64_t file_layer_bytes_max_;
   StatsBoard& board_;
   const std::function<void(const std::string& id)> on_gone_;
 

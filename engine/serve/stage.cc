@@ -19,8 +19,7 @@ constexpr std::chrono::milliseconds kIdlePeriod{100};
 Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
              WakeUp& wake_up, Options options)
     : wake_up_(wake_up),
-      scheduler_(model, kv_, decode_lane, kv_stream == nullptr ? 0 : kv_stream->layer_bytes_max(),
-                 board_, std::move(options.on_gone)),
+      scheduler_(model, kv_, kv_stream, decode_lane, board_, std::move(options.on_gone)),
       runner_(model, kv_stream, clock, decode_lane.lane_costs(), board_,
               std::move(options.on_sweep)),
       prompts_(model, runner_, board_, options.prompt_cache_bytes_max,

@@ -46,6 +46,9 @@ class Stage {
   // One turn; false when there was nothing to do.
   bool Step();
 
+  // As Scheduler::Save; without Start.
+  absl::StatusOr<SavedTake> Save(const Session& session) const { return scheduler_.Save(session); }
+
   // Any thread.
   EngineStats stats() const { return board_.Read(); }
 

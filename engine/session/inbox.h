@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // What a client asked of a session, from acceptance to the second receipt. A plain value under the
-// session's lock.
+// session's lock; a copy goes on with the same numbers.
 #pragma once
 
 #include <cstddef>
@@ -22,11 +22,12 @@ struct AcceptedEvent {
   uint64_t sequence = 0;
   SessionEvent event;
   std::vector<int32_t> prompt_ids;  // for kPrompt, tokenised when accepted
+  friend bool operator==(const AcceptedEvent&, const AcceptedEvent&) = default;
 };
 
 class Inbox {
  public:
-  explicit Inbox(size_t events_max) : events_max_(events_max) {}
+  explicit Inbox(size_t events_max = 0) : events_max_(events_max) {}
 
   // Gives the event its number, or the number it has when its control_id is known already: of the
   // latest kControlIdsMax that were accepted. INVALID_ARGUMENT when that was another event,
@@ -47,12 +48,14 @@ class Inbox {
   }
   // There must be one.
   EventApplied PopApplied();
+  friend bool operator==(const Inbox&, const Inbox&) = default;
 
  private:
   struct Control {
     uint64_t id = 0;  // 0: none
     Hash128 content;
     EventAccepted accepted;
+    friend bool operator==(const Control&, const Control&) = default;
   };
   const Control* FindId(uint64_t control_id) const;
   Control* FindControl(uint64_t sequence);

@@ -15,7 +15,12 @@ namespace longtake {
 
 class Outbox {
  public:
-  explicit Outbox(uint64_t bytes_max) : bytes_max_(bytes_max) {}
+  // The first chunk to come has this index and begins with this pixel frame.
+  explicit Outbox(uint64_t bytes_max, int64_t next_chunk = 0, int64_t next_frame = 0)
+      : bytes_max_(bytes_max),
+        next_unsent_(next_chunk),
+        next_chunk_(next_chunk),
+        frame_count_(next_frame) {}
 
   // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come.
   // The first unsent chunk always fits.
@@ -43,9 +48,9 @@ class Outbox {
   std::deque<std::shared_ptr<const MediaChunk>> chunks_;
   uint64_t held_bytes_ = 0;
   uint64_t unsent_bytes_ = 0;
-  int64_t next_unsent_ = 0;
-  int64_t next_chunk_ = 0;
-  int64_t frame_count_ = 0;
+  int64_t next_unsent_;
+  int64_t next_chunk_;
+  int64_t frame_count_;
 };
 
 }  // namespace longtake

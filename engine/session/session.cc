@@ -177,6 +177,19 @@ SessionInfo Session::Info() const {
   return info;
 }
 
+void Session::BeginAt(SessionBeginning beginning) {
+  MutexLock lock(mutex_);
+  inbox_ = std::move(beginning.inbox);
+  outbox_ = Outbox(limits_.outbox_bytes_max, beginning.chunk, beginning.frame);
+  start_taken_ = beginning.has_start;
+  if (start_taken_) memory_.start.Return();
+}
+
+Inbox Session::CopyInbox() const {
+  MutexLock lock(mutex_);
+  return inbox_;
+}
+
 std::vector<AcceptedEvent> Session::TakeEvents() {
   MutexLock lock(mutex_);
   return inbox_.Take();

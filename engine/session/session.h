@@ -28,12 +28,22 @@ namespace longtake {
 // Called once for each session, on any thread, without locks: OK when it ended as asked.
 using SessionEndObserver = std::function<void(const std::string& id, const absl::Status& status)>;
 
+// Where a session begins that another engine had before.
+struct SessionBeginning {
+  Inbox inbox;
+  int64_t chunk = 0;  // the first that comes
+  int64_t frame = 0;  // its first pixel frame
+  bool has_start = false;
+};
+
 class Session {
  public:
   // wake_engine is called, without the lock, whenever the engine may have something to do; on_end
   // once, when it is known how the session ended.
   Session(std::string id, ResolvedSpec spec, SessionLimits limits, SessionReservations memory,
           Clock& clock, std::function<void()> wake_engine, SessionEndObserver on_end = {});
+  // Goes on from there. Before anybody else knows the session.
+  void BeginAt(SessionBeginning beginning) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::string& id() const { return id_; }
   const ResolvedSpec& spec() const { return spec_; }
@@ -72,6 +82,7 @@ class Session {
   // --- The engine's side -------------------------------------------------------------------------
 
   std::vector<AcceptedEvent> TakeEvents() ABSL_LOCKS_EXCLUDED(mutex_);
+  Inbox CopyInbox() const ABSL_LOCKS_EXCLUDED(mutex_);
   // The frames the take begins with, once all are there; nothing before and after.
   std::optional<StartFrames> TakeStart() ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come.

@@ -24,6 +24,7 @@ struct SessionEvent {
   std::optional<int64_t> frame = {};
   // The client's own number, by which a repeated event is known; 0: it has none.
   uint64_t control_id = 0;
+  friend bool operator==(const SessionEvent&, const SessionEvent&) = default;
 };
 
 // The first phase of a receipt: the event has its number. An event that was asked for again is not
@@ -31,6 +32,7 @@ struct SessionEvent {
 struct EventAccepted {
   uint64_t sequence = 0;
   std::optional<int64_t> applied_chunk = {};
+  friend bool operator==(const EventAccepted&, const EventAccepted&) = default;
 };
 
 // The second phase of a receipt: from this chunk on the event holds.
@@ -38,6 +40,7 @@ struct EventApplied {
   uint64_t sequence = 0;
   int64_t chunk = 0;
   uint64_t control_id = 0;
+  friend bool operator==(const EventApplied&, const EventApplied&) = default;
 };
 
 // The last output of a session: OK when it ended, otherwise why it failed.

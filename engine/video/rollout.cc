@@ -74,13 +74,16 @@ void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
 // under the old one.
 void Rollout::ChangeText(std::unique_ptr<TextContext> text) {
   LT_CHECK(at_chunk_start());
-  if (!all_kept() && old_text_ == nullptr) old_text_ = std::move(branches_[0].text);
+  if (!all_kept() && !needs_old_text()) {
+    state_.old_text = true;
+    old_text_ = std::move(branches_[0].text);
+  }
   branches_[0].text = std::move(text);
 }
 
 std::optional<FinishedChunk> Rollout::TakeGiven() {
   // Two texts at a time: the clean passes under the old one come first.
-  if (!HasStart() || !is_given() || HasOldText() || makes_again()) return std::nullopt;
+  if (!HasStart() || !is_given() || needs_old_text() || makes_again()) return std::nullopt;
   at_chunk_start_ = true;
   return Finish(FinishedLatents(chunk()));
 }
@@ -132,7 +135,7 @@ void Rollout::AppendItems(int64_t rows_max, std::vector<RolloutItem>* items) {
     pass.forward.latents = &pass.latents;
     const size_t first = items->size();
     AppendAllBranches(pass.forward, items);
-    if (HasOldText()) (*items)[first].video.text = old_text_.get();
+    if (needs_old_text()) (*items)[first].video.text = old_text_.get();
   }
   forward_ = parts.forward;
   if (forward_) AppendForward(items);
@@ -174,6 +177,7 @@ void Rollout::CommitClean(const Latents& latents) {
   ++state_.kept;
   if (all_kept()) {
     state_.unkept = {};
+    state_.old_text = false;
     old_text_ = nullptr;
   }
   if (next >= spec_.start_latents) state_.start = {};
@@ -190,7 +194,13 @@ Latents Rollout::NewLatents(int64_t frames) const {
   return Latents(spec_.channels, spec_.chunk.WithFrames(frames));
 }
 
+void Rollout::SetOldText(std::unique_ptr<TextContext> text) {
+  LT_CHECK(needs_old_text() && !HasOldText());
+  old_text_ = std::move(text);
+}
+
 bool Rollout::HasText() const {
+  if (needs_old_text() && !HasOldText()) return false;
   return std::all_of(branches_.begin(), branches_.end(),
                      [](const Branch& branch) { return branch.text != nullptr; });
 }

@@ -74,14 +74,18 @@ class Rollout {
   // Another prompt from here on, between two chunks. What it does to the memory of what was shown
   // before is the spec's prompt_switch.
   virtual void ChangeText(std::unique_ptr<TextContext> text);
-  // Whether a text that was changed is still needed, beside the new one.
+  // Whether the text before the last change is still needed, beside the new one; and after Restore
+  // it has to be set, too.
+  bool needs_old_text() const { return state_.old_text; }
   bool HasOldText() const { return old_text_ != nullptr; }
+  void SetOldText(std::unique_ptr<TextContext> text);
   // The latents it begins with: as many frames as the spec says, once.
   void SetStart(Latents latents);
   bool HasStart() const { return state_.has_start; }
   // The next chunk when it is one of those it was given, which are finished without a sweep. After
   // each there is a chunk's start like any other; AppendItems wants none left.
   std::optional<FinishedChunk> TakeGiven();
+  // Whether all texts that it needs are there.
   bool HasText() const;
   bool HasText(size_t branch) const { return branches_[branch].text != nullptr; }
   // Rows of prompts the next sweep would see for the first time.

@@ -39,6 +39,7 @@ absl::Status CheckKept(const RolloutSpec& spec, const RolloutState& state) {
   if (state.kept < 0 || state.kept > state.chunk || (state.kept < last && !given(last))) {
     return Bad("kept", "out of range");
   }
+  if (state.old_text && state.kept == state.chunk) return Bad("old_text", "no clean pass waits");
   const bool waits = state.kept == last && !given(last);
   if (waits ? !IsLatents(spec, state.unkept, spec.chunk.frames) : state.unkept.frames() != 0) {
     return Bad("unkept", waits ? "latents of another size" : "latents nobody asks for");
@@ -55,7 +56,7 @@ absl::Status CheckRecache(const RolloutSpec& spec, const RolloutState& state) {
   for (const Latents& frame : state.recent) {
     if (!IsLatents(spec, frame, 1)) return Bad("recent", "latents of another size");
   }
-  if (state.recache && recent == 0) return Bad("recache", "of a window without latents");
+  if (state.recache && (!remembers || state.chunk == 0)) return Bad("recache", "of no window");
   if (state.sink_start < 0 || state.sink_start > made) return Bad("sink_start", "out of range");
   return absl::OkStatus();
 }

@@ -29,6 +29,8 @@ struct RolloutState {
   // its latents then.
   int64_t kept = 0;
   Latents unkept = {};
+  // Whether clean passes wait that see the prompt before this one.
+  bool old_text = false;
   // Latent frames whose K/V is held, per guidance branch.
   std::vector<std::set<int64_t>> frames;
   // The latents it begins with, until they are K/V; and whether they have come.

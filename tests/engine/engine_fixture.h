@@ -95,6 +95,13 @@ class TestEngine {
     return engine_->Estimate(resolved);
   }
 
+  // Another engine over the same model instead of this one, which is gone with all its sessions.
+  absl::Status Renew(const EngineOptions& options) {
+    engine_ = nullptr;
+    LT_ASSIGN_OR_RETURN(engine_, Engine::Create(*model_, options, clock_));
+    return absl::OkStatus();
+  }
+
   Engine& operator*() { return *engine_; }
   Engine* operator->() { return engine_.get(); }
   ManualClock& clock() { return clock_; }

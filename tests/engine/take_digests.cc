@@ -3,7 +3,9 @@
 // Prints the digest of one take for every recipe and policy a test can make. A change that is meant
 // to leave the bits alone prints the same table before and after.
 //
-// usage: longtake_take_digests [TABLE]
+// usage: longtake_take_digests [--moving] [TABLE]
+//
+// With --moving each take moves to a fresh engine at every boundary and must come to the same.
 //
 // With a table (tests/engine/take_digests.txt) each line is compared with it; a take that this
 // processor cannot make is left out. Exits with 1 when a line differs or a take fails.
@@ -12,6 +14,7 @@
 #include <fstream>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -275,7 +278,45 @@ absl::StatusOr<Hash128> Run(TestEngine& engine, const SessionSpec& spec,
   return received.chunks.back()->chain;
 }
 
-absl::StatusOr<Hash128> Digest(const TakeCase& take) {
+// The same take, which moves at every boundary: what is saved there goes on in a fresh engine,
+// while the old one went on for some turns in vain.
+absl::StatusOr<Hash128> RunMoving(TestEngine& engine, const EngineOptions& options,
+                                  const SessionSpec& spec, const std::vector<Change>& changes) {
+  LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, engine.CreateSession(spec, "moved"));
+  if (spec.start_frames != 0) {
+    LT_RETURN_IF_ERROR(session->PutStart(0, 0, StartFrames(spec)));
+  }
+  uint64_t reader = *session->Attach(-1, nullptr);
+  Received received;
+  size_t changed = 0;
+  std::optional<RolloutState> last;
+  int moves = 0;
+  while (engine->Step() || engine->Step()) {  // a turn may only hand something over
+    PollAll(*session, reader, &received);
+    if (received.end.has_value()) break;
+    absl::StatusOr<SavedTake> saved = engine->Save(*session);
+    if (!saved.ok() || !saved->rollout.has_start) continue;
+    if (changed < changes.size() && saved->rollout.chunk == changes[changed].chunk) {
+      LT_RETURN_IF_ERROR(
+          engine->Submit(*session, {EventKind::kPrompt, changes[changed].prompt}).status());
+      ++changed;
+      continue;
+    }
+    if (last == saved->rollout) continue;
+    last = saved->rollout;
+    for (int i = 0; i < moves % 4; ++i) engine->Step();
+    LT_RETURN_IF_ERROR(engine.Renew(options));
+    LT_ASSIGN_OR_RETURN(session, engine->Restore(*saved));
+    reader = *session->Attach(-1, nullptr);
+    ++moves;
+  }
+  LT_CHECK(received.end.has_value() && moves > 1);
+  LT_RETURN_IF_ERROR(*received.end);
+  LT_CHECK(received.applied.size() == changes.size());
+  return received.chunks.back()->chain;
+}
+
+absl::StatusOr<Hash128> Digest(const TakeCase& take, bool moving) {
   EngineSetup setup;
   setup.pack = PackOf(take);
   if (take.setup) take.setup(setup);
@@ -284,6 +325,7 @@ absl::StatusOr<Hash128> Digest(const TakeCase& take) {
   const auto chunk_bytes = static_cast<uint64_t>(12 * spec.width * spec.height * 3);
   setup.engine.session.outbox_bytes_max = 2 * chunk_bytes;
   TestEngine engine(setup);
+  if (moving) return RunMoving(engine, setup.engine, spec, take.changes);
   return Run(engine, spec, take.changes);
 }
 
@@ -301,8 +343,8 @@ std::map<std::string, std::string> ReadTable(const char* path) {
 }
 
 // Whether the take could be made and is what the table says, where there is one.
-bool Print(const TakeCase& take, const std::map<std::string, std::string>& expected) {
-  const absl::StatusOr<Hash128> digest = Digest(take);
+bool Print(const TakeCase& take, bool moving, const std::map<std::string, std::string>& expected) {
+  const absl::StatusOr<Hash128> digest = Digest(take, moving);
   const std::string text = digest.ok() ? digest->ToHex() : digest.status().ToString();
   std::printf("%-26s %s\n", take.name.c_str(), text.c_str());
   std::fflush(stdout);
@@ -315,6 +357,11 @@ bool Print(const TakeCase& take, const std::map<std::string, std::string>& expec
 }
 
 int Main(int argc, char** argv) {
+  const bool moving = argc > 1 && std::string(argv[1]) == "--moving";
+  if (moving) {
+    ++argv;
+    --argc;
+  }
   std::map<std::string, std::string> expected;
   if (argc > 1) {
     expected = ReadTable(argv[1]);
@@ -326,7 +373,7 @@ int Main(int argc, char** argv) {
   int wrong = 0;
   for (const auto& cases : {PlanCases(), PromptCases(), SamplerCases(), OtherCases()}) {
     for (const TakeCase& take : cases) {
-      if (CanMake(take) && !Print(take, expected)) ++wrong;
+      if (CanMake(take) && !Print(take, moving, expected)) ++wrong;
     }
   }
   if (wrong != 0) std::printf("%d takes are wrong\n", wrong);

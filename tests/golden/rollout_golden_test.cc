@@ -56,6 +56,7 @@ struct How {
   // What a sweep may bring, drawn anew for each; 0: as much as there is to do.
   uint64_t grouping_seed = 0;
   std::vector<float> start = {};  // latents of the chunks it begins with
+  bool moves = false;             // goes on from copies at every chance
 };
 
 class RolloutGolden {
@@ -85,18 +86,31 @@ class RolloutGolden {
     TableRoll roll(spec, tiny_, *pool_);
     Rollout* rollout = roll.rollout.get();
     if (!start.empty()) rollout->SetStart(StartOf(spec, start));
-    int next_text = 0;
+    std::vector<int> texts;  // in force, by branch
     for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
-      rollout->SetText(branch, Text(next_text++));
+      texts.push_back(static_cast<int>(branch));
+      rollout->SetText(branch, Text(texts[branch]));
     }
+    int next_text = static_cast<int>(texts.size());
+    int old_text = 0;
     std::vector<float> stored;
     size_t next_switch = 0;
     std::mt19937_64 random(how.grouping_seed);
     while (!rollout->done()) {
       if (next_switch < which.switches.size() && rollout->at_chunk_start() &&
           rollout->chunk() == which.switches[next_switch]) {
-        roll.ChangeText(Text(next_text++));
+        old_text = texts[0];
+        texts[0] = next_text++;
+        roll.ChangeText(Text(texts[0]));
         ++next_switch;
+      }
+      if (how.moves && rollout->at_chunk_start()) {
+        roll.Move();
+        rollout = roll.rollout.get();
+        for (size_t branch = 0; branch < texts.size(); ++branch) {
+          rollout->SetText(branch, Text(texts[branch]));
+        }
+        if (rollout->needs_old_text()) rollout->SetOldText(Text(old_text));
       }
       std::optional<FinishedChunk> chunk = rollout->TakeGiven();
       if (!chunk.has_value()) {
@@ -251,6 +265,30 @@ TEST(RolloutStart, GivenChunksGoOnAsTheirTake) {
     }
   }
   EXPECT_EQ(policies, 13);
+}
+
+// A state between two chunks is all there is to know: with new K/V pending, with an old text that a
+// clean pass still needs, with given chunks that are not remembered yet.
+TEST_P(RolloutGoldenTest, GoesOnFromACopyAtEveryBoundary) {
+  const Fixture fixture("f6");
+  GoldenBackend backend("");
+  RolloutGolden rollouts(fixture, backend.get(), DType::kBf16);
+  Case whole = GetParam();
+  whole.first_stored = 0;
+  const std::vector<float> take = rollouts.Roll(whole);
+  const std::vector<float> start(
+      take.begin(), take.begin() + static_cast<ptrdiff_t>(take.size() * 2 / whole.chunks));
+  const bool takes_start = whole.chunks > 2;
+  const std::vector<float> begun =
+      takes_start ? rollouts.Roll(whole, {.start = start}) : std::vector<float>();
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    const How how = {.drop_every_other_sweep = seed % 2 == 1, .grouping_seed = seed, .moves = true};
+    ASSERT_EQ(rollouts.Roll(whole, how), take) << "seed " << seed;
+    if (!takes_start) continue;
+    How begins = how;
+    begins.start = start;
+    ASSERT_EQ(rollouts.Roll(whole, begins), begun) << "seed " << seed << ", with a start";
+  }
 }
 
 // As many sweeps as forwards that take noise away, whatever is remembered beside them.

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "engine/kv/kv_image.h"
 #include "engine/kv/kv_table.h"
 #include "engine/video/rollout.h"
 #include "engine/video/sweep_items.h"
@@ -18,9 +19,8 @@ class TableRoll {
  public:
   // Model and pool outlive it.
   TableRoll(const RolloutSpec& spec, TinyTransformer& tiny, KvPool& pool)
-      : rollout(Rollout::Create(spec)), tiny_(tiny) {
-    table.Open(kSession,
-               Must(KvShare::Create(pool, spec.kv_layout, Must(Rollout::FramesNeeded(spec)))));
+      : rollout(Rollout::Create(spec)), tiny_(tiny), pool_(pool) {
+    Open();
   }
 
   void ChangeText(std::unique_ptr<TextContext> text) {
@@ -54,11 +54,26 @@ class TableRoll {
     return chunk;
   }
 
+  // Goes on from copies of its state and its K/V, without texts.
+  void Move() {
+    const RolloutSpec spec = rollout->spec();
+    const RolloutState state = rollout->state();
+    const KvImage image = Must(CopyKv(table, kSession, nullptr));
+    table.Close(kSession);
+    Open();
+    MustBeOk(PutKv(image, table, kSession, nullptr));
+    rollout = Must(Rollout::Restore(spec, state));
+  }
+
   static constexpr uint64_t kSession = 1;
   KvTable table;
   std::unique_ptr<Rollout> rollout;
 
  private:
+  void Open() {
+    const KvNeeds needs = Must(Rollout::FramesNeeded(rollout->spec()));
+    table.Open(kSession, Must(KvShare::Create(pool_, rollout->spec().kv_layout, needs)));
+  }
   void Hold() {
     for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
       table.Hold({.session = kSession, .branch = branch}, rollout->frames(branch));
@@ -66,6 +81,7 @@ class TableRoll {
   }
 
   TinyTransformer& tiny_;
+  KvPool& pool_;
 };
 
 }  // namespace longtake

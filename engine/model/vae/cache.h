@@ -18,6 +18,7 @@ using VaeFrame = std::vector<float>;  // channels-last [height, width, channels]
 
 struct VaeSlot {
   std::vector<VaeFrame> frames;  // oldest first; fewer than the slot holds at the stream's start
+  friend bool operator==(const VaeSlot&, const VaeSlot&) = default;
 };
 
 struct VaeCache {
@@ -27,6 +28,7 @@ struct VaeCache {
   std::vector<VaeSlot> slots;  // in order of execution; empty before the first call
 
   uint64_t bytes() const;
+  friend bool operator==(const VaeCache&, const VaeCache&) = default;
 };
 
 // Bytes of a full decoder cache at this latent size; UINT64_MAX when it does not fit 64 bits.

@@ -1,0 +1,30 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The K/V of a session as plain bytes, wherever it lies: to be copied to another table or written
+// down. By guidance branch and latent frame; of each frame layer after layer, all keys and then all
+// values, rounded as they are kept.
+//
+// One thread, no pass under way.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "engine/kv/kv_stream.h"
+#include "engine/kv/kv_table.h"
+
+namespace longtake {
+
+using KvImage = std::map<std::pair<size_t, int64_t>, std::vector<std::byte>>;
+
+// All frames that a session holds. The stream, which may be null without a file, reads what lies
+// there; errors as its own.
+absl::StatusOr<KvImage> CopyKv(const KvTable& table, uint64_t session, KvStream* stream);
+// The other way, into a session that holds nothing. INVALID_ARGUMENT when a frame has another size.
+absl::Status PutKv(const KvImage& image, KvTable& table, uint64_t session, KvStream* stream);
+
+}  // namespace longtake

@@ -1,0 +1,50 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// A take between two chunks as a plain value: what it takes, beside the model, to go on with the
+// same bits in another engine. Chunks that are decoded and not yet read are not part of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/kv/kv_image.h"
+#include "engine/session/inbox.h"
+#include "engine/session/resolved_spec.h"
+#include "engine/video/decoder_state.h"
+#include "engine/video/latents.h"
+#include "engine/video/rollout_state.h"
+
+namespace longtake {
+
+// An event that waits for its chunk boundary; a prompt waits for its encoding, too.
+struct WaitingEvent {
+  AcceptedEvent accepted;  // sequence 0: of the spec, which nobody waits for a receipt of
+  int64_t chunk = 0;       // it holds from the start of this chunk on
+  bool timed = false;      // exactly from there: the chunk does not begin without it
+  friend bool operator==(const WaitingEvent&, const WaitingEvent&) = default;
+};
+
+// The prompts of a rollout, as tokens.
+struct TakePrompts {
+  std::vector<std::vector<int32_t>> branches;  // one per guidance branch
+  std::vector<int32_t> old;  // of the clean passes that wait, while it is another than the first's
+  friend bool operator==(const TakePrompts&, const TakePrompts&) = default;
+};
+
+struct SavedTake {
+  std::string id;
+  ResolvedSpec spec;
+  RolloutState rollout;
+  KvImage kv;
+  TakePrompts prompts;
+  std::vector<WaitingEvent> events;
+  bool paused = false;
+  bool ending = false;
+  Inbox inbox;
+  DecoderState decoder;
+  std::vector<Latents> undecoded;  // of the chunks from decoder.chunk to rollout.chunk - 1
+  friend bool operator==(const SavedTake&, const SavedTake&) = default;
+};
+
+}  // namespace longtake
