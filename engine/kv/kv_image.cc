@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
+#include "engine/kv/kv_sweep.h"
 
 namespace longtake {
 namespace {
@@ -27,18 +28,15 @@ absl::StatusOr<std::vector<std::byte>> CopyFrame(const KvFrame& frame, KvStream*
   const KvLayout& layout = frame.layout();
   std::vector<std::byte> out;
   out.reserve(static_cast<size_t>(layout.layers) * 2 * SideBytes(layout));
-  if (frame.in_file()) LT_RETURN_IF_ERROR(stream->Begin({&frame}, layout.layers));
+  KvSweep sweep(stream);
+  const KvFrame* const read = &frame;
+  LT_RETURN_IF_ERROR(sweep.Begin({&read, 1}, {}, layout.layers));
   for (int64_t layer = 0; layer < layout.layers; ++layer) {
     std::vector<KeySegment> segments;
-    if (frame.in_file()) {
-      LT_ASSIGN_OR_RETURN(const auto bytes, stream->Await(frame, layer));
-      segments.push_back(frame.Segment(bytes, nullptr));
-    } else {
-      frame.AppendSegments(layer, nullptr, 0, &segments);
-    }
+    LT_RETURN_IF_ERROR(sweep.AppendSegments(frame, layer, nullptr, 0, &segments));
     AppendSide(segments, /*values=*/false, layout.row_bytes(), &out);
     AppendSide(segments, /*values=*/true, layout.row_bytes(), &out);
-    if (frame.in_file()) stream->EndLayer(layer);
+    sweep.EndLayer(layer);
   }
   return out;
 }
@@ -56,6 +54,9 @@ std::vector<float> Widen(std::span<const std::byte> bytes, DType dtype) {
 
 // Rounding what was rounded changes nothing, so a frame is written as a pass writes it.
 absl::Status PutFrame(std::span<const std::byte> bytes, KvFrame& frame, KvStream* stream) {
+  KvSweep sweep(stream);
+  KvFrame* const written = &frame;
+  LT_RETURN_IF_ERROR(sweep.Begin({}, {&written, 1}, frame.layout().layers));
   const KvLayout& layout = frame.layout();
   const size_t side = SideBytes(layout);
   if (bytes.size() != static_cast<size_t>(layout.layers) * 2 * side) {
@@ -66,13 +67,9 @@ absl::Status PutFrame(std::span<const std::byte> bytes, KvFrame& frame, KvStream
     const auto at = bytes.subspan(static_cast<size_t>(layer) * 2 * side, 2 * side);
     const std::vector<float> k = Widen(at.first(side), layout.dtype);
     const std::vector<float> v = Widen(at.last(side), layout.dtype);
-    if (frame.in_file()) {
-      LT_RETURN_IF_ERROR(stream->Write(frame, layer, k.data(), v.data()));
-    } else {
-      frame.Write(layer, k.data(), v.data());
-    }
+    LT_RETURN_IF_ERROR(sweep.Write(frame, layer, k.data(), v.data()));
   }
-  return absl::OkStatus();
+  return sweep.Finish();
 }
 
 }  // namespace
@@ -87,7 +84,6 @@ absl::StatusOr<KvImage> CopyKv(const KvTable& table, uint64_t session, KvStream*
 }
 
 absl::Status PutKv(const KvImage& image, KvTable& table, uint64_t session, KvStream* stream) {
-  if (table.InFile(session)) LT_RETURN_IF_ERROR(stream->Begin({}, 0));
   std::map<size_t, std::set<int64_t>> held;
   for (const auto& [name, bytes] : image) {
     const auto& [branch, number] = name;
@@ -96,7 +92,6 @@ absl::Status PutKv(const KvImage& image, KvTable& table, uint64_t session, KvStr
     LT_RETURN_IF_ERROR(PutFrame(bytes, *frame, stream));
     held[branch].insert(number);
   }
-  if (table.InFile(session)) LT_RETURN_IF_ERROR(stream->Finish());
   for (const auto& [branch, frames] : held) {
     table.Hold({.session = session, .branch = branch}, frames);
   }

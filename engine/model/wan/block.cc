@@ -65,12 +65,9 @@ absl::Status WanPass::KeepKeys(const Step& step) {
   for (const PlacedItem& item : stack_.items) {
     int64_t row = item.row;
     for (KvFrame* frame : item.video.keep) {
-      const float* k = keys() + row * width_;
-      const float* v = values() + row * width_;
-      if (frame != nullptr && frame->in_file()) {
-        LT_RETURN_IF_ERROR(kv_stream_->Write(*frame, step.layer, k, v));
-      } else if (frame != nullptr) {
-        frame->Write(step.layer, k, v);
+      if (frame != nullptr) {
+        LT_RETURN_IF_ERROR(
+            kv_.Write(*frame, step.layer, keys() + row * width_, values() + row * width_));
       }
       row += item.frame_rows;
     }
@@ -88,7 +85,7 @@ absl::Status WanPass::SelfAttention(const Step& step) {
   LT_RETURN_IF_ERROR(GatherSelfKeys(step.layer));
   Attend(/*text=*/false);
   // Its memory is free for the next layer while this one goes on.
-  if (kv_stream_ != nullptr) kv_stream_->EndLayer(step.layer);
+  kv_.EndLayer(step.layer);
   LT_RETURN_IF_ERROR(Project(
       step, kWanSelfOut,
       {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.out_bias, .out = branch()}));
@@ -118,14 +115,9 @@ absl::Status WanPass::GatherSelfKeys(int64_t layer) {
     std::vector<KeySegment>& segments = segments_[i];
     segments.clear();
     for (size_t j = 0; j < item.context_rotary.size(); ++j) {
-      const KvFrame& frame = *item.video.context[j].frame;
-      const float* rotary = item.context_rotary[j];
-      if (frame.in_file()) {
-        LT_ASSIGN_OR_RETURN(const auto bytes, kv_stream_->Await(frame, layer));
-        segments.push_back(frame.Segment(bytes, rotary));
-      } else {
-        frame.AppendSegments(layer, rotary, core_.config.head_dim, &segments);
-      }
+      LT_RETURN_IF_ERROR(kv_.AppendSegments(*item.video.context[j].frame, layer,
+                                            item.context_rotary[j], core_.config.head_dim,
+                                            &segments));
     }
     int64_t row = item.row;
     for (const float* table : item.frame_rotary) {

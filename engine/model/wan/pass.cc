@@ -2,6 +2,7 @@
 #include "engine/model/wan/pass.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,30 +10,11 @@
 
 namespace longtake {
 
-namespace {
-
-bool AnyInFile(std::span<const VideoItem> items) {
-  const auto in_file = [](const KvFrame* frame) { return frame != nullptr && frame->in_file(); };
-  return std::any_of(items.begin(), items.end(), [&](const VideoItem& item) {
-    return std::any_of(item.keep.begin(), item.keep.end(), in_file) ||
-           std::any_of(item.context.begin(), item.context.end(),
-                       [&](const ContextFrame& context) { return in_file(context.frame); });
-  });
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<StackPass>> WanPass::Create(WanCore& core,
                                                            std::span<const VideoItem> items,
                                                            KvStream* kv_stream) {
   if (core.in_pass) return absl::FailedPreconditionError("transformer: a pass is under way");
   LT_ASSIGN_OR_RETURN(WanStack stack, PlaceItems(core, items));
-  // A file that does not answer is no trouble to those who do not need it.
-  if (!AnyInFile(items)) {
-    kv_stream = nullptr;
-  } else if (kv_stream == nullptr) {
-    return absl::FailedPreconditionError("transformer: K/V in a file, but no stream");
-  }
   return std::unique_ptr<StackPass>(new WanPass(core, std::move(stack), kv_stream));
 }
 
@@ -40,7 +22,7 @@ WanPass::WanPass(WanCore& core, WanStack stack, KvStream* kv_stream)
     : core_(core),
       backend_(*core.backend),
       stack_(std::move(stack)),
-      kv_stream_(kv_stream),
+      kv_(kv_stream),
       width_(core.config.width()),
       rows_(stack_.rows),
       segments_(stack_.items.size()) {
@@ -51,17 +33,22 @@ WanPass::WanPass(WanCore& core, WanStack stack, KvStream* kv_stream)
 WanPass::~WanPass() { core_.in_pass = false; }
 
 absl::Status WanPass::Embed() {
-  if (kv_stream_ != nullptr) {
-    std::vector<const KvFrame*> frames;
-    for (const PlacedItem& item : stack_.items) {
-      for (const ContextFrame& context : item.video.context) frames.push_back(context.frame);
-    }
-    LT_RETURN_IF_ERROR(kv_stream_->Begin(std::move(frames), core_.config.layers));
-  }
+  LT_RETURN_IF_ERROR(BeginKv());
   EmbedPatches();
   core_.time.Embed(backend_, stack_.times);
   EmbedTexts();
   return absl::OkStatus();
+}
+
+absl::Status WanPass::BeginKv() {
+  std::vector<const KvFrame*> read;
+  std::vector<KvFrame*> written;
+  for (const PlacedItem& item : stack_.items) {
+    for (const ContextFrame& context : item.video.context) read.push_back(context.frame);
+    std::copy_if(item.video.keep.begin(), item.video.keep.end(), std::back_inserter(written),
+                 [](const KvFrame* frame) { return frame != nullptr; });
+  }
+  return kv_.Begin(read, written, core_.config.layers);
 }
 
 void WanPass::EmbedPatches() {
@@ -104,7 +91,7 @@ absl::Status WanPass::RunLayer(int64_t layer, LayerLease& lease) {
   }
   ++next_layer_;
   LT_RETURN_IF_ERROR(RunBlock({layer, core_.weights.blocks[static_cast<size_t>(layer)], lease}));
-  if (kv_stream_ != nullptr) kv_stream_->EndLayer(layer);
+  kv_.EndLayer(layer);
   if (next_layer_ == core_.config.layers) {
     for (TextContext* context : stack_.new_texts) context->MarkReady();
   }
@@ -115,7 +102,7 @@ absl::Status WanPass::Head() {
   if (next_layer_ != core_.config.layers) {
     return absl::FailedPreconditionError("transformer: head before the last layer");
   }
-  if (kv_stream_ != nullptr) LT_RETURN_IF_ERROR(kv_stream_->Finish());
+  LT_RETURN_IF_ERROR(kv_.Finish());
   if (rows_ == 0) return absl::OkStatus();
   Modulate(core_.weights.head_modulation, stack_.times.head, 2);
   NormModulated({.shift = 0, .scale = 1});

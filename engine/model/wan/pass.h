@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/kv/kv_sweep.h"
 #include "engine/model/stack_pass.h"
 #include "engine/model/wan/items.h"
 #include "engine/model/wan/layout.h"
@@ -39,6 +40,7 @@ class WanPass final : public StackPass {
 
   WanPass(WanCore& core, WanStack stack, KvStream* kv_stream);
 
+  absl::Status BeginKv();
   void EmbedPatches();
   void EmbedTexts();
 
@@ -76,7 +78,7 @@ class WanPass final : public StackPass {
   WanCore& core_;
   Backend& backend_;
   WanStack stack_;
-  KvStream* const kv_stream_;  // null when no frame lives in the file
+  KvSweep kv_;
   int64_t width_;
   int64_t rows_;  // of the stack still worked on
   int64_t next_layer_ = 0;

@@ -1,0 +1,50 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// K/V on its way through one sweep, wherever frames live: what is attended to comes from there,
+// what is kept goes there, layer by layer. A pass asks for segments and gives rows; only here it is
+// known that some frames lie in a file and are brought by a stream.
+//
+// One thread. Frames and stream outlive it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "engine/backend/backend.h"
+#include "engine/kv/kv_memory.h"
+#include "engine/kv/kv_stream.h"
+
+namespace longtake {
+
+class KvSweep {
+ public:
+  // The stream may be null while no frame lives in a file.
+  explicit KvSweep(KvStream* stream) : stream_(stream) {}
+
+  // What the sweep will attend to, in the order of use, and what it will write; a frame may be read
+  // more than once. FAILED_PRECONDITION when one lives in a file and there is no stream; errors as
+  // KvStream::Begin.
+  absl::Status Begin(std::span<const KvFrame* const> read, std::span<KvFrame* const> written,
+                     int64_t layers);
+  // Rounds and stores a layer of a frame: k and v are [rows, width] fp32. Errors as
+  // KvStream::Write.
+  absl::Status Write(KvFrame& frame, int64_t layer, const float* k, const float* v);
+  // Appends a layer of a frame as segments, in row order; they hold until EndLayer. rotary is the
+  // frame's table [rows, head_dim], or null. Errors as KvStream::Await.
+  absl::Status AppendSegments(const KvFrame& frame, int64_t layer, const float* rotary,
+                              int64_t rotary_stride, std::vector<KeySegment>* out);
+  // Nobody attends to this layer any more.
+  void EndLayer(int64_t layer);
+  // All that was written is where it belongs.
+  absl::Status Finish();
+
+ private:
+  KvStream* stream_;  // null when no frame of the sweep lives in a file
+  // Frames of the file whose bytes of the current layer are here.
+  std::map<const KvFrame*, std::span<const std::byte>> here_;
+};
+
+}  // namespace longtake
