@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,11 @@ Hash128 NextLink(const Hash128& chain, const Hash128& digest) {
     for (int shift = 56; shift >= 0; shift -= 8) link[at++] = static_cast<uint8_t>(half >> shift);
   }
   return Xxh3Hash128(std::as_bytes(std::span(link)));
+}
+
+// A latent of a large picture takes seconds: whoever is gone gives its memory back before.
+std::function<bool()> IsWanted(const Session& session) {
+  return [&session] { return !session.ended(); };
 }
 
 // What a latent costs in the lane's turns, wherever it comes from or goes to.
@@ -173,6 +179,7 @@ bool DecodeLane::StartIsNext() {
 void DecodeLane::StepStart(StartJob job) {
   if (job.session->ended()) return;
   const absl::Status status = EncodeNext(job);
+  if (absl::IsCancelled(status)) return;
   const ResolvedSpec& spec = job.session->spec();
   job.turn_tag += LatentCost(spec);
   if (!status.ok()) {
@@ -195,7 +202,7 @@ void DecodeLane::StepChunk(ChunkInWork work) {
     }
     if (status.ok()) {
       FinishChunk(work);
-    } else {
+    } else if (!absl::IsCancelled(status)) {
       work.job.session->PutEnd(Annotate(status, "decoding"));
     }
   }
@@ -233,9 +240,12 @@ absl::Status DecodeLane::EncodeNext(StartJob& job) {
     pixels[i] = static_cast<float>(from[i]) / 127.5f - 1.0f;
   Use(Network::kEncoder);
   std::vector<float> latent;
-  LT_RETURN_IF_ERROR(model_.encoder()->Encode(
-      {.values = pixels, .frames = count, .height = spec.height, .width = spec.width}, job.cache,
-      &latent));
+  LT_RETURN_IF_ERROR(model_.encoder()->Encode({.values = pixels,
+                                               .frames = count,
+                                               .height = spec.height,
+                                               .width = spec.width,
+                                               .keep_going = IsWanted(*job.session)},
+                                              job.cache, &latent));
   LT_RETURN_IF_ERROR(CheckFinite(latent, "latents of the start frames"));
   const int64_t channels = model_.config().channels;
   const LatentGrid grid = LatentGrid::FromPixels(spec.width, spec.height);
@@ -255,7 +265,8 @@ absl::Status DecodeLane::ToPixels(const ChunkInWork& work, std::vector<uint8_t>*
   const VaeLatents latents = {.values = latent.values(),
                               .frames = 1,
                               .height = latent.grid().height,
-                              .width = latent.grid().width};
+                              .width = latent.grid().width,
+                              .keep_going = IsWanted(*work.job.session)};
   std::vector<VaeCache>& caches = work.job.state->decoder.caches;
   Use(spec.decoder == DecoderKind::kTiny ? Network::kTinyDecoder : Network::kDecoder);
   if (spec.tiled_decode) {

@@ -125,6 +125,27 @@ TEST(WanVaeDecoder, BytesAreThePixelsRounded) {
   }
 }
 
+TEST(WanVaeDecoder, ACallEndsBetweenTwoBlocksWhenNobodyWaits) {
+  TestBed bed;
+  const std::vector<float> expected = bed.Decode({2});
+  const std::vector<float> z = Normal(1, 3 * kLatents * kArea);
+  const std::vector<float> part = LatentFrames(z, 3, 0, 2, kArea);
+  int asked = 0;
+  for (int stop = 0; stop < 1000; ++stop) {
+    VaeCache cache;
+    std::vector<float> pixels;
+    asked = 0;
+    const absl::Status status = bed.vae.decoder->DecodeToFloat(
+        {part, 2, kHeight, kWidth, [&] { return asked++ < stop; }}, cache, &pixels);
+    if (status.ok()) break;
+    EXPECT_TRUE(absl::IsCancelled(status)) << status;
+    EXPECT_EQ(asked, stop + 1) << "not asked again";
+  }
+  EXPECT_GT(asked, 20) << "a latent is many blocks";
+  EXPECT_LE(bed.vae.decoder->scratch_bytes(), VaeScratchBytes(bed.vae.config, kHeight, kWidth));
+  EXPECT_TRUE(SameBits(bed.Decode({2}), expected)) << "others go on as if nothing had been";
+}
+
 TEST(WanVaeDecoder, WrongSizesAreRefusedAndTheCacheStays) {
   TestBed bed;
   const std::vector<float> z = Normal(1, 3 * kArea);

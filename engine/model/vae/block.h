@@ -4,6 +4,7 @@
 // immutable and hold no reference to the section their weights came from.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -62,7 +63,9 @@ class VaeNetwork {
                                            const ResidentSection& section, Backend& backend);
   // Runs one call of a stream. height and width are the latent's; the cache must fit them
   // (CheckVaeCache).
-  void Run(VaeCache& cache, VaeFrames& x);
+  // keep_going, which may be empty, is asked between blocks. CANCELLED when it said no: then x is
+  // recycled, and the cache is of no more use.
+  absl::Status Run(VaeCache& cache, VaeFrames& x, const std::function<bool()>& keep_going = {});
   // Memory for another latent size is given back first.
   absl::Status Prepare(const VaeCache& cache, int64_t height, int64_t width);
   void Recycle(VaeFrames& x) { pool_.GiveAll(x.frames); }

@@ -88,7 +88,7 @@ absl::Status WanVaeDecoder::DecodeTo(const VaeLatents& latents, VaeCache& cache,
   out->clear();
   for (int64_t frame = 0; frame < latents.frames; ++frame) {
     VaeFrames x = Load(latents, frame);
-    network_.Run(cache, x);
+    LT_RETURN_IF_ERROR(network_.Run(cache, x, latents.keep_going));
     LT_RETURN_IF_ERROR(CheckPixels(x));
     Append(x, out);
     network_.Recycle(x);

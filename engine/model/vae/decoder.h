@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -30,6 +31,9 @@ struct VaeLatents {
   int64_t frames = 0;
   int64_t height = 0;
   int64_t width = 0;
+  // Asked between the network's blocks; empty: nobody is asked. When it says no, the answer is
+  // CANCELLED, and the cache is of no more use.
+  std::function<bool()> keep_going = {};
 };
 
 // INVALID_ARGUMENT when sizes are out of range or do not fit the values.

@@ -74,7 +74,7 @@ absl::Status WanVaeEncoder::Encode(const VaePixels& pixels, VaeCache& cache,
     const int64_t count = cache.calls == 0 ? 1 : kVaeTimeFactor;
     VaeFrames x = Load(pixels, next, count);
     next += count;
-    network_.Run(cache, x);
+    LT_RETURN_IF_ERROR(network_.Run(cache, x, pixels.keep_going));
     // The first half of the channels is the mean, the second the log-variance.
     for (int64_t c = 0; c < config_.z_dim; ++c) {
       float* to = out->data() + (c * latents + latent) * area;

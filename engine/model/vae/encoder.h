@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -27,6 +28,7 @@ struct VaePixels {
   int64_t frames = 0;
   int64_t height = 0;  // multiples of 8
   int64_t width = 0;
+  std::function<bool()> keep_going = {};  // as of VaeLatents
 };
 
 class WanVaeEncoder {

@@ -64,15 +64,23 @@ absl::Status VaeNetwork::Prepare(const VaeCache& cache, int64_t height, int64_t 
   return absl::OkStatus();
 }
 
-void VaeNetwork::Run(VaeCache& cache, VaeFrames& x) {
+absl::Status VaeNetwork::Run(VaeCache& cache, VaeFrames& x,
+                             const std::function<bool()>& keep_going) {
   if (cache.slots.empty()) {
     cache.height = height_;
     cache.width = width_;
     cache.slots.resize(VaeSlots(stages_, height_, width_).size());
   }
   VaeCall call = {*backend_, pool_, cache, cache.calls == 0};
-  for (const std::unique_ptr<VaeBlock>& block : blocks_) block->Run(call, x);
+  for (const std::unique_ptr<VaeBlock>& block : blocks_) {
+    if (keep_going && !keep_going()) {
+      Recycle(x);
+      return absl::CancelledError("nobody waits for the frames");
+    }
+    block->Run(call, x);
+  }
   ++cache.calls;
+  return absl::OkStatus();
 }
 
 }  // namespace longtake

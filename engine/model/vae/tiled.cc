@@ -105,8 +105,9 @@ absl::Status DecodeTiledToFloat(WanVaeDecoder& decoder, const VaeTiling& tiling,
     TilePixels& out = row.emplace_back();
     out.height = tile.height * kVaeSpaceFactor;
     out.width = tile.width * kVaeSpaceFactor;
-    LT_RETURN_IF_ERROR(decoder.DecodeToFloat({cut, latents.frames, tile.height, tile.width},
-                                             caches[i], &out.values));
+    LT_RETURN_IF_ERROR(
+        decoder.DecodeToFloat({cut, latents.frames, tile.height, tile.width, latents.keep_going},
+                              caches[i], &out.values));
     if (!above.empty()) BlendAbove(above[row.size() - 1], blend, out);
     if (row.size() > 1) BlendLeft(row[row.size() - 2], blend, out);
     if (i == 0) {

@@ -39,7 +39,7 @@ absl::Status TinyDecoder::DecodeToFloat(const VaeLatents& latents, VaeCache& cac
   for (int64_t frame = 0; frame < latents.frames; ++frame) {
     const size_t dropped = cache.calls == 0 ? kDroppedFrames : 0;
     VaeFrames x = Load(latents, frame);
-    network_.Run(cache, x);
+    LT_RETURN_IF_ERROR(network_.Run(cache, x, latents.keep_going));
     LT_RETURN_IF_ERROR(CheckPixels(x));
     for (size_t i = dropped; i < x.frames.size(); ++i) {
       pixels->insert(pixels->end(), x.frames[i].begin(), x.frames[i].end());
