@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "base/status_macros.h"
 #include "storage/stream/layer_stream.h"
@@ -13,13 +15,29 @@ namespace longtake {
 
 // Valid for one sweep. One thread. An error leaves the items' outputs unspecified and changes
 // nothing else: the engine drops the sweep.
+//
+// Where several stages have a range of the layers each, all make the pass of the same items, and
+// only the activations between two layers go from one to the next: the first stage embeds and
+// sends, the last one receives and ends with the head.
 class StackPass {
  public:
   virtual ~StackPass() = default;
   virtual absl::Status Embed() = 0;
-  // Takes the layer's tensors from the lease in use order.
+  // Instead of Embed: [rows, width] as Send of the stage before gave them. INVALID_ARGUMENT for
+  // another size.
+  virtual absl::Status Receive(std::span<const float> activations) {
+    (void)activations;
+    return absl::UnimplementedError("this stack is not divided");
+  }
+  // Layers of the stage, in order, numbered as in the model. Takes a layer's tensors from the lease
+  // in use order.
   virtual absl::Status RunLayer(int64_t layer, LayerLease& lease) = 0;
   virtual absl::Status Head() = 0;
+  // Instead of Head, after the stage's last layer.
+  virtual absl::Status Send(std::vector<float>* activations) {
+    (void)activations;
+    return absl::UnimplementedError("this stack is not divided");
+  }
 };
 
 }  // namespace longtake

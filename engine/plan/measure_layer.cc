@@ -44,11 +44,12 @@ class ContextMemory {
 }  // namespace
 
 absl::Status LayerTrial::Open(Backend& backend) {
-  LT_ASSIGN_OR_RETURN(WanConfig config, ParseWanConfig(pack_.config(), pack_.path()));
-  config.layers = 1;  // K/V of text and context are for the first one only
+  LT_ASSIGN_OR_RETURN(const WanConfig config, ParseWanConfig(pack_.config(), pack_.path()));
   LT_ASSIGN_OR_RETURN(ResidentSection resident, pack_.LoadResident());
-  LT_ASSIGN_OR_RETURN(model_, WanTransformer::Create(config, std::move(resident), backend,
-                                                     VideoModel::TransformerOptions(options_)));
+  WanTransformerOptions options = VideoModel::TransformerOptions(options_);
+  options.layers = {.first = 0, .end = 1};  // K/V of text and context for nothing else
+  LT_ASSIGN_OR_RETURN(model_,
+                      WanTransformer::Create(config, std::move(resident), backend, options));
   LT_ASSIGN_OR_RETURN(
       layers_, LayerStream::Open(pack_, {.slot_count = 1,  // nothing but this layer is wanted
                                          .read_timeout_nanos = options_.read_timeout_nanos,

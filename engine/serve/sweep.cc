@@ -24,7 +24,7 @@ absl::Status RunOne(StackPass& pass, LayerStream& layers, int64_t layer, const S
   }
   if (probe.times != nullptr) {
     const LayerStream::Stats after = layers.stats();
-    LayerTimes& times = (*probe.times)[static_cast<size_t>(layer)];
+    LayerTimes& times = (*probe.times)[static_cast<size_t>(layer - layers.layers().first)];
     const double wait = after.wait_seconds - before.wait_seconds;
     const double verify = after.verify_seconds - before.verify_seconds;
     times.wait_seconds += wait;
@@ -38,8 +38,7 @@ absl::Status RunOne(StackPass& pass, LayerStream& layers, int64_t layer, const S
 
 absl::Status RunLayers(StackPass& pass, LayerStream& layers,
                        const std::function<bool()>& keep_going, const SweepProbe& probe) {
-  const auto count = static_cast<int64_t>(layers.layer_count());
-  for (int64_t layer = 0; layer < count; ++layer) {
+  for (int64_t layer = layers.layers().first; layer < layers.layers().end; ++layer) {
     if (!keep_going()) return absl::CancelledError("nobody is left in the sweep");
     LT_RETURN_IF_ERROR(RunOne(pass, layers, layer, probe));
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "storage/stream/part_fetcher.h"
 #include "storage/stream/stream_plan.h"
@@ -48,6 +49,11 @@ uint64_t RequestBytes(const PackReader& pack, const LayerStream::Options& option
 
 absl::Status CheckOptions(const PackReader& pack, const LayerStream::Options& options) {
   if (pack.layer_count() == 0) return absl::InvalidArgumentError(pack.path() + ": has no layers");
+  const LayerRange layers = options.layers.Of(static_cast<int64_t>(pack.layer_count()));
+  if (layers.first < 0 || layers.count() < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(pack.path(), ": layers ", layers.first, " to ",
+                                                   layers.end - 1, " of ", pack.layer_count()));
+  }
   if (options.slot_count == 0 || options.pread_thread_count == 0) {
     return absl::InvalidArgumentError(
         "layer stream: slot_count and pread_thread_count are above 0");
@@ -77,6 +83,10 @@ struct LayerStream::Impl {
                  .populator = options.populator},
                 options.clock != nullptr ? *options.clock : system_clock) {}
 
+  // Of the lease.
+  size_t layer_number() const { return static_cast<size_t>(plan.layers.first) + layer; }
+  const LayerInfo& layer_info() const { return pack.layer(layer_number()); }
+
   const PackReader& pack;
   const StreamPlan plan;
   SystemClock system_clock;
@@ -87,7 +97,7 @@ struct LayerStream::Impl {
 
   size_t next_layer = 0;
   bool leased = false;
-  size_t layer = 0;                   // of the lease
+  size_t layer = 0;                   // of the lease, within the range
   size_t part = 0;                    // the earliest not yet given back
   std::span<const std::byte> memory;  // of that part, once verified
   absl::Status error;                 // until Rewind
@@ -100,7 +110,7 @@ LayerStream::~LayerStream() { LT_CHECK(!impl_->leased); }
 absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader& pack,
                                                                const Options& options) {
   LT_RETURN_IF_ERROR(CheckOptions(pack, options));
-  StreamPlan plan = PlanStream(pack, options.slot_count, options.pinned_bytes_max);
+  StreamPlan plan = PlanStream(pack, options.slot_count, options.pinned_bytes_max, options.layers);
   auto impl = std::make_unique<Impl>(pack, std::move(plan), options);
   LT_RETURN_IF_ERROR(Annotate(impl->fetcher.Allocate(), pack.path() + ": layer stream"));
   IoNeeds needs = {.slots = impl->fetcher.slot_memory(), .depth = options.queue_depth};
@@ -119,7 +129,8 @@ absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader&
 }
 
 uint64_t LayerStream::MemoryBytes(const PackReader& pack, const Options& options) {
-  return PlanStream(pack, options.slot_count, options.pinned_bytes_max).memory_bytes();
+  return PlanStream(pack, options.slot_count, options.pinned_bytes_max, options.layers)
+      .memory_bytes();
 }
 
 absl::StatusOr<LayerLease> LayerStream::Next() {
@@ -140,8 +151,9 @@ absl::StatusOr<LayerLease> LayerStream::Next() {
 absl::StatusOr<TensorView> LayerStream::Tensor(size_t index) {
   Impl& s = *impl_;
   LT_RETURN_IF_ERROR(s.error);
-  const LayerInfo& layer = s.pack.layer(s.layer);
-  const std::string what = s.pack.path() + ": layer " + std::to_string(s.layer) + ": tensor ";
+  const LayerInfo& layer = s.layer_info();
+  const std::string what =
+      s.pack.path() + ": layer " + std::to_string(s.layer_number()) + ": tensor ";
   size_t part = 0;
   size_t in_part = index;
   while (part < layer.parts.size() && in_part >= layer.parts[part].tensors.size()) {
@@ -176,7 +188,7 @@ absl::StatusOr<TensorView> LayerStream::Tensor(size_t index) {
 
 void LayerStream::EndLease() {
   Impl& s = *impl_;
-  for (; s.part < s.pack.layer(s.layer).parts.size(); ++s.part) {
+  for (; s.part < s.layer_info().parts.size(); ++s.part) {
     s.fetcher.Release(s.plan.first_unit[s.layer] + s.part);
   }
   s.memory = {};
@@ -197,7 +209,8 @@ void LayerStream::Rewind() {
   s.fetcher.Pump();
 }
 
-size_t LayerStream::layer_count() const { return impl_->pack.layer_count(); }
+const LayerRange& LayerStream::layers() const { return impl_->plan.layers; }
+size_t LayerStream::layer_count() const { return static_cast<size_t>(impl_->plan.layers.count()); }
 uint64_t LayerStream::memory_bytes() const { return impl_->plan.memory_bytes(); }
 const std::vector<bool>& LayerStream::pinned() const { return impl_->plan.pinned; }
 uint64_t LayerStream::bytes_per_sweep() const { return impl_->plan.bytes_per_sweep; }
@@ -232,11 +245,9 @@ LayerLease::~LayerLease() {
   if (stream_ != nullptr) stream_->EndLease();
 }
 
-size_t LayerLease::layer() const { return stream_->impl_->layer; }
+size_t LayerLease::layer() const { return stream_->impl_->layer_number(); }
 
-size_t LayerLease::tensor_count() const {
-  return stream_->impl_->pack.layer(stream_->impl_->layer).tensor_count();
-}
+size_t LayerLease::tensor_count() const { return stream_->impl_->layer_info().tensor_count(); }
 
 absl::StatusOr<TensorView> LayerLease::Tensor(size_t index) { return stream_->Tensor(index); }
 

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The layers of one pack, one after the other, for ever: 0, 1, ..., L-1, 0, ... Reads run ahead
-// over the wrap, bounded by the slots; layers pinned in memory are read once by the same path and
-// then only lent. Bytes are lent after they matched their checksums, never before.
+// The layers of one pack, or a range of them, one after the other, for ever: 0, 1, ..., L-1, 0, ...
+// Reads run ahead over the wrap, bounded by the slots; layers pinned in memory are read once by the
+// same path and then only lent. Bytes are lent after they matched their checksums, never before.
 //
 // All memory is allocated by Open and known from then on. One thread calls everything, and is no
 // worker; the pack, its file system and the workers outlive the stream.
@@ -20,6 +20,7 @@
 #include "base/worker_pool.h"
 #include "storage/io/open_block_io.h"
 #include "storage/pack/pack_reader.h"
+#include "storage/stream/layer_range.h"
 #include "storage/tensor.h"
 
 namespace longtake {
@@ -35,7 +36,7 @@ class LayerLease {
   LayerLease& operator=(LayerLease&& other) noexcept;
   ~LayerLease();
 
-  size_t layer() const;
+  size_t layer() const;  // its number in the pack
   size_t tensor_count() const;
   // Waits for the part that holds the tensor and verifies it. The view is valid until a tensor of a
   // later part is asked for or the lease ends. FAILED_PRECONDITION for a part already given back;
@@ -58,6 +59,7 @@ class LayerStream {
   enum class Verify { kFirstTouch, kEverySweep };
 
   struct Options {
+    LayerRange layers = {};         // those of the pack that are wanted
     size_t slot_count = 3;          // parts in memory at once, the one in use included; at least 1
     uint64_t pinned_bytes_max = 0;  // whole layers, and parts for what they leave
     size_t queue_depth = 0;         // reads in flight; 0: as many as the slots hold
@@ -88,8 +90,8 @@ class LayerStream {
   };
 
   LayerStream(Key, std::unique_ptr<Impl> impl);  // use Open
-  // INVALID_ARGUMENT for a pack without layers or a zero option; RESOURCE_EXHAUSTED for memory;
-  // UNAVAILABLE when IoChoice::kUring is demanded and refused.
+  // INVALID_ARGUMENT for a pack without layers, a range without any or a zero option;
+  // RESOURCE_EXHAUSTED for memory; UNAVAILABLE when IoChoice::kUring is demanded and refused.
   static absl::StatusOr<std::unique_ptr<LayerStream>> Open(const PackReader& pack,
                                                            const Options& options);
   // What Open would allocate with these options, without opening.
@@ -102,11 +104,12 @@ class LayerStream {
   absl::StatusOr<LayerLease> Next();
   // Whether a layer could not be had since the last Rewind.
   bool failed() const;
-  // Drops an error and what was read ahead; the next Next() is layer 0. Between sweeps without an
-  // error it costs nothing.
+  // Drops an error and what was read ahead; the next Next() is the first layer. Between sweeps
+  // without an error it costs nothing.
   void Rewind();
 
-  size_t layer_count() const;
+  const LayerRange& layers() const;
+  size_t layer_count() const;               // of the range
   uint64_t memory_bytes() const;            // slots and pinned layers
   const std::vector<bool>& pinned() const;  // per layer: whole
   uint64_t bytes_per_sweep() const;         // read in a steady sweep

@@ -30,18 +30,22 @@ void PinParts(uint64_t bytes_max, StreamPlan& plan) {
 
 }  // namespace
 
-StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t pinned_bytes_max) {
+StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t pinned_bytes_max,
+                      const LayerRange& layers) {
   StreamPlan plan;
+  plan.layers = layers.Of(static_cast<int64_t>(pack.layer_count()));
+  const auto first = static_cast<size_t>(plan.layers.first);
+  const auto end = static_cast<size_t>(plan.layers.end);
   std::vector<uint64_t> layer_bytes;
-  for (size_t i = 0; i < pack.layer_count(); ++i) layer_bytes.push_back(pack.layer(i).bytes());
+  for (size_t i = first; i < end; ++i) layer_bytes.push_back(pack.layer(i).bytes());
   plan.pinned = PlanPinned(layer_bytes, pinned_bytes_max);
-  for (size_t i = 0; i < pack.layer_count(); ++i) {
+  for (size_t i = first; i < end; ++i) {
     plan.first_unit.push_back(plan.units.size());
     for (size_t p = 0; p < pack.layer(i).parts.size(); ++p) {
       const PartInfo& part = pack.layer(i).parts[p];
       plan.units.push_back({.layer = i,
                             .part = p,
-                            .pinned = plan.pinned[i],
+                            .pinned = plan.pinned[i - first],
                             .offset = part.offset,
                             .bytes = part.bytes});
     }

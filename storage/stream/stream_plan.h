@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "storage/pack/pack_reader.h"
+#include "storage/stream/layer_range.h"
 
 namespace longtake {
 
@@ -20,6 +21,7 @@ struct StreamUnit {
 };
 
 struct StreamPlan {
+  LayerRange layers;  // the pack's that it is of; "per layer" means these
   std::vector<StreamUnit> units;
   std::vector<size_t> first_unit;  // per layer
   std::vector<bool> pinned;        // per layer: all of its parts
@@ -33,6 +35,7 @@ struct StreamPlan {
 };
 
 // Whole layers first; single parts of others take what that leaves.
-StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t pinned_bytes_max);
+StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t pinned_bytes_max,
+                      const LayerRange& layers = {});
 
 }  // namespace longtake

@@ -52,12 +52,13 @@ class Simulation {
 
 double UnitSeconds(const StreamPlan& plan, const StreamUnit& unit,
                    std::span<const double> layer_seconds) {
-  const size_t first = plan.first_unit[unit.layer];
+  const size_t layer = unit.layer - static_cast<size_t>(plan.layers.first);
+  const size_t first = plan.first_unit[layer];
   uint64_t bytes = 0;
   for (size_t i = first; i < plan.units.size() && plan.units[i].layer == unit.layer; ++i) {
     bytes += plan.units[i].bytes;
   }
-  return layer_seconds[unit.layer] * static_cast<double>(unit.bytes) / static_cast<double>(bytes);
+  return layer_seconds[layer] * static_cast<double>(unit.bytes) / static_cast<double>(bytes);
 }
 
 }  // namespace

@@ -30,12 +30,17 @@ std::unique_ptr<PackReader> MakePack(const std::string& directory,
   return Must(PackReader::Open(files, path));
 }
 
-absl::Status RunPass(StackPass& pass, LayerStream& layers) {
-  LT_RETURN_IF_ERROR(pass.Embed());
+absl::Status RunLayers(StackPass& pass, LayerStream& layers) {
   for (size_t i = 0; i < layers.layer_count(); ++i) {
     LT_ASSIGN_OR_RETURN(LayerLease lease, layers.Next());
     LT_RETURN_IF_ERROR(pass.RunLayer(static_cast<int64_t>(lease.layer()), lease));
   }
+  return absl::OkStatus();
+}
+
+absl::Status RunPass(StackPass& pass, LayerStream& layers) {
+  LT_RETURN_IF_ERROR(pass.Embed());
+  LT_RETURN_IF_ERROR(RunLayers(pass, layers));
   return pass.Head();
 }
 

@@ -24,6 +24,8 @@ namespace longtake {
 std::unique_ptr<PackReader> MakePack(const std::string& directory,
                                      const SyntheticComponent& component, DType dtype);
 
+// All layers of the stream.
+absl::Status RunLayers(StackPass& pass, LayerStream& layers);
 // Embed, all layers, head.
 absl::Status RunPass(StackPass& pass, LayerStream& layers);
 

@@ -40,7 +40,9 @@ struct SweepCaseOptions {
 class SweepCase {
  public:
   SweepCase(const SweepCaseOptions& options, const WanTransformer& model)
-      : options_(options), layout_(model.kv_layout(options.height, options.width)) {
+      : options_(options),
+        layout_(model.kv_layout(options.height, options.width)),
+        first_layer_(model.layers().first) {
     const auto frames = static_cast<size_t>(options.frames);
     latents_ = RandomFloats(options.seed, frames * 16 * Area());
     if (!options.clean) flow.resize(latents_.size());
@@ -90,28 +92,6 @@ class SweepCase {
     return out;
   }
 
-  std::unique_ptr<KvPool> pool;  // outlives the frames
-  std::vector<float> timesteps;
-  std::vector<int64_t> query_index;
-  std::vector<ContextFrame> plan;
-  std::unique_ptr<TextContext> text;
-  std::vector<KvFrame> kept;
-  std::vector<float> flow;
-
- private:
-  size_t Area() const { return static_cast<size_t>(options_.height * options_.width); }
-
-  KvFrame RandomFrame(int64_t index) {
-    KvFrame frame = KvFrame::Allocate(*pool, layout_);
-    const auto side = static_cast<size_t>(layout_.rows * layout_.width);
-    for (int64_t layer = 0; layer < layout_.layers; ++layer) {
-      const auto values =
-          RandomFloats(options_.seed * 1000 + static_cast<uint64_t>(index * 10 + layer), 2 * side);
-      frame.Write(layer, values.data(), values.data() + side);
-    }
-    return frame;
-  }
-
   static void AppendFrame(const KvFrame& frame, std::vector<float>* out) {
     std::vector<KeySegment> segments;
     for (int64_t layer = 0; layer < frame.layout().layers; ++layer) {
@@ -128,8 +108,32 @@ class SweepCase {
     }
   }
 
+  std::unique_ptr<KvPool> pool;  // outlives the frames
+  std::vector<float> timesteps;
+  std::vector<int64_t> query_index;
+  std::vector<ContextFrame> plan;
+  std::unique_ptr<TextContext> text;
+  std::vector<KvFrame> kept;
+  std::vector<float> flow;
+
+ private:
+  size_t Area() const { return static_cast<size_t>(options_.height * options_.width); }
+
+  KvFrame RandomFrame(int64_t index) {
+    KvFrame frame = KvFrame::Allocate(*pool, layout_);
+    const auto side = static_cast<size_t>(layout_.rows * layout_.width);
+    for (int64_t layer = 0; layer < layout_.layers; ++layer) {
+      const auto values = RandomFloats(
+          options_.seed * 1000 + static_cast<uint64_t>(index * 10 + first_layer_ + layer),
+          2 * side);
+      frame.Write(layer, values.data(), values.data() + side);
+    }
+    return frame;
+  }
+
   SweepCaseOptions options_;
   KvLayout layout_;
+  int64_t first_layer_;  // of the stage, so that all stages see parts of the same frames
   std::vector<float> latents_;
   std::vector<KvFrame> context_;
   std::vector<KvFrame*> keep_;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +54,89 @@ TEST_F(WanPassTest, CompanyChangesNoBit) {
   for (size_t i = 0; i < together.size(); ++i) {
     SweepCase alone(Company()[i], *tiny.model);
     EXPECT_EQ(RunAlone(tiny, alone), together[i]->Output()) << "item " << i;
+  }
+}
+
+// Each with its own layers and their K/V; only activations go from one to the next.
+class DividedStack {
+ public:
+  DividedStack(TinyTransformer::Options options, int64_t first_of_second, Backend& backend) {
+    for (const LayerRange& layers :
+         {LayerRange{.end = first_of_second}, LayerRange{.first = first_of_second}}) {
+      options.model.layers = layers;
+      options.stream.layers = layers;
+      stages_.push_back(std::make_unique<TinyTransformer>(options, backend));
+      for (const SweepCaseOptions& item : Company()) {
+        cases_.emplace_back(item, *stages_.back()->model);
+      }
+    }
+  }
+
+  void Run() {
+    const auto first = NewPass(0);
+    const auto second = NewPass(1);
+    std::vector<float> activations;
+    MustBeOk(first->Embed());
+    EXPECT_FALSE(first->Send(&activations).ok()) << "before its layers";
+    MustBeOk(RunLayers(*first, *stages_[0]->layers));
+    EXPECT_FALSE(first->Head().ok()) << "that is the last stage's";
+    MustBeOk(first->Send(&activations));
+    EXPECT_FALSE(second->Embed().ok());
+    EXPECT_EQ(second->Receive(std::span(activations).first(5)).code(),
+              absl::StatusCode::kInvalidArgument);
+    MustBeOk(second->Receive(activations));
+    MustBeOk(RunLayers(*second, *stages_[1]->layers));
+    MustBeOk(second->Head());
+  }
+
+  // Of the item, as one that was not divided gives it: frames in turn, of each all layers.
+  std::vector<float> Output(size_t item) const {
+    const SweepCase& second = cases_[Company().size() + item];
+    if (!Company()[item].clean) return second.flow;
+    std::vector<float> out;
+    for (size_t frame = 0; frame < second.kept.size(); ++frame) {
+      cases_[item].AppendFrame(cases_[item].kept[frame], &out);
+      second.AppendFrame(second.kept[frame], &out);
+    }
+    return out;
+  }
+
+ private:
+  std::unique_ptr<StackPass> NewPass(size_t stage) {
+    std::vector<VideoItem> items;
+    const size_t count = Company().size();
+    for (size_t i = 0; i < count; ++i) items.push_back(cases_[stage * count + i].Item());
+    return Must(stages_[stage]->model->NewPass(items));
+  }
+
+  std::vector<std::unique_ptr<TinyTransformer>> stages_;
+  std::deque<SweepCase> cases_;  // of the first stage, then of the second
+};
+
+TEST_F(WanPassTest, ARangeOfLayersOnEachOfTwoStagesChangesNoBit) {
+  TinyTransformer whole(Options(), backend_.get());
+  for (const int64_t first_of_second : {1, 2}) {
+    DividedStack divided(Options(), first_of_second, backend_.get());
+    for (int sweep = 0; sweep < 2; ++sweep) divided.Run();
+    for (size_t i = 0; i < Company().size(); ++i) {
+      SweepCase alone(Company()[i], *whole.model);
+      EXPECT_EQ(divided.Output(i), RunAlone(whole, alone)) << "item " << i;
+    }
+  }
+}
+
+TEST_F(WanPassTest, ARangeWithoutLayersIsRefused) {
+  TinyTransformer whole(Options(), backend_.get());
+  for (const LayerRange& layers : {LayerRange{3, 9}, LayerRange{1, 1}, LayerRange{-1, 2}}) {
+    WanTransformerOptions options = Options().model;
+    options.layers = layers;
+    EXPECT_EQ(WanTransformer::Create(whole.model->config(), Must(whole.pack->LoadResident()),
+                                     backend_.get(), options)
+                  .status()
+                  .code(),
+              absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(LayerStream::Open(*whole.pack, {.layers = layers}).status().code(),
+              absl::StatusCode::kInvalidArgument);
   }
 }
 

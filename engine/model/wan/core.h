@@ -14,6 +14,7 @@ namespace longtake {
 struct WanCore {
   WanConfig config;
   WanTransformerOptions options;
+  LayerRange layers;         // of this stage, within the config's
   ResidentSection resident;  // what weights and time point into
   WanWeights weights;
   TimeEmbedder time;

@@ -47,7 +47,7 @@ absl::Status CheckItem(const WanCore& core, const VideoItem& item, size_t index)
   for (float timestep : item.timesteps) {
     if (!std::isfinite(timestep)) return Bad(index, "timesteps: not finite");
   }
-  const KvLayout layout{.layers = core.config.layers,
+  const KvLayout layout{.layers = core.layers.count(),
                         .rows = item.grid().tokens(),
                         .width = core.config.width(),
                         .dtype = core.options.kv_dtype};
@@ -61,7 +61,7 @@ absl::Status CheckItem(const WanCore& core, const VideoItem& item, size_t index)
   }
   if (item.text == nullptr) return Bad(index, "text missing");
   const TextContextShape& text = item.text->shape();
-  if (text.layers != core.config.layers || text.width != core.config.width() ||
+  if (text.layers != core.layers.count() || text.width != core.config.width() ||
       text.text_dim != core.config.text_dim) {
     return Bad(index, "text: context of another model");
   }

@@ -25,6 +25,7 @@ WanPass::WanPass(WanCore& core, WanStack stack, KvStream* kv_stream)
       kv_(kv_stream),
       width_(core.config.width()),
       rows_(stack_.rows),
+      next_layer_(core.layers.first),
       segments_(stack_.items.size()) {
   core_.in_pass = true;
   attention_.reserve(stack_.items.size());
@@ -33,10 +34,35 @@ WanPass::WanPass(WanCore& core, WanStack stack, KvStream* kv_stream)
 WanPass::~WanPass() { core_.in_pass = false; }
 
 absl::Status WanPass::Embed() {
+  if (core_.layers.first != 0) {
+    return absl::FailedPreconditionError("transformer: only the first stage embeds");
+  }
   LT_RETURN_IF_ERROR(BeginKv());
   EmbedPatches();
   core_.time.Embed(backend_, stack_.times);
   EmbedTexts();
+  return absl::OkStatus();
+}
+
+absl::Status WanPass::Receive(std::span<const float> activations) {
+  if (std::ssize(activations) != rows_ * width_) {
+    return absl::InvalidArgumentError(absl::StrCat("transformer: activations of ",
+                                                   activations.size(), " values for ", rows_,
+                                                   " rows of ", width_));
+  }
+  LT_RETURN_IF_ERROR(BeginKv());
+  std::copy(activations.begin(), activations.end(), residual());
+  core_.time.Embed(backend_, stack_.times);
+  EmbedTexts();
+  return absl::OkStatus();
+}
+
+absl::Status WanPass::Send(std::vector<float>* activations) {
+  if (next_layer_ != core_.layers.end || next_layer_ == core_.config.layers) {
+    return absl::FailedPreconditionError("transformer: nothing to send at this layer");
+  }
+  LT_RETURN_IF_ERROR(kv_.Finish());
+  activations->assign(residual(), residual() + rows_ * width_);
   return absl::OkStatus();
 }
 
@@ -48,7 +74,7 @@ absl::Status WanPass::BeginKv() {
     std::copy_if(item.video.keep.begin(), item.video.keep.end(), std::back_inserter(written),
                  [](const KvFrame* frame) { return frame != nullptr; });
   }
-  return kv_.Begin(read, written, core_.config.layers);
+  return kv_.Begin(read, written, core_.layers.count());
 }
 
 void WanPass::EmbedPatches() {
@@ -85,14 +111,16 @@ void WanPass::EmbedTexts() {
 }
 
 absl::Status WanPass::RunLayer(int64_t layer, LayerLease& lease) {
-  if (layer != next_layer_ || layer >= core_.config.layers) {
+  if (layer != next_layer_ || layer >= core_.layers.end) {
     return absl::FailedPreconditionError(
         absl::StrCat("transformer: layer ", layer, " instead of ", next_layer_));
   }
   ++next_layer_;
-  LT_RETURN_IF_ERROR(RunBlock({layer, core_.weights.blocks[static_cast<size_t>(layer)], lease}));
-  kv_.EndLayer(layer);
-  if (next_layer_ == core_.config.layers) {
+  const int64_t kept_layer = layer - core_.layers.first;
+  LT_RETURN_IF_ERROR(
+      RunBlock({kept_layer, core_.weights.blocks[static_cast<size_t>(layer)], lease}));
+  kv_.EndLayer(kept_layer);
+  if (next_layer_ == core_.layers.end) {
     for (TextContext* context : stack_.new_texts) context->MarkReady();
   }
   return absl::OkStatus();

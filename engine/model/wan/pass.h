@@ -23,12 +23,14 @@ class WanPass final : public StackPass {
   ~WanPass() override;
 
   absl::Status Embed() override;
+  absl::Status Receive(std::span<const float> activations) override;
   absl::Status RunLayer(int64_t layer, LayerLease& lease) override;
   absl::Status Head() override;
+  absl::Status Send(std::vector<float>* activations) override;
 
  private:
   struct Step {
-    int64_t layer;
+    int64_t layer;  // of the stage's, as K/V counts them
     const WanBlockVectors& block;
     LayerLease& lease;
   };
@@ -80,8 +82,8 @@ class WanPass final : public StackPass {
   WanStack stack_;
   KvSweep kv_;
   int64_t width_;
-  int64_t rows_;  // of the stack still worked on
-  int64_t next_layer_ = 0;
+  int64_t rows_;        // of the stack still worked on
+  int64_t next_layer_;  // of the model's
   int64_t modulation_lines_ = 0;
   std::vector<float> modulation_;  // [timesteps, lines, width]
   std::vector<std::vector<KeySegment>> segments_;

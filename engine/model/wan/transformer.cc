@@ -64,6 +64,11 @@ absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
   if (options.kv_dtype != DType::kF32 && options.kv_dtype != DType::kBf16) {
     return absl::InvalidArgumentError("transformer: kv_dtype must be F32 or BF16");
   }
+  const LayerRange layers = options.layers.Of(config.layers);
+  if (layers.first < 0 || layers.count() < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("transformer: layers ", layers.first, " to ",
+                                                   layers.end - 1, " of ", config.layers));
+  }
   // A moved section keeps its memory, so what is found here stays where it is.
   ResidentLookup lookup(resident);
   WanWeights weights = FindWanWeights(config, lookup);
@@ -72,6 +77,7 @@ absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
   auto core = std::unique_ptr<WanCore>(new WanCore{
       .config = config,
       .options = options,
+      .layers = layers,
       .resident = std::move(resident),
       .weights = std::move(weights),
       .time = time,
@@ -99,12 +105,14 @@ WanTransformer::~WanTransformer() { LT_CHECK(!core_->in_pass); }
 
 const WanConfig& WanTransformer::config() const { return core_->config; }
 
+const LayerRange& WanTransformer::layers() const { return core_->layers; }
+
 uint64_t WanTransformer::buffer_bytes() const {
   return core_->residual.size() + core_->normed.size() + core_->branch.size() + core_->text.size();
 }
 
 KvLayout WanTransformer::kv_layout(int64_t height, int64_t width) const {
-  return {.layers = core_->config.layers,
+  return {.layers = core_->layers.count(),
           .rows = TokenGrid::FromLatents(height, width).tokens(),
           .width = core_->config.width(),
           .dtype = core_->options.kv_dtype};
@@ -116,7 +124,7 @@ uint64_t WanTransformer::RotaryFrameBytes(int64_t height, int64_t width) const {
 }
 
 TextContextShape WanTransformer::text_shape(int64_t tokens) const {
-  return {.layers = core_->config.layers,
+  return {.layers = core_->layers.count(),
           .width = core_->config.width(),
           .text_dim = core_->config.text_dim,
           .tokens = tokens,

@@ -21,6 +21,7 @@
 #include "engine/model/wan/text_context.h"
 #include "engine/model/wan/token_grid.h"
 #include "storage/pack/pack_reader.h"
+#include "storage/stream/layer_range.h"
 
 namespace longtake {
 
@@ -54,6 +55,7 @@ struct WanTransformerOptions {
   int64_t prompt_rows_max = 513;  // of all prompts that are new in a pass: TextContext::rows()
   int64_t text_rows = 512;        // rows of text the model was trained to see
   DType kv_dtype = DType::kBf16;
+  LayerRange layers = {};  // this stage's; K/V of frames and texts is of these alone
   const MemoryPopulator* populator = nullptr;  // of the buffers; null: the caller's thread
 };
 
@@ -62,7 +64,8 @@ struct WanCore;
 class WanTransformer {
  public:
   // Takes the buffers of all passes. FAILED_PRECONDITION or NOT_FOUND names a tensor that is wrong
-  // or missing, INVALID_ARGUMENT an option, RESOURCE_EXHAUSTED the memory.
+  // or missing, INVALID_ARGUMENT an option or an empty range of layers, RESOURCE_EXHAUSTED the
+  // memory.
   static absl::StatusOr<std::unique_ptr<WanTransformer>> Create(
       const WanConfig& config, ResidentSection resident, Backend& backend,
       const WanTransformerOptions& options);
@@ -73,8 +76,9 @@ class WanTransformer {
   ~WanTransformer();
 
   const WanConfig& config() const;
+  const LayerRange& layers() const;
   uint64_t buffer_bytes() const;  // activations of all passes, taken at Create
-  // K/V of one latent frame of this height and width.
+  // K/V of one latent frame of this height and width, in these layers.
   KvLayout kv_layout(int64_t height, int64_t width) const;
   // Rotary table of one latent frame, for each distinct index that a pass and the pass before it
   // attend to; under a hundredth of the frame's K/V in the published models.
