@@ -48,6 +48,7 @@ class BlockIo {
  public:
   virtual ~BlockIo() = default;
 
+  const std::string& path() const { return path_; }
   size_t capacity() const { return pending_.size(); }
   size_t in_flight() const { return in_flight_; }
   const BlockIoStats& stats() const { return stats_; }
