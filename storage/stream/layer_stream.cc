@@ -5,14 +5,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
+#include "storage/io/transfer_queue.h"
 #include "storage/stream/part_fetcher.h"
 #include "storage/stream/stream_plan.h"
 
 namespace longtake {
 namespace {
-
-constexpr size_t kDepthMin = 16;
-constexpr size_t kDepthMax = 1024;
 
 struct OpenedPack {
   BlockFile file;
@@ -116,7 +114,7 @@ absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader&
   IoNeeds needs = {.slots = impl->fetcher.slot_memory(), .depth = options.queue_depth};
   if (needs.depth == 0) {
     const uint64_t per_slot = CeilDiv(impl->plan.slot_bytes, RequestBytes(pack, options));
-    needs.depth = std::clamp<uint64_t>(impl->plan.slot_count * per_slot, kDepthMin, kDepthMax);
+    needs.depth = TransferQueue::Depth(impl->plan.slot_count * per_slot);
   }
   LT_ASSIGN_OR_RETURN(OpenedPack opened, OpenPack(pack, options, needs));
   impl->file = std::move(opened.file.file);

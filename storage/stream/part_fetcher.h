@@ -9,7 +9,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,7 +22,7 @@
 #include "base/status_macros.h"
 #include "base/trace.h"
 #include "base/worker_pool.h"
-#include "storage/io/block_io.h"
+#include "storage/io/transfer_queue.h"
 #include "storage/pack/pack_reader.h"
 #include "storage/stream/stream_plan.h"
 
@@ -56,10 +56,10 @@ class PartFetcher {
   // The slots, for registration with the kernel.
   std::vector<std::span<std::byte>> slot_memory();
   // Starts reading. The reader's file must outlive the fetcher.
-  void Start(std::unique_ptr<BlockIo> reader) { reader_ = std::move(reader); }
+  void Start(std::unique_ptr<BlockIo> reader);
 
   // Queues what there is room for and takes in what has come. Never blocks.
-  void Pump();
+  void Pump() { queue_->Pump(); }
   // Blocks until something of the unit has come, or has failed. UNAVAILABLE when the disk does not
   // answer.
   absl::Status AwaitBegin(size_t unit);
@@ -73,61 +73,37 @@ class PartFetcher {
   // the kernel may still write to are not used again before it has answered.
   void Restart();
 
-  const BlockIo& reader() const { return *reader_; }
-  const PartFetcherStats& stats() const { return stats_; }
+  const BlockIo& reader() const { return queue_->io(); }
+  PartFetcherStats stats() const;
 
  private:
-  static constexpr size_t kNoSlot = SIZE_MAX;
-
   // One unit on its way into memory, or there and not yet released.
   struct Fetch {
-    uint64_t number = 0;
     size_t unit = 0;
-    size_t slot = kNoSlot;  // pinned units have their own memory
-    std::span<std::byte> memory;
-    size_t request_count = 0;
-    size_t issued = 0;
-    size_t under_way = 0;
-    size_t verified = 0;  // requests, from the front
-    std::vector<bool> arrived;
-    absl::Status status;
-    bool released = false;
-    int64_t issued_nanos = 0;  // when its first request was
+    TransferQueue::Transfer* read = nullptr;
+    uint64_t verified = 0;  // bytes, from the front
   };
 
   bool StartNextFetch();
-  void IssueRequests();
-  void Collect();
-  // Waits for an answer, then takes in what else is there.
-  absl::Status CollectSome();
-  void Handle(const BlockCompletion& completion);
-  void PopFinished();
-  void TraceRead(const Fetch& fetch);
-  Fetch* Find(size_t unit);
-  std::span<std::byte> RequestSpan(const Fetch& fetch, size_t request) const;
-  absl::Status VerifyRequests(Fetch& fetch, size_t end);
-  absl::Status Verify(Fetch& fetch, uint64_t first_chunk, std::span<std::byte> bytes);
-  absl::Status RepairChunk(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
-  absl::Status ReadAgain(Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
+  std::optional<size_t> FreeSlot(size_t unit) const;
+  std::deque<Fetch>::iterator Find(size_t unit);
+  absl::Status VerifyTo(Fetch& fetch, uint64_t end);
+  absl::Status Verify(const Fetch& fetch, std::span<std::byte> bytes);
+  absl::Status RepairChunk(const Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
 
   const PackReader& pack_;
   const StreamPlan& plan_;
   const Options options_;
   Clock& clock_;
 
-  std::vector<AlignedBuffer> slots_;
-  std::vector<size_t> free_slots_;
-  std::vector<AlignedBuffer> pinned_;  // per unit; empty for streamed ones
-  std::vector<bool> resident_;         // per unit: pinned and verified
-  std::vector<bool> seen_;             // per chunk: was right once
-  std::map<uint64_t, Fetch> fetches_;  // by number, which is the order of use
-  uint64_t next_number_ = 0;
-  size_t next_unit_ = 0;                      // to fetch
-  std::optional<absl::Status> again_status_;  // of the latest second reading, once answered
-  uint64_t again_fetch_ = 0;                  // whose it is
-  bool stuck_ = false;                        // the latest wait was in vain
-  PartFetcherStats stats_;
-  std::unique_ptr<BlockIo> reader_;  // last: its destructor waits for reads into the memory above
+  std::vector<AlignedBuffer> slots_;  // those of the plan, then one a unit, empty if it is streamed
+  std::vector<bool> slot_taken_;
+  std::vector<bool> resident_;          // per unit: pinned and verified
+  std::vector<bool> seen_;              // per chunk: was right once
+  std::deque<Fetch> fetches_;           // in the order of use
+  size_t next_unit_ = 0;                // to fetch
+  PartFetcherStats stats_;              // what the queue does not count
+  std::optional<TransferQueue> queue_;  // last: it waits for reads into the memory above
 };
 
 }  // namespace longtake
