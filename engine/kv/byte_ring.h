@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Pieces of one memory, taken and given back in the same order. A plain value; one thread.
+// Pieces of one memory, taken in a ring and given back in about the same order: one that comes back
+// before an older one is free only with that. A plain value; one thread.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +22,21 @@ class ByteRing {
     if (begin.has_value()) pieces_.push_back({*begin, *begin + bytes});
     return begin;
   }
-  void GiveOldest() { pieces_.pop_front(); }
+  // A piece by where it begins.
+  void Give(uint64_t begin) {
+    for (Piece& piece : pieces_) {
+      if (piece.begin != begin) continue;
+      piece.given = true;
+      break;
+    }
+    while (!pieces_.empty() && pieces_.front().given) pieces_.pop_front();
+  }
 
  private:
   struct Piece {
     uint64_t begin = 0;
     uint64_t end = 0;
+    bool given = false;
   };
 
   std::optional<uint64_t> Find(uint64_t bytes) const {

@@ -86,10 +86,12 @@ TEST(ByteRingTest, PiecesAreInOneRunAndNeverOverlap) {
     ByteRing ring(64);
     std::deque<std::pair<uint64_t, uint64_t>> pieces;
     for (int i = 0; i < 500; ++i) {
-      if (!pieces.empty() && random() % 3 == 0) {
-        ring.GiveOldest();
-        pieces.pop_front();
+      if (!pieces.empty() && random() % 3 == 0) {  // mostly the oldest
+        const size_t one = std::min<size_t>(random() % 8 / 5, pieces.size() - 1);
+        ring.Give(pieces[one].first);
+        pieces.erase(pieces.begin() + static_cast<ptrdiff_t>(one));
       }
+      ASSERT_EQ(ring.empty(), pieces.empty());
       const uint64_t bytes = 1 + random() % 24;
       const auto begin = ring.Take(bytes);
       if (!begin.has_value()) {
