@@ -46,8 +46,18 @@ struct KvStream::Impl {
         read_ring(ReadBytes(options_in.bytes)),
         write_ring(WriteBytes(options_in.bytes)) {}
 
+  // One layer of one frame, written and lent.
+  struct Lent {
+    uint64_t begin = 0;  // in the ring
+    bool written = false;
+  };
+
   absl::Status Open();
   bool StartNextRead();
+  absl::StatusOr<std::span<const std::byte>> Write(KvFrame& frame, int64_t layer, const float* k,
+                                                   const float* v, bool lend);
+  void Written(uint64_t begin);
+  void EndLending();
   absl::Status Drain();
   bool Matches(const Read& read);
   absl::Status Verify(const Read& read);
@@ -66,6 +76,7 @@ struct KvStream::Impl {
   size_t next_frame = 0;
   std::deque<Read> reads;     // in the order of use, until their layer has ended
   size_t next_use = 0;        // in reads
+  std::vector<Lent> lent;     // of the current layer
   absl::Status write_status;  // of the pass
   uint64_t checksum_failures = 0;
   int64_t verify_nanos = 0;
@@ -136,6 +147,7 @@ absl::Status KvStream::Impl::Drain() {
   reads.clear();
   next_use = 0;
   frames.clear();
+  EndLending();
   return queue->Await([this] { return queue->io().in_flight() == 0; });
 }
 
@@ -201,37 +213,70 @@ void KvStream::EndLayer(int64_t layer) {
     s.next_layer = layer + 1;
     s.next_frame = 0;
   }
+  s.EndLending();
   s.queue->Pump();
 }
 
+// Room in the ring comes back when the disk has the bytes and nobody reads them.
+void KvStream::Impl::Written(uint64_t begin) {
+  for (Lent& piece : lent) {
+    if (piece.begin != begin) continue;
+    piece.written = true;
+    return;
+  }
+  write_ring.Give(begin);
+}
+
+void KvStream::Impl::EndLending() {
+  for (const Lent& piece : std::exchange(lent, {})) {
+    if (piece.written) write_ring.Give(piece.begin);
+  }
+}
+
 absl::Status KvStream::Write(KvFrame& frame, int64_t layer, const float* k, const float* v) {
-  Impl& s = *impl_;
+  return impl_->Write(frame, layer, k, v, /*lend=*/false).status();
+}
+
+absl::StatusOr<std::span<const std::byte>> KvStream::WriteAndLend(KvFrame& frame, int64_t layer,
+                                                                  const float* k, const float* v) {
+  return impl_->Write(frame, layer, k, v, /*lend=*/true);
+}
+
+absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Write(KvFrame& frame, int64_t layer,
+                                                                 const float* k, const float* v,
+                                                                 bool lend) {
   const uint64_t bytes = frame.layout().file_layer_bytes();
-  if (bytes > s.write_ring.bytes()) {
+  if (bytes > write_ring.bytes()) {
     return absl::ResourceExhaustedError(absl::StrCat("K/V stream: a layer of a frame is ", bytes,
                                                      " bytes, there is room for ",
-                                                     s.write_ring.bytes()));
+                                                     write_ring.bytes()));
   }
   std::optional<uint64_t> begin;
-  LT_RETURN_IF_ERROR(s.queue->Await(
-      [&] { return !s.write_status.ok() || (begin = s.write_ring.Take(bytes)).has_value(); }));
-  LT_RETURN_IF_ERROR(s.write_status);
-  const std::span<std::byte> memory = s.memory.span().subspan(s.read_ring.bytes() + *begin, bytes);
-  frame.Encode(k, v, memory);
-  const int64_t start = s.clock.MonotonicNanos();
-  frame.set_checksum(layer, Crc32c(memory));
-  s.verify_nanos += s.clock.MonotonicNanos() - start;
-  s.queue->Add({.kind = BlockRequest::Kind::kWrite,
-                .offset = frame.file_offset(layer),
-                .memory = memory,
-                .trace_row = "kv write",
-                .trace_name = absl::StrCat("layer ", layer),
-                .done = [&s, begin](const absl::Status& status) {
-                  s.write_status.Update(status);
-                  s.write_ring.Give(*begin);
-                }});
-  s.queue->Pump();
-  return absl::OkStatus();
+  LT_RETURN_IF_ERROR(queue->Await([&] {
+    if (!write_status.ok() || (begin = write_ring.Take(bytes)).has_value()) return true;
+    return queue->io().in_flight() == 0;  // nothing more will come back
+  }));
+  LT_RETURN_IF_ERROR(write_status);
+  if (!begin.has_value()) {
+    return absl::ResourceExhaustedError("K/V stream: what is lent of a layer leaves no room");
+  }
+  const std::span<std::byte> piece = memory.span().subspan(read_ring.bytes() + *begin, bytes);
+  frame.Encode(k, v, piece);
+  const int64_t start = clock.MonotonicNanos();
+  frame.set_checksum(layer, Crc32c(piece));
+  verify_nanos += clock.MonotonicNanos() - start;
+  queue->Add({.kind = BlockRequest::Kind::kWrite,
+              .offset = frame.file_offset(layer),
+              .memory = piece,
+              .trace_row = "kv write",
+              .trace_name = absl::StrCat("layer ", layer),
+              .done = [this, begin](const absl::Status& status) {
+                write_status.Update(status);
+                Written(*begin);
+              }});
+  if (lend) lent.push_back({.begin = *begin});
+  queue->Pump();
+  return std::span<const std::byte>(piece);
 }
 
 absl::Status KvStream::Finish() {
@@ -254,6 +299,10 @@ KvStream::Stats KvStream::stats() const {
           .verify_seconds = NanosToSeconds(impl_->verify_nanos)};
 }
 
+uint64_t KvStream::lend_bytes_max(uint64_t frame_bytes) const {
+  const uint64_t room = impl_->write_ring.bytes();
+  return frame_bytes > room ? 0 : room - frame_bytes;
+}
 uint64_t KvStream::layer_bytes_max() const { return LayerBytesMax(impl_->options.bytes); }
 uint64_t KvStream::frame_bytes_max() const { return FrameBytesMax(impl_->options.bytes); }
 

@@ -17,17 +17,27 @@ absl::Status KvSweep::Begin(std::span<const KvFrame* const> read, std::span<KvFr
     return absl::OkStatus();
   }
   if (stream_ == nullptr) return absl::FailedPreconditionError("K/V in a file, but no stream");
-  std::vector<const KvFrame*> once;
+  const std::set<const KvFrame*> here(written.begin(), written.end());
   std::set<const KvFrame*> seen;
+  std::vector<const KvFrame*> once;
   for (const KvFrame* frame : read) {
-    if (seen.insert(frame).second) once.push_back(frame);
+    if (!seen.insert(frame).second) continue;
+    if (!here.contains(frame)) {
+      once.push_back(frame);
+    } else if (frame->in_file()) {
+      lent_.insert(frame);
+    }
   }
   return stream_->Begin(std::move(once), layers);
 }
 
 absl::Status KvSweep::Write(KvFrame& frame, int64_t layer, const float* k, const float* v) {
-  if (frame.in_file()) return stream_->Write(frame, layer, k, v);
-  frame.Write(layer, k, v);
+  if (!frame.in_file()) {
+    frame.Write(layer, k, v);
+    return absl::OkStatus();
+  }
+  if (!lent_.contains(&frame)) return stream_->Write(frame, layer, k, v);
+  LT_ASSIGN_OR_RETURN(here_[&frame], stream_->WriteAndLend(frame, layer, k, v));
   return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -25,8 +26,8 @@ class KvSweep {
   explicit KvSweep(KvStream* stream) : stream_(stream) {}
 
   // What the sweep will attend to, in the order of use, and what it will write; a frame may be read
-  // more than once. FAILED_PRECONDITION when one lives in a file and there is no stream; errors as
-  // KvStream::Begin.
+  // more than once, and read in the sweep that writes it. FAILED_PRECONDITION when one lives in a
+  // file and there is no stream; errors as KvStream::Begin.
   absl::Status Begin(std::span<const KvFrame* const> read, std::span<KvFrame* const> written,
                      int64_t layers);
   // Rounds and stores a layer of a frame: k and v are [rows, width] fp32. Errors as
@@ -42,7 +43,8 @@ class KvSweep {
   absl::Status Finish();
 
  private:
-  KvStream* stream_;  // null when no frame of the sweep lives in a file
+  KvStream* stream_;               // null when no frame of the sweep lives in a file
+  std::set<const KvFrame*> lent_;  // written by one item, attended to by a later one
   // Frames of the file whose bytes of the current layer are here.
   std::map<const KvFrame*, std::span<const std::byte>> here_;
 };

@@ -271,9 +271,8 @@ bool Scheduler::ReadyForSweep(LiveSession& live) {
 }
 
 // Clean passes ride along for nothing while a sweep is bound by its layers. Beyond the knee they
-// would only make others wait. K/V of the file come back from there one sweep later.
-int64_t Scheduler::RowsMax(const LiveSession& live, size_t ready, const SweepLimits& limits) const {
-  if (kv_.InFile(live.arrival.number)) return 0;
+// would only make others wait.
+int64_t Scheduler::RowsMax(size_t ready, const SweepLimits& limits) {
   if (ready == 1 || !limits.knee.has_value()) return limits.tokens_max;
   return std::min(*limits.knee, limits.tokens_max);
 }
@@ -287,7 +286,7 @@ std::vector<LiveSession*> Scheduler::Plan(const SweepCosts& costs) {
   }
   const SweepLimits limits = {.tokens_max = model_.options().tokens_max, .knee = costs.Knee()};
   for (LiveSession* live : ready) {
-    live->rows_max = RowsMax(*live, ready.size(), limits);
+    live->rows_max = RowsMax(ready.size(), limits);
     candidates.push_back({.tokens = live->tokens(), .tag = turns_.Current(live->turn_tag)});
     waiting_tokens += candidates.back().tokens;
   }
@@ -312,7 +311,29 @@ std::vector<LiveSession*> Scheduler::Fit(std::span<LiveSession* const> ready,
     file_bytes = with_it;
     fit.push_back(ready[index]);
   }
+  FitLent(fit);
   return fit;
+}
+
+// Frames of the file that are written and read in one sweep stay in memory for a layer, and what is
+// written after them cannot leave before. Where a layer of all of them finds no room there, clean
+// passes take sweeps of their own.
+void Scheduler::FitLent(std::span<LiveSession* const> plan) {
+  uint64_t written = 0;
+  uint64_t largest = 0;
+  bool chained = false;
+  for (LiveSession* live : plan) {
+    if (!kv_.InFile(live->arrival.number)) continue;
+    const Rollout& rollout = live->rollout();
+    const uint64_t frame_bytes = rollout.spec().kv_layout.file_layer_bytes();
+    written += static_cast<uint64_t>(rollout.frames_written(live->rows_max)) * frame_bytes;
+    largest = std::max(largest, frame_bytes);
+    chained |= rollout.IsChained(live->rows_max);
+  }
+  if (!chained || written <= kv_stream_->lend_bytes_max(largest)) return;
+  for (LiveSession* live : plan) {
+    if (kv_.InFile(live->arrival.number)) live->rows_max = 0;
+  }
 }
 
 void Scheduler::Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,

@@ -77,9 +77,10 @@ class Scheduler {
   bool Ready(LiveSession& live);
   // And delivers the chunks it was given, while there is room for them.
   bool ReadyForSweep(LiveSession& live);
-  int64_t RowsMax(const LiveSession& live, size_t ready, const SweepLimits& limits) const;
+  static int64_t RowsMax(size_t ready, const SweepLimits& limits);
   // Of those who would take part, by index, those for whom there is room beside rows.
   std::vector<LiveSession*> Fit(std::span<LiveSession* const> ready, std::span<const size_t> plan);
+  void FitLent(std::span<LiveSession* const> plan);
   void Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,
               const SweepLimits& limits);
   void SettleSession(LiveSession& live);

@@ -126,6 +126,18 @@ int64_t Rollout::tokens_per_sweep(int64_t rows_max) const {
   return parts.clean_passes * clean_rows() + (parts.forward ? forward_rows() : 0);
 }
 
+int64_t Rollout::frames_written(int64_t rows_max) const {
+  const SweepParts parts = PartsOf(rows_max);
+  const bool again = parts.forward && makes_again();
+  return parts.clean_passes * spec_.chunk.frames * std::ssize(branches_) +
+         (again ? shape_.frames_held : 0);
+}
+
+bool Rollout::IsChained(int64_t rows_max) const {
+  const SweepParts parts = PartsOf(rows_max);
+  return parts.clean_passes + (parts.forward ? 1 : 0) > 1;
+}
+
 void Rollout::AppendItems(int64_t rows_max, std::vector<RolloutItem>* items) {
   const SweepParts parts = PartsOf(rows_max);
   LT_CHECK(!parts.forward || !is_given() || makes_again());

@@ -106,6 +106,9 @@ class Rollout {
   // Rows its items bring to the next sweep: as much as it has to do and fits rows_max, or the least
   // it can do.
   int64_t tokens_per_sweep(int64_t rows_max) const;
+  // Frames of K/V that they write, at most; and whether some of those are read in the same sweep.
+  int64_t frames_written(int64_t rows_max) const;
+  bool IsChained(int64_t rows_max) const;
   // Appends its items for such a sweep, those that write frames before those that read them. They
   // point into this object until Settle or the next AppendItems.
   void AppendItems(int64_t rows_max, std::vector<RolloutItem>* items);
