@@ -24,6 +24,8 @@ inline constexpr int64_t kPageTokenBytesMax = 128;
 inline constexpr int64_t kWaitingEventsMax = 64;
 inline constexpr int64_t kUnsentReceiptsMax = 64;
 inline constexpr int64_t kFirstAttachSeconds = 30;
+inline constexpr int64_t kFirstMessageSeconds = 10;
+inline constexpr int64_t kLastWriteSeconds = 5;
 inline constexpr int64_t kConnectionStreamsMax = 256;
 inline constexpr int64_t kHandshakeSeconds = 10;
 inline constexpr int64_t kKeepaliveSeconds = 60;
@@ -63,6 +65,8 @@ inline constexpr Limit kLimits[] = {
     {"control_ids_max", kControlIdsMax},
     {"prompt_changes_max", kPromptChangesMax},
     {"first_attach_seconds", kFirstAttachSeconds},
+    {"first_message_seconds", kFirstMessageSeconds},
+    {"last_write_seconds", kLastWriteSeconds},
     {"connection_streams_max", kConnectionStreamsMax},
     {"handshake_seconds", kHandshakeSeconds},
     {"keepalive_seconds", kKeepaliveSeconds},

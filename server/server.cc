@@ -118,6 +118,8 @@ void AddLimits(grpc::ServerBuilder& builder) {
       {GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveSeconds * 1000},
       {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutSeconds * 1000},
       {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
+      // A window that grows while nobody reads would be memory that nobody counted.
+      {GRPC_ARG_HTTP2_BDP_PROBE, 0},
       // A stream may be quiet for long: pings must not run out between two chunks.
       {GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0},
       {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kClientPingSecondsMin * 1000},

@@ -99,7 +99,7 @@ grpc::ServerUnaryReactor* LongtakeService::DeleteSession(grpc::CallbackServerCon
 
 grpc::ServerBidiReactor<v1::StreamRequest, v1::StreamResponse>* LongtakeService::Stream(
     grpc::CallbackServerContext* call) {
-  return SessionStream::Start(context_, CallerOf(*call));
+  return SessionStream::Start(context_, *call, CallerOf(*call));
 }
 
 grpc::ServerUnaryReactor* LongtakeService::ListModels(grpc::CallbackServerContext* call,

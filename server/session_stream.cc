@@ -1,9 +1,13 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "server/session_stream.h"
 
+#include <grpc/support/time.h>
+#include <grpcpp/server_context.h>
+
 #include <utility>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/limits.h"
@@ -11,17 +15,40 @@
 
 namespace longtake {
 
-SessionStream* SessionStream::Start(ServiceContext& context, Caller caller) {
-  auto stream = std::make_shared<SessionStream>(context, std::move(caller));
+namespace {
+
+gpr_timespec In(int64_t seconds) { return gpr_time_from_seconds(seconds, GPR_TIMESPAN); }
+
+}  // namespace
+
+SessionStream* SessionStream::Start(ServiceContext& context, grpc::CallbackServerContext& call,
+                                    Caller caller) {
+  auto stream = std::make_shared<SessionStream>(context, call, std::move(caller));
   stream->self_ = stream;
   ++context.streams;
   context.metrics.StreamOpened();
   stream->StartRead(&stream->request_);
+  stream->AwaitFirstMessage();
   return stream.get();
 }
 
-SessionStream::SessionStream(ServiceContext& context, Caller caller)
-    : context_(context), caller_(std::move(caller)), start_nanos_(context.clock.MonotonicNanos()) {}
+SessionStream::SessionStream(ServiceContext& context, grpc::CallbackServerContext& call,
+                             Caller caller)
+    : context_(context),
+      call_(call),
+      caller_(std::move(caller)),
+      start_nanos_(context.clock.MonotonicNanos()) {}
+
+void SessionStream::AwaitFirstMessage() {
+  first_message_.Set(In(kFirstMessageSeconds), [weak = weak_from_this()](bool in_time) {
+    const auto stream = weak.lock();
+    if (!in_time || stream == nullptr) return;
+    MutexLock lock(stream->mutex_);
+    if (stream->phase_ != Phase::kWaiting) return;
+    stream->FinishCall(
+        ProtocolError(absl::StrCat("no first message came within ", kFirstMessageSeconds, " s")));
+  });
+}
 
 void SessionStream::OnReadDone(bool ok) {
   MutexLock lock(mutex_);
@@ -68,6 +95,12 @@ void SessionStream::OnCancel() {
 }
 
 void SessionStream::OnDone() {
+  {
+    MutexLock lock(mutex_);
+    done_ = true;
+  }
+  first_message_.Cancel();
+  last_write_.Cancel();
   LogClosed();
   --context_.streams;
   context_.metrics.StreamClosed();
@@ -105,6 +138,7 @@ void SessionStream::Open() {
 
 void SessionStream::GoLive(StreamOpening opening) {
   session_ = std::move(opening.session);
+  session_id_ = session_->id();
   attachment_ = opening.attachment;
   opened_session_ = opening.made;
   media_ = std::move(opening.media);
@@ -177,7 +211,22 @@ void SessionStream::HandleControl(const std::shared_ptr<Session>& session, uint6
   Pump();
 }
 
+// The status still reaches a client that goes on reading in time.
+void SessionStream::EndIfLost() {
+  if (phase_ != Phase::kLive || !write_in_flight_) return;
+  const absl::Status status = session_->CheckReader(attachment_);
+  if (status.ok()) return;
+  FinishCall(status);
+  last_write_.Set(In(kLastWriteSeconds), [weak = weak_from_this()](bool in_time) {
+    const auto stream = weak.lock();
+    if (!in_time || stream == nullptr) return;
+    MutexLock lock(stream->mutex_);
+    if (!stream->done_) stream->call_.TryCancel();
+  });
+}
+
 void SessionStream::Pump() {
+  EndIfLost();
   while (phase_ == Phase::kLive && !write_in_flight_ && !encoding_) {
     if (!queued_.empty()) {
       WriteQueued();
@@ -221,7 +270,10 @@ void SessionStream::EncodeChunk(std::shared_ptr<const MediaChunk> chunk) {
   context_.metrics.ChunkEncoded(NanosToSeconds(end_nanos - start_nanos));
   MutexLock lock(mutex_);
   encoding_ = false;
-  if (phase_ == Phase::kFinished) return;
+  if (phase_ == Phase::kFinished) {
+    media_.reset();
+    return;
+  }
   if (!status.ok()) return FinishCall(EncoderError(status));
   if (last_chunk_nanos_ != 0) {
     context_.metrics.ChunkInterval(NanosToSeconds(end_nanos - last_chunk_nanos_));
@@ -259,7 +311,7 @@ void SessionStream::LogClosed() {
   bool asked = false;
   {
     MutexLock lock(mutex_);
-    if (session_ != nullptr) session = session_->id();
+    session = session_id_;
     end = end_;
     asked = asked_;
   }
@@ -277,6 +329,10 @@ void SessionStream::FinishCall(const absl::Status& status) {
   end_ = status;
   context_.metrics.CountRpc("Stream", std::string(absl::StatusCodeToString(status.code())));
   if (session_ != nullptr) session_->Detach(attachment_);
+  // What was held for the client goes now, not when gRPC is done with the call.
+  session_ = nullptr;
+  queued_.clear();
+  if (!encoding_) media_.reset();
   Finish(ToGrpcStatus(status));
 }
 

@@ -16,6 +16,7 @@
 // stream, then session, then stage.
 #pragma once
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
@@ -37,8 +38,9 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
                             public std::enable_shared_from_this<SessionStream> {
  public:
   // The reactor for gRPC; it frees itself.
-  static SessionStream* Start(ServiceContext& context, Caller caller);
-  SessionStream(ServiceContext& context, Caller caller);
+  static SessionStream* Start(ServiceContext& context, grpc::CallbackServerContext& call,
+                              Caller caller);
+  SessionStream(ServiceContext& context, grpc::CallbackServerContext& call, Caller caller);
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -56,6 +58,10 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   void Wake();
 
   void GoLive(StreamOpening opening) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends a call whose first message does not come.
+  void AwaitFirstMessage();
+  // What ends the session or its attachment ends the call even when its client takes nothing.
+  void EndIfLost() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Starts the next write, as long as there is one and none is in flight.
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool PollSession() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -74,6 +80,7 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   void FinishCall(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ServiceContext& context_;
+  grpc::CallbackServerContext& call_;  // until OnDone
   const Caller caller_;
   const int64_t start_nanos_;
   std::shared_ptr<SessionStream> self_;  // until OnDone
@@ -91,15 +98,19 @@ class SessionStream final : public grpc::ServerBidiReactor<v1::StreamRequest, v1
   bool submitting_ ABSL_GUARDED_BY(mutex_) = false;
   // While encoding_ is set the pool task alone touches media_.
   bool encoding_ ABSL_GUARDED_BY(mutex_) = false;
-  std::shared_ptr<Session> session_ ABSL_GUARDED_BY(mutex_);
+  std::shared_ptr<Session> session_ ABSL_GUARDED_BY(mutex_);  // while live
+  std::string session_id_ ABSL_GUARDED_BY(mutex_);
   uint64_t attachment_ ABSL_GUARDED_BY(mutex_) = 0;
   std::optional<MediaWriter> media_;
   std::deque<v1::StreamResponse> queued_ ABSL_GUARDED_BY(mutex_);  // go before the next part
   int64_t last_chunk_nanos_ ABSL_GUARDED_BY(mutex_) = 0;           // 0 before the first
   bool opened_session_ ABSL_GUARDED_BY(mutex_) = false;            // it made the session it reads
   uint64_t chunk_bytes_ ABSL_GUARDED_BY(mutex_) = 0;               // of the chunk being written
-  v1::StreamRequest request_;   // gRPC's between StartRead and OnReadDone
-  v1::StreamResponse message_;  // gRPC's between StartWrite and OnWriteDone
+  v1::StreamRequest request_;                  // gRPC's between StartRead and OnReadDone
+  v1::StreamResponse message_;                 // gRPC's between StartWrite and OnWriteDone
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;  // OnDone was called
+  grpc::Alarm first_message_;
+  grpc::Alarm last_write_;
 };
 
 }  // namespace longtake

@@ -31,7 +31,9 @@ absl::StatusOr<Target> FindTarget(ServiceContext& context, const v1::StreamReque
   return Target{.session = *std::move(found), .next_chunk = *wanted};
 }
 
+// An encoder is dear, so whoever is refused gets none.
 absl::StatusOr<StreamOpening> Attach(const Target& target, std::function<void()> wake) {
+  LT_RETURN_IF_ERROR(target.session->CheckAttach(target.next_chunk));
   absl::StatusOr<MediaWriter> media = MediaWriter::Create(target.session->spec());
   if (!media.ok()) return EncoderError(media.status());
   LT_ASSIGN_OR_RETURN(const uint64_t attachment,

@@ -58,7 +58,7 @@ class KvStream {
   static uint64_t LayerBytesMax(uint64_t bytes);
   // And one frame of it, as it is written whole.
   static uint64_t FrameBytesMax(uint64_t bytes);
-  // What may be written of one layer when some of it is lent; the largest frame is of so many bytes.
+  // What may be written of one layer when some of it is lent; the largest frame has so many bytes.
   uint64_t lend_bytes_max(uint64_t frame_bytes) const;
   ~KvStream();
 
@@ -72,7 +72,7 @@ class KvStream {
   void EndLayer(int64_t layer);
   // Rounds, notes the checksum and queues the write; waits only for room.
   absl::Status Write(KvFrame& frame, int64_t layer, const float* k, const float* v);
-  // The same, and the layer's bytes as they are written; they stay until EndLayer. All writes of such
+  // The same, and the bytes as they are written; they stay until EndLayer. All writes of such
   // a layer must find room at once (lend_bytes_max), or RESOURCE_EXHAUSTED.
   absl::StatusOr<std::span<const std::byte>> WriteAndLend(KvFrame& frame, int64_t layer,
                                                           const float* k, const float* v);

@@ -48,6 +48,13 @@ std::shared_ptr<const MediaChunk> Outbox::Pop() {
   return chunk;
 }
 
+void Outbox::Clear() {
+  chunks_.clear();
+  held_bytes_ = 0;
+  unsent_bytes_ = 0;
+  next_unsent_ = next_chunk_;
+}
+
 void Outbox::Evict() {
   while (held_bytes_ > bytes_max_ && chunks_.front()->index < next_unsent_) {
     held_bytes_ -= chunks_.front()->rgb.size();

@@ -35,6 +35,9 @@ class Outbox {
   // The next unsent chunk, which counts as sent from now on. There must be one.
   std::shared_ptr<const MediaChunk> Pop();
 
+  // Nobody will read any of it.
+  void Clear();
+
   int64_t oldest_chunk() const { return chunks_.empty() ? next_chunk_ : chunks_.front()->index; }
   int64_t next_unsent() const { return next_unsent_; }
   int64_t next_chunk() const { return next_chunk_; }  // index of the next Put

@@ -48,6 +48,19 @@ absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void(
   return reader;
 }
 
+absl::Status Session::CheckAttach(int64_t next_chunk) const {
+  MutexLock lock(mutex_);
+  Outbox tried = outbox_;
+  const absl::Status status = tried.Seek(next_chunk);
+  return status.ok() ? status : OfThisSession(status);
+}
+
+absl::Status Session::CheckReader(uint64_t reader) const {
+  MutexLock lock(mutex_);
+  if (reader != attachment_.latest()) return TakenOver();
+  return cancelled_ ? end_status_ : absl::OkStatus();
+}
+
 bool Session::Detach(uint64_t reader) {
   std::function<void()> last_use;  // destroyed after the lock is gone
   {
@@ -146,6 +159,8 @@ void Session::Cancel(absl::Status why) {
     cancelled_ = true;
     std::vector<uint8_t>().swap(start_);
     memory_.start.Return();
+    outbox_.Clear();
+    memory_.outbox.Shrink(0);
     // A reader of a session that had ended well must not take what it has for everything.
     if (ended_ && end_status_.ok()) end_status_ = why;
     wake = attachment_.wake();

@@ -56,6 +56,11 @@ class Session {
   // may give more.
   absl::StatusOr<uint64_t> Attach(int64_t next_chunk, std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // What Attach would answer.
+  absl::Status CheckAttach(int64_t next_chunk) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether the reader will get anything more: ABORTED when another took over, why the session was
+  // cancelled.
+  absl::Status CheckReader(uint64_t reader) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The reader went away; the ttl starts. False, and nothing happens, when another took over.
   bool Detach(uint64_t reader) ABSL_LOCKS_EXCLUDED(mutex_);
   // The next output, or nothing for now. A chunk is counted as sent when it is polled, so a reader

@@ -3,8 +3,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include "tests/server/docs_table.h"
 #include "tests/server/test_server.h"
@@ -48,6 +50,36 @@ double Value(const std::string& page, const std::string& series) {
   const size_t at = page.find("\n" + series + " ");
   if (at == std::string::npos) return -1.0;
   return std::stod(page.substr(at + series.size() + 2));
+}
+
+// Its write can never finish; what it was sent and was to be sent must not outlive the session.
+TEST(Metrics, AReaderThatTakesNothingEndsWithItsSession) {
+  TestServer server({"--metrics-listen", "127.0.0.1:0", "--outbox-bytes", "1MiB"});
+  const auto streams = [&] {
+    return Value(GetMetrics(server->metrics_port()), "longtake_streams");
+  };
+  TestStream stream(server);
+  stream.Open(SmallSession(0));
+  const std::string name = stream.ReadOpened().session().name();
+  ASSERT_TRUE(server.WaitForState(name, v1::Session::STATE_BLOCKED));
+  ASSERT_TRUE(server.Delete(name).ok());
+  EXPECT_TRUE(server.WaitUntilGone(name));
+  for (int i = 0; i < 200 && streams() > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_EQ(streams(), 0.0);
+  EXPECT_EQ(
+      Value(GetMetrics(server->metrics_port()), "longtake_memory_used_bytes{pool=\"sessions\"}"),
+      0.0);
+}
+
+TEST(Metrics, AStreamNeedsAFirstMessage) {
+  TestServer server({"--metrics-listen", "127.0.0.1:0"});
+  TestStream stream(server);
+  const grpc::Status status = stream.Finish();
+  EXPECT_EQ(ReasonOf(status), "STREAM_PROTOCOL");
+  EXPECT_NE(status.error_message().find("within 10 s"), std::string::npos)
+      << status.error_message();
 }
 
 TEST(Metrics, PageAndDocumentationAgree) {
