@@ -16,7 +16,7 @@ packages: ## install the Debian packages that are missing
 
 build: packages ## build the programs into build/release/bin
 	@mkdir -p build; cmake --preset release > build/release-configure.log 2>&1 || { cat build/release-configure.log; exit 1; }
-	@cmake --build build/release --parallel $(JOBS) --target longtaked longtake longtake-pack
+	@cmake --build --preset programs --parallel $(JOBS)
 
 demo: ## install, build, start a server, stream a 10 s video into out/demo.mp4
 	@deploy/demo "$(SECONDS_OF_VIDEO)" "$(PROMPT)"
