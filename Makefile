@@ -6,7 +6,7 @@ PROMPT ?=
 SECONDS_OF_VIDEO ?= 10
 LINT_MINUTES ?= 8
 
-.PHONY: help packages build demo test clang sanitize night golden lint lint-changed fuzz speed judge judge-long bench bench-stream format clean
+.PHONY: help packages build package demo test clang sanitize night golden lint lint-changed fuzz speed judge judge-long bench bench-stream format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -17,6 +17,11 @@ packages: ## install the Debian packages that are missing
 build: packages ## build the programs into build/release/bin
 	@mkdir -p build; cmake --preset release > build/release-configure.log 2>&1 || { cat build/release-configure.log; exit 1; }
 	@cmake --build --preset programs --parallel $(JOBS)
+
+package: build ## build a Debian package and a .tar.gz into build/release/packages
+	@rm -rf build/release/packages
+	@cd build/release && cpack
+	@ls -l build/release/packages/longtake[-_]*
 
 demo: ## install, build, start a server, stream a 10 s video into out/demo.mp4
 	@deploy/demo "$(SECONDS_OF_VIDEO)" "$(PROMPT)"
