@@ -9,7 +9,7 @@ install(FILES deploy/longtaked.yaml DESTINATION share/longtake)
 install(DIRECTORY models/shapes-small DESTINATION share/longtake/models)
 install(DIRECTORY proto DESTINATION share/longtake FILES_MATCHING PATTERN *.proto)
 install(FILES deploy/longtaked.service DESTINATION lib/systemd/system)
-install(FILES README.md CHANGELOG.md CONTRIBUTING.md LICENSE NOTICE
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE NOTICE
   DESTINATION share/doc/longtake)
 install(FILES NOTICE DESTINATION share/doc/longtake RENAME copyright)  # where Debian looks
 install(DIRECTORY docs DESTINATION share/doc/longtake)
