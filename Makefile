@@ -35,7 +35,7 @@ clang: ## build everything with clang, its check of the locks as errors, and com
 sanitize: ## unit and engine tests under ASan+UBSan and TSan, fuzz corpora replayed
 	@deploy/run-tests sanitize
 
-night: ## lint of everything, and the long fault tests: a million flips, disk faults, the memory promise (as root)
+night: ## lint of everything, the long fault tests, and the package in a bare system (as root)
 	@deploy/run-tests night
 
 golden: ## print the golden table: every comparison with the published models, and its error
