@@ -124,7 +124,7 @@ std::string DescribeEstimate(const v1::SessionEstimate& estimate) {
         "%.2f s per chunk, first frame after %.2f s, %.2f s of video per second\n",
         estimate.seconds_per_chunk(), estimate.first_frame_seconds(), estimate.realtime_factor());
   } else {
-    out = "nothing was generated yet, so there is no measured speed\n";
+    out = "nothing was generated yet and the server has no calibration: no speed is known\n";
   }
   const bool in_file = estimate.kv_file_bytes_per_sweep() > 0;
   absl::StrAppend(&out, absl::StrFormat("%.1f MB of memory, %s K/V %.1f MB\n",

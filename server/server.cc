@@ -230,7 +230,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock,
   };
   if (residency.has_value()) {
     session_options.predict_sweep = [this](const SweepLoad& load) {
-      return PredictLoad(*residency, *calibration, load).seconds;
+      return PredictLoad(*residency, *calibration, load);
     };
   }
   auto created = Engine::Create(*model, session_options, clock);

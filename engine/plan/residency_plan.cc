@@ -21,7 +21,7 @@ int64_t FindKnee(const ResidencyPlan& plan, const Calibration& calibration, int6
   int64_t high = tokens_max;
   while (low < high) {
     const int64_t middle = low + (high - low + 1) / 2;
-    const SweepTime time = PredictLoad(plan, calibration, {.tokens = middle});
+    const SweepTime time = PredictLoad(plan, calibration, SweepLoad::Forward(middle));
     if (time.work_seconds <= time.read_seconds) {
       low = middle;
     } else {
@@ -45,7 +45,7 @@ absl::StatusOr<ResidencyPlan> PlanWithSlots(const PackDirectory& pack,
   plan.layers = PlanStream(*transformer, options.slot_count, plan.memory.pinned);
   plan.knee_tokens = FindKnee(plan, calibration, options.tokens_max);
   const int64_t knee = std::max<int64_t>(plan.knee_tokens, 1);
-  plan.at_knee = {knee, PredictLoad(plan, calibration, {.tokens = knee})};
+  plan.at_knee = {knee, PredictLoad(plan, calibration, SweepLoad::Forward(knee))};
   return plan;
 }
 
@@ -70,7 +70,7 @@ absl::StatusOr<ResidencyPlan> PlanResidency(FileSystem& files, const std::string
   // Fewer slots keep more layers, so knees differ; all are compared where the first one's is.
   const int64_t tokens = std::max<int64_t>(plans[0].knee_tokens, 1);
   const auto seconds = [&](const ResidencyPlan& plan) {
-    return PredictLoad(plan, calibration, {.tokens = tokens}).seconds;
+    return PredictLoad(plan, calibration, SweepLoad::Forward(tokens)).seconds;
   };
   double least = seconds(plans[0]);
   for (const ResidencyPlan& plan : plans) least = std::min(least, seconds(plan));
@@ -81,8 +81,11 @@ absl::StatusOr<ResidencyPlan> PlanResidency(FileSystem& files, const std::string
 SweepTime PredictLoad(const ResidencyPlan& plan, const Calibration& calibration,
                       const SweepLoad& load) {
   const LayerCost cost = calibration.At(load.tokens);
-  const double layer =
-      cost.layer_seconds + cost.context_row_seconds * static_cast<double>(load.context_rows);
+  // What was measured attends to itself; a row here may attend to more than that, or to less.
+  const int64_t measured = std::min(load.tokens, calibration.layers.back().tokens);
+  const double attended = static_cast<double>(load.pairs) / static_cast<double>(load.tokens);
+  const double context = attended - static_cast<double>(measured);
+  const double layer = std::max(0.0, cost.layer_seconds + cost.context_row_seconds * context);
   const std::vector<double> layer_seconds(plan.layers.first_unit.size(), layer);
   const StreamRates rates = {.disk_bytes_per_second = calibration.disk_bytes_per_second,
                              .verify_bytes_per_second = calibration.verify_bytes_per_second,
@@ -120,7 +123,8 @@ std::vector<std::string> DescribeResidency(const ResidencyPlan& plan,
     out.push_back(sweep(plan.at_knee));
   }
   for (const LayerCost& cost : calibration.layers) {
-    out.push_back(sweep({cost.tokens, PredictLoad(plan, calibration, {.tokens = cost.tokens})}));
+    out.push_back(
+        sweep({cost.tokens, PredictLoad(plan, calibration, SweepLoad::Forward(cost.tokens))}));
   }
   return out;
 }

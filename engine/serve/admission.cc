@@ -1,15 +1,31 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/serve/admission.h"
 
-#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/serve/resolve.h"
 
 namespace longtake {
+namespace {
+
+// nullopt while one of them is not known.
+std::optional<SweepTime> SumOf(const std::vector<SweepLoad>& loads, const SweepCostModel& sweeps) {
+  SweepTime sum;
+  for (const SweepLoad& load : loads) {
+    const std::optional<SweepTime> time = sweeps.Predict(load);
+    if (!time.has_value()) return std::nullopt;
+    sum.seconds += time->seconds;
+    sum.work_seconds += time->work_seconds;
+  }
+  return sum;
+}
+
+}  // namespace
 
 Admission::Admission(const VideoModel& model, const KvMemory& kv, Options options)
     : model_(model),
@@ -79,19 +95,7 @@ absl::StatusOr<uint64_t> Admission::KvBytes(const RolloutSpec& rollout, bool in_
   return frames.held * pages * kv_.pool.page_bytes();
 }
 
-double Admission::ChunkFlops(const RolloutSpec& rollout) const {
-  const int64_t frame_tokens = rollout.kv_layout.rows;
-  const int64_t chunk = rollout.chunk.frames * frame_tokens;
-  const int64_t window = rollout.key_plan.window_frames * frame_tokens;
-  const RolloutShape shape = ShapeOf(rollout);
-  const double clean = model_.ForwardFlops(chunk, window);
-  const double denoise = static_cast<double>(shape.denoise_forwards) *
-                         model_.ForwardFlops(shape.chunks_in_work * chunk, window);
-  return static_cast<double>(rollout.branch_count()) * (denoise + clean);
-}
-
-absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
-                                                    const LaneCosts& lane_costs,
+absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec, const Costs& costs,
                                                     const Caller& caller) {
   const RolloutSpec rollout = RolloutFor(spec, model_);
   LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
@@ -103,8 +107,8 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
   out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + memory.total();
   out.memory_rows = memory.Rows();
   if (!out.kv_in_file) out.memory_rows.emplace_back("keys and values", out.kv_bytes);
-  if (out.kv_in_file) EstimateKvFile(rollout, &out);
-  EstimateTime(spec, rollout, lane_costs, &out);
+  if (out.kv_in_file) EstimateKvFile(rollout, costs.sweeps, &out);
+  EstimateTime(spec, rollout, costs, &out);
   absl::Status room = CheckSize(memory);
   if (room.ok()) room = ledger_->CheckRoom(memory.held(), memory.decode_scratch);
   if (room.ok()) room = in_file.status();
@@ -118,31 +122,34 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec,
 }
 
 void Admission::EstimateTime(const ResolvedSpec& spec, const RolloutSpec& rollout,
-                             const LaneCosts& lane_costs, SessionEstimate* out) const {
+                             const Costs& costs, SessionEstimate* out) const {
+  const auto sweeps =
+      SumOf(SweepsOfChunk(rollout, model_.options().tokens_max, out->kv_in_file), costs.sweeps);
+  const auto first_sweeps = SumOf(SweepsOfFirstChunk(rollout), costs.sweeps);
+  const auto decode_seconds = [&](int64_t frames) {
+    return costs.lanes.DecodeSeconds(spec.decoder,
+                                     static_cast<double>(spec.width * spec.height * frames));
+  };
   const int64_t frames = LatentGrid::LaterPixelFrames(rollout.chunk.frames);
-  const auto pixels = static_cast<double>(spec.width * spec.height * frames);
-  const auto seconds =
-      lane_costs.Predict(ChunkFlops(rollout), pixels, std::max(1.0, out->kv_file_slowdown));
-  if (!seconds.has_value()) return;
-  out->seconds_per_chunk = seconds->chunk;
-  out->seconds_to_first_frame = seconds->first;
+  const auto decode = decode_seconds(frames);
+  const auto first_decode = decode_seconds(LatentGrid::PixelFrames(rollout.chunk.frames));
+  if (!sweeps || !first_sweeps || !decode || !first_decode) return;
+  out->seconds_per_chunk = costs.lanes.ChunkSeconds(*sweeps, *decode);
+  out->seconds_to_first_frame = first_sweeps->seconds + *first_decode;
   out->realtime_factor =
-      static_cast<double>(frames) / static_cast<double>(spec.fps) / seconds->chunk;
+      static_cast<double>(frames) / static_cast<double>(spec.fps) / out->seconds_per_chunk;
 }
 
-void Admission::EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const {
+void Admission::EstimateKvFile(const RolloutSpec& rollout, const SweepCostModel& sweeps,
+                               SessionEstimate* out) {
   const KvLayout& layout = rollout.kv_layout;
-  const RolloutShape shape = ShapeOf(rollout);
-  const uint64_t layer_bytes =
-      static_cast<uint64_t>(shape.frames_read) * rollout.branch_count() * layout.file_layer_bytes();
-  out->kv_file_bytes_per_sweep = static_cast<uint64_t>(layout.layers) * layer_bytes;
-  if (!options_.predict_sweep) return;
-  // Each branch's tokens see the frames of that branch.
-  SweepLoad load = {.tokens = shape.denoise_tokens,
-                    .context_rows = shape.frames_read * layout.rows};
-  const double in_memory = options_.predict_sweep(load);
-  load.kv_layer_bytes = layer_bytes;
-  out->kv_file_slowdown = options_.predict_sweep(load) / in_memory;
+  out->kv_file_bytes_per_sweep = static_cast<uint64_t>(layout.layers) *
+                                 static_cast<uint64_t>(ShapeOf(rollout).frames_read) *
+                                 rollout.branch_count() * layout.file_layer_bytes();
+  if (!sweeps.calibrated()) return;  // what was measured says nothing of bytes it did not read
+  const auto in_file = sweeps.Predict(DenoisingSweep(rollout, true));
+  const auto in_memory = sweeps.Predict(DenoisingSweep(rollout, false));
+  out->kv_file_slowdown = in_file->seconds / in_memory->seconds;
 }
 
 }  // namespace longtake

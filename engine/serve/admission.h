@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 
 #include "base/status_macros.h"
@@ -15,12 +14,12 @@
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/peer_shares.h"
 #include "engine/serve/session_memory.h"
+#include "engine/serve/sweep_cost_model.h"
 #include "engine/session/ledger.h"
 #include "engine/session/resolved_spec.h"
 #include "engine/session/session.h"
 #include "engine/session/session_info.h"
 #include "engine/video/rollout.h"
-#include "engine/video/sweep_load.h"
 #include "engine/video/video_model.h"
 
 namespace longtake {
@@ -42,8 +41,6 @@ class Admission {
     uint64_t outbox_bytes_max = 0;
     uint64_t sessions_max = 0;          // for the places of a peer's share
     uint64_t peer_share_percent = 100;  // of places and memory, for the sessions of one peer
-    // Seconds of a sweep; may be empty. Any thread.
-    std::function<double(const SweepLoad& load)> predict_sweep = {};
   };
 
   // Model and what kv names must outlive it.
@@ -52,9 +49,13 @@ class Admission {
   // RESOURCE_EXHAUSTED when memory, or the caller's share, is missing now, or (SESSION_TOO_LARGE)
   // always will be. One thread at a time.
   absl::StatusOr<Admitted> Admit(const ResolvedSpec& spec, const Caller& caller);
-  // Changes nothing; of times it knows what the lanes learned. Of places fits_now knows the share
-  // only.
-  absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec, const LaneCosts& lane_costs,
+  // What is known of times.
+  struct Costs {
+    const SweepCostModel& sweeps;
+    const LaneCosts& lanes;
+  };
+  // Changes nothing. Of places fits_now knows the share only.
+  absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec, const Costs& costs,
                                            const Caller& caller);
 
   // Promised to sessions, now.
@@ -68,10 +69,10 @@ class Admission {
                                   uint64_t kv_bytes, bool kv_in_file);
   absl::Status CheckSize(const SessionMemory& memory) const;
   // What K/V in the file means for the session's sweeps.
-  void EstimateKvFile(const RolloutSpec& rollout, SessionEstimate* out) const;
-  void EstimateTime(const ResolvedSpec& spec, const RolloutSpec& rollout,
-                    const LaneCosts& lane_costs, SessionEstimate* out) const;
-  double ChunkFlops(const RolloutSpec& rollout) const;
+  static void EstimateKvFile(const RolloutSpec& rollout, const SweepCostModel& sweeps,
+                             SessionEstimate* out);
+  void EstimateTime(const ResolvedSpec& spec, const RolloutSpec& rollout, const Costs& costs,
+                    SessionEstimate* out) const;
 
   const VideoModel& model_;
   const KvMemory kv_;

@@ -4,7 +4,7 @@
 // sessions need, so that fairness can be proven by tests.
 //
 // Sessions take turns by rows (engine/serve/fair_turns.h). They share a sweep where that saves
-// something: up to the knee, where further rows are nearly free (engine/serve/sweep_costs.h).
+// something: up to the knee, where further rows are nearly free (engine/serve/sweep_cost_model.h).
 // Beyond it a sweep that everybody shares only makes small sessions as slow as the largest.
 #pragma once
 

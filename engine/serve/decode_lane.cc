@@ -36,8 +36,9 @@ double LatentCost(const ResolvedSpec& spec) {
 
 }  // namespace
 
-DecodeLane::DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up)
-    : model_(model), clock_(clock), wake_up_(wake_up) {}
+DecodeLane::DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up,
+                       const PixelSeconds& calibrated)
+    : model_(model), clock_(clock), wake_up_(wake_up), lane_costs_(calibrated) {}
 
 DecodeLane::~DecodeLane() { Stop(); }
 
@@ -286,10 +287,10 @@ absl::Status DecodeLane::DecodeNext(ChunkInWork& work) {
                                     job.session->id()));
   const int64_t start_nanos = clock_.MonotonicNanos();
   std::vector<uint8_t> rgb;
-  lane_costs_.Begin(LaneCosts::Lane::kDecode, start_nanos);
+  lane_costs_.BeginDecode(start_nanos);
   const absl::Status status = ToPixels(work, &rgb);
-  lane_costs_.End(LaneCosts::Lane::kDecode, clock_.MonotonicNanos(),
-                  status.ok() ? static_cast<double>(rgb.size()) / 3.0 : 0.0);
+  lane_costs_.EndDecode(clock_.MonotonicNanos(), job.session->spec().decoder,
+                        status.ok() ? static_cast<double>(rgb.size()) / 3.0 : 0.0);
   LT_RETURN_IF_ERROR(status);
   if (work.next_latent == 0) {
     const auto later = static_cast<size_t>(LatentGrid::LaterPixelFrames(job.latents.frames() - 1));

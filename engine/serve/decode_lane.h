@@ -68,7 +68,7 @@ class DecodeLane {
  public:
   // Wakes whoever plans after each chunk and each start. The lane alone uses the model's decoders
   // and encoder. All three must outlive it.
-  DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up);
+  DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up, const PixelSeconds& calibrated = {});
   ~DecodeLane();
 
   void Start();
@@ -96,7 +96,7 @@ class DecodeLane {
     uint64_t waiting_starts = 0;  // clips that are not yet latents
   };
   Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Of this lane, in pixels, and of the sweeps beside it, in floating point operations.
+  // Of this lane and of the sweeps beside it.
   LaneCosts& lane_costs() { return lane_costs_; }
 
  private:

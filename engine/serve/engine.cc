@@ -40,9 +40,11 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
                                                        const EngineOptions& options, Clock& clock) {
   auto engine = std::unique_ptr<Engine>(new Engine(model, options, clock));
   LT_RETURN_IF_ERROR(engine->OpenKv());
-  engine->decode_lane_ = std::make_unique<DecodeLane>(model, clock, engine->wake_up_);
+  engine->decode_lane_ =
+      std::make_unique<DecodeLane>(model, clock, engine->wake_up_, options.decode);
   engine->stage_ = std::make_unique<Stage>(
-      model, *engine->decode_lane_, engine->kv_stream_.get(), clock, engine->wake_up_,
+      model, *engine->decode_lane_, engine->kv_stream_.get(), engine->sweep_costs_, clock,
+      engine->wake_up_,
       Stage::Options{.prompt_cache_bytes_max = options.prompt_cache_bytes_max,
                      .on_gone = [raw = engine.get()](const std::string& id) { raw->Forget(id); },
                      .on_sweep = options.on_sweep});
@@ -50,7 +52,11 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
 }
 
 Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
-    : model_(model), options_(options), clock_(clock) {}
+    : model_(model),
+      options_(options),
+      clock_(clock),
+      sweep_costs_(options.predict_sweep,
+                   [&model](const SweepLoad& load) { return model.SweepFlops(load); }) {}
 
 absl::Status Engine::OpenKv() {
   LT_ASSIGN_OR_RETURN(kv_pool_, KvPool::Create(options_.kv_bytes_max, KvPool::kPageBytesDefault,
@@ -73,8 +79,7 @@ absl::Status Engine::OpenKv() {
       Admission::Options{.session_bytes_max = options_.session_bytes_max,
                          .outbox_bytes_max = options_.session.outbox_bytes_max,
                          .sessions_max = options_.sessions_max,
-                         .peer_share_percent = options_.peer_share_percent,
-                         .predict_sweep = options_.predict_sweep});
+                         .peer_share_percent = options_.peer_share_percent});
   return absl::OkStatus();
 }
 
@@ -123,8 +128,9 @@ absl::StatusOr<ResolvedSpec> Engine::Resolve(const SessionSpec& spec) const {
 
 absl::StatusOr<SessionEstimate> Engine::Estimate(const ResolvedSpec& spec,
                                                  const Caller& caller) const {
-  LT_ASSIGN_OR_RETURN(SessionEstimate out,
-                      admission_->Estimate(spec, decode_lane_->lane_costs(), caller));
+  LT_ASSIGN_OR_RETURN(
+      SessionEstimate out,
+      admission_->Estimate(spec, {sweep_costs_, decode_lane_->lane_costs()}, caller));
   MutexLock lock(mutex_);
   if (const absl::Status places = CheckPlaces(); !places.ok()) {
     out.fits_now = false;

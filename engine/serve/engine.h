@@ -23,8 +23,9 @@
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/engine_stats.h"
 #include "engine/serve/stage.h"
+#include "engine/serve/sweep_cost_model.h"
 #include "engine/session/session.h"
-#include "engine/video/sweep_load.h"
+#include "engine/video/pixel_seconds.h"
 #include "engine/video/video_model.h"
 
 namespace longtake {
@@ -38,8 +39,9 @@ struct EngineOptions {
   std::string kv_file_directory = {};
   uint64_t kv_file_bytes_max = 0;
   KvStream::Options kv_stream = {};
-  // Seconds of a sweep; may be empty. Any thread.
-  std::function<double(const SweepLoad& load)> predict_sweep = {};
+  // What a calibration says: of a sweep (any thread; may be empty) and of decoding.
+  SweepCostModel::Calibrated predict_sweep = {};
+  PixelSeconds decode = {};
   // Everything else a session holds: outbox, decoder cache, text keys, latents.
   uint64_t session_bytes_max = uint64_t{4} << 30;
   uint64_t prompt_cache_bytes_max = uint64_t{32} << 20;  // encoded prompts, for sessions to come
@@ -133,6 +135,7 @@ class Engine {
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  SweepCostModel sweep_costs_;
   WakeUp wake_up_;
   // Last, so that their threads end before what they use.
   std::unique_ptr<DecodeLane> decode_lane_;

@@ -1,10 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What the two lanes of the engine, sweeps and decoding, take and how much of it they do at the
-// same time, learned from what they did lately. A chunk takes as long as both lanes less what
-// overlaps: the longer one when one runs beside the other all the time, their sum when they took
-// turns. The lanes share the cores, so what one takes beside the other is more than what it takes
-// alone, and only both numbers of the same time make a true sum.
+// How the two lanes of the engine, sweeps and decoding, share the time of a chunk, learned from
+// what they did lately. A chunk takes as long as both lanes less what overlaps: the longer one when
+// one runs beside the other all the time, their sum when they took turns. The lanes share the
+// cores, so what one takes beside the other is more than what it takes alone, and only both numbers
+// of the same time make a true sum. What sweeps take is told by engine/serve/sweep_cost_model.h;
+// what decoding takes is learned here, by decoder and pixel.
 //
 // Any thread. Times are Clock's monotonic nanoseconds, seconds those of the wall.
 #pragma once
@@ -14,44 +15,50 @@
 #include <optional>
 
 #include "base/mutex.h"
+#include "engine/session/session_spec.h"
+#include "engine/video/pixel_seconds.h"
+#include "storage/stream/stream_time.h"
 
 namespace longtake {
 
 class LaneCosts {
  public:
-  enum class Lane { kSweep, kDecode };
+  // What decoding takes, until it is measured.
+  explicit LaneCosts(const PixelSeconds& calibrated = {});
 
-  void Begin(Lane lane, int64_t now_nanos) ABSL_LOCKS_EXCLUDED(mutex_);
-  // work in any unit, the same for all calls of a lane; 0 when it came to nothing. A lane's first
-  // work also warms up, so it counts only until there is a second.
-  void End(Lane lane, int64_t now_nanos, double work) ABSL_LOCKS_EXCLUDED(mutex_);
+  void BeginSweep(int64_t now_nanos) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndSweep(int64_t now_nanos) ABSL_LOCKS_EXCLUDED(mutex_);
+  void BeginDecode(int64_t now_nanos) ABSL_LOCKS_EXCLUDED(mutex_);
+  // pixels is 0 when it came to nothing. A decoder's first work also warms up, so it counts only
+  // while there is nothing else.
+  void EndDecode(int64_t now_nanos, DecoderKind decoder, double pixels) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  struct ChunkSeconds {
-    double chunk = 0.0;  // from one to the next
-    double first = 0.0;  // from its first sweep to its pixels
-  };
-  // Of a chunk of so much work in each lane whose sweeps take sweep_slowdown times as long as those
-  // that were measured. nullopt until both lanes have done something.
-  std::optional<ChunkSeconds> Predict(double sweep_work, double decode_work,
-                                      double sweep_slowdown) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // nullopt while it is neither calibrated nor measured.
+  std::optional<double> DecodeSeconds(DecoderKind decoder, double pixels) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // From one chunk to the next. sweeps is the sum of its sweeps. Until both lanes have done
+  // something, decoding is expected to fill the time that sweeps wait for the disk.
+  double ChunkSeconds(const SweepTime& sweeps, double decode_seconds) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  struct LaneSums {
+  struct Lane {
     bool active = false;
-    int64_t begin_nanos = 0;
-    int64_t count = 0;
-    double work = 0.0;
-    double seconds = 0.0;       // of that work
     double busy_seconds = 0.0;  // since the other lane's were last forgotten
+  };
+  struct Decoder {
+    int64_t count = 0;
+    double pixels = 0.0;
+    double seconds = 0.0;  // of those pixels
   };
   // Brings the time both lanes were busy up to now.
   void Advance(int64_t now_nanos) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  LaneSums& sums(Lane lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return lanes_[static_cast<size_t>(lane)];
-  }
 
   mutable Mutex mutex_;
-  std::array<LaneSums, 2> lanes_ ABSL_GUARDED_BY(mutex_);
+  Lane sweep_ ABSL_GUARDED_BY(mutex_);
+  Lane decode_ ABSL_GUARDED_BY(mutex_);
+  int64_t decode_begin_nanos_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::array<Decoder, 2> decoders_ ABSL_GUARDED_BY(mutex_);  // by DecoderKind
   double both_seconds_ ABSL_GUARDED_BY(mutex_) = 0.0;
   int64_t now_nanos_ ABSL_GUARDED_BY(mutex_) = 0;
 };

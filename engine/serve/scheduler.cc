@@ -277,7 +277,7 @@ int64_t Scheduler::RowsMax(size_t ready, const SweepLimits& limits) {
   return std::min(*limits.knee, limits.tokens_max);
 }
 
-std::vector<LiveSession*> Scheduler::Plan(const SweepCosts& costs) {
+std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs) {
   std::vector<LiveSession*> ready;
   std::vector<SweepCandidate> candidates;
   int64_t waiting_tokens = 0;

@@ -22,7 +22,7 @@
 #include "engine/serve/fair_turns.h"
 #include "engine/serve/live_session.h"
 #include "engine/serve/stats_board.h"
-#include "engine/serve/sweep_costs.h"
+#include "engine/serve/sweep_cost_model.h"
 #include "engine/video/video_model.h"
 
 namespace longtake {
@@ -42,7 +42,7 @@ class Scheduler {
   // Applies the events whose chunk boundary has come; whether there were any.
   bool ApplyEvents();
   // Who takes part in the next sweep; it is their turn from then on, whatever becomes of the sweep.
-  std::vector<LiveSession*> Plan(const SweepCosts& costs);
+  std::vector<LiveSession*> Plan(const SweepCostModel& costs);
   // The sweep with these sessions is done, or failed them.
   void Settle(std::span<LiveSession* const> plan);
   void Fail(std::span<LiveSession* const> plan, const absl::Status& status);

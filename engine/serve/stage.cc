@@ -16,11 +16,12 @@ constexpr std::chrono::milliseconds kIdlePeriod{100};
 
 }  // namespace
 
-Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
-             WakeUp& wake_up, Options options)
+Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, SweepCostModel& costs,
+             Clock& clock, WakeUp& wake_up, Options options)
     : wake_up_(wake_up),
+      costs_(costs),
       scheduler_(model, kv_, kv_stream, decode_lane, board_, std::move(options.on_gone)),
-      runner_(model, kv_stream, clock, decode_lane.lane_costs(), board_,
+      runner_(model, kv_stream, clock, decode_lane.lane_costs(), costs, board_,
               std::move(options.on_sweep)),
       prompts_(model, runner_, board_, options.prompt_cache_bytes_max,
                [this] { return !stopping_; }) {}
@@ -61,7 +62,7 @@ bool Stage::Step() {
 }
 
 bool Stage::SweepChunks() {
-  const std::vector<LiveSession*> plan = scheduler_.Plan(runner_.costs());
+  const std::vector<LiveSession*> plan = scheduler_.Plan(costs_);
   if (plan.empty()) return false;
   SweepTogether(plan);
   return true;

@@ -34,9 +34,10 @@ class Stage {
     SweepObserver on_sweep = {};
   };
 
-  // All must outlive the stage; kv_stream is null where no K/V lives in a file.
-  Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, Clock& clock,
-        WakeUp& wake_up, Options options);
+  // All must outlive the stage; kv_stream is null where no K/V lives in a file. costs learns from
+  // its sweeps.
+  Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, SweepCostModel& costs,
+        Clock& clock, WakeUp& wake_up, Options options);
   ~Stage();
 
   void Start();
@@ -61,6 +62,7 @@ class Stage {
   bool AnyoneLeft(std::span<LiveSession* const> plan) const;
 
   WakeUp& wake_up_;
+  SweepCostModel& costs_;
   std::atomic<bool> stopping_{false};
   StatsBoard board_;
   KvTable kv_;

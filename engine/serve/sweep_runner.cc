@@ -2,6 +2,7 @@
 #include "engine/serve/sweep_runner.h"
 
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,30 +10,30 @@
 namespace longtake {
 namespace {
 
-struct SweepSize {
-  int64_t tokens = 0;
-  double flops = 0;
-};
-
-SweepSize SizeOf(std::span<const VideoItem> items, const VideoModel& model) {
-  SweepSize size;
+SweepLoad LoadOf(std::span<const VideoItem> items) {
+  SweepLoad load;
+  std::set<const KvFrame*> from_file;  // each once
   for (const VideoItem& item : items) {
-    const int64_t frame_tokens = item.grid().tokens();
     const auto context = static_cast<int64_t>(item.context.size());
-    size.flops += model.ForwardFlops(item.tokens(), (item.frames + context) * frame_tokens);
-    size.tokens += item.tokens();
+    load.Add(SweepLoad::Forward(item.tokens(), context * item.grid().tokens()));
+    for (const ContextFrame& key : item.context) {
+      if (!key.frame->in_file() || !from_file.insert(key.frame).second) continue;
+      load.kv_layer_bytes += key.frame->layout().file_layer_bytes();
+    }
   }
-  return size;
+  return load;
 }
 
 }  // namespace
 
 SweepRunner::SweepRunner(VideoModel& model, KvStream* kv_stream, Clock& clock,
-                         LaneCosts& lane_costs, StatsBoard& board, SweepObserver on_sweep)
+                         LaneCosts& lane_costs, SweepCostModel& costs, StatsBoard& board,
+                         SweepObserver on_sweep)
     : model_(model),
       kv_stream_(kv_stream),
       clock_(clock),
       lane_costs_(lane_costs),
+      costs_(costs),
       board_(board),
       on_sweep_(std::move(on_sweep)),
       layer_times_(model.transformer_layers().layer_count()) {}
@@ -76,7 +77,7 @@ absl::Status SweepRunner::RunVideo(std::span<const VideoItem> items,
 absl::Status SweepRunner::RunVideoOnce(std::span<const VideoItem> items,
                                        const std::function<bool()>& keep_going) {
   if (!keep_going()) return absl::CancelledError("nobody is left in the sweep");
-  const SweepSize size = SizeOf(items, model_);
+  const SweepLoad load = LoadOf(items);
   const int64_t start_nanos = clock_.MonotonicNanos();
   const double waited_before = WaitSeconds();
   const auto run = [&]() -> absl::Status {
@@ -94,14 +95,13 @@ absl::Status SweepRunner::RunVideoOnce(std::span<const VideoItem> items,
                      .kv_seconds = [this] { return KvSeconds(); }});
   };
   const TraceSpan span(model_.options().trace, clock_, "sweeps",
-                       absl::StrCat("sweep of ", items.size(), ", ", size.tokens, " tokens"));
-  lane_costs_.Begin(LaneCosts::Lane::kSweep, clock_.MonotonicNanos());
+                       absl::StrCat("sweep of ", items.size(), ", ", load.tokens, " tokens"));
+  lane_costs_.BeginSweep(clock_.MonotonicNanos());
   const absl::Status status = run();
-  lane_costs_.End(LaneCosts::Lane::kSweep, clock_.MonotonicNanos(), status.ok() ? size.flops : 0.0);
+  lane_costs_.EndSweep(clock_.MonotonicNanos());
   const double seconds = NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
   if (status.ok()) {
-    costs_.Add(
-        {.tokens = size.tokens, .seconds = seconds, .wait_seconds = WaitSeconds() - waited_before});
+    costs_.Add({.load = load, .seconds = seconds, .wait_seconds = WaitSeconds() - waited_before});
   }
   PublishDisk();
   board_.Update([&](EngineStats& stats) {
@@ -112,7 +112,7 @@ absl::Status SweepRunner::RunVideoOnce(std::span<const VideoItem> items,
     }
     ++stats.transformer_sweeps;
     stats.items += items.size();
-    stats.item_tokens += static_cast<uint64_t>(size.tokens);
+    stats.item_tokens += static_cast<uint64_t>(load.tokens);
     stats.transformer_seconds += seconds;
   });
   return status;

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Runs sweeps over the model's two stacks: tries again what failed, tells what each one took and
-// learns what sweeps cost. Knows items, no sessions. The stage's thread only.
+// has the cost model learn. Knows items, no sessions. The stage's thread only.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/stats_board.h"
 #include "engine/serve/sweep.h"
-#include "engine/serve/sweep_costs.h"
+#include "engine/serve/sweep_cost_model.h"
 #include "engine/video/video_model.h"
 
 namespace longtake {
@@ -21,16 +21,14 @@ namespace longtake {
 class SweepRunner {
  public:
   // All must outlive the runner; kv_stream is null where no K/V lives in a file.
-  // lane_costs learns what sweeps take beside decoding; on_sweep may be empty.
+  // costs learns what sweeps take, lane_costs when they ran; on_sweep may be empty.
   SweepRunner(VideoModel& model, KvStream* kv_stream, Clock& clock, LaneCosts& lane_costs,
-              StatsBoard& board, SweepObserver on_sweep);
+              SweepCostModel& costs, StatsBoard& board, SweepObserver on_sweep);
 
   // A read that fails may well succeed when asked again, so a sweep is run twice before its error
   // is the answer. keep_going is asked between layers; CANCELLED when it said no.
   absl::Status RunVideo(std::span<const VideoItem> items, const std::function<bool()>& keep_going);
   absl::Status RunText(std::span<const TextItem> items, const std::function<bool()>& keep_going);
-
-  const SweepCosts& costs() const { return costs_; }
 
  private:
   absl::Status RunVideoOnce(std::span<const VideoItem> items,
@@ -48,10 +46,10 @@ class SweepRunner {
   KvStream* const kv_stream_;
   Clock& clock_;
   LaneCosts& lane_costs_;
+  SweepCostModel& costs_;
   StatsBoard& board_;
   const SweepObserver on_sweep_;
   std::vector<LayerTimes> layer_times_;
-  SweepCosts costs_;
 };
 
 }  // namespace longtake

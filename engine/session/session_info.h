@@ -41,10 +41,10 @@ struct SessionInfo {
 
 // What a session costs, known before it is made.
 struct SessionEstimate {
-  double seconds_per_chunk = 0.0;  // alone on the machine
-  double seconds_to_first_frame = 0.0;
-  double realtime_factor = 0.0;  // seconds of video per second
-  uint64_t memory_bytes = 0;     // held for the session, K/V too unless it is in the file
+  double seconds_per_chunk = 0.0;       // alone on the machine; 0: not known
+  double seconds_to_first_frame = 0.0;  // once the prompt is encoded
+  double realtime_factor = 0.0;         // seconds of video per second
+  uint64_t memory_bytes = 0;            // held for the session, K/V too unless it is in the file
   // What that is, by name; the sum is memory_bytes.
   std::vector<std::pair<std::string, uint64_t>> memory_rows;
   uint64_t kv_bytes = 0;    // in memory or in the file

@@ -20,6 +20,18 @@ RolloutShape ShapeOfRolling(const RolloutSpec& spec, int64_t chunks) {
           .anchor_frames = spec.key_plan.sink_frames};
 }
 
+// A forward of so many frames, in every branch.
+SweepLoad ForwardOf(const RolloutSpec& spec, int64_t frames, int64_t context, bool kv_in_file) {
+  const int64_t rows = spec.kv_layout.rows;
+  SweepLoad load;
+  for (size_t branch = 0; branch < spec.branch_count(); ++branch) {
+    load.Add(SweepLoad::Forward(frames * rows, context * rows));
+    if (!kv_in_file) continue;
+    load.kv_layer_bytes += static_cast<uint64_t>(context) * spec.kv_layout.file_layer_bytes();
+  }
+  return load;
+}
+
 }  // namespace
 
 RolloutShape ShapeOf(const RolloutSpec& spec) {
@@ -33,13 +45,44 @@ RolloutShape ShapeOf(const RolloutSpec& spec) {
   shape.frames_read = std::min(shape.frames_held, spec.key_plan.window_frames - frames);
   const int64_t rows = spec.kv_layout.rows;
   const auto branches = static_cast<int64_t>(spec.branch_count());
-  shape.denoise_tokens = branches * shape.chunks_in_work * frames * rows;
-  shape.tokens_max = shape.denoise_tokens;
+  shape.tokens_max = branches * shape.chunks_in_work * frames * rows;
   if (spec.prompt_switch != PromptSwitch::kSwap) {  // the first branch's window is made again
     const int64_t recached = std::min(spec.key_plan.window_frames, made) * rows;
     shape.tokens_max = std::max(shape.tokens_max, recached);
   }
   return shape;
+}
+
+SweepLoad DenoisingSweep(const RolloutSpec& spec, bool kv_in_file) {
+  const RolloutShape shape = ShapeOf(spec);
+  const int64_t frames = shape.chunks_in_work * spec.chunk.frames;
+  const int64_t room = std::max<int64_t>(0, spec.key_plan.window_frames - frames);
+  return ForwardOf(spec, frames, std::min(shape.frames_read, room), kv_in_file);
+}
+
+std::vector<SweepLoad> SweepsOfChunk(const RolloutSpec& spec, int64_t rows_max, bool kv_in_file) {
+  const RolloutShape shape = ShapeOf(spec);
+  const SweepLoad denoising = DenoisingSweep(spec, kv_in_file);
+  std::vector<SweepLoad> sweeps(static_cast<size_t>(shape.denoise_forwards), denoising);
+  if (shape.frames_held == 0) return sweeps;  // the only chunk
+  const SweepLoad clean = ForwardOf(spec, spec.chunk.frames, shape.frames_read, kv_in_file);
+  if (!kv_in_file && clean.tokens + denoising.tokens <= rows_max) {
+    sweeps.front().Add(clean);
+  } else {
+    sweeps.push_back(clean);
+  }
+  return sweeps;
+}
+
+// Where several chunks are in work one more joins each forward.
+std::vector<SweepLoad> SweepsOfFirstChunk(const RolloutSpec& spec) {
+  std::vector<SweepLoad> sweeps;
+  if (spec.start_latents > 0) return sweeps;
+  const int64_t chunks_max = ShapeOf(spec).chunks_in_work;
+  for (int64_t i = 1; i <= std::ssize(spec.levels); ++i) {
+    sweeps.push_back(ForwardOf(spec, std::min(i, chunks_max) * spec.chunk.frames, 0, false));
+  }
+  return sweeps;
 }
 
 }  // namespace longtake

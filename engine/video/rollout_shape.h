@@ -12,6 +12,7 @@
 #include "engine/policy/key_plan.h"
 #include "engine/policy/recipe.h"
 #include "engine/policy/sampler.h"
+#include "engine/video/sweep_load.h"
 
 namespace longtake {
 
@@ -38,8 +39,8 @@ struct RolloutSpec {
 };
 
 struct RolloutShape {
-  // Chunks whose latents move in one denoising forward, at most; and how many such forwards each
-  // takes beside its clean pass.
+  // Chunks whose latents move in one denoising forward, at most; and how many such forwards there
+  // are for each chunk.
   int64_t chunks_in_work = 1;
   int64_t denoise_forwards = 0;
   // Latent frames of K/V in one branch: kept beside the window; held at most; of those, what one
@@ -47,11 +48,19 @@ struct RolloutShape {
   int64_t anchor_frames = 0;
   int64_t frames_held = 0;
   int64_t frames_read = 0;
-  // Rows of all branches: of the largest sweep that takes noise away, and of the largest of all.
-  int64_t denoise_tokens = 0;
+  // Rows of all branches in the largest forward.
   int64_t tokens_max = 0;
 };
 
 RolloutShape ShapeOf(const RolloutSpec& spec);
+
+// What a sweep of one denoising forward has to do once the window is full.
+SweepLoad DenoisingSweep(const RolloutSpec& spec, bool kv_in_file);
+// The sweeps that such a chunk takes: its clean pass rides in one of them where both have at most
+// rows_max rows and K/V lies in memory, as in Rollout::tokens_per_sweep.
+std::vector<SweepLoad> SweepsOfChunk(const RolloutSpec& spec, int64_t rows_max, bool kv_in_file);
+// The sweeps until the first chunk's latents are final, with nothing behind it; none when it is
+// given.
+std::vector<SweepLoad> SweepsOfFirstChunk(const RolloutSpec& spec);
 
 }  // namespace longtake

@@ -169,11 +169,11 @@ KvLayout VideoModel::kv_layout(int64_t width, int64_t height) const {
   return transformer_->kv_layout(grid.height, grid.width);
 }
 
-double VideoModel::ForwardFlops(int64_t rows, int64_t keys) const {
+double VideoModel::SweepFlops(const SweepLoad& load) const {
   const auto d = static_cast<double>(config_.width());
-  const auto n = static_cast<double>(rows);
+  const auto n = static_cast<double>(load.tokens);
   const double linear = 2.0 * (6.0 * d * d + 2.0 * d * static_cast<double>(config_.ffn_dim)) * n;
-  const double self = 4.0 * n * static_cast<double>(keys) * d;
+  const double self = 4.0 * static_cast<double>(load.pairs) * d;
   const double cross = 4.0 * n * static_cast<double>(kPromptTokensMax) * d;
   return (linear + self + cross) * static_cast<double>(config_.layers);
 }

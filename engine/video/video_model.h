@@ -20,6 +20,7 @@
 #include "engine/model/wan/transformer.h"
 #include "engine/policy/recipe.h"
 #include "engine/text/tokenizer.h"
+#include "engine/video/sweep_load.h"
 #include "engine/video/video_options.h"
 #include "storage/pack/pack_directory.h"
 #include "storage/stream/layer_stream.h"
@@ -90,8 +91,8 @@ class VideoModel {
   uint64_t buffer_bytes() const {
     return transformer_->buffer_bytes() + text_encoder_->buffer_bytes();
   }
-  // Multiply-adds times two of one forward over these rows and keys (spec 8.1).
-  double ForwardFlops(int64_t rows, int64_t keys) const;
+  // Multiply-adds times two of a sweep (spec 8.1).
+  double SweepFlops(const SweepLoad& load) const;
 
  private:
   VideoModel() = default;

@@ -6,80 +6,90 @@
 namespace longtake {
 namespace {
 
-using Lane = LaneCosts::Lane;
-
 constexpr int64_t kSecond = 1'000'000'000;
 // Of a chunk.
-constexpr double kFlops = 6e9;
+constexpr SweepTime kSweeps = {.seconds = 3.0, .work_seconds = 1.5};
 constexpr double kPixels = 1e6;
+
+void Sweep(LaneCosts& costs, int64_t begin, int64_t end) {
+  costs.BeginSweep(begin);
+  costs.EndSweep(end);
+}
+
+void Decode(LaneCosts& costs, int64_t begin, int64_t end, double pixels = kPixels) {
+  costs.BeginDecode(begin);
+  costs.EndDecode(end, DecoderKind::kFull, pixels);
+}
+
+double DecodeSeconds(const LaneCosts& costs) {
+  return costs.DecodeSeconds(DecoderKind::kFull, kPixels).value_or(-1);
+}
 
 // Two chunks of three seconds of sweeping and two of decoding, the warming up behind them.
 void TakeTurns(LaneCosts& costs, int64_t from) {
   for (int64_t begin = from; begin < from + 10 * kSecond; begin += 5 * kSecond) {
-    costs.Begin(Lane::kSweep, begin);
-    costs.End(Lane::kSweep, begin + 3 * kSecond, kFlops);
-    costs.Begin(Lane::kDecode, begin + 3 * kSecond);
-    costs.End(Lane::kDecode, begin + 5 * kSecond, kPixels);
+    Sweep(costs, begin, begin + 3 * kSecond);
+    Decode(costs, begin + 3 * kSecond, begin + 5 * kSecond);
   }
 }
 
 // The same, each decoding beside the next chunk's sweeps.
 void RunBeside(LaneCosts& costs) {
   for (int64_t begin = 0; begin < 12 * kSecond; begin += 3 * kSecond) {
-    costs.Begin(Lane::kSweep, begin);
-    if (begin > 0) costs.Begin(Lane::kDecode, begin);
-    if (begin > 0) costs.End(Lane::kDecode, begin + 2 * kSecond, kPixels);
-    costs.End(Lane::kSweep, begin + 3 * kSecond, kFlops);
+    costs.BeginSweep(begin);
+    if (begin > 0) Decode(costs, begin, begin + 2 * kSecond);
+    costs.EndSweep(begin + 3 * kSecond);
   }
 }
 
-TEST(LaneCosts, NothingIsKnownBeforeBothLanesDidSomething) {
+TEST(LaneCosts, DecodingIsMeasuredByDecoder) {
   LaneCosts costs;
-  EXPECT_FALSE(costs.Predict(kFlops, kPixels, 1.0).has_value());
-  costs.Begin(Lane::kSweep, 0);
-  costs.End(Lane::kSweep, kSecond, kFlops);
-  costs.Begin(Lane::kDecode, kSecond);
-  EXPECT_FALSE(costs.Predict(kFlops, kPixels, 1.0).has_value());
-  costs.End(Lane::kDecode, 2 * kSecond, 0.0);
-  EXPECT_FALSE(costs.Predict(kFlops, kPixels, 1.0).has_value()) << "it came to nothing";
+  EXPECT_EQ(DecodeSeconds(costs), -1);
+  Decode(costs, 0, 2 * kSecond, 0.0);
+  EXPECT_EQ(DecodeSeconds(costs), -1) << "it came to nothing";
+  Decode(costs, 2 * kSecond, 4 * kSecond);
+  EXPECT_DOUBLE_EQ(DecodeSeconds(costs), 2.0);
+  EXPECT_FALSE(costs.DecodeSeconds(DecoderKind::kTiny, kPixels).has_value());
 }
 
 TEST(LaneCosts, LanesThatTakeTurnsAddUp) {
   LaneCosts costs;
   TakeTurns(costs, 0);
-  const auto told = costs.Predict(kFlops, kPixels, 1.0);
-  ASSERT_TRUE(told.has_value());
-  EXPECT_DOUBLE_EQ(told->chunk, 5.0);
-  EXPECT_DOUBLE_EQ(told->first, 5.0);
+  EXPECT_DOUBLE_EQ(costs.ChunkSeconds(kSweeps, 2.0), 5.0);
 }
 
 TEST(LaneCosts, OfLanesThatRunBesideEachOtherTheLongerOneCounts) {
   LaneCosts costs;
   RunBeside(costs);
-  const auto told = costs.Predict(kFlops, kPixels, 1.0);
-  ASSERT_TRUE(told.has_value());
-  EXPECT_DOUBLE_EQ(told->chunk, 3.0);
-  EXPECT_DOUBLE_EQ(told->first, 5.0) << "the first chunk's pixels come after its sweeps";
-  EXPECT_DOUBLE_EQ(costs.Predict(kFlops, 3 * kPixels, 1.0)->chunk, 6.0) << "decoding is longer";
-  EXPECT_DOUBLE_EQ(costs.Predict(kFlops, kPixels, 2.0)->chunk, 6.0) << "slower sweeps";
+  EXPECT_DOUBLE_EQ(costs.ChunkSeconds(kSweeps, 2.0), 3.0);
+  EXPECT_DOUBLE_EQ(costs.ChunkSeconds(kSweeps, 6.0), 6.0) << "decoding is longer";
+}
+
+TEST(LaneCosts, BeforeAnythingIsMeasuredDecodingFillsTheTimeSweepsWait) {
+  const LaneCosts costs({.full = 2e-6, .tiny = 1e-7});
+  EXPECT_DOUBLE_EQ(DecodeSeconds(costs), 2.0);
+  EXPECT_DOUBLE_EQ(*costs.DecodeSeconds(DecoderKind::kTiny, kPixels), 0.1);
+  EXPECT_DOUBLE_EQ(costs.ChunkSeconds(kSweeps, 1.0), 3.0) << "the disk gives time enough";
+  EXPECT_DOUBLE_EQ(costs.ChunkSeconds(kSweeps, 2.0), 3.5) << "computing both takes longer";
 }
 
 TEST(LaneCosts, TheFirstWorkOfALaneWarmsUp) {
-  LaneCosts costs;
-  costs.Begin(Lane::kSweep, 0);
-  costs.End(Lane::kSweep, 100 * kSecond, kFlops);
-  costs.Begin(Lane::kDecode, 100 * kSecond);
-  costs.End(Lane::kDecode, 200 * kSecond, kPixels);
-  EXPECT_DOUBLE_EQ(costs.Predict(kFlops, kPixels, 1.0)->first, 200.0);
-  TakeTurns(costs, 200 * kSecond);
-  EXPECT_DOUBLE_EQ(costs.Predict(kFlops, kPixels, 1.0)->first, 5.0);
+  LaneCosts measured;
+  LaneCosts calibrated({.full = 3e-6, .tiny = 0});
+  for (LaneCosts* costs : {&measured, &calibrated}) Decode(*costs, 0, 100 * kSecond);
+  EXPECT_DOUBLE_EQ(DecodeSeconds(measured), 100.0) << "nothing else is known";
+  EXPECT_DOUBLE_EQ(DecodeSeconds(calibrated), 3.0);
+  for (LaneCosts* costs : {&measured, &calibrated}) {
+    TakeTurns(*costs, 200 * kSecond);
+    EXPECT_DOUBLE_EQ(DecodeSeconds(*costs), 2.0);
+  }
 }
 
 TEST(LaneCosts, WhatIsLongAgoIsForgotten) {
   LaneCosts costs;
   RunBeside(costs);
   for (int64_t i = 0; i < 40; ++i) TakeTurns(costs, (i + 2) * 20 * kSecond);
-  EXPECT_NEAR(costs.Predict(kFlops, kPixels, 1.0)->chunk, 5.0, 1e-6);
+  EXPECT_NEAR(costs.ChunkSeconds(kSweeps, 2.0), 5.0, 1e-6);
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ TEST(ResidencyPlanTest, ChosenSlotsAreTheFewestThatAreAsFast) {
     const auto other = Plan({.pinned = 0}, calibration, slots);
     ASSERT_TRUE(other.ok());
     EXPECT_EQ(other->slot_count, slots);
-    seconds.push_back(PredictLoad(*other, calibration, {.tokens = tokens}).seconds);
+    seconds.push_back(PredictLoad(*other, calibration, SweepLoad::Forward(tokens)).seconds);
     least = std::min(least, seconds.back());
   }
   for (size_t slots = kSlotsMin; slots <= chosen->slot_count; ++slots) {
@@ -103,9 +103,8 @@ TEST(ResidencyPlanTest, ContextIsComputedWithEachLayer) {
     const auto plan = Plan({.pinned = 0}, calibration);
     ASSERT_TRUE(plan.ok());
     const double layers = static_cast<double>(plan->layers.first_unit.size());
-    const double without = PredictLoad(*plan, calibration, {.tokens = 18}).seconds;
-    const double with =
-        PredictLoad(*plan, calibration, {.tokens = 18, .context_rows = 1000}).seconds;
+    const double without = PredictLoad(*plan, calibration, SweepLoad::Forward(18)).seconds;
+    const double with = PredictLoad(*plan, calibration, SweepLoad::Forward(18, 1000)).seconds;
     EXPECT_NEAR(with - without, disk > 1e9 ? layers * 1e-3 : 0.0, 0.1 * layers * 1e-3) << disk;
   }
 }
@@ -115,9 +114,10 @@ TEST(ResidencyPlanTest, KvFromTheFileMakesSweepsLonger) {
   const auto plan = Plan({.pinned = 0}, calibration);
   ASSERT_TRUE(plan.ok());
   const double layers = static_cast<double>(plan->layers.first_unit.size());
-  const double without = PredictLoad(*plan, calibration, {.tokens = 18}).seconds;
-  const double with =
-      PredictLoad(*plan, calibration, {.tokens = 18, .kv_layer_bytes = 10'000'000}).seconds;
+  const double without = PredictLoad(*plan, calibration, SweepLoad::Forward(18)).seconds;
+  const double with = PredictLoad(*plan, calibration,
+                                  {.tokens = 18, .pairs = 18 * 18, .kv_layer_bytes = 10'000'000})
+                          .seconds;
   EXPECT_NEAR(with - without, layers * 0.1, 0.02 * layers * 0.1);
 }
 

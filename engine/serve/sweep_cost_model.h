@@ -1,0 +1,83 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What a sweep takes: one model for whoever plans sweeps, admits sessions or tells what a take
+// would cost. What is known before the first sweep, a calibration's prediction, is corrected by
+// what sweeps of about the same size took lately. Without a calibration the prediction is the
+// larger of two times that were measured: of reading, and of computing in proportion to the
+// arithmetic, beside what every sweep computes.
+//
+// Any thread. Seconds are those of the wall.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "base/mutex.h"
+#include "engine/video/sweep_load.h"
+#include "storage/stream/stream_time.h"
+
+namespace longtake {
+
+// A sweep that was run.
+struct SweepCost {
+  SweepLoad load;
+  double seconds = 0;       // all of it
+  double wait_seconds = 0;  // for the disk
+};
+
+class SweepCostModel {
+ public:
+  // Both pure, asked by any thread. calibrated may be empty; flops is what a sweep computes, in any
+  // unit.
+  using Calibrated = std::function<SweepTime(const SweepLoad& load)>;
+  using Flops = std::function<double(const SweepLoad& load)>;
+  SweepCostModel(Calibrated calibrated, Flops flops);
+
+  // Learns from a sweep. The first one also loads what is kept and warms up, so it teaches nothing.
+  void Add(const SweepCost& sweep) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // nullopt without a calibration until a sweep was seen.
+  std::optional<SweepTime> Predict(const SweepLoad& load) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The knee: rows from which a sweep makes at least kEfficient of the rows per second that larger
+  // sweeps make; at least 1, which says that sharing a sweep saves nothing. Below it more sessions
+  // are nearly free, because the layers are read or widened anyway. The batcher takes no more, so
+  // that whoever waits for the next sweep does not wait longer than throughput asks for. nullopt
+  // until a sweep was seen, and without a calibration sweeps of two sizes.
+  std::optional<int64_t> Knee() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  bool calibrated() const { return calibrated_ != nullptr; }
+
+  static constexpr double kEfficient = 0.95;
+
+ private:
+  // Means of sweeps of about one size, the latest weighing most.
+  struct Mean {
+    int64_t count = 0;
+    uint64_t latest = 0;  // number of the sweep
+    double tokens = 0;
+    double pairs = 0;
+    double kv_layer_bytes = 0;
+    double seconds = 0;
+    double work_seconds = 0;
+
+    SweepLoad load() const;
+  };
+  // As calibrated, or as it follows from the means; before correction.
+  SweepTime Expect(const SweepLoad& load) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  double ExpectWork(const SweepLoad& load) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  const Mean& Larger(const Mean& small) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  const Mean& Nearest(int64_t tokens) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Calibrated calibrated_;
+  const Flops flops_;
+  mutable Mutex mutex_;
+  bool warm_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t sweeps_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<int, Mean> means_ ABSL_GUARDED_BY(mutex_);  // by half octaves of tokens
+  double read_seconds_ ABSL_GUARDED_BY(mutex_) = 0;    // of a sweep that the disk bounds; 0: none
+};
+
+}  // namespace longtake
