@@ -232,6 +232,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock,
     session_options.predict_sweep = [this](const SweepLoad& load) {
       return PredictLoad(*residency, *calibration, load);
     };
+    session_options.decode = calibration->decode;
   }
   auto created = Engine::Create(*model, session_options, clock);
   if (!created.ok()) return Annotate(created.status(), "memory of the sessions");

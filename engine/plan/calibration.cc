@@ -17,12 +17,11 @@ absl::StatusOr<double> Positive(const Json& object, const char* field, const std
   return found->get<double>();
 }
 
-absl::StatusOr<double> ContextRowSeconds(const Json& object, const std::string& what) {
-  constexpr const char* kField = "context_row_seconds";
-  const auto found = object.find(kField);
+absl::StatusOr<double> AtLeastZero(const Json& object, const char* field, const std::string& what) {
+  const auto found = object.find(field);
   if (found == object.end() || !found->is_number() || !(found->get<double>() >= 0)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(what, ": ", kField, " is not a number of at least 0"));
+        absl::StrCat(what, ": ", field, " is not a number of at least 0"));
   }
   return found->get<double>();
 }
@@ -42,7 +41,8 @@ absl::StatusOr<std::vector<LayerCost>> DecodeLayers(const Json& json, uint64_t f
     LT_ASSIGN_OR_RETURN(cost.layer_seconds, Positive(entry, "layer_seconds", what));
     LT_ASSIGN_OR_RETURN(cost.between_seconds, Positive(entry, "between_seconds", what));
     if (format >= 3) {  // what was measured before says nothing of it, and is measured anew
-      LT_ASSIGN_OR_RETURN(cost.context_row_seconds, ContextRowSeconds(entry, what));
+      LT_ASSIGN_OR_RETURN(cost.context_row_seconds,
+                          AtLeastZero(entry, "context_row_seconds", what));
     }
     if (cost.tokens < 1 || (!layers.empty() && layers.back().tokens >= cost.tokens)) {
       return absl::InvalidArgumentError(what + ": layers: tokens do not rise");
@@ -94,7 +94,9 @@ std::string EncodeCalibration(const Calibration& calibration) {
                      {"request_bytes", calibration.request_bytes},
                      {"disk_bytes_per_second", calibration.disk_bytes_per_second},
                      {"verify_bytes_per_second", calibration.verify_bytes_per_second},
-                     {"layers", layers}};
+                     {"layers", layers},
+                     {"decode_pixel_seconds", calibration.decode.full},
+                     {"tiny_decode_pixel_seconds", calibration.decode.tiny}};
   return json.dump(2) + "\n";
 }
 
@@ -118,6 +120,10 @@ absl::StatusOr<Calibration> DecodeCalibration(std::string_view text, const std::
   LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second, Positive(json, "disk_bytes_per_second", what));
   LT_ASSIGN_OR_RETURN(out.verify_bytes_per_second, Positive(json, "verify_bytes_per_second", what));
   LT_ASSIGN_OR_RETURN(out.layers, DecodeLayers(json, out.format, what));
+  if (out.format >= 4) {
+    LT_ASSIGN_OR_RETURN(out.decode.full, Positive(json, "decode_pixel_seconds", what));
+    LT_ASSIGN_OR_RETURN(out.decode.tiny, AtLeastZero(json, "tiny_decode_pixel_seconds", what));
+  }
   return out;
 }
 

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What this machine can do with one model: how fast layers arrive, how fast they are checked, and
-// how long a layer takes to compute. The residency plan is made of it
-// (engine/plan/residency_plan.h).
+// What this machine can do with one model: how fast layers arrive, how fast they are checked, how
+// long a layer takes to compute and a pixel to decode. The residency plan is made of it
+// (engine/plan/residency_plan.h), and what a take is expected to cost.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status_macros.h"
+#include "engine/video/pixel_seconds.h"
 
 namespace longtake {
 
@@ -22,8 +23,9 @@ struct LayerCost {
   double context_row_seconds = 0;
 };
 
-// Raised when what is measured means something else; 2: checksums on all workers, 3: context.
-inline constexpr uint64_t kCalibrationFormat = 3;
+// Raised when what is measured means something else; 2: checksums on all workers, 3: context,
+// 4: decoding.
+inline constexpr uint64_t kCalibrationFormat = 4;
 
 struct Calibration {
   // What it was measured for; of another machine or model it says nothing.
@@ -37,6 +39,7 @@ struct Calibration {
   double disk_bytes_per_second = 0;
   double verify_bytes_per_second = 0;
   std::vector<LayerCost> layers;  // by rising tokens, at least one
+  PixelSeconds decode;            // tiny is 0 where the pack has no tiny decoder
 
   bool IsFor(const Calibration& other) const {
     return format == other.format && model_digest == other.model_digest &&

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "engine/plan/measure_decoder.h"
 #include "engine/plan/measure_layer.h"
 #include "engine/video/backend_options.h"
 #include "storage/io/disk_rate.h"
@@ -138,6 +139,7 @@ absl::StatusOr<Calibration> Calibrate(FileSystem& files, const std::string& dire
   LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(directory_pack, options, workers));
   LT_RETURN_IF_ERROR(MeasureDisk(files, *pack, options, workers, clock, out));
   LT_RETURN_IF_ERROR(MeasureLayers(*pack, options, *backend, clock, out));
+  LT_ASSIGN_OR_RETURN(out.decode, MeasureDecoders(directory_pack, options, workers, clock));
   return out;
 }
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Measures a calibration: some ten seconds of reading the transformer's pack and of computing its
-// first layer.
+// Measures a calibration: some ten seconds of reading the transformer's pack, of computing its
+// first layer and of decoding small pictures.
 #pragma once
 
 #include <string>

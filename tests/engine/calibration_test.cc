@@ -18,6 +18,7 @@ Calibration Example() {
   out.request_bytes = 1 << 20;
   out.disk_bytes_per_second = 1.5e9;
   out.verify_bytes_per_second = 9e9;
+  out.decode = {.full = 3e-7, .tiny = 1.5e-8};
   out.layers = {{4, 0.125, 0.25, 0.5}, {16, 0.25, 0.5, 1.0}, {64, 1.0, 0.5, 2.0}};
   return out;
 }
@@ -33,6 +34,8 @@ TEST(CalibrationTest, ComesBackFromItsFile) {
   ASSERT_EQ(again->layers.size(), Example().layers.size());
   EXPECT_EQ(again->At(16).layer_seconds, Example().At(16).layer_seconds);
   EXPECT_EQ(again->At(16).context_row_seconds, 1.0);
+  EXPECT_EQ(again->decode.full, 3e-7);
+  EXPECT_EQ(again->decode.tiny, 1.5e-8);
   EXPECT_EQ(EncodeCalibration(*again), text);
 }
 
@@ -47,7 +50,7 @@ TEST(CalibrationTest, IsOfOneModelProfileAndMachine) {
   }
   // The first format did not say which it is.
   std::string text = EncodeCalibration(Example());
-  const std::string line = "  \"format\": 3,\n";
+  const std::string line = "  \"format\": 4,\n";
   ASSERT_NE(text.find(line), std::string::npos);
   text.erase(text.find(line), line.size());
   const auto first = DecodeCalibration(text, "c.json");
@@ -70,7 +73,9 @@ TEST(CalibrationTest, ABrokenFileIsNamedWithItsField) {
   const std::pair<std::string, std::string> cases[] = {{"1.5e9", "disk_bytes_per_second"},
                                                        {"1048576", "request_bytes"},
                                                        {"64", "tokens"},
-                                                       {"2.0", "context_row_seconds"}};
+                                                       {"2.0", "context_row_seconds"},
+                                                       {"3e-07", "decode_pixel_seconds"},
+                                                       {"1.5e-08", "tiny_decode_pixel_seconds"}};
   for (const auto& [number, field] : cases) {
     std::string text = EncodeCalibration(Example());
     const std::string shown = number == "1.5e9" ? "1500000000.0" : number;

@@ -49,6 +49,9 @@ TEST(ResidencyPlanTest, AMeasuredCalibrationHoldsWhatItShould) {
   const double context = 1024 * measured->layers.back().context_row_seconds;
   EXPECT_GT(context, 0.02 * measured->layers.back().layer_seconds);
   EXPECT_LT(context, measured->layers.back().layer_seconds);
+  EXPECT_GT(measured->decode.full, 1e-9);
+  EXPECT_LT(measured->decode.full, 1e-3);
+  EXPECT_EQ(measured->decode.tiny, 0) << "the embedded model has none";
   const auto plan = Plan({.pinned = 0}, *measured);
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_GE(DescribeResidency(*plan, *measured).size(), 3 + measured->layers.size());
