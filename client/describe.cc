@@ -30,6 +30,11 @@ std::string StateName(v1::Session::State state) {
 
 double Megabytes(int64_t bytes) { return static_cast<double>(bytes) / 1e6; }
 
+// A small model's chunks take hundredths.
+std::string Seconds(double seconds) {
+  return absl::StrFormat("%.*f", seconds < 1 ? 3 : 2, seconds);
+}
+
 std::string KeyPlanText(const v1::KeyPlan& plan) {
   const std::string name =
       EnumWord(v1::KeyPlan::Kind_Name(plan.kind()), 5, static_cast<int>(plan.kind()));
@@ -120,9 +125,9 @@ std::string DescribeMemory(const v1::SessionEstimate& estimate) {
 std::string DescribeEstimate(const v1::SessionEstimate& estimate) {
   std::string out;
   if (estimate.seconds_per_chunk() > 0) {
-    out = absl::StrFormat(
-        "%.2f s per chunk, first frame after %.2f s, %.2f s of video per second\n",
-        estimate.seconds_per_chunk(), estimate.first_frame_seconds(), estimate.realtime_factor());
+    out = absl::StrFormat("%s s per chunk, first frame after %s s, %.2f s of video per second\n",
+                          Seconds(estimate.seconds_per_chunk()),
+                          Seconds(estimate.first_frame_seconds()), estimate.realtime_factor());
   } else {
     out = "nothing was generated yet and the server has no calibration: no speed is known\n";
   }

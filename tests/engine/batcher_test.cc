@@ -157,8 +157,8 @@ double RowsPerSecond(int64_t tokens, double read, double fixed, double per_token
 
 TEST(BatcherTest, TurnsOfEqualSessionsCostHardlyAnyThroughput) {
   for (const auto& [read, fixed] : {std::pair(10.0, 0.1), {10.0, 4.0}, {0.0, 1.0}}) {
-    const auto knee =
-        static_cast<int64_t>(std::max(0.95 * read, 19 * fixed) / 0.05);  // as SweepCostModel finds it
+    // As SweepCostModel finds it.
+    const auto knee = static_cast<int64_t>(std::max(0.95 * read, 19 * fixed) / 0.05);
     for (const int64_t sessions : {1, 2, 7, 13, 40, 200}) {
       Sweeps sweeps(std::vector<int64_t>(sessions, 110), {.tokens_max = 32768, .knee = knee});
       double seconds = 0;
