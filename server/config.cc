@@ -120,7 +120,9 @@ absl::Status CheckTogether(const Config& config) {
   if (config.prompt_tokens == 0 || config.prompt_tokens > 512) {
     return error("prompt-tokens: must be 1 to 512");
   }
-  if (config.kv_bytes < (64 << 10)) return error("kv-bytes: must be at least 64KiB");
+  if (config.kv_bytes.has_value() && *config.kv_bytes < (64 << 10)) {
+    return error("kv-bytes: must be at least 64KiB");
+  }
   if (config.slots > 64) return error("slots: must be at most 64");
   if (!config.kv_file.empty() && config.kv_staging_bytes < (1 << 20)) {
     return error("kv-staging-bytes: must be at least 1MiB");
@@ -131,7 +133,7 @@ absl::Status CheckTogether(const Config& config) {
   if (config.peer_share == 0 || config.peer_share > 100) {
     return error("peer-share: must be 1 to 100");
   }
-  if (config.outbox_bytes > config.session_bytes) {
+  if (config.session_bytes.has_value() && config.outbox_bytes > *config.session_bytes) {
     return error("outbox-bytes: is more than session-bytes, so no session would fit");
   }
   if (config.default_ttl_nanos > config.ttl_max_nanos) {

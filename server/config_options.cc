@@ -15,6 +15,9 @@ namespace {
 
 using Type = ConfigOption::Type;
 
+// What sizes are computed in holds no more.
+constexpr uint64_t kSizeMax = std::numeric_limits<int64_t>::max() - 1;
+
 constexpr ConfigOption kOptions[] = {
     {"pack", Type::kText, &Config::pack, "", "", "Pack directory made by longtake-pack. Required"},
     {"listen", Type::kAddress, &Config::listen, "127.0.0.1:7767", "",
@@ -114,18 +117,43 @@ absl::Status CheckChoice(const ConfigOption& option, const std::string& text) {
   return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is none of ", option.choices));
 }
 
-// "all", "auto", "none" and "cores".
-absl::StatusOr<uint64_t> ParseNumber(const ConfigOption& option, const std::string& text) {
-  if (!text.empty() && text == option.choices) {
-    if (option.type == Type::kBytes) return kWordNumber;
-    return text == "auto" ? 0 : std::max(1u, std::thread::hardware_concurrency());
-  }
-  if (option.type == Type::kCount) return ParseCount(text);
+bool IsWord(const ConfigOption& option, const std::string& text) {
+  return !text.empty() && text == option.choices;
+}
+
+absl::StatusOr<uint64_t> ParseCountOf(const ConfigOption& option, const std::string& text) {
+  if (!IsWord(option, text)) return ParseCount(text);
+  return text == "auto" ? 0 : std::max(1u, std::thread::hardware_concurrency());
+}
+
+absl::StatusOr<uint64_t> ParseSize(const std::string& text) {
   LT_ASSIGN_OR_RETURN(const uint64_t bytes, ParseBytes(text));
-  if (bytes < kWordNumber) return bytes;
-  // That number stands for the word, and larger ones do not fit what sizes are computed in.
+  if (bytes <= kSizeMax) return bytes;
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", text, "\" is too large; at most ", kWordNumber - 1, " bytes"));
+      absl::StrCat("\"", text, "\" is too large; at most ", kSizeMax, " bytes"));
+}
+
+absl::Status SetSize(const ConfigOption& option, const std::string& text, Config* config) {
+  if (const auto* field = std::get_if<uint64_t Config::*>(&option.field)) {
+    LT_ASSIGN_OR_RETURN(config->**field, ParseSize(text));
+    return absl::OkStatus();
+  }
+  std::optional<uint64_t>& size =
+      config->*std::get<std::optional<uint64_t> Config::*>(option.field);
+  if (IsWord(option, text)) {
+    size.reset();
+    return absl::OkStatus();
+  }
+  LT_ASSIGN_OR_RETURN(size, ParseSize(text));
+  return absl::OkStatus();
+}
+
+std::string SizeText(const ConfigOption& option, const Config& config) {
+  if (const auto* field = std::get_if<uint64_t Config::*>(&option.field)) {
+    return FormatBytes(config.**field);
+  }
+  const auto& size = config.*std::get<std::optional<uint64_t> Config::*>(option.field);
+  return size.has_value() ? FormatBytes(*size) : option.choices;
 }
 
 absl::StatusOr<bool> ParseFlag(const std::string& text) {
@@ -173,12 +201,13 @@ absl::Status SetOption(const ConfigOption& option, const std::string& text, Conf
       break;
     case Type::kText:
       break;
-    case Type::kCount:
-    case Type::kBytes: {
+    case Type::kCount: {
       LT_ASSIGN_OR_RETURN(config->*std::get<uint64_t Config::*>(option.field),
-                          ParseNumber(option, text));
+                          ParseCountOf(option, text));
       return absl::OkStatus();
     }
+    case Type::kBytes:
+      return SetSize(option, text, config);
     case Type::kDuration: {
       LT_ASSIGN_OR_RETURN(config->*std::get<int64_t Config::*>(option.field),
                           ParseDurationNanos(text));
@@ -203,10 +232,8 @@ std::string OptionText(const ConfigOption& option, const Config& config) {
       const uint64_t count = config.*std::get<uint64_t Config::*>(option.field);
       return count == 0 && option.choices[0] != '\0' ? option.choices : absl::StrCat(count);
     }
-    case Type::kBytes: {
-      const uint64_t bytes = config.*std::get<uint64_t Config::*>(option.field);
-      return bytes == kWordNumber ? option.choices : FormatBytes(bytes);
-    }
+    case Type::kBytes:
+      return SizeText(option, config);
     case Type::kDuration:
       return FormatDuration(config.*std::get<int64_t Config::*>(option.field));
     case Type::kFlag:

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -24,23 +24,23 @@ struct Config {
   std::string metrics_port_file;
   uint64_t threads = 0;
   uint64_t tokens_per_sweep = 0;
-  uint64_t memory_budget = 0;  // kWordNumber: none
+  std::optional<uint64_t> memory_budget;  // nullopt: "none"
   uint64_t prompt_tokens = 0;
-  uint64_t pinned_bytes = 0;  // kWordNumber: all
-  uint64_t slots = 0;         // 0: auto
+  std::optional<uint64_t> pinned_bytes;  // nullopt: "all"
+  uint64_t slots = 0;                    // 0: auto
   std::string calibration;
   std::string io;
   int64_t read_timeout_nanos = 0;
   std::string numerics_profile;
   bool start_frames = false;
-  uint64_t kv_bytes = 0;  // kWordNumber: auto
+  std::optional<uint64_t> kv_bytes;  // nullopt: "auto"
   std::string kv_file;
   uint64_t kv_file_bytes = 0;
   uint64_t kv_staging_bytes = 0;
   uint64_t prompt_cache_bytes = 0;
   uint64_t peer_share = 0;  // per cent
   int64_t attached_idle_nanos = 0;
-  uint64_t session_bytes = 0;  // kWordNumber: auto
+  std::optional<uint64_t> session_bytes;  // nullopt: "auto"
   uint64_t sessions_max = 0;
   uint64_t outbox_bytes = 0;
   int64_t default_ttl_nanos = 0;
@@ -52,19 +52,18 @@ struct Config {
   std::string trace;
 };
 
-// What a size is when its option holds its word instead: "all", "auto", "none".
-inline constexpr uint64_t kWordNumber = std::numeric_limits<int64_t>::max();
-
 struct ConfigOption {
   enum class Type { kText, kAddress, kChoice, kCount, kBytes, kDuration, kFlag };
-  using Field =
-      std::variant<std::string Config::*, uint64_t Config::*, int64_t Config::*, bool Config::*>;
+  // A size that may be a word instead of a number is optional.
+  using Field = std::variant<std::string Config::*, uint64_t Config::*,
+                             std::optional<uint64_t> Config::*, int64_t Config::*, bool Config::*>;
 
   const char* name;  // "kv-bytes": --kv-bytes, LONGTAKE_KV_BYTES, kv-bytes: in the file
   Type type;
   Field field;
   const char* default_text;
-  const char* choices;  // "a|b" for kChoice; a word that stands for a number: "all", "auto"
+  // "a|b" for kChoice; of numbers and sizes the word that may stand instead: "all", "auto"
+  const char* choices;
   const char* help;
 };
 

@@ -15,15 +15,11 @@ namespace {
 
 constexpr size_t kSlotsDefault = 3;
 
-std::optional<uint64_t> Wish(uint64_t bytes) {
-  return bytes == kWordNumber ? std::nullopt : std::optional<uint64_t>(bytes);
-}
-
 MemoryWishes Wishes(const Config& config) {
-  return {.budget = Wish(config.memory_budget),
-          .kv = Wish(config.kv_bytes),
-          .sessions = Wish(config.session_bytes),
-          .pinned = Wish(config.pinned_bytes),
+  return {.budget = config.memory_budget,
+          .kv = config.kv_bytes,
+          .sessions = config.session_bytes,
+          .pinned = config.pinned_bytes,
           .kv_min = KvPool::kPageBytesDefault,
           .sessions_min = config.outbox_bytes,
           .kv_staging = config.kv_file.empty() ? 0 : config.kv_staging_bytes,
@@ -70,7 +66,7 @@ void LogMemory(const MemoryPlan& memory) {
 
 absl::Status CheckKvFile(const Config& config) {
   if (config.kv_file.empty() || !IsInMemory(config.kv_file)) return absl::OkStatus();
-  if (config.memory_budget == kWordNumber) {
+  if (!config.memory_budget.has_value()) {
     Log(LogLevel::kWarning, "kv-file is not on a disk but in memory (tmpfs)",
         {{"kv_file", config.kv_file}, {"bytes", static_cast<int64_t>(config.kv_file_bytes)}});
     return absl::OkStatus();
