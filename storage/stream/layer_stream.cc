@@ -85,6 +85,13 @@ struct LayerStream::Impl {
   size_t layer_number() const { return static_cast<size_t>(plan.layers.first) + layer; }
   const LayerInfo& layer_info() const { return pack.layer(layer_number()); }
 
+  // The next layer becomes the lease's, as soon as it has begun to arrive.
+  absl::Status BeginLease();
+  absl::StatusOr<TensorView> Tensor(size_t index);
+  void EndLease();
+  void Rewind();
+  Stats ReadStats() const;
+
   const PackReader& pack;
   const StreamPlan plan;
   SystemClock system_clock;
@@ -101,6 +108,91 @@ struct LayerStream::Impl {
   absl::Status error;                 // until Rewind
   uint64_t sweeps_done = 0;
 };
+
+absl::Status LayerStream::Impl::BeginLease() {
+  LT_RETURN_IF_ERROR(error);
+  if (leased) return absl::FailedPreconditionError("layer stream: the lease before still lives");
+  layer = next_layer;
+  next_layer = (next_layer + 1) % static_cast<size_t>(plan.layers.count());
+  part = 0;
+  memory = {};
+  if (absl::Status status = fetcher.AwaitBegin(plan.first_unit[layer]); !status.ok()) {
+    return error = status;
+  }
+  leased = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TensorView> LayerStream::Impl::Tensor(size_t index) {
+  LT_RETURN_IF_ERROR(error);
+  const LayerInfo& info = layer_info();
+  const std::string what = pack.path() + ": layer " + std::to_string(layer_number()) + ": tensor ";
+  size_t wanted = 0;
+  size_t in_part = index;
+  while (wanted < info.parts.size() && in_part >= info.parts[wanted].tensors.size()) {
+    in_part -= info.parts[wanted++].tensors.size();
+  }
+  if (wanted == info.parts.size()) {
+    return absl::OutOfRangeError(what + std::to_string(index) + " of " +
+                                 std::to_string(info.tensor_count()));
+  }
+  if (wanted < part) {
+    return absl::FailedPreconditionError(what + std::to_string(index) + " was given back already");
+  }
+  const size_t first_unit = plan.first_unit[layer];
+  for (; part < wanted; ++part) {
+    fetcher.Release(first_unit + part);
+    memory = {};
+  }
+  if (memory.empty()) {
+    absl::StatusOr<std::span<const std::byte>> fetched = fetcher.Await(first_unit + part);
+    if (!fetched.ok()) return error = fetched.status();
+    memory = *fetched;
+  } else {
+    fetcher.Pump();
+  }
+  const TensorInfo& tensor = info.parts[part].tensors[in_part];
+  return TensorView{.name = tensor.name,
+                    .dtype = tensor.dtype,
+                    .shape = tensor.shape,
+                    .data = memory.data() + tensor.offset,
+                    .bytes = tensor.bytes};
+}
+
+void LayerStream::Impl::EndLease() {
+  for (; part < layer_info().parts.size(); ++part) {
+    fetcher.Release(plan.first_unit[layer] + part);
+  }
+  memory = {};
+  leased = false;
+  if (error.ok() && next_layer == 0) ++sweeps_done;
+  fetcher.Pump();
+}
+
+void LayerStream::Impl::Rewind() {
+  LT_CHECK(!leased);
+  if (error.ok() && next_layer == 0) return;
+  error = absl::OkStatus();
+  next_layer = 0;
+  fetcher.Restart();
+  fetcher.Pump();
+}
+
+LayerStream::Stats LayerStream::Impl::ReadStats() const {
+  const BlockIoStats& read = fetcher.reader().stats();
+  const PartFetcherStats& fetched = fetcher.stats();
+  return {.bytes_read = read.bytes_read,
+          .reads = read.reads,
+          .short_reads = read.short_transfers,
+          .retries = read.retries,
+          .checksum_failures = fetched.checksum_failures,
+          .io_errors = fetched.io_errors,
+          .read_timeouts = fetched.read_timeouts,
+          .sweeps_done = sweeps_done,
+          .in_flight = fetcher.reader().in_flight(),
+          .wait_seconds = NanosToSeconds(fetched.wait_nanos),
+          .verify_seconds = NanosToSeconds(fetched.verify_nanos)};
+}
 
 LayerStream::LayerStream(Key, std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LayerStream::~LayerStream() { LT_CHECK(!impl_->leased); }
@@ -132,81 +224,13 @@ uint64_t LayerStream::MemoryBytes(const PackReader& pack, const Options& options
 }
 
 absl::StatusOr<LayerLease> LayerStream::Next() {
-  Impl& s = *impl_;
-  LT_RETURN_IF_ERROR(s.error);
-  if (s.leased) return absl::FailedPreconditionError("layer stream: the lease before still lives");
-  s.layer = s.next_layer;
-  s.next_layer = (s.next_layer + 1) % layer_count();
-  s.part = 0;
-  s.memory = {};
-  if (absl::Status status = s.fetcher.AwaitBegin(s.plan.first_unit[s.layer]); !status.ok()) {
-    return s.error = status;
-  }
-  s.leased = true;
+  LT_RETURN_IF_ERROR(impl_->BeginLease());
   return LayerLease(this);
 }
 
-absl::StatusOr<TensorView> LayerStream::Tensor(size_t index) {
-  Impl& s = *impl_;
-  LT_RETURN_IF_ERROR(s.error);
-  const LayerInfo& layer = s.layer_info();
-  const std::string what =
-      s.pack.path() + ": layer " + std::to_string(s.layer_number()) + ": tensor ";
-  size_t part = 0;
-  size_t in_part = index;
-  while (part < layer.parts.size() && in_part >= layer.parts[part].tensors.size()) {
-    in_part -= layer.parts[part++].tensors.size();
-  }
-  if (part == layer.parts.size()) {
-    return absl::OutOfRangeError(what + std::to_string(index) + " of " +
-                                 std::to_string(layer.tensor_count()));
-  }
-  if (part < s.part) {
-    return absl::FailedPreconditionError(what + std::to_string(index) + " was given back already");
-  }
-  const size_t first_unit = s.plan.first_unit[s.layer];
-  for (; s.part < part; ++s.part) {
-    s.fetcher.Release(first_unit + s.part);
-    s.memory = {};
-  }
-  if (s.memory.empty()) {
-    absl::StatusOr<std::span<const std::byte>> memory = s.fetcher.Await(first_unit + part);
-    if (!memory.ok()) return s.error = memory.status();
-    s.memory = *memory;
-  } else {
-    s.fetcher.Pump();
-  }
-  const TensorInfo& tensor = layer.parts[part].tensors[in_part];
-  return TensorView{.name = tensor.name,
-                    .dtype = tensor.dtype,
-                    .shape = tensor.shape,
-                    .data = s.memory.data() + tensor.offset,
-                    .bytes = tensor.bytes};
-}
-
-void LayerStream::EndLease() {
-  Impl& s = *impl_;
-  for (; s.part < s.layer_info().parts.size(); ++s.part) {
-    s.fetcher.Release(s.plan.first_unit[s.layer] + s.part);
-  }
-  s.memory = {};
-  s.leased = false;
-  if (s.error.ok() && s.next_layer == 0) ++s.sweeps_done;
-  s.fetcher.Pump();
-}
-
+void LayerStream::Rewind() { impl_->Rewind(); }
 bool LayerStream::failed() const { return !impl_->error.ok(); }
-
-void LayerStream::Rewind() {
-  Impl& s = *impl_;
-  LT_CHECK(!s.leased);
-  if (s.error.ok() && s.next_layer == 0) return;
-  s.error = absl::OkStatus();
-  s.next_layer = 0;
-  s.fetcher.Restart();
-  s.fetcher.Pump();
-}
-
+LayerStream::Stats LayerStream::stats() const { return impl_->ReadStats(); }
 const LayerRange& LayerStream::layers() const { return impl_->plan.layers; }
 size_t LayerStream::layer_count() const { return static_cast<size_t>(impl_->plan.layers.count()); }
 uint64_t LayerStream::memory_bytes() const { return impl_->plan.memory_bytes(); }
@@ -215,38 +239,24 @@ uint64_t LayerStream::bytes_per_sweep() const { return impl_->plan.bytes_per_swe
 std::string LayerStream::io_name() const { return impl_->io_name; }
 std::string LayerStream::io_reason() const { return impl_->io_reason; }
 
-LayerStream::Stats LayerStream::stats() const {
-  const BlockIoStats& read = impl_->fetcher.reader().stats();
-  const PartFetcherStats& fetched = impl_->fetcher.stats();
-  return {.bytes_read = read.bytes_read,
-          .reads = read.reads,
-          .short_reads = read.short_transfers,
-          .retries = read.retries,
-          .checksum_failures = fetched.checksum_failures,
-          .io_errors = fetched.io_errors,
-          .read_timeouts = fetched.read_timeouts,
-          .sweeps_done = impl_->sweeps_done,
-          .in_flight = impl_->fetcher.reader().in_flight(),
-          .wait_seconds = NanosToSeconds(fetched.wait_nanos),
-          .verify_seconds = NanosToSeconds(fetched.verify_nanos)};
-}
-
 LayerLease& LayerLease::operator=(LayerLease&& other) noexcept {
   if (this != &other) {
-    if (stream_ != nullptr) stream_->EndLease();
+    if (stream_ != nullptr) stream_->impl_->EndLease();
     stream_ = std::exchange(other.stream_, nullptr);
   }
   return *this;
 }
 
 LayerLease::~LayerLease() {
-  if (stream_ != nullptr) stream_->EndLease();
+  if (stream_ != nullptr) stream_->impl_->EndLease();
 }
 
 size_t LayerLease::layer() const { return stream_->impl_->layer_number(); }
 
 size_t LayerLease::tensor_count() const { return stream_->impl_->layer_info().tensor_count(); }
 
-absl::StatusOr<TensorView> LayerLease::Tensor(size_t index) { return stream_->Tensor(index); }
+absl::StatusOr<TensorView> LayerLease::Tensor(size_t index) {
+  return stream_->impl_->Tensor(index);
+}
 
 }  // namespace longtake

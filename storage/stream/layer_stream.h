@@ -119,8 +119,6 @@ class LayerStream {
 
  private:
   friend class LayerLease;
-  absl::StatusOr<TensorView> Tensor(size_t index);
-  void EndLease();
 
   std::unique_ptr<Impl> impl_;
 };
