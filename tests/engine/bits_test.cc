@@ -76,7 +76,7 @@ bool HasAmx() {
 }
 
 // The other profile is other bits, and keeps the same promises.
-TEST(BitsTest, TheAmxProfileIsAnotherTakeAndAsFirm) {
+TEST(BitsTest, AmxProfileDiffersFromPortableAndIsReproducible) {
   if (!HasAmx()) GTEST_SKIP() << "no AMX";
   EngineSetup setup;
   setup.model.numerics_profile = kAmxBf16Profile;

@@ -302,13 +302,13 @@ class FaultBesideThePoolTest : public BesideThePoolTest {
   }
 };
 
-TEST_F(FaultBesideThePoolTest, BitsThatStayFlipped) {
+TEST_F(FaultBesideThePoolTest, PermanentBitFlipEndsOnlyTheSessionThatReadsIt) {
   ExpectOnlyTheSecondEnds(
       [](const Attempt& attempt) -> ReadFault { return {.flip_bit = attempt.offset * 8 + 100}; },
       absl::StatusCode::kDataLoss);
 }
 
-TEST_F(FaultBesideThePoolTest, ReadsThatFail) {
+TEST_F(FaultBesideThePoolTest, ReadErrorEndsOnlyTheSessionThatReads) {
   ExpectOnlyTheSecondEnds([](const Attempt&) -> ReadFault { return {.error = EIO}; },
                           absl::StatusCode::kUnavailable);
 }

@@ -65,9 +65,9 @@ class TextFault {
   int failures = 0;
 };
 
-class TextFaultTest : public ::testing::Test {
+class TextEncoderReadFaultTest : public ::testing::Test {
  protected:
-  TextFaultTest()
+  TextEncoderReadFaultTest()
       : files_(PosixFileSystem()), fault_(files_), engine_({.files = &files_, .model = {}}) {}
 
   Received Read(Session& session) { return ReadToEnd(engine_, session); }
@@ -77,14 +77,14 @@ class TextFaultTest : public ::testing::Test {
   TestEngine engine_;
 };
 
-TEST_F(TextFaultTest, AReadThatFailsOnceIsTriedAgain) {
+TEST_F(TextEncoderReadFaultTest, AReadThatFailsOnceIsTriedAgain) {
   fault_.failures = 1;
   const Received received = Read(**engine_.CreateSession(SmallSpec("a red circle", 1, 9), ""));
   ASSERT_TRUE(received.end.has_value());
   EXPECT_TRUE(received.end->ok()) << *received.end;
 }
 
-TEST_F(TextFaultTest, APromptThatCannotBeReadFailsItsSessionOnly) {
+TEST_F(TextEncoderReadFaultTest, APromptThatCannotBeReadFailsItsSessionOnly) {
   const auto good = Read(**engine_.CreateSession(SmallSpec("a blue square", 2, 9), "")).Digests();
   auto running = *engine_.CreateSession(SmallSpec("a red circle", 1, 33), "");
   engine_->Step();

@@ -59,7 +59,7 @@ TEST(StartTest, TheTakeBeginsWithTheFramesAndGoesOn) {
   EXPECT_EQ(session->Info().frame_count, kFrames);
 }
 
-TEST(StartTest, HowTheFramesArriveDoesNotShow) {
+TEST(StartTest, UploadPartSizesDoNotChangeFrames) {
   TestEngine engine;
   const std::string clip = Clip(engine);
   const std::vector<std::string> whole = Begin(engine, StartSpec(), clip, clip.size());
