@@ -74,7 +74,7 @@ class KvFrame {
 // Where a session's K/V may live. The file, which may be null, takes sessions that the pool cannot
 // hold. What the stream moves whole is bounded: a layer of all frames of a session, and of one.
 struct KvMemory {
-  KvMemory(KvPool& pool_in) : pool(pool_in) {}  // NOLINT(google-explicit-constructor)
+  explicit KvMemory(KvPool& pool_in) : pool(pool_in) {}
   KvPool& pool;
   KvFile* file = nullptr;
   uint64_t file_layer_bytes_max = 0;

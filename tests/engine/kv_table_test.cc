@@ -18,7 +18,8 @@ class KvTableTest : public testing::Test {
   KvTableTest() : pool_(Must(KvPool::Create(1 << 20, 1 << 10))) { Open(kPrompt.session); }
 
   void Open(uint64_t session) {
-    table_.Open(session, Must(KvShare::Create(*pool_, kLayout, {.held = kFrames, .read = 2})));
+    table_.Open(session,
+                Must(KvShare::Create(KvMemory(*pool_), kLayout, {.held = kFrames, .read = 2})));
   }
 
   std::unique_ptr<KvPool> pool_;  // outlives the table

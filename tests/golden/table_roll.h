@@ -72,7 +72,7 @@ class TableRoll {
  private:
   void Open() {
     const KvNeeds needs = Must(Rollout::FramesNeeded(rollout->spec()));
-    table.Open(kSession, Must(KvShare::Create(pool_, rollout->spec().kv_layout, needs)));
+    table.Open(kSession, Must(KvShare::Create(KvMemory(pool_), rollout->spec().kv_layout, needs)));
   }
   void Hold() {
     for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
