@@ -148,7 +148,7 @@ absl::Status ReadSampler(Fields& fields, Recipe& recipe) {
   return fields.Number("context_noise", 0.0, 999.0, &recipe.context_noise);
 }
 
-// All chunks in work, the anchor and at least nothing else must fit the window.
+// The anchor and all chunks in work must fit the window together.
 absl::Status CheckRolling(const Recipe& recipe) {
   if (recipe.rollout != RolloutKind::kRolling) return absl::OkStatus();
   if (recipe.sampler != SamplerKind::kFewStep) {

@@ -20,7 +20,10 @@ KeyPlan PlanRolling(const KeyPlanSpec& spec, int64_t start, int64_t frames) {
 }
 
 RollingRollout::RollingRollout(const RolloutSpec& spec, RolloutState state)
-    : Rollout(spec, std::move(state)), sampler_(SamplerKind::kFewStep, spec.levels) {}
+    : Rollout(spec, std::move(state)), sampler_(spec.sampler, spec.levels) {
+  // Another sampler remembers steps, and so would need one for each chunk in work.
+  LT_CHECK(spec.sampler == SamplerKind::kFewStep);
+}
 
 bool RollingRollout::LetsIn() const {
   return state_.in_work.size() < spec_.levels.size() &&
