@@ -10,9 +10,10 @@
 namespace longtake {
 namespace {
 
-class Looks {
+// Two scrapes of the same metrics, so that counters become growth and rates.
+class Scrapes {
  public:
-  Looks(const MetricValues& before, const MetricValues& now, double seconds)
+  Scrapes(const MetricValues& before, const MetricValues& now, double seconds)
       : before_(before), now_(now), seconds_(seconds) {}
 
   double Grown(const std::string& name, const std::string& label = "") const {
@@ -43,23 +44,24 @@ std::string Model(const MetricValues& now) {
                          label("numerics_profile"), label("instruction_set"), label("version"));
 }
 
-std::string Sessions(const Looks& looks) {
+std::string Sessions(const Scrapes& scrapes) {
   std::string states;
   for (const char* state : {"starting", "running", "paused", "blocked", "ended", "failed"}) {
-    const double count = looks.now().Get(absl::StrCat("longtake_sessions{state=\"", state, "\"}"));
+    const double count =
+        scrapes.now().Get(absl::StrCat("longtake_sessions{state=\"", state, "\"}"));
     if (count > 0) absl::StrAppendFormat(&states, "   %.0f %s", count, state);
   }
   return absl::StrFormat(
       "sessions  %.0f%s   %.1f chunks/s   %.1f frames/s   %.0f waiting to decode\n",
-      looks.now().Sum("longtake_sessions"), states, looks.Rate("longtake_chunks_decoded_total"),
-      looks.Rate("longtake_frames_decoded_total"),
-      looks.now().Sum("longtake_decode_backlog_chunks"));
+      scrapes.now().Sum("longtake_sessions"), states, scrapes.Rate("longtake_chunks_decoded_total"),
+      scrapes.Rate("longtake_frames_decoded_total"),
+      scrapes.now().Sum("longtake_decode_backlog_chunks"));
 }
 
 // Layer times grow with every layer, sweeps are counted when they end.
-std::string Sweeps(const Looks& looks) {
-  const auto layers = [&looks](const char* kind) {
-    return looks.Grown("longtake_layer_seconds_total", absl::StrCat("kind=\"", kind, "\""));
+std::string Sweeps(const Scrapes& scrapes) {
+  const auto layers = [&scrapes](const char* kind) {
+    return scrapes.Grown("longtake_layer_seconds_total", absl::StrCat("kind=\"", kind, "\""));
   };
   const double all = layers("compute") + layers("wait") + layers("verify") + layers("kv");
   const auto share = [&](const char* kind) { return 100 * layers(kind) / std::max(1e-9, all); };
@@ -68,39 +70,39 @@ std::string Sweeps(const Looks& looks) {
       share("compute"), share("wait"), share("verify"), share("kv"));
   const std::string sweeps = "longtake_weight_sweeps_total";
   const std::string stack = "stack=\"transformer\"";
-  const double count = looks.Grown(sweeps, stack);
+  const double count = scrapes.Grown(sweeps, stack);
   if (count == 0) {
     return "sweeps    " + (all > 0 ? "one under way: " + shares : "none since the last look") +
            "\n";
   }
-  const double seconds = looks.Grown("longtake_stage_seconds_total", "stage=\"transformer\"");
+  const double seconds = scrapes.Grown("longtake_stage_seconds_total", "stage=\"transformer\"");
   return absl::StrFormat("sweeps    %.2f/s   %.3f s each: %s   %.1f items   %.0f tokens\n",
-                         looks.Rate(sweeps, stack), seconds / count, shares,
-                         looks.Grown("longtake_sweep_items_total") / count,
-                         looks.Grown("longtake_sweep_tokens_total") / count);
+                         scrapes.Rate(sweeps, stack), seconds / count, shares,
+                         scrapes.Grown("longtake_sweep_items_total") / count,
+                         scrapes.Grown("longtake_sweep_tokens_total") / count);
 }
 
-std::string Disk(const Looks& looks) {
-  const MetricValues& now = looks.now();
+std::string Disk(const Scrapes& scrapes) {
+  const MetricValues& now = scrapes.now();
   const auto errors = [&now](const char* kind) {
     return now.Sum("longtake_storage_errors_total", absl::StrCat("kind=\"", kind, "\""));
   };
   return absl::StrFormat(
       "disk      %s/s   %.0f reads/s   %.0f under way   so far: %.0f short, %.0f again, %.0f wrong "
       "checksums, %.0f I/O errors, %.0f without an answer\n",
-      Size(looks.Rate("longtake_storage_read_bytes_total")),
-      looks.Rate("longtake_storage_reads_total"), now.Sum("longtake_storage_reads_in_flight"),
+      Size(scrapes.Rate("longtake_storage_read_bytes_total")),
+      scrapes.Rate("longtake_storage_reads_total"), now.Sum("longtake_storage_reads_in_flight"),
       errors("short_read"), errors("retry"), errors("checksum"), errors("io"), errors("timeout"));
 }
 
-std::string KvFile(const Looks& looks) {
-  const double limit = looks.now().Sum("longtake_kv_file_limit_bytes");
+std::string KvFile(const Scrapes& scrapes) {
+  const double limit = scrapes.now().Sum("longtake_kv_file_limit_bytes");
   if (limit == 0) return "";
   const std::string bytes = "longtake_kv_file_bytes_total";
   return absl::StrFormat("kv file   %s of %s   %s/s read   %s/s written\n",
-                         Size(looks.now().Sum("longtake_kv_file_used_bytes")), Size(limit),
-                         Size(looks.Rate(bytes, "direction=\"read\"")),
-                         Size(looks.Rate(bytes, "direction=\"write\"")));
+                         Size(scrapes.now().Sum("longtake_kv_file_used_bytes")), Size(limit),
+                         Size(scrapes.Rate(bytes, "direction=\"read\"")),
+                         Size(scrapes.Rate(bytes, "direction=\"write\"")));
 }
 
 std::string Memory(const MetricValues& now) {
@@ -127,9 +129,9 @@ std::string Memory(const MetricValues& now) {
 }  // namespace
 
 std::string RenderTop(const MetricValues& before, const MetricValues& now, double seconds) {
-  const Looks looks(before, now, seconds);
-  return absl::StrCat(Model(now), Sessions(looks), Sweeps(looks), Disk(looks), KvFile(looks),
-                      Memory(now));
+  const Scrapes scrapes(before, now, seconds);
+  return absl::StrCat(Model(now), Sessions(scrapes), Sweeps(scrapes), Disk(scrapes),
+                      KvFile(scrapes), Memory(now));
 }
 
 }  // namespace longtake

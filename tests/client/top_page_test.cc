@@ -42,7 +42,7 @@ MetricValues Look(int sweeps, double compute, double wait, double read_bytes) {
                    "longtake_memory_limit_bytes{pool=\"kv\"} 1000000000\n"));
 }
 
-TEST(TopPageTest, RatesAreOverTheTimeBetweenTheLooks) {
+TEST(TopPageTest, RatesAreOverTheTimeBetweenTwoScrapes) {
   const std::string page = RenderTop(Look(10, 1, 1, 1e9), Look(14, 4, 2, 9e9), 2.0);
   EXPECT_THAT(page, HasSubstr("sessions  3   2 running   1 blocked"));
   EXPECT_THAT(page, HasSubstr("sweeps    2.00/s   1.000 s each: 75 % computing, 25 % waiting"));
