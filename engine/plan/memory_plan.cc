@@ -13,8 +13,8 @@ namespace longtake {
 namespace {
 
 constexpr uint64_t kNoLimit = std::numeric_limits<int64_t>::max();
-// Nobody who was not asked gets more than this share of what the others leave.
-constexpr uint64_t kShare = 4;
+// A pool whose size was not configured gets at most a quarter of what is left.
+constexpr uint64_t kDefaultShare = 4;
 
 std::string Mebibytes(uint64_t bytes) {
   return absl::StrFormat("%d MiB", (bytes + (1 << 20) - 1) >> 20);
@@ -90,18 +90,18 @@ absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWish
   plan.kv = wishes.kv.value_or(wishes.kv_min);
   plan.sessions = wishes.sessions.value_or(wishes.sessions_min);
   if (plan.total() > *wishes.budget) return TooSmall(plan);
-  // What is not asked for is at least its minimum, which is part of the total already.
-  const auto spread = [](uint64_t least, uint64_t most, uint64_t share) {
-    return std::max(least, std::min(most, share));
-  };
   uint64_t left = *wishes.budget - plan.total();
-  uint64_t share = left / kShare;
-  // What all layers leave is of no other use.
-  const uint64_t unkept = model.transformer_layers + model.text_layers - plan.layers();
-  if (left > unkept) share = std::max(share, (left - unkept) / 2);
-  if (!wishes.kv.has_value()) plan.kv = spread(plan.kv, kKvBytesDefault, share);
+  uint64_t share = left / kDefaultShare;
+  // Memory beyond that for all layers has no other use, so the two pools share it.
+  const uint64_t layers_not_kept = model.transformer_layers + model.text_layers - plan.layers();
+  if (left > layers_not_kept) share = std::max(share, (left - layers_not_kept) / 2);
+  // Each pool has its minimum already: it is part of the total.
+  const auto clamp = [](uint64_t least, uint64_t most, uint64_t wanted) {
+    return std::max(least, std::min(most, wanted));
+  };
+  if (!wishes.kv.has_value()) plan.kv = clamp(plan.kv, kKvBytesDefault, share);
   if (!wishes.sessions.has_value()) {
-    plan.sessions = spread(plan.sessions, kSessionBytesDefault, share);
+    plan.sessions = clamp(plan.sessions, kSessionBytesDefault, share);
   }
   left = *wishes.budget - plan.total();
   const uint64_t most = PinnedWithin(model, left + plan.layers());

@@ -18,7 +18,7 @@ enum class KeyPlanKind {
   kWindow,       // the first sink_frames and the latest; indices are absolute
   kSlotWindow,   // as kWindow, but keys are seen at their slot in the window, so that the distance
                  // to the sink stays bounded for hours (LongLive "infinity")
-  kRollingSink,  // history of the first window scrolls forth and back (spec 3.6)
+  kRollingSink,  // the history of the first window scrolls back and forth (spec 3.6)
 };
 
 inline constexpr int64_t kWindowFramesMax = 4096;

@@ -47,8 +47,8 @@ struct EngineStats {
   LayerStream::Stats text_layers;
   PackReader::Stats text_rows;                      // of prompts' embeddings
   std::vector<LayerTimes> transformer_layer_times;  // per layer
-  uint64_t knee_tokens =
-      0;  // rows from which a larger sweep is no more efficient; 0: not known yet
+  // Rows from which a larger sweep is no more efficient; 0: not known yet.
+  uint64_t knee_tokens = 0;
   uint64_t kv_file_bytes = 0;  // set aside for sessions, now
   uint64_t kv_file_bytes_max = 0;
   KvStream::Stats kv_stream;

@@ -22,11 +22,11 @@ struct LayerTimes {
   double kv_seconds = 0;      // waited for K/V of the file, its checksums included
 };
 
-// What observes a sweep.
+// Optional observers of a sweep: a trace, times per layer. The clock is what they read.
 struct SweepProbe {
   Clock& clock;
   Trace* trace = nullptr;                    // or null
-  const char* row = "";                      // of the trace
+  const char* row = "";                      // of the trace, where the layers are written
   std::vector<LayerTimes>* times = nullptr;  // per layer, or null
   std::function<double()> kv_seconds = {};   // spent on K/V of the file so far; or empty
 };

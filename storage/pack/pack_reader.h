@@ -58,9 +58,8 @@ class PackReader {
 
   const std::string& path() const { return file_->path(); }
   FileSystem& file_system() const { return files_; }
-  const PackHeader& header() const {
-    return copy_.header;
-  }  // header().copy: which of the two was valid
+  // Its field copy says which of the two headers was valid.
+  const PackHeader& header() const { return copy_.header; }
   const std::string& component() const { return copy_.table.component; }
   const std::string& config() const { return copy_.table.config; }  // JSON text
   const PartInfo& resident() const { return copy_.table.resident; }
