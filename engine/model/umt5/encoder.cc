@@ -20,9 +20,9 @@ constexpr int64_t kRowsMax = int64_t{1} << 20;  // keeps every buffer's size wit
 struct BufferSizes {
   uint64_t residual = 0;
   uint64_t normed = 0;
-  uint64_t branch = 0;
+  uint64_t hidden = 0;
   uint64_t bias = 0;
-  uint64_t total() const { return residual + normed + branch + bias; }
+  uint64_t total() const { return residual + normed + hidden + bias; }
 };
 
 absl::Status CheckOption(const std::string& name, int64_t value) {
@@ -42,7 +42,7 @@ absl::StatusOr<BufferSizes> SizeBuffers(const Umt5Config& config,
   BufferSizes sizes;
   sizes.residual = bytes(rows, config.d_model);
   sizes.normed = bytes(rows, std::max(config.d_model, config.inner()));
-  sizes.branch = bytes(rows, std::max({config.d_model, 3 * config.inner(), 2 * config.d_ff}));
+  sizes.hidden = bytes(rows, std::max({config.d_model, 3 * config.inner(), 2 * config.d_ff}));
   sizes.bias = bytes(options.prompt_tokens_max, options.prompt_tokens_max) *
                static_cast<uint64_t>(config.heads);
   return sizes;
@@ -96,8 +96,8 @@ absl::StatusOr<std::unique_ptr<Umt5Encoder>> Umt5Encoder::Create(
                       AlignedBuffer::Allocate(sizes.residual, kAlignment, options.populator));
   LT_ASSIGN_OR_RETURN(core->normed,
                       AlignedBuffer::Allocate(sizes.normed, kAlignment, options.populator));
-  LT_ASSIGN_OR_RETURN(core->branch,
-                      AlignedBuffer::Allocate(sizes.branch, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->hidden,
+                      AlignedBuffer::Allocate(sizes.hidden, kAlignment, options.populator));
   LT_ASSIGN_OR_RETURN(core->bias,
                       AlignedBuffer::Allocate(sizes.bias, kAlignment, options.populator));
   return std::unique_ptr<Umt5Encoder>(new Umt5Encoder(std::move(core)));
@@ -110,7 +110,7 @@ Umt5Encoder::~Umt5Encoder() { LT_CHECK(!core_->in_pass); }
 const Umt5Config& Umt5Encoder::config() const { return core_->config; }
 
 uint64_t Umt5Encoder::buffer_bytes() const {
-  return core_->residual.size() + core_->normed.size() + core_->branch.size() + core_->bias.size();
+  return core_->residual.size() + core_->normed.size() + core_->hidden.size() + core_->bias.size();
 }
 
 absl::StatusOr<std::unique_ptr<StackPass>> Umt5Encoder::NewPass(std::span<const TextItem> items) {

@@ -71,7 +71,7 @@ absl::Status Umt5Pass::Embed() {
   for (const TextItem& item : items_) ids.insert(ids.end(), item.ids.begin(), item.ids.end());
   const int64_t count = rows_ * core_.config.d_model;
   const std::span<std::byte> stored =
-      core_.branch.span().first(static_cast<size_t>(count) * DTypeBytes(core_.table_dtype));
+      core_.hidden.span().first(static_cast<size_t>(count) * DTypeBytes(core_.table_dtype));
   LT_RETURN_IF_ERROR(core_.pack->ReadRows(kUmt5TokenTable, ids, stored));
   WidenRows(stored.data(), core_.table_dtype, count, residual());
   return absl::OkStatus();
@@ -109,14 +109,14 @@ absl::Status Umt5Pass::Head() {
 absl::Status Umt5Pass::SelfAttention(const Umt5BlockVectors& block, LayerLease& lease) {
   const int64_t side = rows_ * core_.config.inner();
   Norm(block.attention_gain);
-  LT_RETURN_IF_ERROR(Project(lease, kUmt5Q, {.in = normed(), .weight = {}, .out = branch()}));
+  LT_RETURN_IF_ERROR(Project(lease, kUmt5Q, {.in = normed(), .weight = {}, .out = hidden()}));
   LT_RETURN_IF_ERROR(
-      Project(lease, kUmt5K, {.in = normed(), .weight = {}, .out = branch() + side}));
+      Project(lease, kUmt5K, {.in = normed(), .weight = {}, .out = hidden() + side}));
   LT_RETURN_IF_ERROR(
-      Project(lease, kUmt5V, {.in = normed(), .weight = {}, .out = branch() + 2 * side}));
+      Project(lease, kUmt5V, {.in = normed(), .weight = {}, .out = hidden() + 2 * side}));
   Attend(block.position_bias);
-  LT_RETURN_IF_ERROR(Project(lease, kUmt5Out, {.in = normed(), .weight = {}, .out = branch()}));
-  AddToResidual(branch());
+  LT_RETURN_IF_ERROR(Project(lease, kUmt5Out, {.in = normed(), .weight = {}, .out = hidden()}));
+  AddToResidual(hidden());
   return absl::OkStatus();
 }
 
@@ -127,7 +127,7 @@ void Umt5Pass::Attend(const float* position_bias) {
   for (const TextItem& item : items_) {
     const auto tokens = static_cast<int64_t>(item.ids.size());
     FillBias(position_bias, tokens);
-    const float* q = branch() + row * config.inner();
+    const float* q = hidden() + row * config.inner();
     const KeySegment keys{.k = q + side, .v = q + 2 * side, .dtype = DType::kF32, .rows = tokens};
     const AttentionArgs args{.q = q,
                              .rows = tokens,
@@ -163,11 +163,11 @@ absl::Status Umt5Pass::FeedForward(const Umt5BlockVectors& block, LayerLease& le
   Norm(block.ffn_gain);
   LT_RETURN_IF_ERROR(Project(
       lease, kUmt5Gate,
-      {.in = normed(), .weight = {}, .activation = Activation::kGeluTanh, .out = branch()}));
+      {.in = normed(), .weight = {}, .activation = Activation::kGeluTanh, .out = hidden()}));
   LT_RETURN_IF_ERROR(
-      Project(lease, kUmt5Up, {.in = normed(), .weight = {}, .out = branch() + side}));
-  backend_.Multiply(branch(), branch() + side, side);
-  LT_RETURN_IF_ERROR(Project(lease, kUmt5Down, {.in = branch(), .weight = {}, .out = normed()}));
+      Project(lease, kUmt5Up, {.in = normed(), .weight = {}, .out = hidden() + side}));
+  backend_.Multiply(hidden(), hidden() + side, side);
+  LT_RETURN_IF_ERROR(Project(lease, kUmt5Down, {.in = hidden(), .weight = {}, .out = normed()}));
   AddToResidual(normed());
   return absl::OkStatus();
 }

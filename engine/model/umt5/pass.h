@@ -32,8 +32,8 @@ struct Umt5Core {
 
   // fp32 activations, rows up to tokens_max.
   AlignedBuffer residual;  // [rows, d_model]
-  AlignedBuffer normed;    // [rows, max(d_model, inner)]: a branch's input, then attention's output
-  AlignedBuffer branch;    // q, k and v; gate and up; token rows as stored
+  AlignedBuffer normed;    // [rows, max(d_model, inner)]: a projection's input, attention's output
+  AlignedBuffer hidden;    // q, k and v; gate and up; token rows as stored
   AlignedBuffer bias;      // [heads, prompt_tokens_max, prompt_tokens_max]: of one prompt
 };
 
@@ -63,7 +63,7 @@ class Umt5Pass final : public StackPass {
 
   float* residual() { return reinterpret_cast<float*>(core_.residual.data()); }
   float* normed() { return reinterpret_cast<float*>(core_.normed.data()); }
-  float* branch() { return reinterpret_cast<float*>(core_.branch.data()); }
+  float* hidden() { return reinterpret_cast<float*>(core_.hidden.data()); }
   float* bias() { return reinterpret_cast<float*>(core_.bias.data()); }
 
   Umt5Core& core_;

@@ -33,8 +33,8 @@ absl::Status WanPass::FillTexts(const Step& step) {
   if (stack_.new_texts.empty()) return absl::OkStatus();
   const WanAttentionVectors& vectors = step.block.text;
   const int64_t rows = stack_.text_rows;
-  float* k = branch();
-  float* v = branch() + rows * width_;
+  float* k = hidden();
+  float* v = hidden() + rows * width_;
   LT_RETURN_IF_ERROR(
       Project(step, kWanTextK,
               {.in = text(), .rows = rows, .weight = {}, .bias = vectors.k_bias, .out = k}));
@@ -88,8 +88,8 @@ absl::Status WanPass::SelfAttention(const Step& step) {
   kv_.EndLayer(step.layer);
   LT_RETURN_IF_ERROR(Project(
       step, kWanSelfOut,
-      {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.out_bias, .out = branch()}));
-  AddGated(branch(), kSelfGate);
+      {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.out_bias, .out = hidden()}));
+  AddGated(hidden(), kSelfGate);
   return absl::OkStatus();
 }
 
@@ -156,8 +156,8 @@ absl::Status WanPass::TextAttention(const Step& step) {
   Attend(/*text=*/true);
   LT_RETURN_IF_ERROR(Project(
       step, kWanTextOut,
-      {.in = normed(), .rows = rows_, .weight = {}, .bias = block.text.out_bias, .out = branch()}));
-  backend_.GatedAdd({.x = residual(), .y = branch(), .rows = rows_, .width = width_});
+      {.in = normed(), .rows = rows_, .weight = {}, .bias = block.text.out_bias, .out = hidden()}));
+  backend_.GatedAdd({.x = residual(), .y = hidden(), .rows = rows_, .width = width_});
   return absl::OkStatus();
 }
 
@@ -188,9 +188,9 @@ absl::Status WanPass::FeedForward(const Step& step) {
                               .weight = {},
                               .bias = step.block.up_bias,
                               .activation = Activation::kGeluTanh,
-                              .out = branch()}));
+                              .out = hidden()}));
   LT_RETURN_IF_ERROR(Project(step, kWanFfnDown,
-                             {.in = branch(),
+                             {.in = hidden(),
                               .rows = rows_,
                               .weight = {},
                               .bias = step.block.down_bias,

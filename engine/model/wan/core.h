@@ -23,10 +23,12 @@ struct WanCore {
   bool in_pass = false;
 
   // fp32 activations, rows up to tokens_max.
-  AlignedBuffer residual;  // [rows, width]: the stream every branch adds to
-  AlignedBuffer normed;    // [rows, width]: a branch's input, then attention's output
-  // A branch's inside: q, k and v, the feed-forward's hidden layer, a projection, patches.
-  AlignedBuffer branch;
+  AlignedBuffer residual;  // [rows, width]: the stream that attention and feed-forward add to
+  AlignedBuffer normed;    // [rows, width]: the input of either, then attention's output
+  // What lies between input and output, one thing after the other: patches or text states while
+  // embedding; in a layer keys and values of new texts, then queries, keys and values of the rows
+  // until they are attended to, a projection, the feed-forward's hidden layer.
+  AlignedBuffer hidden;
   AlignedBuffer text;  // [prompt_rows_max, width]: projected states of new prompts
 };
 

@@ -82,9 +82,9 @@ void WanPass::EmbedPatches() {
   for (const PlacedItem& item : stack_.items) {
     const VideoItem& video = item.video;
     Patchify({core_.config.channels, video.frames, video.height, video.width}, video.latents,
-             branch() + item.row * values);
+             hidden() + item.row * values);
   }
-  backend_.Linear({.in = branch(),
+  backend_.Linear({.in = hidden(),
                    .rows = rows_,
                    .weight = core_.weights.patch,
                    .bias = core_.weights.patch_bias,
@@ -99,11 +99,11 @@ void WanPass::EmbedTexts() {
                      .weight = core_.weights.text_in,
                      .bias = core_.weights.text_in_bias,
                      .activation = Activation::kGeluTanh,
-                     .out = branch() + row * width_});
+                     .out = hidden() + row * width_});
     row += context->rows();
   }
   if (row == 0) return;
-  backend_.Linear({.in = branch(),
+  backend_.Linear({.in = hidden(),
                    .rows = row,
                    .weight = core_.weights.text_out,
                    .bias = core_.weights.text_out_bias,
@@ -138,12 +138,12 @@ absl::Status WanPass::Head() {
                    .rows = rows_,
                    .weight = core_.weights.head,
                    .bias = core_.weights.head_bias,
-                   .out = branch()});
+                   .out = hidden()});
   for (const PlacedItem& item : stack_.items) {
     const VideoItem& video = item.video;
     if (video.flow == nullptr) break;
     Unpatchify({core_.config.channels, video.frames, video.height, video.width},
-               branch() + item.row * core_.config.patch_values(), video.flow);
+               hidden() + item.row * core_.config.patch_values(), video.flow);
   }
   return absl::OkStatus();
 }

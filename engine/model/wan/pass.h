@@ -71,11 +71,12 @@ class WanPass final : public StackPass {
 
   float* residual() { return reinterpret_cast<float*>(core_.residual.data()); }
   float* normed() { return reinterpret_cast<float*>(core_.normed.data()); }
-  float* branch() { return reinterpret_cast<float*>(core_.branch.data()); }
+  float* hidden() { return reinterpret_cast<float*>(core_.hidden.data()); }
   float* text() { return reinterpret_cast<float*>(core_.text.data()); }
-  float* queries() { return branch(); }
-  float* keys() { return branch() + stack_.rows * width_; }
-  float* values() { return branch() + 2 * stack_.rows * width_; }
+  // In hidden, side by side: each [rows of the stack, width].
+  float* queries() { return hidden(); }
+  float* keys() { return hidden() + stack_.rows * width_; }
+  float* values() { return hidden() + 2 * stack_.rows * width_; }
 
   WanCore& core_;
   Backend& backend_;

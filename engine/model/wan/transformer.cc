@@ -20,9 +20,9 @@ constexpr int64_t kRowsMax = int64_t{1} << 24;  // keeps every buffer's size wit
 struct BufferSizes {
   uint64_t residual = 0;
   uint64_t normed = 0;
-  uint64_t branch = 0;
+  uint64_t hidden = 0;
   uint64_t text = 0;
-  uint64_t total() const { return residual + normed + branch + text; }
+  uint64_t total() const { return residual + normed + hidden + text; }
 };
 
 absl::Status CheckOption(const std::string& name, int64_t value, int64_t min) {
@@ -43,7 +43,7 @@ absl::StatusOr<BufferSizes> SizeBuffers(const WanConfig& config,
   BufferSizes sizes;
   sizes.residual = bytes(options.tokens_max, config.width());
   sizes.normed = sizes.residual;
-  sizes.branch = std::max(bytes(options.tokens_max, inner),
+  sizes.hidden = std::max(bytes(options.tokens_max, inner),
                           bytes(options.prompt_rows_max, 2 * config.width()));
   sizes.text = bytes(options.prompt_rows_max, config.width());
   return sizes;
@@ -85,15 +85,15 @@ absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
       .backend = &backend,
       .residual = {},
       .normed = {},
-      .branch = {},
+      .hidden = {},
       .text = {},
   });
   LT_ASSIGN_OR_RETURN(core->residual,
                       AlignedBuffer::Allocate(sizes.residual, kAlignment, options.populator));
   LT_ASSIGN_OR_RETURN(core->normed,
                       AlignedBuffer::Allocate(sizes.normed, kAlignment, options.populator));
-  LT_ASSIGN_OR_RETURN(core->branch,
-                      AlignedBuffer::Allocate(sizes.branch, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->hidden,
+                      AlignedBuffer::Allocate(sizes.hidden, kAlignment, options.populator));
   LT_ASSIGN_OR_RETURN(core->text,
                       AlignedBuffer::Allocate(sizes.text, kAlignment, options.populator));
   return std::unique_ptr<WanTransformer>(new WanTransformer(std::move(core)));
@@ -108,7 +108,7 @@ const WanConfig& WanTransformer::config() const { return core_->config; }
 const LayerRange& WanTransformer::layers() const { return core_->layers; }
 
 uint64_t WanTransformer::buffer_bytes() const {
-  return core_->residual.size() + core_->normed.size() + core_->branch.size() + core_->text.size();
+  return core_->residual.size() + core_->normed.size() + core_->hidden.size() + core_->text.size();
 }
 
 KvLayout WanTransformer::kv_layout(int64_t height, int64_t width) const {
