@@ -17,10 +17,10 @@ namespace {
 constexpr int64_t kPanelChannels = 8;  // a convolution's output channels are held in eights
 
 // Widened to fp32.
-absl::StatusOr<uint64_t> ConvBytes(const std::vector<VaeStage>& stages) {
+absl::StatusOr<uint64_t> ConvBytes(const std::vector<VaeLayer>& layers) {
   uint64_t bytes = 0;
-  for (const VaeStage& stage : stages) {
-    for (const TensorSpec& tensor : VaeStageTensors(stage)) {
+  for (const VaeLayer& layer : layers) {
+    for (const TensorSpec& tensor : VaeLayerTensors(layer)) {
       std::vector<int64_t> shape = tensor.shape;
       if (shape.size() > 3) shape[0] = (shape[0] + kPanelChannels - 1) & -kPanelChannels;
       LT_ASSIGN_OR_RETURN(const uint64_t count, ElementCount(shape, tensor.name));
@@ -33,13 +33,13 @@ absl::StatusOr<uint64_t> ConvBytes(const std::vector<VaeStage>& stages) {
 absl::StatusOr<uint64_t> VaeBytes(const PackDirectory& pack, const VideoModelOptions& options) {
   LT_ASSIGN_OR_RETURN(const PackReader* vae, pack.Component("vae"));
   LT_ASSIGN_OR_RETURN(const VaeConfig config, ParseVaeConfig(vae->config(), vae->path()));
-  LT_ASSIGN_OR_RETURN(uint64_t bytes, ConvBytes(VaeDecoderStages(config)));
+  LT_ASSIGN_OR_RETURN(uint64_t bytes, ConvBytes(VaeDecoderLayers(config)));
   if (options.with_encoder) {
-    LT_ASSIGN_OR_RETURN(const uint64_t encoder, ConvBytes(VaeEncoderStages(config)));
+    LT_ASSIGN_OR_RETURN(const uint64_t encoder, ConvBytes(VaeEncoderLayers(config)));
     bytes += encoder;
   }
   if (pack.Has("tiny_decoder")) {
-    LT_ASSIGN_OR_RETURN(const uint64_t tiny, ConvBytes(TinyDecoderStages()));
+    LT_ASSIGN_OR_RETURN(const uint64_t tiny, ConvBytes(TinyDecoderLayers()));
     bytes += tiny;
   }
   return bytes;

@@ -32,10 +32,11 @@ std::vector<float> ChannelsLast(const std::vector<float>& in, const std::vector<
   return out;
 }
 
-// Every step-th row and column of a slot's frames.
-std::vector<float> Sampled(const VaeSlot& slot, const VaeSlotShape& shape, int64_t step) {
+// Every step-th row and column of an entry's frames.
+std::vector<float> Sampled(const VaeCacheEntry& entry, const VaeCacheEntryShape& shape,
+                           int64_t step) {
   std::vector<float> out;
-  for (const VaeFrame& frame : slot.frames) {
+  for (const VaeFrame& frame : entry.frames) {
     for (int64_t y = 0; y < shape.height; y += step) {
       for (int64_t x = 0; x < shape.width; x += step) {
         const auto pixel = frame.begin() + (y * shape.width + x) * shape.channels;
@@ -83,16 +84,17 @@ TEST_P(VaeGolden, FramesAndCacheAreThePublishedModels) {
   ASSERT_EQ(pixels.size(), expected.size());
   ExpectClose(std::get<0>(GetParam()) + " frames", pixels, expected, kLimit);
 
-  const std::vector<VaeSlotShape> shapes = VaeSlots(VaeDecoderStages(vae_.config), kHeight, kWidth);
-  ASSERT_EQ(cache.slots.size(), shapes.size());
+  const std::vector<VaeCacheEntryShape> shapes =
+      VaeCacheEntries(VaeDecoderLayers(vae_.config), kHeight, kWidth);
+  ASSERT_EQ(cache.entries.size(), shapes.size());
   for (size_t i = 0; i < shapes.size(); ++i) {
     const bool whole = 2 * shapes[i].frame_floats() <= 8192;
     std::string name = "cache." + std::string(i < 10 ? "0" : "") + std::to_string(i);
     if (!whole) name += ".sub4";
-    const std::vector<float> slot = Sampled(cache.slots[i], shapes[i], whole ? 1 : 4);
+    const std::vector<float> entry = Sampled(cache.entries[i], shapes[i], whole ? 1 : 4);
     const std::vector<float> stored = ChannelsLast(fixture_.Floats(name), fixture_.Shape(name));
-    ASSERT_EQ(slot.size(), stored.size()) << name;
-    ExpectClose(std::get<0>(GetParam()) + " cache slots", slot, stored, kLimit);
+    ASSERT_EQ(entry.size(), stored.size()) << name;
+    ExpectClose(std::get<0>(GetParam()) + " cache entries", entry, stored, kLimit);
   }
 }
 

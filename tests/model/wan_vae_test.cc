@@ -162,10 +162,10 @@ TEST(WanVaeDecoder, WrongSizesAreRefusedAndTheCacheStays) {
   EXPECT_EQ(decode({z, 1, kHeight, kWidth}), absl::StatusCode::kOk);
   EXPECT_EQ(decode({z, 1, kWidth, kHeight}), absl::StatusCode::kInvalidArgument) << "same area";
   EXPECT_EQ(cache.calls, 1);
-  cache.slots.back().frames.front().pop_back();
+  cache.entries.back().frames.front().pop_back();
   EXPECT_EQ(decode({z, 1, kHeight, kWidth}), absl::StatusCode::kInvalidArgument) << "damaged";
-  cache.slots.pop_back();
-  EXPECT_EQ(decode({z, 1, kHeight, kWidth}), absl::StatusCode::kInvalidArgument) << "slot missing";
+  cache.entries.pop_back();
+  EXPECT_EQ(decode({z, 1, kHeight, kWidth}), absl::StatusCode::kInvalidArgument) << "entry missing";
 }
 
 std::vector<float> Encode(TestBed& bed, const std::vector<int64_t>& calls) {
@@ -236,8 +236,8 @@ TEST(VaeConfig, PublishedDefaults) {
   }
   EXPECT_EQ(parameters, 126'892'531u);  // docs/spec 6
   EXPECT_EQ(tensors, 194u);
-  EXPECT_EQ(VaeSlots(VaeDecoderStages(config), 60, 104).size(), 32u);
-  EXPECT_EQ(VaeSlots(VaeEncoderStages(config), 60, 104).size(), 24u);
+  EXPECT_EQ(VaeCacheEntries(VaeDecoderLayers(config), 60, 104).size(), 32u);
+  EXPECT_EQ(VaeCacheEntries(VaeEncoderLayers(config), 60, 104).size(), 24u);
   EXPECT_NEAR(static_cast<double>(VaeCacheBytes(config, 60, 104)), 2 * 1.889e9, 2e6);
 }
 

@@ -26,8 +26,8 @@ float Value(const Weight& weight, int64_t index) {
 class AttentionBlock final : public VaeBlock {
  public:
   explicit AttentionBlock(const VaeBlockSource& source)
-      : channels_(source.stage.in_channels), padded_(channels_ + channels_ % 2) {
-    const std::string& prefix = source.stage.prefix;
+      : channels_(source.layer.in_channels), padded_(channels_ + channels_ % 2) {
+    const std::string& prefix = source.layer.prefix;
     norm_ = VaeNorm(source, prefix + ".norm", channels_);
     norm_.silu = false;
     const Weight qkv = source.lookup.Matrix(prefix + ".to_qkv.weight", 3 * channels_, channels_);

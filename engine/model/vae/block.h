@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// One stage of the VAE, ready to run: its packed weights and its place in the cache. Blocks are
+// One layer of the VAE, ready to run: its packed weights and its place in the cache. Blocks are
 // immutable and hold no reference to the section their weights came from.
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace longtake {
 
-// One call of a stream. cache.slots are all there; first says that no call came before.
+// One call of a stream. cache.entries are all there; first says that no call came before.
 struct VaeCall {
   Backend& backend;
   VaeFramePool& pool;
@@ -28,14 +28,14 @@ struct VaeCall {
 class VaeBlock {
  public:
   virtual ~VaeBlock() = default;
-  // Replaces x by the stage's output; x's old frames go back to the pool.
+  // Replaces x by the layer's output; x's old frames go back to the pool.
   virtual void Run(VaeCall& call, VaeFrames& x) const = 0;
 };
 
-// Where a block's weights come from and where its first cache slot is.
+// Where a block's weights come from and where its first cache entry is.
 struct VaeBlockSource {
-  const VaeStage& stage;
-  size_t slot;
+  const VaeLayer& layer;
+  size_t entry;
   ResidentLookup& lookup;
   Backend& backend;
 
@@ -44,7 +44,7 @@ struct VaeBlockSource {
                                     const float* bias) const;
 };
 
-// One per kind of stage. Errors are remembered by the lookup; the block is then unusable.
+// One per kind of layer. Errors are remembered by the lookup; the block is then unusable.
 std::unique_ptr<VaeBlock> MakeVaeConv(const VaeBlockSource& source);  // kPointwise, kConv
 std::unique_ptr<VaeBlock> MakeVaeRes(const VaeBlockSource& source);
 std::unique_ptr<VaeBlock> MakeVaeAttention(const VaeBlockSource& source);
@@ -55,11 +55,11 @@ std::unique_ptr<VaeBlock> MakePlainConv(const VaeBlockSource& source);  // kPlai
 std::unique_ptr<VaeBlock> MakeGrow(const VaeBlockSource& source);
 std::unique_ptr<VaeBlock> MakeMemory(const VaeBlockSource& source);
 
-// The stages in order: what decoder and encoder share.
+// The layers in order: what decoder and encoder share.
 class VaeNetwork {
  public:
   // NOT_FOUND or FAILED_PRECONDITION naming the tensor.
-  static absl::StatusOr<VaeNetwork> Create(const std::vector<VaeStage>& stages,
+  static absl::StatusOr<VaeNetwork> Create(const std::vector<VaeLayer>& layers,
                                            const ResidentSection& section, Backend& backend);
   // Runs one call of a stream. height and width are the latent's; the cache must fit them
   // (CheckVaeCache).
@@ -77,7 +77,7 @@ class VaeNetwork {
   explicit VaeNetwork(Backend& backend) : backend_(&backend) {}
 
   Backend* backend_;
-  std::vector<VaeStage> stages_;
+  std::vector<VaeLayer> layers_;
   std::vector<std::unique_ptr<VaeBlock>> blocks_;
   VaeFramePool pool_;
   int64_t height_ = 0;

@@ -11,8 +11,8 @@ namespace longtake {
 
 uint64_t VaeCache::bytes() const {
   uint64_t sum = 0;
-  for (const VaeSlot& slot : slots) {
-    for (const VaeFrame& frame : slot.frames) sum += frame.size() * sizeof(float);
+  for (const VaeCacheEntry& entry : entries) {
+    for (const VaeFrame& frame : entry.frames) sum += frame.size() * sizeof(float);
   }
   return sum;
 }
@@ -27,48 +27,48 @@ uint64_t BytesAt(uint64_t floats, int64_t height, int64_t width) {
   return bytes.ok() ? *bytes : UINT64_MAX;
 }
 
-// How many frames of each size, in floats, a stage holds at once.
+// How many frames of each size, in floats, a layer holds at once.
 using FrameCounts = std::map<int64_t, int64_t>;
 
-FrameCounts FramesOf(const VaeStage& stage, int64_t frames) {
-  const int64_t area = int64_t{1} << (2 * stage.level);
-  const int64_t in = stage.in_channels * area;
-  const int64_t out = stage.out_channels * area;
+FrameCounts FramesOf(const VaeLayer& layer, int64_t frames) {
+  const int64_t area = int64_t{1} << (2 * layer.level);
+  const int64_t in = layer.in_channels * area;
+  const int64_t out = layer.out_channels * area;
   FrameCounts counts;
   counts[in] += frames;
-  switch (stage.kind) {
-    case VaeStageKind::kRes:
+  switch (layer.kind) {
+    case VaeLayerKind::kRes:
       counts[in] += frames;
       counts[out] += in == out ? frames : 2 * frames;
       break;
-    case VaeStageKind::kAttention:
+    case VaeLayerKind::kAttention:
       counts[in] += frames;
-      counts[in + stage.in_channels % 2 * area] += 4;  // q, k, v and what they give
+      counts[in + layer.in_channels % 2 * area] += 4;  // q, k, v and what they give
       break;
-    case VaeStageKind::kUp3d:
+    case VaeLayerKind::kUp3d:
       counts[in] += 2 * frames;
       counts[4 * out] += 2 * frames;
       break;
-    case VaeStageKind::kUp2d:
+    case VaeLayerKind::kUp2d:
       counts[4 * out] += frames;
       break;
-    case VaeStageKind::kDown2d:  // its level is the output's
-    case VaeStageKind::kDown3d:
+    case VaeLayerKind::kDown2d:  // its level is the output's
+    case VaeLayerKind::kDown3d:
       counts.clear();
       counts[4 * in] += frames;
       counts[out] += 2 * frames;
       break;
-    case VaeStageKind::kHead:
+    case VaeLayerKind::kHead:
       counts[in] += frames;
       counts[out] += frames;
       break;
-    case VaeStageKind::kPlainUp:
+    case VaeLayerKind::kPlainUp:
       counts[4 * out] += frames;
       break;
-    case VaeStageKind::kGrow:
-      counts[out] += frames * stage.growth;
+    case VaeLayerKind::kGrow:
+      counts[out] += frames * layer.growth;
       break;
-    case VaeStageKind::kMemory:
+    case VaeLayerKind::kMemory:
       counts[in] += frames + 2;  // what comes out, and two convolutions of one frame
       break;
     default:
@@ -78,25 +78,25 @@ FrameCounts FramesOf(const VaeStage& stage, int64_t frames) {
 }
 
 // At a latent of 1 x 1, for a call that begins with so many frames.
-uint64_t ScratchFloats(const std::vector<VaeStage>& stages, int64_t frames) {
-  FrameCounts most;  // the pool keeps what any stage needed
-  for (const VaeStage& stage : stages) {
-    for (const auto& [floats, count] : FramesOf(stage, frames)) {
+uint64_t ScratchFloats(const std::vector<VaeLayer>& layers, int64_t frames) {
+  FrameCounts most;  // the pool keeps what any layer needed
+  for (const VaeLayer& layer : layers) {
+    for (const auto& [floats, count] : FramesOf(layer, frames)) {
       most[floats] = std::max(most[floats], count);
     }
-    if (stage.kind == VaeStageKind::kUp3d) frames *= 2;
-    if (stage.kind == VaeStageKind::kDown3d) frames /= 2;
-    frames *= stage.growth;
+    if (layer.kind == VaeLayerKind::kUp3d) frames *= 2;
+    if (layer.kind == VaeLayerKind::kDown3d) frames /= 2;
+    frames *= layer.growth;
   }
   uint64_t sum = 0;
   for (const auto& [floats, count] : most) sum += static_cast<uint64_t>(floats * count);
   return sum;
 }
 
-uint64_t CacheFloats(const std::vector<VaeStage>& stages) {
+uint64_t CacheFloats(const std::vector<VaeLayer>& layers) {
   uint64_t sum = 0;
-  for (const VaeSlotShape& slot : VaeSlots(stages, 1, 1)) {
-    sum += static_cast<uint64_t>(slot.frame_floats() * slot.frames_max);
+  for (const VaeCacheEntryShape& entry : VaeCacheEntries(layers, 1, 1)) {
+    sum += static_cast<uint64_t>(entry.frame_floats() * entry.frames_max);
   }
   return sum;
 }
@@ -104,51 +104,52 @@ uint64_t CacheFloats(const std::vector<VaeStage>& stages) {
 }  // namespace
 
 uint64_t VaeScratchBytes(const VaeConfig& config, int64_t height, int64_t width) {
-  return BytesAt(ScratchFloats(VaeDecoderStages(config), 1), height, width);
+  return BytesAt(ScratchFloats(VaeDecoderLayers(config), 1), height, width);
 }
 
 uint64_t VaeEncoderScratchBytes(const VaeConfig& config, int64_t height, int64_t width) {
-  return BytesAt(ScratchFloats(VaeEncoderStages(config), kVaeTimeFactor), height, width);
+  return BytesAt(ScratchFloats(VaeEncoderLayers(config), kVaeTimeFactor), height, width);
 }
 
 uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
-  return BytesAt(CacheFloats(VaeDecoderStages(config)), height, width);
+  return BytesAt(CacheFloats(VaeDecoderLayers(config)), height, width);
 }
 
 uint64_t VaeEncoderCacheBytes(const VaeConfig& config, int64_t height, int64_t width) {
-  return BytesAt(CacheFloats(VaeEncoderStages(config)), height, width);
+  return BytesAt(CacheFloats(VaeEncoderLayers(config)), height, width);
 }
 
 uint64_t TinyDecoderScratchBytes(int64_t height, int64_t width) {
-  return BytesAt(ScratchFloats(TinyDecoderStages(), 1), height, width);
+  return BytesAt(ScratchFloats(TinyDecoderLayers(), 1), height, width);
 }
 
 uint64_t TinyDecoderCacheBytes(int64_t height, int64_t width) {
-  return BytesAt(CacheFloats(TinyDecoderStages()), height, width);
+  return BytesAt(CacheFloats(TinyDecoderLayers()), height, width);
 }
 
-absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,
+absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeLayer>& layers,
                            int64_t height, int64_t width) {
-  if (cache.calls == 0 && cache.slots.empty()) return absl::OkStatus();
+  if (cache.calls == 0 && cache.entries.empty()) return absl::OkStatus();
   if (cache.height != height || cache.width != width) {
     return absl::InvalidArgumentError(absl::StrCat("VAE cache: of latents ", cache.height, " x ",
                                                    cache.width, ", given ", height, " x ", width));
   }
-  const std::vector<VaeSlotShape> slots = VaeSlots(stages, height, width);
-  if (cache.calls <= 0 || cache.slots.size() != slots.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("VAE cache: ", cache.slots.size(),
-                                                   " slots after ", cache.calls,
-                                                   " calls, expected ", slots.size()));
+  const std::vector<VaeCacheEntryShape> entries = VaeCacheEntries(layers, height, width);
+  if (cache.calls <= 0 || cache.entries.size() != entries.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("VAE cache: ", cache.entries.size(),
+                                                   " entries after ", cache.calls,
+                                                   " calls, expected ", entries.size()));
   }
-  for (size_t i = 0; i < slots.size(); ++i) {
-    const std::vector<VaeFrame>& frames = cache.slots[i].frames;
-    bool ok = frames.size() <= static_cast<size_t>(slots[i].frames_max);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const std::vector<VaeFrame>& frames = cache.entries[i].frames;
+    bool ok = frames.size() <= static_cast<size_t>(entries[i].frames_max);
     for (const VaeFrame& frame : frames) {
-      ok = ok && frame.size() == static_cast<size_t>(slots[i].frame_floats());
+      ok = ok && frame.size() == static_cast<size_t>(entries[i].frame_floats());
     }
     // Downsampling in time has nothing to fall back on: after the first call it holds its frame.
-    if (slots[i].frames_max == 1) ok = ok && frames.size() == 1;
-    if (!ok) return absl::InvalidArgumentError(absl::StrCat("VAE cache: slot ", i, ": wrong size"));
+    if (entries[i].frames_max == 1) ok = ok && frames.size() == 1;
+    if (!ok)
+      return absl::InvalidArgumentError(absl::StrCat("VAE cache: entry ", i, ": wrong size"));
   }
   return absl::OkStatus();
 }

@@ -16,16 +16,16 @@ namespace longtake {
 
 using VaeFrame = std::vector<float>;  // channels-last [height, width, channels]
 
-struct VaeSlot {
-  std::vector<VaeFrame> frames;  // oldest first; fewer than the slot holds at the stream's start
-  friend bool operator==(const VaeSlot&, const VaeSlot&) = default;
+struct VaeCacheEntry {
+  std::vector<VaeFrame> frames;  // oldest first; fewer than the entry holds at the stream's start
+  friend bool operator==(const VaeCacheEntry&, const VaeCacheEntry&) = default;
 };
 
 struct VaeCache {
   int64_t calls = 0;   // latents so far; the first one is special
   int64_t height = 0;  // of the latents; 0 before the first call
   int64_t width = 0;
-  std::vector<VaeSlot> slots;  // in order of execution; empty before the first call
+  std::vector<VaeCacheEntry> entries;  // in order of execution; empty before the first call
 
   uint64_t bytes() const;
   friend bool operator==(const VaeCache&, const VaeCache&) = default;
@@ -46,9 +46,9 @@ uint64_t VaeEncoderScratchBytes(const VaeConfig& config, int64_t height, int64_t
 uint64_t TinyDecoderCacheBytes(int64_t height, int64_t width);
 uint64_t TinyDecoderScratchBytes(int64_t height, int64_t width);
 
-// INVALID_ARGUMENT naming the slot whose frames do not have the shape the stages ask for at this
+// INVALID_ARGUMENT naming the entry whose frames do not have the shape the layers ask for at this
 // latent size: a cache of another model or stream, or a damaged one.
-absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeStage>& stages,
+absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeLayer>& layers,
                            int64_t height, int64_t width);
 
 }  // namespace longtake

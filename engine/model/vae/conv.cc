@@ -11,12 +11,12 @@ constexpr size_t kHistory = 2;  // input frames a causal convolution sees before
 class ConvBlock final : public VaeBlock {
  public:
   explicit ConvBlock(const VaeBlockSource& source)
-      : causal_(source.stage.kind == VaeStageKind::kConv),
-        out_channels_(source.stage.out_channels) {
+      : causal_(source.layer.kind == VaeLayerKind::kConv),
+        out_channels_(source.layer.out_channels) {
     const int64_t taps = causal_ ? 3 : 1;
     conv_.weights = PackVaeConv(
-        source, {source.stage.prefix, {out_channels_, source.stage.in_channels, taps, taps, taps}});
-    conv_.slot = source.slot;
+        source, {source.layer.prefix, {out_channels_, source.layer.in_channels, taps, taps, taps}});
+    conv_.entry = source.entry;
   }
 
   void Run(VaeCall& call, VaeFrames& x) const override {
@@ -89,7 +89,7 @@ void VaeNorm::Run(VaeCall& call, const VaeFrames& x, VaeFrames& y) const {
 }
 
 void VaeCausalConv::Sum(VaeCall& call, const VaeFrames& x, std::vector<VaeFrame>& out) const {
-  const std::vector<VaeFrame>& history = call.cache.slots[slot].frames;
+  const std::vector<VaeFrame>& history = call.cache.entries[entry].frames;
   // Input frames in time, zeros where the stream had not begun.
   std::vector<const float*> inputs(kHistory - history.size(), nullptr);
   for (const VaeFrame& frame : history) inputs.push_back(frame.data());
@@ -110,7 +110,7 @@ void VaeCausalConv::Sum(VaeCall& call, const VaeFrames& x, std::vector<VaeFrame>
 }
 
 void VaeCausalConv::Remember(VaeCall& call, VaeFrames& x) const {
-  std::vector<VaeFrame>& history = call.cache.slots[slot].frames;
+  std::vector<VaeFrame>& history = call.cache.entries[entry].frames;
   for (VaeFrame& frame : x.frames) {
     if (history.size() == kHistory) {
       call.pool.Give(std::move(history.front()));

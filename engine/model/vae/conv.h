@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The convolutions blocks are made of (docs/spec 6.1): causal in time with a slot of the cache, or
-// on single frames. Packed weights; immutable.
+// The convolutions blocks are made of (docs/spec 6.1): causal in time with an entry of the cache,
+// or on single frames. Packed weights; immutable.
 #pragma once
 
 #include <memory>
@@ -34,11 +34,11 @@ struct VaeNorm {
   void Run(VaeCall& call, const VaeFrames& x, VaeFrames& y) const;
 };
 
-// 3 x taps x taps over a slot's frames and x's. Takes x's frames: the newest stay in the slot, the
-// rest returns to the pool.
+// 3 x taps x taps over an entry's frames and x's. Takes x's frames: the newest stay in the entry,
+// the rest returns to the pool.
 struct VaeCausalConv {
   std::unique_ptr<ConvWeights> weights;
-  size_t slot = 0;
+  size_t entry = 0;
   int64_t pad = 1;          // in space
   bool accumulate = false;  // out += instead of out =
 

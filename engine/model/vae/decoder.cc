@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<WanVaeDecoder>> WanVaeDecoder::Create(const VaeCo
                                                                      const ResidentSection& section,
                                                                      Backend& backend) {
   LT_ASSIGN_OR_RETURN(VaeNetwork network,
-                      VaeNetwork::Create(VaeDecoderStages(config), section, backend));
+                      VaeNetwork::Create(VaeDecoderLayers(config), section, backend));
   return std::make_unique<WanVaeDecoder>(Key(), config, std::move(network));
 }
 

@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<WanVaeEncoder>> WanVaeEncoder::Create(const VaeCo
                                                                      const ResidentSection& section,
                                                                      Backend& backend) {
   LT_ASSIGN_OR_RETURN(VaeNetwork network,
-                      VaeNetwork::Create(VaeEncoderStages(config), section, backend));
+                      VaeNetwork::Create(VaeEncoderLayers(config), section, backend));
   return std::make_unique<WanVaeEncoder>(Key(), config, std::move(network));
 }
 

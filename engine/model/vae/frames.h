@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Activations of the VAE between stages, and the pool their memory comes from: after the first two
+// Activations of the VAE between layers, and the pool their memory comes from: after the first two
 // calls of a stream nothing is allocated. One thread.
 #pragma once
 

@@ -6,12 +6,12 @@ namespace {
 
 class HeadBlock final : public VaeBlock {
  public:
-  explicit HeadBlock(const VaeBlockSource& source) : out_channels_(source.stage.out_channels) {
-    const std::string& prefix = source.stage.prefix;
-    norm_ = VaeNorm(source, prefix + "norm_out", source.stage.in_channels);
+  explicit HeadBlock(const VaeBlockSource& source) : out_channels_(source.layer.out_channels) {
+    const std::string& prefix = source.layer.prefix;
+    norm_ = VaeNorm(source, prefix + "norm_out", source.layer.in_channels);
     conv_.weights = PackVaeConv(
-        source, {prefix + "conv_out", {out_channels_, source.stage.in_channels, 3, 3, 3}});
-    conv_.slot = source.slot;
+        source, {prefix + "conv_out", {out_channels_, source.layer.in_channels, 3, 3, 3}});
+    conv_.entry = source.entry;
   }
 
   void Run(VaeCall& call, VaeFrames& x) const override {

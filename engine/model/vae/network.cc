@@ -5,28 +5,28 @@ namespace longtake {
 namespace {
 
 std::unique_ptr<VaeBlock> MakeBlock(const VaeBlockSource& source) {
-  switch (source.stage.kind) {
-    case VaeStageKind::kPointwise:
-    case VaeStageKind::kConv:
+  switch (source.layer.kind) {
+    case VaeLayerKind::kPointwise:
+    case VaeLayerKind::kConv:
       return MakeVaeConv(source);
-    case VaeStageKind::kRes:
+    case VaeLayerKind::kRes:
       return MakeVaeRes(source);
-    case VaeStageKind::kAttention:
+    case VaeLayerKind::kAttention:
       return MakeVaeAttention(source);
-    case VaeStageKind::kUp2d:
-    case VaeStageKind::kUp3d:
+    case VaeLayerKind::kUp2d:
+    case VaeLayerKind::kUp3d:
       return MakeVaeUp(source);
-    case VaeStageKind::kDown2d:
-    case VaeStageKind::kDown3d:
+    case VaeLayerKind::kDown2d:
+    case VaeLayerKind::kDown3d:
       return MakeVaeDown(source);
-    case VaeStageKind::kHead:
+    case VaeLayerKind::kHead:
       return MakeVaeHead(source);
-    case VaeStageKind::kPlainConv:
-    case VaeStageKind::kPlainUp:
+    case VaeLayerKind::kPlainConv:
+    case VaeLayerKind::kPlainUp:
       return MakePlainConv(source);
-    case VaeStageKind::kGrow:
+    case VaeLayerKind::kGrow:
       return MakeGrow(source);
-    case VaeStageKind::kMemory:
+    case VaeLayerKind::kMemory:
       return MakeMemory(source);
   }
   return nullptr;
@@ -38,26 +38,26 @@ std::unique_ptr<ConvWeights> VaeBlockSource::Pack(const ConvShape& shape, const 
                                                   DType dtype, const float* bias) const {
   auto packed = backend.PackConv(shape, weights, dtype, bias);
   if (packed.ok()) return *std::move(packed);
-  lookup.Fail(Annotate(packed.status(), stage.prefix));
+  lookup.Fail(Annotate(packed.status(), layer.prefix));
   return nullptr;
 }
 
-absl::StatusOr<VaeNetwork> VaeNetwork::Create(const std::vector<VaeStage>& stages,
+absl::StatusOr<VaeNetwork> VaeNetwork::Create(const std::vector<VaeLayer>& layers,
                                               const ResidentSection& section, Backend& backend) {
   VaeNetwork network(backend);
-  network.stages_ = stages;
+  network.layers_ = layers;
   ResidentLookup lookup(section);
-  size_t slot = 0;
-  for (const VaeStage& stage : stages) {
-    network.blocks_.push_back(MakeBlock({stage, slot, lookup, backend}));
-    slot += VaeSlotCount(stage);
+  size_t entry = 0;
+  for (const VaeLayer& layer : layers) {
+    network.blocks_.push_back(MakeBlock({layer, entry, lookup, backend}));
+    entry += VaeCacheEntryCount(layer);
     LT_RETURN_IF_ERROR(lookup.status());
   }
   return network;
 }
 
 absl::Status VaeNetwork::Prepare(const VaeCache& cache, int64_t height, int64_t width) {
-  LT_RETURN_IF_ERROR(CheckVaeCache(cache, stages_, height, width));
+  LT_RETURN_IF_ERROR(CheckVaeCache(cache, layers_, height, width));
   if (height != height_ || width != width_) pool_.Clear();
   height_ = height;
   width_ = width;
@@ -66,10 +66,10 @@ absl::Status VaeNetwork::Prepare(const VaeCache& cache, int64_t height, int64_t 
 
 absl::Status VaeNetwork::Run(VaeCache& cache, VaeFrames& x,
                              const std::function<bool()>& keep_going) {
-  if (cache.slots.empty()) {
+  if (cache.entries.empty()) {
     cache.height = height_;
     cache.width = width_;
-    cache.slots.resize(VaeSlots(stages_, height_, width_).size());
+    cache.entries.resize(VaeCacheEntries(layers_, height_, width_).size());
   }
   VaeCall call = {*backend_, pool_, cache, cache.calls == 0};
   for (const std::unique_ptr<VaeBlock>& block : blocks_) {

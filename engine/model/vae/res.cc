@@ -9,16 +9,16 @@ namespace {
 class ResBlock final : public VaeBlock {
  public:
   explicit ResBlock(const VaeBlockSource& source)
-      : in_channels_(source.stage.in_channels), out_channels_(source.stage.out_channels) {
-    const std::string& prefix = source.stage.prefix;
+      : in_channels_(source.layer.in_channels), out_channels_(source.layer.out_channels) {
+    const std::string& prefix = source.layer.prefix;
     norm1_ = VaeNorm(source, prefix + ".norm1", in_channels_);
     norm2_ = VaeNorm(source, prefix + ".norm2", out_channels_);
     conv1_.weights =
         PackVaeConv(source, {prefix + ".conv1", {out_channels_, in_channels_, 3, 3, 3}});
-    conv1_.slot = source.slot;
+    conv1_.entry = source.entry;
     conv2_.weights =
         PackVaeConv(source, {prefix + ".conv2", {out_channels_, out_channels_, 3, 3, 3}});
-    conv2_.slot = source.slot + 1;
+    conv2_.entry = source.entry + 1;
     conv2_.accumulate = true;
     if (in_channels_ != out_channels_) {
       shortcut_ =

@@ -24,10 +24,10 @@ std::vector<const float*> Pointers(const std::vector<VaeFrame>& frames) {
 class UpBlock final : public VaeBlock {
  public:
   explicit UpBlock(const VaeBlockSource& source)
-      : time_(source.stage.kind == VaeStageKind::kUp3d),
-        channels_(source.stage.in_channels),
-        out_channels_(source.stage.out_channels) {
-    const std::string& prefix = source.stage.prefix;
+      : time_(source.layer.kind == VaeLayerKind::kUp3d),
+        channels_(source.layer.in_channels),
+        out_channels_(source.layer.out_channels) {
+    const std::string& prefix = source.layer.prefix;
     space_ = PackVaeConv(source, {prefix + ".resample.1", {out_channels_, channels_, 1, 3, 3}});
     if (!time_) return;
     // The output's halves are the two frames that come of one: two convolutions on one history.
@@ -36,7 +36,7 @@ class UpBlock final : public VaeBlock {
                                                    .shape = {2 * channels_, channels_, 3, 1, 1},
                                                    .first_out = half * channels_,
                                                    .out_count = channels_});
-      halves_[half].slot = source.slot;
+      halves_[half].entry = source.entry;
       halves_[half].pad = 0;
     }
   }
@@ -84,10 +84,10 @@ class UpBlock final : public VaeBlock {
 class DownBlock final : public VaeBlock {
  public:
   explicit DownBlock(const VaeBlockSource& source)
-      : time_(source.stage.kind == VaeStageKind::kDown3d),
-        channels_(source.stage.in_channels),
-        slot_(source.slot) {
-    const std::string& prefix = source.stage.prefix;
+      : time_(source.layer.kind == VaeLayerKind::kDown3d),
+        channels_(source.layer.in_channels),
+        entry_(source.entry) {
+    const std::string& prefix = source.layer.prefix;
     space_ = PackVaeConv(source, {prefix + ".resample.1", {channels_, channels_, 1, 3, 3}});
     if (!time_) return;
     time_conv_ = PackVaeConv(source, {prefix + ".time_conv", {channels_, channels_, 3, 1, 1}});
@@ -113,7 +113,7 @@ class DownBlock final : public VaeBlock {
   // Each output frame sees three input frames and steps by two; the last input frame of a call is
   // the first of the next.
   void HalveFrames(VaeCall& call, VaeFrames& x) const {
-    std::vector<VaeFrame>& history = call.cache.slots[slot_].frames;
+    std::vector<VaeFrame>& history = call.cache.entries[entry_].frames;
     if (call.first) {
       VaeFrame copy = call.pool.Take(x.frame_floats());
       copy = x.frames.back();
@@ -136,7 +136,7 @@ class DownBlock final : public VaeBlock {
 
   bool time_;
   int64_t channels_;
-  size_t slot_;
+  size_t entry_;
   std::unique_ptr<ConvWeights> space_;
   std::unique_ptr<ConvWeights> time_conv_;
 };

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The VAE as two lists of stages (docs/spec 6.2, 6.4). Layout, cache and execution all follow from
+// The VAE as two lists of layers (docs/spec 6.2, 6.4). Layout, cache and execution all follow from
 // these lists, so they cannot disagree. Pure functions.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 namespace longtake {
 
-enum class VaeStageKind {
+enum class VaeLayerKind {
   kPointwise,  // 1x1x1
   kConv,       // causal 3x3x3
   kRes,
@@ -30,12 +30,12 @@ enum class VaeStageKind {
   kMemory,     // three 3x3 with ReLU over a frame and the one before it, plus the input
 };
 
-struct VaeStage {
-  VaeStageKind kind = VaeStageKind::kPointwise;
+struct VaeLayer {
+  VaeLayerKind kind = VaeLayerKind::kPointwise;
   std::string prefix;  // of its published tensor names
   int64_t in_channels = 0;
   int64_t out_channels = 0;
-  // The finest grid is 8 times the latent's: 1 << level. Of the input; of the output for kDown*.
+  // The input's grid (for kDown* the output's) is the latent's times 1 << level; pixels are level 3.
   int64_t level = 0;
   int64_t growth = 1;  // of kGrow: frames that come of one
   bool bias = true;    // of kPlainConv
@@ -43,7 +43,7 @@ struct VaeStage {
 };
 
 // A convolution's memory between calls: its last input frames, channels-last.
-struct VaeSlotShape {
+struct VaeCacheEntryShape {
   int64_t channels = 0;
   int64_t height = 0;
   int64_t width = 0;
@@ -51,23 +51,23 @@ struct VaeSlotShape {
   int64_t frame_floats() const { return channels * height * width; }
 };
 
-std::vector<VaeStage> VaeDecoderStages(const VaeConfig& config);
-std::vector<VaeStage> VaeEncoderStages(const VaeConfig& config);
+std::vector<VaeLayer> VaeDecoderLayers(const VaeConfig& config);
+std::vector<VaeLayer> VaeEncoderLayers(const VaeConfig& config);
 
-// The published tensors of a stage.
-std::vector<TensorSpec> VaeStageTensors(const VaeStage& stage);
+// The published tensors of a layer.
+std::vector<TensorSpec> VaeLayerTensors(const VaeLayer& layer);
 
-int64_t VaeSlotCount(const VaeStage& stage);
+int64_t VaeCacheEntryCount(const VaeLayer& layer);
 // In order of execution. height and width are the latent's.
-std::vector<VaeSlotShape> VaeSlots(const std::vector<VaeStage>& stages, int64_t height,
-                                   int64_t width);
+std::vector<VaeCacheEntryShape> VaeCacheEntries(const std::vector<VaeLayer>& layers, int64_t height,
+                                                int64_t width);
 
 // Everything resident, encoder included.
 ComponentLayout WanVaeLayout(const VaeConfig& config);
 
 // TAEHV's decoder with weights taew2_1: latents of 16 channels as the transformer makes them to
 // pixels in [0, 1]. Its first three frames are dropped.
-std::vector<VaeStage> TinyDecoderStages();
+std::vector<VaeLayer> TinyDecoderLayers();
 inline constexpr int64_t kTinyDecoderChannels = 16;
 // Component "tiny_decoder"; the published file's encoder is left out.
 ComponentLayout TinyDecoderLayout();

@@ -33,11 +33,11 @@ std::unique_ptr<ConvWeights> PackPlain(const VaeBlockSource& source, const std::
 class PlainConv final : public VaeBlock {
  public:
   explicit PlainConv(const VaeBlockSource& source)
-      : out_channels_(source.stage.out_channels),
-        up_(source.stage.kind == VaeStageKind::kPlainUp),
-        relu_(source.stage.relu),
-        weights_(PackPlain(source, source.stage.prefix,
-                           {out_channels_, source.stage.in_channels, 1, 3, 3}, source.stage.bias)) {
+      : out_channels_(source.layer.out_channels),
+        up_(source.layer.kind == VaeLayerKind::kPlainUp),
+        relu_(source.layer.relu),
+        weights_(PackPlain(source, source.layer.prefix,
+                           {out_channels_, source.layer.in_channels, 1, 3, 3}, source.layer.bias)) {
   }
 
   void Run(VaeCall& call, VaeFrames& x) const override {
@@ -66,18 +66,18 @@ class PlainConv final : public VaeBlock {
 // The published output's channels are those of the frames that come of one, in order of time.
 class Grow final : public VaeBlock {
  public:
-  explicit Grow(const VaeBlockSource& source) : out_channels_(source.stage.out_channels) {
-    const VaeStage& stage = source.stage;
-    const Weight weight = source.lookup.Matrix(stage.prefix + ".conv.weight",
-                                               stage.growth * out_channels_, stage.in_channels);
+  explicit Grow(const VaeBlockSource& source) : out_channels_(source.layer.out_channels) {
+    const VaeLayer& layer = source.layer;
+    const Weight weight = source.lookup.Matrix(layer.prefix + ".conv.weight",
+                                               layer.growth * out_channels_, layer.in_channels);
     if (!source.lookup.status().ok()) return;
     const uint64_t part_bytes =
-        static_cast<uint64_t>(out_channels_ * stage.in_channels) * DTypeBytes(weight.dtype);
-    for (int64_t i = 0; i < stage.growth; ++i) {
+        static_cast<uint64_t>(out_channels_ * layer.in_channels) * DTypeBytes(weight.dtype);
+    for (int64_t i = 0; i < layer.growth; ++i) {
       const auto* part =
           static_cast<const std::byte*>(weight.data) + static_cast<uint64_t>(i) * part_bytes;
       parts_.push_back(
-          source.Pack({out_channels_, stage.in_channels, 1, 1, 1}, part, weight.dtype, nullptr));
+          source.Pack({out_channels_, layer.in_channels, 1, 1, 1}, part, weight.dtype, nullptr));
     }
   }
 
@@ -105,15 +105,15 @@ class Grow final : public VaeBlock {
 class Memory final : public VaeBlock {
  public:
   explicit Memory(const VaeBlockSource& source)
-      : channels_(source.stage.in_channels), slot_(source.slot) {
-    const std::string& prefix = source.stage.prefix;
+      : channels_(source.layer.in_channels), entry_(source.entry) {
+    const std::string& prefix = source.layer.prefix;
     first_ = PackFirst(source, prefix + ".conv.0");
     second_ = PackPlain(source, prefix + ".conv.2", {channels_, channels_, 1, 3, 3}, true);
     third_ = PackPlain(source, prefix + ".conv.4", {channels_, channels_, 1, 3, 3}, true);
   }
 
   void Run(VaeCall& call, VaeFrames& x) const override {
-    std::vector<VaeFrame>& history = call.cache.slots[slot_].frames;
+    std::vector<VaeFrame>& history = call.cache.entries[entry_].frames;
     VaeFrame a = call.pool.Take(x.frame_floats());
     VaeFrame b = call.pool.Take(x.frame_floats());
     std::vector<VaeFrame> out = TakeLike(call, x, channels_);
@@ -176,7 +176,7 @@ class Memory final : public VaeBlock {
   }
 
   int64_t channels_;
-  size_t slot_;
+  size_t entry_;
   std::unique_ptr<ConvWeights> first_;
   std::unique_ptr<ConvWeights> second_;
   std::unique_ptr<ConvWeights> third_;

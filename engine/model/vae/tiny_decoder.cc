@@ -13,7 +13,7 @@ constexpr size_t kDroppedFrames = 3;  // of a stream; every latent gives four
 absl::StatusOr<std::unique_ptr<TinyDecoder>> TinyDecoder::Create(const ResidentSection& section,
                                                                  Backend& backend) {
   LT_ASSIGN_OR_RETURN(VaeNetwork network,
-                      VaeNetwork::Create(TinyDecoderStages(), section, backend));
+                      VaeNetwork::Create(TinyDecoderLayers(), section, backend));
   return std::make_unique<TinyDecoder>(Key(), std::move(network));
 }
 
