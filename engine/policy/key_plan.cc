@@ -9,17 +9,17 @@
 namespace longtake {
 namespace {
 
-// Forth and back over [0, period): 0 1 .. N-1 N-1 .. 1 0 0 1 .. (spec 3.6, tri).
+// Back and forth over [0, period): 0 1 .. N-1 N-1 .. 1 0 0 1 .. (spec 3.6, tri).
 int64_t PingPong(int64_t position, int64_t period) {
   const int64_t offset = position % period;
   return (position / period) % 2 == 0 ? offset : period - 1 - offset;
 }
 
 // RoPE sees differences only, so the window may as well start at index 0 for every chunk.
-void RenumberBySlot(KeyPlan& plan) {
-  int64_t slot = 0;
-  for (PlannedKey& key : plan.keys) key.rope_index = slot++;
-  for (int64_t& index : plan.query_index) index = slot++;
+void RenumberByPosition(KeyPlan& plan) {
+  int64_t position = 0;
+  for (PlannedKey& key : plan.keys) key.rope_index = position++;
+  for (int64_t& index : plan.query_index) index = position++;
 }
 
 void AppendOwn(int64_t begin, int64_t end, std::vector<PlannedKey>& keys) {
@@ -93,7 +93,7 @@ KeyPlan PlanKeys(const KeyPlanSpec& spec, int64_t start, int64_t chunk_frames) {
   if (HasSink(spec.kind)) {
     AppendOwn(spec.sink_start, spec.sink_start + spec.sink_frames, plan.keys);
     AppendOwn(end - (spec.window_frames - spec.sink_frames), start, plan.keys);
-    if (spec.kind == KeyPlanKind::kSlotWindow) RenumberBySlot(plan);
+    if (spec.kind == KeyPlanKind::kSlotWindow) RenumberByPosition(plan);
     return plan;
   }
   const int64_t history = spec.window_frames - chunk_frames;
@@ -118,7 +118,7 @@ RecachePlan PlanRecache(const KeyPlanSpec& spec, int64_t start, bool keep_sink) 
     }
   }
   for (int64_t frame = out.first; frame < start; ++frame) out.plan.query_index.push_back(frame);
-  if (spec.kind == KeyPlanKind::kSlotWindow) RenumberBySlot(out.plan);
+  if (spec.kind == KeyPlanKind::kSlotWindow) RenumberByPosition(out.plan);
   return out;
 }
 

@@ -16,8 +16,8 @@ namespace longtake {
 enum class KeyPlanKind {
   kGlobal,       // everything so far; ends when the window is full
   kWindow,       // the first sink_frames and the latest; indices are absolute
-  kSlotWindow,   // as kWindow, but keys are seen at their slot in the window, so that the distance
-                 // to the sink stays bounded for hours (LongLive "infinity")
+  kSlotWindow,   // as kWindow, but keys are seen at their position in the window, so that the
+                 // distance to the sink stays bounded for hours (LongLive "infinity")
   kRollingSink,  // the history of the first window scrolls back and forth (spec 3.6)
 };
 

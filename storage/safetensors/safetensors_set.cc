@@ -136,7 +136,8 @@ absl::Status SafetensorsSet::OpenShard(FileSystem& files, const std::string& fil
 absl::Status SafetensorsSet::OpenSingle(FileSystem& files, const std::string& file_name) {
   LT_RETURN_IF_ERROR(OpenShard(files, file_name));
   const std::vector<SafetensorsEntry>& entries = shards_.front().entries();
-  for (size_t i = 0; i < entries.size(); ++i) places_[entries[i].name] = {.shard = 0, .entry = i};
+  for (size_t i = 0; i < entries.size(); ++i)
+    locations_[entries[i].name] = {.shard = 0, .entry = i};
   return absl::OkStatus();
 }
 
@@ -152,17 +153,17 @@ absl::Status SafetensorsSet::OpenShards(FileSystem& files,
     const size_t shard = shard_of[file_name];
     const SafetensorsEntry* entry = shards_[shard].Find(tensor);
     if (entry == nullptr) return absl::InvalidArgumentError(what + ": not in " + file_name);
-    places_[tensor] = {.shard = shard,
-                       .entry = static_cast<size_t>(entry - shards_[shard].entries().data())};
+    locations_[tensor] = {.shard = shard,
+                          .entry = static_cast<size_t>(entry - shards_[shard].entries().data())};
   }
   for (size_t i = 0; i < shards_.size(); ++i) {
     for (const SafetensorsEntry& entry : shards_[i].entries()) {
-      const auto place = places_.find(entry.name);
-      if (place != places_.end() && place->second.shard == i) continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat(shards_[i].path(), ": tensor \"", entry.name, "\": ", files_.front(),
-                       place == places_.end() ? " does not name it" : " takes it from another file",
-                       "; the index is of another download"));
+      const auto location = locations_.find(entry.name);
+      if (location != locations_.end() && location->second.shard == i) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          shards_[i].path(), ": tensor \"", entry.name, "\": ", files_.front(),
+          location == locations_.end() ? " does not name it" : " takes it from another file",
+          "; the index is of another download"));
     }
   }
   return absl::OkStatus();
@@ -170,14 +171,14 @@ absl::Status SafetensorsSet::OpenShards(FileSystem& files,
 
 std::vector<std::string> SafetensorsSet::Names() const {
   std::vector<std::string> names;
-  names.reserve(places_.size());
-  for (const auto& [name, place] : places_) names.push_back(name);
+  names.reserve(locations_.size());
+  for (const auto& [name, location] : locations_) names.push_back(name);
   return names;
 }
 
 absl::StatusOr<const SafetensorsEntry*> SafetensorsSet::Find(const std::string& name) const {
-  const auto at = places_.find(name);
-  if (at == places_.end()) {
+  const auto at = locations_.find(name);
+  if (at == locations_.end()) {
     return absl::NotFoundError(directory_ + ": no tensor \"" + name + "\"");
   }
   return &shards_[at->second.shard].entries()[at->second.entry];
@@ -186,7 +187,7 @@ absl::StatusOr<const SafetensorsEntry*> SafetensorsSet::Find(const std::string& 
 absl::Status SafetensorsSet::Read(const std::string& name, uint64_t offset,
                                   std::span<std::byte> out) const {
   LT_ASSIGN_OR_RETURN(const SafetensorsEntry* entry, Find(name));
-  return shards_[places_.at(name).shard].Read(*entry, offset, out);
+  return shards_[locations_.at(name).shard].Read(*entry, offset, out);
 }
 
 }  // namespace longtake

@@ -31,14 +31,14 @@ class SafetensorsSet {
   const std::vector<std::string>& files() const { return files_; }
   const std::vector<std::string>& unread_files() const { return unread_files_; }
   std::vector<std::string> Names() const;  // sorted
-  bool Has(const std::string& name) const { return places_.contains(name); }
+  bool Has(const std::string& name) const { return locations_.contains(name); }
   // NOT_FOUND naming directory and tensor. The pointer lives as long as the set.
   absl::StatusOr<const SafetensorsEntry*> Find(const std::string& name) const;
   // Bytes [offset, offset + out.size()) of the tensor.
   absl::Status Read(const std::string& name, uint64_t offset, std::span<std::byte> out) const;
 
  private:
-  struct Place {
+  struct Location {
     size_t shard = 0;
     size_t entry = 0;
   };
@@ -51,7 +51,7 @@ class SafetensorsSet {
   std::vector<std::string> files_;
   std::vector<std::string> unread_files_;
   std::vector<Safetensors> shards_;
-  std::map<std::string, Place> places_;
+  std::map<std::string, Location> locations_;
 };
 
 }  // namespace longtake

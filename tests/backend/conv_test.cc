@@ -280,7 +280,7 @@ TEST(ConvPlanTest, LargeChannelCountsAreCutToFit) {
                                   .pad_right = 1},
                                  packed, 2);
   EXPECT_TRUE(plan.split_time);
-  EXPECT_EQ(plan.slots, 1);
+  EXPECT_EQ(plan.inputs, 1);
   EXPECT_GT(plan.column_blocks, 1);
   EXPECT_LE(plan.scratch_floats * 4, 512 * 1024);
   EXPECT_GE(plan.row_block * plan.row_blocks, 60);

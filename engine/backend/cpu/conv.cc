@@ -84,10 +84,10 @@ class ConvTask {
     const int64_t channels = weights_.shape().in_channels;
     const int64_t rows = (rows_ - 1) * args_.stride + weights_.shape().taps_h;
     const int64_t phase_floats = channels * plan_.plane_stride;
-    for (size_t slot = 0; slot < inputs_.size(); ++slot) {
+    for (size_t input = 0; input < inputs_.size(); ++input) {
       for (int64_t row = 0; row < rows; ++row) {
         const int64_t in_row = first_row_ * args_.stride - args_.pad_top + row;
-        float* out = planes_ + slot * plan_.frame_floats + row * plan_.phases * phase_floats;
+        float* out = planes_ + input * plan_.frame_floats + row * plan_.phases * phase_floats;
         if (in_row < 0 || in_row >= plan_.in_h) {
           std::fill_n(out, plan_.phases * phase_floats, 0.0f);
           continue;
@@ -95,7 +95,7 @@ class ConvTask {
         const int64_t source_row = args_.upsample ? in_row / 2 : in_row;
         for (int64_t phase = 0; phase < plan_.phases; ++phase) {
           kernels_.pack_plane_row(
-              {.in = inputs_[slot] + source_row * args_.in_w * channels,
+              {.in = inputs_[input] + source_row * args_.in_w * channels,
                .in_columns = plan_.in_w,
                .channels = channels,
                .upsample = args_.upsample,
@@ -141,9 +141,10 @@ class ConvTask {
     const int64_t weight_floats = shape.in_channels * panel.lanes;
     for (int64_t t = range.begin; t < range.end; ++t) {
       if (frame.in[t] == nullptr) continue;
-      const int64_t slot = std::find(inputs_.begin(), inputs_.end(), frame.in[t]) - inputs_.begin();
+      const int64_t input =
+          std::find(inputs_.begin(), inputs_.end(), frame.in[t]) - inputs_.begin();
       for (int64_t y = 0; y < shape.taps_h; ++y) {
-        const float* planes = planes_ + slot * plan_.frame_floats +
+        const float* planes = planes_ + input * plan_.frame_floats +
                               (row * args_.stride + y) * plan_.phases * phase_floats;
         for (int64_t x = 0; x < shape.taps_w; ++x) {
           const int64_t tap = (t * shape.taps_h + y) * shape.taps_w + x;

@@ -19,13 +19,13 @@ constexpr double kWeightBytesPerCycle = 8.0;
 int64_t RoundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 int64_t Blocks(int64_t extent, int64_t block) { return (extent + block - 1) / block; }
 
-int64_t SlotsPerGroup(std::span<const ConvFrame> frames, int64_t group_frames) {
-  size_t slots = 0;
+int64_t InputsPerGroup(std::span<const ConvFrame> frames, int64_t group_frames) {
+  size_t inputs = 0;
   for (size_t first = 0; first < frames.size(); first += group_frames) {
     const size_t count = std::min<size_t>(group_frames, frames.size() - first);
-    slots = std::max(slots, DistinctInputs(frames.subspan(first, count)).size());
+    inputs = std::max(inputs, DistinctInputs(frames.subspan(first, count)).size());
   }
-  return static_cast<int64_t>(slots);
+  return static_cast<int64_t>(inputs);
 }
 
 // Fills what follows from the block sizes.
@@ -43,14 +43,14 @@ void Complete(const ConvArgs& args, const PackedConv& weights, ConvPlan& plan) {
   plan.frame_floats = plan.plane_rows * plan.phases * shape.in_channels * plan.plane_stride;
   plan.sums_floats = plan.split_time ? weights.lanes() * plan.row_block * plan.column_block : 0;
   plan.scratch_floats = RoundUp(shape.in_channels, 16) + plan.sums_floats +
-                        plan.slots * plan.frame_floats + kConvOverread;
+                        plan.inputs * plan.frame_floats + kConvOverread;
 }
 
 // The most rows whose planes fit, at least one, in equal blocks, few enough to keep threads busy.
 int64_t RowBlock(const ConvArgs& args, const PackedConv& weights, ConvPlan plan, int thread_count) {
   plan.row_block = 1;
   Complete(args, weights, plan);
-  const int64_t row_floats = plan.sums_floats + plan.slots * plan.phases *
+  const int64_t row_floats = plan.sums_floats + plan.inputs * plan.phases *
                                                     weights.shape().in_channels *
                                                     plan.plane_stride * args.stride;
   int64_t rows = plan.out_h;
@@ -66,7 +66,7 @@ int64_t RowBlock(const ConvArgs& args, const PackedConv& weights, ConvPlan plan,
 double CyclesPerPixel(const ConvPlan& plan, const PackedConv& weights) {
   const double pixels = static_cast<double>(plan.group_frames * plan.row_block * plan.column_block);
   const int64_t passes = plan.split_time ? weights.shape().taps_t : 1;
-  const double packed = static_cast<double>(passes * plan.slots * plan.frame_floats +
+  const double packed = static_cast<double>(passes * plan.inputs * plan.frame_floats +
                                             (passes - 1) * plan.sums_floats);
   const double weight_bytes =
       4.0 * static_cast<double>(weights.taps() * weights.shape().in_channels * weights.lanes());
@@ -90,7 +90,7 @@ int64_t LeastScratchFloats(const PackedConv& weights, int64_t stride, bool split
   ConvPlan plan;
   plan.column_block = kTileColumns;
   plan.split_time = split_time;
-  plan.slots = split_time ? 1 : weights.shape().taps_t;
+  plan.inputs = split_time ? 1 : weights.shape().taps_t;
   ConvArgs args;
   args.stride = stride;
   Complete(args, weights, plan);
@@ -142,13 +142,13 @@ ConvPlan PlanConv(const ConvArgs& args, const PackedConv& weights, int thread_co
   };
   for (int64_t group = static_cast<int64_t>(args.frames.size()); group > 0; group /= 2) {
     base.group_frames = group;
-    base.slots = SlotsPerGroup(args.frames, group);
+    base.inputs = InputsPerGroup(args.frames, group);
     consider();
   }
   if (MaySplitTime(weights)) {
     base.split_time = true;
     base.group_frames = 1;
-    base.slots = 1;
+    base.inputs = 1;
     consider();
   }
   return best;

@@ -37,7 +37,7 @@ struct ConvPlan {
   int64_t plane_columns = 0;
   int64_t plane_stride = 0;
   int64_t frame_floats = 0;
-  int64_t slots = 0;        // input frames laid out at once, at most
+  int64_t inputs = 0;       // input frames laid out at once, at most
   int64_t sums_floats = 0;  // with split_time: [panels, row_block, column_block, 16]
   int64_t scratch_floats = 0;
 
