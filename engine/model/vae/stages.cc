@@ -212,7 +212,7 @@ std::vector<VaeLayer> TinyDecoderLayers() {
   const auto name = [&index] { return absl::StrCat("decoder.", index); };
   int64_t width = 256;
   layers.push_back({VaeLayerKind::kPlainConv, name(), kTinyDecoderChannels, width, level});
-  stages.back().relu = true;
+  layers.back().relu = true;
   index = 3;
   for (const int64_t growth : {1, 2, 2}) {
     for (int i = 0; i < 3; ++i, ++index) {
@@ -228,7 +228,7 @@ std::vector<VaeLayer> TinyDecoderLayers() {
     ++level;
     width = out;
   }
-  stages.back().relu = true;
+  layers.back().relu = true;
   ++index;
   layers.push_back({VaeLayerKind::kPlainConv, name(), width, kColours, level});
   return layers;
