@@ -35,7 +35,8 @@ struct VaeLayer {
   std::string prefix;  // of its published tensor names
   int64_t in_channels = 0;
   int64_t out_channels = 0;
-  // The input's grid (for kDown* the output's) is the latent's times 1 << level; pixels are level 3.
+  // The input's grid (for kDown* the output's) is the latent's times 1 << level; pixels are level
+  // 3.
   int64_t level = 0;
   int64_t growth = 1;  // of kGrow: frames that come of one
   bool bias = true;    // of kPlainConv
