@@ -176,8 +176,9 @@ TEST(EngineTest, MemoryIsPromisedBeforeItIsUsedAndComesBack) {
   EXPECT_EQ(ReadToEnd(engine, **engine.CreateSession(spec, "")).chunks.size(), 1u);
 }
 
-// The rollout is the stage's until its next turn, the chunk that is being sent the reader's until its
-// stream has ended: so long nobody else is promised these bytes. Nobody reads the outbox any more.
+// The rollout is the stage's until its next turn, the chunk that is being sent the reader's until
+// its stream has ended: so long nobody else is promised these bytes. Nobody reads the outbox any
+// more.
 TEST(EngineTest, ADeletedSessionsMemoryComesBackWhenItIsFree) {
   TestEngine engine;
   auto session = *engine.CreateSession(SmallSpec("a red circle", 1, 0), "s");
