@@ -276,9 +276,9 @@ TEST_P(RolloutGoldenTest, GoesOnFromACopyAtEveryBoundary) {
   Case whole = GetParam();
   whole.first_stored = 0;
   const std::vector<float> take = rollouts.Roll(whole);
-  const std::vector<float> start(
-      take.begin(), take.begin() + static_cast<ptrdiff_t>(take.size() * 2 / whole.chunks));
   const bool takes_start = whole.chunks > 2;
+  const size_t given = takes_start ? take.size() * 2 / static_cast<size_t>(whole.chunks) : 0;
+  const std::vector<float> start(take.begin(), take.begin() + static_cast<ptrdiff_t>(given));
   const std::vector<float> begun =
       takes_start ? rollouts.Roll(whole, {.start = start}) : std::vector<float>();
   for (uint64_t seed = 0; seed < 10; ++seed) {
