@@ -111,6 +111,11 @@ absl::StatusOr<std::vector<Latents>> DecodeLane::CopyWaiting(const Session& sess
   return waiting;
 }
 
+bool DecodeLane::idle() const {
+  MutexLock lock(mutex_);
+  return chunks_.empty() && starts_.empty();
+}
+
 DecodeLane::Stats DecodeLane::stats() const {
   MutexLock lock(mutex_);
   Stats stats = stats_;

@@ -88,6 +88,9 @@ class DecodeLane {
   // One latent on the caller's thread; false when none waits. Only for tests without Start.
   bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Whether no chunk and no start waits.
+  bool idle() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   struct Stats {
     uint64_t chunks = 0;
     uint64_t frames = 0;

@@ -112,7 +112,7 @@ void Engine::Stop() {
 bool Engine::Step() {
   const bool decoded = decode_lane_->Step();
   const bool swept = stage_->Step();
-  return swept || decoded;
+  return swept || decoded || !decode_lane_->idle();  // the stage may have handed something over
 }
 
 absl::Status Engine::CheckPlaces() const {

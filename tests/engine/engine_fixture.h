@@ -166,6 +166,7 @@ inline Received ReadToEnd(TestEngine& engine, Session& session) {
   while (!received.end.has_value() && engine->Step()) PollAll(session, reader, &received);
   PollAll(session, reader, &received);
   session.Detach(reader);
+  LT_CHECK(received.end.has_value());
   return received;
 }
 
