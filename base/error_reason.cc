@@ -47,7 +47,7 @@ constexpr bool TableIsInOrder() {
   for (size_t i = 0; i < std::size(kReasons); ++i) {
     if (kReasons[i].reason != static_cast<Reason>(i)) return false;
   }
-  return kReasons[std::size(kReasons) - 1].reason == Reason::kNotFinite;
+  return std::size(kReasons) == kReasonCount;
 }
 static_assert(TableIsInOrder());
 

@@ -42,6 +42,7 @@ enum class Reason {
   kInternal,
   kNotFinite,
 };
+inline constexpr size_t kReasonCount = static_cast<size_t>(Reason::kNotFinite) + 1;
 
 struct ReasonInfo {
   Reason reason = Reason::kInternal;

@@ -87,6 +87,12 @@ std::string ClientMessage(const absl::Status& status) {
   return HidePaths(message);
 }
 
+absl::Status ProtocolError(const std::string& why) { return Error(Reason::kStreamProtocol, why); }
+
+absl::Status GarbledError(const std::string& message) {
+  return FieldError("request", absl::StrCat("these bytes are no ", message));
+}
+
 google::rpc::Status RenderError(const absl::Status& status) {
   const ErrorReason reason = ReasonOf(status).value_or(ErrorReason{.reason = ReasonFor(status)});
   const ReasonInfo& known = InfoOf(reason.reason);

@@ -19,6 +19,11 @@ std::string ReasonName(const absl::Status& status);
 // has.
 std::string ClientMessage(const absl::Status& status);
 
+// Messages that do not come when and as the protocol says.
+absl::Status ProtocolError(const std::string& why);
+// Bytes that are no message of this kind.
+absl::Status GarbledError(const std::string& message);
+
 // The status is not OK. The message is cut at the limit of docs/limits.md.
 google::rpc::Status RenderError(const absl::Status& status);
 

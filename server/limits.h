@@ -13,6 +13,7 @@
 namespace longtake {
 
 inline constexpr int64_t kRequestBytesMax = 1 << 20;
+inline constexpr int64_t kNamingRequestBytesMax = 4 << 10;
 inline constexpr int64_t kResponseBytesMax = 4 << 20;
 inline constexpr int64_t kPartBytesMax = 1 << 20;
 inline constexpr int64_t kMetadataBytesMax = 64 << 10;
@@ -41,6 +42,7 @@ struct Limit {
 
 inline constexpr Limit kLimits[] = {
     {"request_bytes_max", kRequestBytesMax},
+    {"naming_request_bytes_max", kNamingRequestBytesMax},
     {"response_bytes_max", kResponseBytesMax},
     {"part_bytes_max", kPartBytesMax},
     {"metadata_bytes_max", kMetadataBytesMax},

@@ -15,7 +15,8 @@ constexpr size_t kFieldBytes = 8;             // tag and length of an entry
 
 }  // namespace
 
-absl::Status ListSessions(const ServiceContext& context, const v1::ListSessionsRequest& request,
+absl::Status ListSessions(ServiceContext& context, const Caller&,
+                          const v1::ListSessionsRequest& request,
                           v1::ListSessionsResponse* response) {
   LT_ASSIGN_OR_RETURN(const Page page, ParsePage(request.page_size(), request.page_token()));
   std::vector<SessionInfo> infos;

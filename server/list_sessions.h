@@ -9,7 +9,8 @@
 
 namespace longtake {
 
-absl::Status ListSessions(const ServiceContext& context, const v1::ListSessionsRequest& request,
+absl::Status ListSessions(ServiceContext& context, const Caller& caller,
+                          const v1::ListSessionsRequest& request,
                           v1::ListSessionsResponse* response);
 
 }  // namespace longtake

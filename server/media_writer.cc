@@ -10,6 +10,14 @@
 #include "server/render.h"
 
 namespace longtake {
+namespace {
+
+// Whatever its code, it is neither the client's nor the session's fault.
+absl::Status EncoderError(const absl::Status& status) {
+  return absl::InternalError(absl::StrCat("encoding the video: ", status.message()));
+}
+
+}  // namespace
 
 absl::Status CheckMedia(const ResolvedSpec& spec) {
   if (spec.media_kind != MediaKind::kFmp4) return absl::OkStatus();
@@ -31,16 +39,20 @@ absl::StatusOr<MediaWriter> MediaWriter::Create(const ResolvedSpec& spec) {
   options.width = static_cast<int>(spec.width);
   options.height = static_cast<int>(spec.height);
   options.fps = static_cast<int>(spec.fps);
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<Fmp4Encoder> encoder, Fmp4Encoder::Create(options));
-  MediaWriter writer(std::move(encoder), spec.fps);
-  LT_ASSIGN_OR_RETURN(writer.init_segment_, writer.encoder_->InitSegment());
+  absl::StatusOr<std::unique_ptr<Fmp4Encoder>> encoder = Fmp4Encoder::Create(options);
+  if (!encoder.ok()) return EncoderError(encoder.status());
+  absl::StatusOr<std::string> init_segment = (*encoder)->InitSegment();
+  if (!init_segment.ok()) return EncoderError(init_segment.status());
+  MediaWriter writer(*std::move(encoder), spec.fps);
+  writer.init_segment_ = *std::move(init_segment);
   return writer;
 }
 
 absl::Status MediaWriter::Encode(std::shared_ptr<const MediaChunk> chunk) {
   if (encoder_ != nullptr) {
-    LT_ASSIGN_OR_RETURN(fragment_,
-                        encoder_->EncodeChunk({chunk->index, chunk->first_frame}, chunk->rgb));
+    auto fragment = encoder_->EncodeChunk({chunk->index, chunk->first_frame}, chunk->rgb);
+    if (!fragment.ok()) return EncoderError(fragment.status());
+    fragment_ = *std::move(fragment);
   }
   chunk_ = std::move(chunk);
   sent_bytes_ = 0;

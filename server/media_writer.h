@@ -24,7 +24,8 @@ absl::Status CheckMedia(const ResolvedSpec& spec);
 
 class MediaWriter {
  public:
-  // The spec is resolved and passed CheckMedia. Opens the encoder, which computes a little.
+  // The spec is resolved and passed CheckMedia. Opens the encoder, which computes a little; what
+  // the encoder refuses is INTERNAL, here and in Encode.
   static absl::StatusOr<MediaWriter> Create(const ResolvedSpec& spec);
 
   // For the Opened message; empty for raw frames.

@@ -34,6 +34,17 @@ Family<Counter>& AddFamily(Registry& registry, const std::string& name, const st
   return BuildCounter().Name(name).Help(help).Register(registry);
 }
 
+// Threads that make the same counter at once get the same one from its family.
+template <typename Make>
+void Bump(std::atomic<Counter*>& counter, Make make) {
+  Counter* known = counter.load(std::memory_order_acquire);
+  if (known == nullptr) {
+    known = make();
+    counter.store(known, std::memory_order_release);
+  }
+  known->Increment();
+}
+
 }  // namespace
 
 ServerMetrics::ServerMetrics()
@@ -65,12 +76,15 @@ ServerMetrics::ServerMetrics()
                                 "Times that accepting stopped for a moment: no descriptors or "
                                 "memory")) {}
 
-void ServerMetrics::CountRpc(const std::string& method, const std::string& code) {
-  rpcs_.Add({{"method", method}, {"code", code}}).Increment();
+void ServerMetrics::CountRpc(RpcMethod method, absl::StatusCode code) {
+  Bump(rpc_counters_.at(static_cast<size_t>(method)).at(static_cast<size_t>(code)), [&] {
+    return &rpcs_.Add({{"method", NameOf(method)}, {"code", absl::StatusCodeToString(code)}});
+  });
 }
 
-void ServerMetrics::CountRejected(const std::string& reason) {
-  rejected_.Add({{"reason", reason}}).Increment();
+void ServerMetrics::CountRejected(Reason reason) {
+  Bump(rejected_counters_.at(static_cast<size_t>(reason)),
+       [&] { return &rejected_.Add({{"reason", InfoOf(reason).name}}); });
 }
 
 void ServerMetrics::ChunkDelivered(int64_t frames, uint64_t bytes) {

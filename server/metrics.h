@@ -1,7 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // What the server counts itself, as Prometheus families; docs/metrics.md lists all names. Counting
-// is wait-free or a short lock, from any thread. No session, prompt or user is ever a label.
+// is wait-free but for the first time of each label, from any thread. No session, prompt or user is
+// ever a label.
 #pragma once
 
 #include <prometheus/counter.h>
@@ -9,18 +10,41 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <array>
+#include <atomic>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
+#include "base/error_reason.h"
+
 namespace longtake {
+
+// The methods of longtake.v1.LongtakeService.
+enum class RpcMethod {
+  kCreateSession,
+  kEstimateSession,
+  kGetSession,
+  kListSessions,
+  kDeleteSession,
+  kStream,
+  kListModels,
+  kGetModel,
+};
+inline constexpr std::array<const char*, 8> kRpcMethodNames = {
+    "CreateSession", "EstimateSession", "GetSession", "ListSessions",
+    "DeleteSession", "Stream",          "ListModels", "GetModel"};
+constexpr const char* NameOf(RpcMethod method) {
+  return kRpcMethodNames.at(static_cast<size_t>(method));
+}
 
 class ServerMetrics {
  public:
   ServerMetrics();
 
-  void CountRpc(const std::string& method, const std::string& code);
+  void CountRpc(RpcMethod method, absl::StatusCode code);
   void CountAdmitted() { admitted_.Increment(); }
-  void CountRejected(const std::string& reason);
+  void CountRejected(Reason reason);
   void StreamOpened() { streams_.Increment(); }
   void StreamClosed() { streams_.Decrement(); }
   // From Open to the first chunk on its way.
@@ -38,10 +62,18 @@ class ServerMetrics {
   const std::shared_ptr<prometheus::Registry>& registry() const { return registry_; }
 
  private:
+  // Counters of one family, each made when it is first needed: a client decides how often they are
+  // counted, so that no lock and no table of labels is on the way afterwards.
+  template <size_t kCount>
+  using Counters = std::array<std::atomic<prometheus::Counter*>, kCount>;
+  static constexpr size_t kCodes = 17;  // of gRPC
+
   std::shared_ptr<prometheus::Registry> registry_;
   prometheus::Family<prometheus::Counter>& rpcs_;
+  std::array<Counters<kCodes>, kRpcMethodNames.size()> rpc_counters_{};
   prometheus::Counter& admitted_;
   prometheus::Family<prometheus::Counter>& rejected_;
+  Counters<kReasonCount> rejected_counters_{};
   prometheus::Gauge& streams_;
   prometheus::Histogram& first_frame_;
   prometheus::Histogram& chunk_interval_;

@@ -1,14 +1,22 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "server/service.h"
 
+#include <grpcpp/impl/codegen/server_callback_handlers.h>
+#include <grpcpp/impl/rpc_service_method.h>
+
+#include <memory>
 #include <string>
 #include <utility>
 
-#include "server/grpc_status.h"
+#include "absl/strings/str_cat.h"
+#include "longtake/v1/longtake.grpc.pb.h"
+#include "server/errors.h"
+#include "server/limits.h"
 #include "server/list_sessions.h"
 #include "server/log.h"
 #include "server/model_card.h"
 #include "server/peer.h"
+#include "server/raw_message.h"
 #include "server/session_stream.h"
 
 namespace longtake {
@@ -18,107 +26,108 @@ Caller CallerOf(const grpc::CallbackServerContext& call) {
   return {.peer = PeerNetwork(call.peer())};
 }
 
+absl::Status CreateSession(ServiceContext& context, const Caller& caller,
+                           const v1::CreateSessionRequest& request,
+                           v1::CreateSessionResponse* response) {
+  LT_ASSIGN_OR_RETURN(const CreatedSession created, context.CreateSession(request, caller));
+  RenderSession(created.session->Info(), context.model, response->mutable_session());
+  return absl::OkStatus();
+}
+
+absl::Status EstimateSession(ServiceContext& context, const Caller& caller,
+                             const v1::EstimateSessionRequest& request,
+                             v1::EstimateSessionResponse* response) {
+  LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, context.ResolveSpec(request.spec()));
+  LT_ASSIGN_OR_RETURN(SessionEstimate cost, context.engine.Estimate(spec, caller));
+  if (context.draining) {
+    cost.fits_now = false;
+    cost.refusal = "the server is shutting down";
+  }
+  RenderEstimate(cost, response->mutable_estimate());
+  return absl::OkStatus();
+}
+
+absl::Status GetSession(ServiceContext& context, const Caller& caller,
+                        const v1::GetSessionRequest& request, v1::GetSessionResponse* response) {
+  LT_ASSIGN_OR_RETURN(const auto session, context.FindSession(request.name(), caller));
+  RenderSession(session->Info(), context.model, response->mutable_session());
+  return absl::OkStatus();
+}
+
+absl::Status DeleteSession(ServiceContext& context, const Caller& caller,
+                           const v1::DeleteSessionRequest& request, v1::DeleteSessionResponse*) {
+  LT_ASSIGN_OR_RETURN(const auto session, context.FindSession(request.name(), caller));
+  LT_RETURN_IF_ERROR(context.engine.DeleteSession(session->id()));
+  Log(LogLevel::kInfo, "session deleted", {{"session", session->id()}});
+  return absl::OkStatus();
+}
+
+absl::Status ListModels(ServiceContext& context, const Caller&,
+                        const v1::ListModelsRequest& request, v1::ListModelsResponse* response) {
+  LT_RETURN_IF_ERROR(ParsePage(request.page_size(), request.page_token()).status());
+  // One model is one page.
+  if (request.page_token().empty()) RenderModel(context.engine.model(), response->add_models());
+  return absl::OkStatus();
+}
+
+absl::Status GetModel(ServiceContext& context, const Caller&, const v1::GetModelRequest& request,
+                      v1::GetModelResponse* response) {
+  LT_RETURN_IF_ERROR(CheckModelName("name", request.name(), context.model.name));
+  RenderModel(context.engine.model(), response->mutable_model());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-grpc::ServerUnaryReactor* LongtakeService::Answer(grpc::CallbackServerContext* call,
-                                                  const char* method, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  Finish(reactor, method, status);
-  return reactor;
+LongtakeService::LongtakeService(ServiceContext& context) : context_(context) {
+  AddUnary(RpcMethod::kCreateSession, Holds::kSpec, &CreateSession);
+  AddUnary(RpcMethod::kEstimateSession, Holds::kSpec, &EstimateSession);
+  AddUnary(RpcMethod::kGetSession, Holds::kName, &GetSession);
+  AddUnary(RpcMethod::kListSessions, Holds::kName, &ListSessions);
+  AddUnary(RpcMethod::kDeleteSession, Holds::kName, &DeleteSession);
+  AddUnary(RpcMethod::kListModels, Holds::kName, &ListModels);
+  AddUnary(RpcMethod::kGetModel, Holds::kName, &GetModel);
+  Add(RpcMethod::kStream, [this](grpc::CallbackServerContext& call) {
+    return SessionStream::Start(context_, call, CallerOf(call));
+  });
+  LT_CHECK(names_.size() == kRpcMethodNames.size());
 }
 
-grpc::ServerUnaryReactor* LongtakeService::AnswerLater(grpc::CallbackServerContext* call,
-                                                       const char* method,
-                                                       std::function<absl::Status()> work) {
-  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  context_.workers.Schedule(
-      [this, reactor, method, work = std::move(work)] { Finish(reactor, method, work()); });
-  return reactor;
-}
-
-void LongtakeService::Finish(grpc::ServerUnaryReactor* reactor, const char* method,
-                             const absl::Status& status) {
-  context_.metrics.CountRpc(method, std::string(absl::StatusCodeToString(status.code())));
-  reactor->Finish(ToGrpcStatus(status));
-}
-
-grpc::ServerUnaryReactor* LongtakeService::CreateSession(grpc::CallbackServerContext* call,
-                                                         const v1::CreateSessionRequest* request,
-                                                         v1::CreateSessionResponse* response) {
-  return AnswerLater(call, "CreateSession", [=, this]() -> absl::Status {
-    LT_ASSIGN_OR_RETURN(const CreatedSession created,
-                        context_.CreateSession(*request, CallerOf(*call)));
-    RenderSession(created.session->Info(), context_.model, response->mutable_session());
-    return absl::OkStatus();
+template <typename Request, typename Response>
+void LongtakeService::AddUnary(RpcMethod method, Holds holds, Handler<Request, Response> handler) {
+  const auto work = [this, handler](const Caller& caller,
+                                    grpc::ByteBuffer* bytes) -> absl::StatusOr<grpc::ByteBuffer> {
+    Request request;
+    if (!ParseMessage(bytes, &request))
+      return GarbledError(std::string(Request::descriptor()->name()));
+    Response response;
+    LT_RETURN_IF_ERROR(handler(context_, caller, request, &response));
+    return RenderMessage(response);
+  };
+  const bool spec = holds == Holds::kSpec;
+  const UnaryCall::Method& added = unary_.emplace_back(
+      UnaryCall::Method{.id = method,
+                        .request_bytes_max = spec ? kRequestBytesMax : kNamingRequestBytesMax,
+                        .computes = spec,
+                        .work = work});
+  Add(method, [this, &added](grpc::CallbackServerContext& call) {
+    return UnaryCall::Start(context_, added, CallerOf(call));
   });
 }
 
-grpc::ServerUnaryReactor* LongtakeService::EstimateSession(
-    grpc::CallbackServerContext* call, const v1::EstimateSessionRequest* request,
-    v1::EstimateSessionResponse* response) {
-  const auto estimate = [&]() -> absl::Status {
-    LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, context_.ResolveSpec(request->spec()));
-    LT_ASSIGN_OR_RETURN(SessionEstimate cost, context_.engine.Estimate(spec, CallerOf(*call)));
-    if (context_.draining) {
-      cost.fits_now = false;
-      cost.refusal = "the server is shutting down";
-    }
-    RenderEstimate(cost, response->mutable_estimate());
-    return absl::OkStatus();
-  };
-  return Answer(call, "EstimateSession", estimate());
-}
-
-grpc::ServerUnaryReactor* LongtakeService::GetSession(grpc::CallbackServerContext* call,
-                                                      const v1::GetSessionRequest* request,
-                                                      v1::GetSessionResponse* response) {
-  const auto session = context_.FindSession(request->name());
-  if (session.ok()) {
-    RenderSession((*session)->Info(), context_.model, response->mutable_session());
-  }
-  return Answer(call, "GetSession", session.status());
-}
-
-grpc::ServerUnaryReactor* LongtakeService::ListSessions(grpc::CallbackServerContext* call,
-                                                        const v1::ListSessionsRequest* request,
-                                                        v1::ListSessionsResponse* response) {
-  return Answer(call, "ListSessions", longtake::ListSessions(context_, *request, response));
-}
-
-grpc::ServerUnaryReactor* LongtakeService::DeleteSession(grpc::CallbackServerContext* call,
-                                                         const v1::DeleteSessionRequest* request,
-                                                         v1::DeleteSessionResponse*) {
-  const auto remove = [&]() -> absl::Status {
-    LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request->name()));
-    LT_RETURN_IF_ERROR(context_.engine.DeleteSession(id));
-    Log(LogLevel::kInfo, "session deleted", {{"session", id}});
-    return absl::OkStatus();
-  };
-  return Answer(call, "DeleteSession", remove());
-}
-
-grpc::ServerBidiReactor<v1::StreamRequest, v1::StreamResponse>* LongtakeService::Stream(
-    grpc::CallbackServerContext* call) {
-  return SessionStream::Start(context_, *call, CallerOf(*call));
-}
-
-grpc::ServerUnaryReactor* LongtakeService::ListModels(grpc::CallbackServerContext* call,
-                                                      const v1::ListModelsRequest* request,
-                                                      v1::ListModelsResponse* response) {
-  const absl::Status status = ParsePage(request->page_size(), request->page_token()).status();
-  // One model is one page.
-  if (status.ok() && request->page_token().empty()) {
-    RenderModel(context_.engine.model(), response->add_models());
-  }
-  return Answer(call, "ListModels", status);
-}
-
-grpc::ServerUnaryReactor* LongtakeService::GetModel(grpc::CallbackServerContext* call,
-                                                    const v1::GetModelRequest* request,
-                                                    v1::GetModelResponse* response) {
-  const absl::Status status = CheckModelName("name", request->name(), context_.model.name);
-  if (status.ok()) RenderModel(context_.engine.model(), response->mutable_model());
-  return Answer(call, "GetModel", status);
+template <typename Start>
+void LongtakeService::Add(RpcMethod method, Start start) {
+  using grpc::internal::CallbackBidiHandler;
+  using grpc::internal::RpcServiceMethod;
+  const auto index = static_cast<int>(names_.size());
+  const std::string& name = names_.emplace_back(
+      absl::StrCat("/", v1::LongtakeService::service_full_name(), "/", NameOf(method)));
+  auto added =
+      std::make_unique<RpcServiceMethod>(name.c_str(), RpcServiceMethod::BIDI_STREAMING, nullptr);
+  auto handler = std::make_unique<CallbackBidiHandler<grpc::ByteBuffer, grpc::ByteBuffer>>(
+      [start](grpc::CallbackServerContext* call) { return start(*call); });
+  AddMethod(added.release());
+  MarkMethodRawCallback(index, handler.release());
 }
 
 }  // namespace longtake

@@ -47,7 +47,7 @@ absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
   LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, ResolveSpec(request.spec()));
   absl::StatusOr<CreatedSession> created = engine.CreateSession(spec, id, caller);
   if (!created.ok()) {
-    metrics.CountRejected(ReasonName(created.status()));
+    metrics.CountRejected(ReasonFor(created.status()));
     Log(LogLevel::kInfo, "session refused",
         {{"session", id},
          {"reason", ReasonName(created.status())},
@@ -61,8 +61,8 @@ absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
   return created;
 }
 
-absl::StatusOr<std::shared_ptr<Session>> ServiceContext::FindSession(
-    const std::string& name) const {
+absl::StatusOr<std::shared_ptr<Session>> ServiceContext::FindSession(const std::string& name,
+                                                                     const Caller&) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
   return engine.FindSession(id);
 }

@@ -33,8 +33,9 @@ struct ServiceContext {
   // thread of gRPC.
   absl::StatusOr<CreatedSession> CreateSession(const v1::CreateSessionRequest& request,
                                                const Caller& caller);
-  // By "sessions/ID".
-  absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& name) const;
+  // By "sessions/ID". Every session is everybody's yet, whoever calls.
+  absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& name,
+                                                       const Caller& caller) const;
 };
 
 }  // namespace longtake

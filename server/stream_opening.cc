@@ -24,7 +24,7 @@ absl::StatusOr<Target> FindTarget(ServiceContext& context, const v1::StreamReque
     return Target{.session = std::move(created->session), .made = created->is_new};
   }
   if (!first.has_attach()) return ProtocolError("the first message must be open or attach");
-  auto found = context.FindSession(first.attach().name());
+  auto found = context.FindSession(first.attach().name(), caller);
   if (!found.ok()) return WithFieldPrefix(found.status(), "attach.");
   const absl::StatusOr<int64_t> wanted = ParseNextChunk(first.attach());
   if (!wanted.ok()) return WithFieldPrefix(wanted.status(), "attach.");
@@ -34,13 +34,12 @@ absl::StatusOr<Target> FindTarget(ServiceContext& context, const v1::StreamReque
 // An encoder is dear, so whoever is refused gets none.
 absl::StatusOr<StreamOpening> Attach(const Target& target, std::function<void()> wake) {
   LT_RETURN_IF_ERROR(target.session->CheckAttach(target.next_chunk));
-  absl::StatusOr<MediaWriter> media = MediaWriter::Create(target.session->spec());
-  if (!media.ok()) return EncoderError(media.status());
+  LT_ASSIGN_OR_RETURN(MediaWriter media, MediaWriter::Create(target.session->spec()));
   LT_ASSIGN_OR_RETURN(const uint64_t attachment,
                       target.session->Attach(target.next_chunk, std::move(wake)));
   return StreamOpening{.session = target.session,
                        .attachment = attachment,
-                       .media = *std::move(media),
+                       .media = std::move(media),
                        .made = target.made};
 }
 
@@ -60,12 +59,6 @@ void CloseUnread(ServiceContext& context, const StreamOpening& opening) {
   const bool was_last = opening.session->Detach(opening.attachment);
   if (!was_last || !opening.made) return;
   context.engine.DeleteSession(opening.session->id()).IgnoreError();
-}
-
-absl::Status ProtocolError(const std::string& why) { return Error(Reason::kStreamProtocol, why); }
-
-absl::Status EncoderError(const absl::Status& status) {
-  return absl::InternalError(absl::StrCat("encoding the video: ", std::string(status.message())));
 }
 
 }  // namespace longtake

@@ -11,17 +11,10 @@
 
 #include "engine/session/session.h"
 #include "longtake/v1/longtake.pb.h"
-#include "server/media_writer.h"
 #include "server/service_context.h"
+#include "server/stream_host.h"
 
 namespace longtake {
-
-struct StreamOpening {
-  std::shared_ptr<Session> session;
-  uint64_t attachment = 0;
-  MediaWriter media;
-  bool made = false;  // by this stream; else it was there
-};
 
 // INVALID_ARGUMENT when the message is another, and the errors of creating, finding and attaching;
 // fields begin with "open." or "attach.". A session that its maker could not attach to is deleted.
@@ -31,9 +24,5 @@ absl::StatusOr<StreamOpening> OpenStream(ServiceContext& context, const v1::Stre
 // The client left before it read anything. A session that it made is of use to nobody, unless
 // somebody reads it already, because the client asked again; of another the ttl begins.
 void CloseUnread(ServiceContext& context, const StreamOpening& opening);
-
-absl::Status ProtocolError(const std::string& why);
-// Whatever its code, it is neither the client's nor the session's fault.
-absl::Status EncoderError(const absl::Status& status);
 
 }  // namespace longtake

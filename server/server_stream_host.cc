@@ -1,0 +1,74 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/server_stream_host.h"
+
+#include <utility>
+
+#include "server/errors.h"
+#include "server/log.h"
+#include "server/stream_opening.h"
+
+namespace longtake {
+
+ServerStreamHost::ServerStreamHost(ServiceContext& context, Caller caller)
+    : context_(context), caller_(std::move(caller)) {
+  context_.metrics.StreamOpened();
+}
+
+void ServerStreamHost::OnClosed(const StreamMachine::Report& report) {
+  const absl::Status& status = report.status;
+  // Without a first message anybody who can connect may do it as often as he likes, and there is
+  // nothing to learn.
+  Log(report.asked ? LogLevel::kInfo : LogLevel::kDebug, "stream closed",
+      {{"session", report.session_id},
+       {"reason", status.ok() ? std::string() : ReasonName(status)},
+       {"message", std::string(status.message())}});
+  if (report.asked) --context_.streams;
+  context_.metrics.StreamClosed();
+}
+
+void ServerStreamHost::Run(std::function<void()> work) {
+  context_.workers.Schedule(std::move(work));
+}
+
+int64_t ServerStreamHost::MonotonicNanos() { return context_.clock.MonotonicNanos(); }
+
+absl::StatusOr<StreamOpening> ServerStreamHost::Open(const v1::StreamRequest& first,
+                                                     std::function<void()> wake) {
+  return OpenStream(context_, first, caller_, std::move(wake));
+}
+
+void ServerStreamHost::CloseUnread(const StreamOpening& opening) {
+  longtake::CloseUnread(context_, opening);
+}
+
+absl::StatusOr<EventAccepted> ServerStreamHost::Submit(Session& session, SessionEvent event,
+                                                       uint64_t attachment) {
+  return context_.engine.Submit(session, std::move(event), attachment);
+}
+
+void ServerStreamHost::Render(const SessionInfo& session, v1::Session* out) {
+  RenderSession(session, context_.model, out);
+}
+
+void ServerStreamHost::OnAsked() { ++context_.streams; }
+
+void ServerStreamHost::OnOpened(const SessionInfo& session) {
+  Log(LogLevel::kInfo, "stream opened",
+      {{"session", session.id}, {"next_chunk", session.next_chunk}});
+}
+
+void ServerStreamHost::OnEncoded(double seconds) { context_.metrics.ChunkEncoded(seconds); }
+
+void ServerStreamHost::OnFirstChunk(double seconds) { context_.metrics.FirstFrame(seconds); }
+
+void ServerStreamHost::OnNextChunk(double seconds) { context_.metrics.ChunkInterval(seconds); }
+
+void ServerStreamHost::OnDelivered(int64_t frames, uint64_t bytes) {
+  context_.metrics.ChunkDelivered(frames, bytes);
+}
+
+void ServerStreamHost::OnFinished(const absl::Status& status) {
+  context_.metrics.CountRpc(RpcMethod::kStream, status.code());
+}
+
+}  // namespace longtake

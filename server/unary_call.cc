@@ -1,0 +1,73 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/unary_call.h"
+
+#include <grpc/support/time.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/errors.h"
+#include "server/grpc_status.h"
+#include "server/limits.h"
+
+namespace longtake {
+
+UnaryCall* UnaryCall::Start(ServiceContext& context, const Method& method, Caller caller) {
+  auto call = std::make_shared<UnaryCall>(context, method, std::move(caller));
+  call->self_ = call;
+  call->StartRead(&call->request_);
+  call->AwaitRequest();
+  return call.get();
+}
+
+UnaryCall::UnaryCall(ServiceContext& context, const Method& method, Caller caller)
+    : context_(context), method_(method), caller_(std::move(caller)) {}
+
+void UnaryCall::AwaitRequest() {
+  alarm_.Set(gpr_time_from_seconds(kFirstMessageSeconds, GPR_TIMESPAN),
+             [weak = weak_from_this()](bool in_time) {
+               const auto call = weak.lock();
+               if (!in_time || call == nullptr) return;
+               MutexLock lock(call->mutex_);
+               if (call->phase_ != Phase::kWaiting) return;
+               call->FinishCall(ProtocolError(
+                   absl::StrCat("the request did not come within ", kFirstMessageSeconds, " s")));
+             });
+}
+
+void UnaryCall::OnReadDone(bool ok) {
+  {
+    MutexLock lock(mutex_);
+    if (phase_ != Phase::kWaiting) return;
+    if (!ok) return FinishCall(ProtocolError("the call ended without a request"));
+    if (static_cast<int64_t>(request_.Length()) > method_.request_bytes_max) {
+      return FinishCall(
+          FieldError("request", absl::StrCat("more than ", method_.request_bytes_max, " bytes")));
+    }
+    phase_ = Phase::kWorking;
+  }
+  if (!method_.computes) return Answer();
+  context_.workers.Schedule([self = shared_from_this()] { self->Answer(); });
+}
+
+void UnaryCall::Answer() {
+  const absl::StatusOr<grpc::ByteBuffer> answer = method_.work(caller_, &request_);
+  MutexLock lock(mutex_);
+  FinishCall(answer);
+}
+
+void UnaryCall::FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer) {
+  phase_ = Phase::kFinished;
+  context_.metrics.CountRpc(method_.id, answer.status().code());
+  if (!answer.ok()) return Finish(ToGrpcStatus(answer.status()));
+  response_ = *answer;
+  StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
+}
+
+void UnaryCall::OnDone() {
+  alarm_.Cancel();
+  // Maybe the last owner: nothing may follow.
+  const std::shared_ptr<UnaryCall> last = std::move(self_);
+}
+
+}  // namespace longtake

@@ -1,0 +1,60 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// A call with one request and one answer, as gRPC sees it a stream: only so does it begin when its
+// headers are there, and a request that does not come or never ends can be given up after
+// kFirstMessageSeconds.
+//
+// Threads: gRPC's, and the worker pool for what computes. Owns itself until OnDone, as gRPC does
+// not say who frees a reactor.
+#pragma once
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <functional>
+#include <memory>
+
+#include "base/mutex.h"
+#include "server/service_context.h"
+
+namespace longtake {
+
+class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
+                        public std::enable_shared_from_this<UnaryCall> {
+ public:
+  // From the request's bytes, which it empties, to the answer's. Any thread.
+  using Work = std::function<absl::StatusOr<grpc::ByteBuffer>(const Caller& caller,
+                                                              grpc::ByteBuffer* request)>;
+  struct Method {
+    RpcMethod id = RpcMethod::kGetSession;
+    int64_t request_bytes_max = 0;
+    bool computes = false;  // then on the worker pool: gRPC's threads are everybody's
+    Work work;
+  };
+
+  // The reactor for gRPC; it frees itself. The method must outlive every call.
+  static UnaryCall* Start(ServiceContext& context, const Method& method, Caller caller);
+  UnaryCall(ServiceContext& context, const Method& method, Caller caller);
+
+  void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnDone() override;
+
+ private:
+  enum class Phase { kWaiting, kWorking, kFinished };
+  void AwaitRequest();
+  void Answer() ABSL_LOCKS_EXCLUDED(mutex_);
+  void FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  ServiceContext& context_;
+  const Method& method_;
+  const Caller caller_;
+  std::shared_ptr<UnaryCall> self_;
+  Mutex mutex_;
+  Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
+  grpc::ByteBuffer request_;   // gRPC's until OnReadDone
+  grpc::ByteBuffer response_;  // gRPC's once finished
+  grpc::Alarm alarm_;
+};
+
+}  // namespace longtake
