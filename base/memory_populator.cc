@@ -31,10 +31,6 @@ class Run {
 
   void TakePart(int64_t index) ABSL_LOCKS_EXCLUDED(mutex_) {
     if (given_up_) return;
-    if (options_.stop_asked && options_.stop_asked()) {
-      GiveUp(absl::CancelledError("asked to stop while memory was taken"));
-      return;
-    }
     const uint64_t begin = static_cast<uint64_t>(index) * options_.part_bytes;
     const uint64_t bytes = std::min(options_.part_bytes, memory_.size() - begin);
     const absl::Status status = PopulateMemory(memory_.subspan(begin, bytes));

@@ -22,8 +22,6 @@ class MemoryPopulator {
   struct Options {
     WorkerPool* workers = nullptr;
     Clock* clock = nullptr;
-    // Asked between parts; true gives the rest up. By any worker; may be empty.
-    std::function<bool()> stop_asked = {};
     // Called by a worker, every kTellNanos while memory is taken; may be empty.
     std::function<void(uint64_t done_bytes, uint64_t total_bytes)> progress = {};
     uint64_t part_bytes = 32 << 20;
@@ -32,7 +30,7 @@ class MemoryPopulator {
   explicit MemoryPopulator(Options options) : options_(std::move(options)) {}
 
   // memory is fresh from mmap and stays zero. RESOURCE_EXHAUSTED when the system has not as many
-  // pages, CANCELLED when asked to stop.
+  // pages.
   absl::Status Populate(std::span<std::byte> memory) const;
 
   static constexpr int64_t kTellNanos = 2'000'000'000;

@@ -1,17 +1,18 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // longtaked: options, server, signals. SIGTERM or SIGINT drains and ends with status 0; a second
-// one ends at once.
+// one drains no longer.
 #include <malloc.h>
 #include <signal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
@@ -21,41 +22,27 @@
 #include "base/standard_files.h"
 #include "server/config.h"
 #include "server/descriptors.h"
+#include "server/end_signals.h"
 #include "server/log.h"
 #include "server/server.h"
 
 namespace longtake {
 namespace {
 
-constexpr int64_t kDrainLookNanos = 50'000'000;
+constexpr std::chrono::milliseconds kDrainLook{50};
+// For what is left after draining: streams get their status, a chunk in work is given up.
+constexpr int64_t kStopNanos = 5'000'000'000;
 // For the log's reader to take the last lines.
 constexpr int64_t kLastLinesNanos = 1'000'000'000;
 
-sigset_t EndSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
-// Whether one of them came and nobody has taken it yet.
-bool EndSignalWaits() {
-  sigset_t waiting;
-  sigpending(&waiting);
-  return sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1;
-}
-
-// Waits until open streams are gone, the time is up or a second signal comes.
-void Drain(Server& server, int64_t timeout_nanos, Clock& clock) {
-  const sigset_t signals = EndSignals();
-  const timespec look = {0, kDrainLookNanos};
+// Waits until open streams are gone, the time is up or a second signal hurries.
+void Drain(Server& server, const EndSignals& signals, int64_t timeout_nanos, Clock& clock) {
   server.BeginDrain();
   const int64_t end_nanos = clock.MonotonicNanos() + timeout_nanos;
   Log(LogLevel::kInfo, "draining",
       {{"streams", int64_t{server.open_streams()}}, {"seconds", NanosToSeconds(timeout_nanos)}});
-  while (server.open_streams() > 0 && clock.MonotonicNanos() < end_nanos) {
-    if (sigtimedwait(&signals, nullptr, &look) > 0) return;
+  while (server.open_streams() > 0 && clock.MonotonicNanos() < end_nanos && !signals.hurried()) {
+    std::this_thread::sleep_for(kDrainLook);
   }
 }
 
@@ -63,6 +50,13 @@ absl::Status WritePortFile(const std::string& path, int port) {
   if (path.empty()) return absl::OkStatus();
   const std::string text = absl::StrCat(port, "\n");
   return WriteFileAtomically(PosixFileSystem(), path, std::as_bytes(std::span(text)));
+}
+
+// Whoever reads one finds no port of a server that is gone.
+void RemovePortFiles(const Config& config) {
+  for (const std::string& path : {config.port_file, config.metrics_port_file}) {
+    if (!path.empty()) PosixFileSystem().Remove(path).IgnoreError();
+  }
 }
 
 absl::Status Print(const std::string& text) {
@@ -81,40 +75,37 @@ absl::Status Run(int argc, char** argv) {
   LT_ASSIGN_OR_RETURN(const ConfigResult loaded, LoadConfig(sources));
   if (loaded.print.has_value()) return Print(*loaded.print);
   const Config& config = loaded.config;
-  // Before any thread starts, so that all threads leave these to sigwait.
-  const sigset_t signals = EndSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  SystemClock clock;
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<EndSignals> signals,
+                      EndSignals::Listen(clock, [&](const char* why) {
+                        RemovePortFiles(config);
+                        Log(LogLevel::kInfo, "ended at once", {{"reason", why}});
+                        FlushLog(kLastLinesNanos);
+                      }));
   StartLog(config.log_level, config.log_format);
+  RemovePortFiles(config);  // of a server before this one
   const DescriptorLimit descriptors = RaiseDescriptorLimit();
   Log(LogLevel::kInfo, "file descriptors", {{"limit", descriptors.now}, {"was", descriptors.soft}});
 
-  SystemClock clock;
-  const absl::StatusOr<std::unique_ptr<Server>> started =
-      Server::Start(config, clock, EndSignalWaits);
-  if (absl::IsCancelled(started.status()) && EndSignalWaits()) {
-    Log(LogLevel::kInfo, "ended before it served");
-    return absl::OkStatus();
-  }
-  LT_RETURN_IF_ERROR(started.status());
-  const std::unique_ptr<Server>& server = *started;
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(config, clock));
+  signals->BeginServing();
   LT_RETURN_IF_ERROR(WritePortFile(config.port_file, server->port()));
   LT_RETURN_IF_ERROR(WritePortFile(config.metrics_port_file, server->metrics_port()));
 
-  int signal = 0;
-  sigwait(&signals, &signal);
-  Drain(*server, config.drain_timeout_nanos, clock);
+  signals->Wait();
+  signals->EndWithin(config.drain_timeout_nanos + kStopNanos);
+  Drain(*server, *signals, config.drain_timeout_nanos, clock);
+  signals->EndWithin(kStopNanos);
   server->Stop();
+  RemovePortFiles(config);
   Log(LogLevel::kInfo, "ended");
   return absl::OkStatus();
 }
 
-// Says what went wrong after all lines of the log, and gives the exit status. Somebody who starts a
-// server that cannot tell him may end it by a signal.
+// Says what went wrong after all lines of the log, and gives the exit status.
 int Tell(const absl::Status& status) {
   const bool read = FlushLog(kLastLinesNanos);
   if (status.ok()) return 0;
-  const sigset_t signals = EndSignals();
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   const std::string message(status.message());
   if (read) std::fprintf(stderr, "longtaked: %s\n", PrintableText(message).c_str());
   return 1;

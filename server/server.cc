@@ -67,7 +67,8 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
   options.session.attached_idle_nanos = config.attached_idle_nanos;
   options.session.first_attach_nanos = kFirstAttachSeconds * 1'000'000'000;
   options.on_session_end = [](const std::string& id, const absl::Status& status) {
-    const bool failed = !status.ok() && !absl::IsCancelled(status);
+    const bool failed =
+        !status.ok() && !absl::IsCancelled(status) && ReasonFor(status) != Reason::kShuttingDown;
     Log(failed ? LogLevel::kWarning : LogLevel::kInfo, failed ? "session failed" : "session ended",
         {{"session", id},
          {"reason", status.ok() ? std::string() : ReasonName(status)},
@@ -191,7 +192,7 @@ struct Server::Parts {
   std::unique_ptr<MetricsPage> metrics_page;
   bool stopped = false;
 
-  absl::Status OpenModel(const Config& config, Clock& clock, std::function<bool()> stop_asked);
+  absl::Status OpenModel(const Config& config, Clock& clock);
   absl::Status OpenPort(const Config& config);
   absl::Status Accept(const Config& config);
   absl::Status OpenMetricsPage(const Config& config);
@@ -200,14 +201,10 @@ struct Server::Parts {
   void OnSweep(SweepStack stack, const absl::Status& status);
 };
 
-absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock,
-                                      std::function<bool()> stop_asked) {
+absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
   workers = std::make_unique<WorkerPool>(static_cast<int>(config.threads));
-  populator = std::make_unique<MemoryPopulator>(
-      MemoryPopulator::Options{.workers = workers.get(),
-                               .clock = &clock,
-                               .stop_asked = std::move(stop_asked),
-                               .progress = LogMemoryProgress});
+  populator = std::make_unique<MemoryPopulator>(MemoryPopulator::Options{
+      .workers = workers.get(), .clock = &clock, .progress = LogMemoryProgress});
   LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanFromConfig(config, *workers, *populator, clock));
   memory = plan.memory;
   calibration = std::move(plan.calibration);
@@ -315,11 +312,10 @@ void Server::Parts::OnSweep(SweepStack stack, const absl::Status& status) {
   UpdateServing();
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Clock& clock,
-                                                      std::function<bool()> stop_asked) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Clock& clock) {
   QuietGrpcLog();
   auto parts = std::make_unique<Parts>();
-  LT_RETURN_IF_ERROR(parts->OpenModel(config, clock, std::move(stop_asked)));
+  LT_RETURN_IF_ERROR(parts->OpenModel(config, clock));
   LT_RETURN_IF_ERROR(CheckThreads(LibraryThreads()));
   LT_RETURN_IF_ERROR(parts->OpenMetricsPage(config));
   // From here on the destructor has threads to join.

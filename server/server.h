@@ -6,7 +6,6 @@
 // One thread starts and stops it; the rest is safe from any thread.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -19,10 +18,8 @@ namespace longtake {
 class Server {
  public:
   // Opens the pack, takes all memory, then opens the ports: who can connect is served. One clear
-  // error naming the option or file. The config is checked (config.h). stop_asked, which may be
-  // empty, is asked by any thread while memory is taken: CANCELLED when it says true.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config, Clock& clock,
-                                                       std::function<bool()> stop_asked = {});
+  // error naming the option or file. The config is checked (config.h).
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const Config& config, Clock& clock);
   ~Server();
 
   int port() const;

@@ -54,56 +54,65 @@ TEST(MemoryPopulator, TakesEveryPage) {
   EXPECT_EQ(PagesTaken(mapping.memory()), Pages(3 * kPart + 8192));
 }
 
+// Whoever looks at it, but for the thread that made it, waits until so many have.
+class MeetingClock final : public Clock {
+ public:
+  explicit MeetingClock(size_t thread_count) : thread_count_(thread_count) {}
+
+  int64_t MonotonicNanos() override {
+    if (std::this_thread::get_id() != maker_) Meet();
+    return clock_.MonotonicNanos();
+  }
+  int64_t WallNanos() override { return clock_.WallNanos(); }
+  size_t met() {
+    MutexLock lock(mutex_);
+    return threads_.size();
+  }
+
+ private:
+  void Meet() {
+    const int64_t end_nanos = clock_.MonotonicNanos() + 60'000'000'000;
+    MutexLock lock(mutex_);
+    threads_.insert(std::this_thread::get_id());
+    came_.NotifyAll();
+    while (threads_.size() < thread_count_ && clock_.MonotonicNanos() < end_nanos) {
+      came_.WaitFor(mutex_, std::chrono::seconds(1));
+    }
+  }
+
+  const size_t thread_count_;
+  const std::thread::id maker_ = std::this_thread::get_id();
+  SystemClock clock_;
+  Mutex mutex_;
+  CondVar came_;
+  std::set<std::thread::id> threads_ ABSL_GUARDED_BY(mutex_);
+};
+
 TEST(MemoryPopulator, WorksOnAllWorkersAtOnce) {
   constexpr size_t kWorkers = 3;
   WorkerPool workers(kWorkers);
-  SystemClock clock;
-  Mutex mutex;
-  CondVar came;
-  std::set<std::thread::id> threads;
-  const auto meet = [&] {  // nobody goes on before all are there
-    const int64_t end_nanos = clock.MonotonicNanos() + 60'000'000'000;
-    MutexLock lock(mutex);
-    threads.insert(std::this_thread::get_id());
-    came.NotifyAll();
-    while (threads.size() < kWorkers && clock.MonotonicNanos() < end_nanos) {
-      came.WaitFor(mutex, std::chrono::seconds(1));
-    }
-    return false;
-  };
+  MeetingClock clock(kWorkers);
   Mapping mapping(kWorkers * kPart);
-  const MemoryPopulator populator(
-      {.workers = &workers, .clock = &clock, .stop_asked = meet, .part_bytes = kPart});
+  const MemoryPopulator populator({.workers = &workers, .clock = &clock, .part_bytes = kPart});
   EXPECT_TRUE(populator.Populate(mapping.memory()).ok());
-  EXPECT_EQ(threads.size(), kWorkers);
-}
-
-TEST(MemoryPopulator, EndsBetweenPartsWhenAsked) {
-  WorkerPool workers(1);
-  SystemClock clock;
-  int asked = 0;
-  Mapping mapping(5 * kPart);
-  const MemoryPopulator populator({.workers = &workers,
-                                   .clock = &clock,
-                                   .stop_asked = [&asked] { return ++asked > 2; },
-                                   .part_bytes = kPart});
-  EXPECT_TRUE(absl::IsCancelled(populator.Populate(mapping.memory())));
-  EXPECT_EQ(asked, 3);
-  EXPECT_EQ(PagesTaken(mapping.memory()), Pages(2 * kPart));
+  EXPECT_EQ(clock.met(), kWorkers);
 }
 
 TEST(MemoryPopulator, TellsHowFarItIsWhenItTakesLong) {
   WorkerPool workers(1);
-  ManualClock clock;
+  class Hours final : public Clock {
+   public:
+    int64_t MonotonicNanos() override { return nanos_ += MemoryPopulator::kTellNanos / 2; }
+    int64_t WallNanos() override { return nanos_; }
+
+   private:
+    int64_t nanos_ = 0;
+  };
+  Hours clock;  // half of the time to tell goes by with each part
   std::vector<uint64_t> told;
   Mapping mapping(4 * kPart);
   const MemoryPopulator populator({.workers = &workers,
                                    .clock = &clock,
-                                   .stop_asked =
-                                       [&clock] {
-                                         clock.Advance(MemoryPopulator::kTellNanos / 2);
-                                         return false;
-                                       },
                                    .progress =
                                        [&told](uint64_t done_bytes, uint64_t total_bytes) {
                                          EXPECT_EQ(total_bytes, 4 * kPart);
@@ -126,15 +135,6 @@ TEST(AlignedBuffer, LargeOnesAreTakenZeroedAndAligned) {
                             [](std::byte value) { return value == std::byte{0}; }));
     buffer.span().back() = std::byte{1};
   }
-}
-
-TEST(AlignedBuffer, IsNotThereWhenItsPopulatorWasStopped) {
-  WorkerPool workers(1);
-  SystemClock clock;
-  const MemoryPopulator populator(
-      {.workers = &workers, .clock = &clock, .stop_asked = [] { return true; }});
-  EXPECT_TRUE(absl::IsCancelled(AlignedBuffer::Allocate(8 << 20, 64, &populator).status()));
-  EXPECT_TRUE(AlignedBuffer::Allocate(4096, 64, &populator).ok());
 }
 
 }  // namespace

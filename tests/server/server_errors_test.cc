@@ -394,15 +394,5 @@ TEST(ServerErrors, ATakenPortAndAMissingPackAreOneClearLine) {
   EXPECT_NE(std::string(status.message()).find("/nonexistent"), std::string::npos) << status;
 }
 
-TEST(ServerErrors, AStartEndsBetweenTwoPartsOfItsMemoryWhenAsked) {
-  ConfigSources sources;
-  sources.arguments = {"--pack", EmbeddedPack(), "--listen", "127.0.0.1:0", "--kv-bytes", "64MiB"};
-  sources.environment = [](const std::string&) { return std::nullopt; };
-  const Config config = LoadConfig(sources)->config;
-  SystemClock clock;
-  const absl::Status status = Server::Start(config, clock, [] { return true; }).status();
-  EXPECT_TRUE(absl::IsCancelled(status)) << status;
-}
-
 }  // namespace
 }  // namespace longtake
