@@ -16,6 +16,7 @@ inline constexpr int64_t kRequestBytesMax = 1 << 20;
 inline constexpr int64_t kNamingRequestBytesMax = 4 << 10;
 inline constexpr int64_t kResponseBytesMax = 4 << 20;
 inline constexpr int64_t kPartBytesMax = 1 << 20;
+inline constexpr int64_t kTransportBytesMax = 128 << 20;
 inline constexpr int64_t kMetadataBytesMax = 64 << 10;
 inline constexpr int64_t kErrorMessageBytesMax = 1 << 10;
 inline constexpr int64_t kSessionIdBytesMax = 64;
@@ -45,6 +46,7 @@ inline constexpr Limit kLimits[] = {
     {"naming_request_bytes_max", kNamingRequestBytesMax},
     {"response_bytes_max", kResponseBytesMax},
     {"part_bytes_max", kPartBytesMax},
+    {"transport_bytes_max", kTransportBytesMax},
     {"metadata_bytes_max", kMetadataBytesMax},
     {"error_message_bytes_max", kErrorMessageBytesMax},
     {"prompt_bytes_max", kPromptBytesMax},

@@ -112,7 +112,15 @@ void WarnOfTheUsualTake(const ServiceContext& context) {
 void AddLimits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kRequestBytesMax);
   builder.SetMaxSendMessageSize(kResponseBytesMax);
+  grpc::ResourceQuota transport("transport");
+  transport.Resize(kTransportBytesMax);
+  builder.SetResourceQuota(transport);
+  // A packed message is measured when it is unpacked, which is too late: 1 MiB of it may be 1 GiB.
+  for (const auto packing : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+    builder.SetCompressionAlgorithmSupportStatus(packing, false);
+  }
   const std::pair<const char*, int64_t> arguments[] = {
+      {GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0},
       {GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytesMax},
       {GRPC_ARG_MAX_CONCURRENT_STREAMS, kConnectionStreamsMax},
       {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeSeconds * 1000},

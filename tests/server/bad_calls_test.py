@@ -1,0 +1,147 @@
+#!/usr/bin/python3
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""Calls that no gRPC client makes: bytes that are no message, messages that never end, more than there is room for.
+Each gets an answer with its details or costs its own connection, and others are served."""
+import re
+import tempfile
+import time
+import unittest
+import zlib
+
+from longtake.v1 import longtake_pb2 as v1
+from longtake.v1 import longtake_pb2_grpc as v1_grpc
+from longtaked_program import Program, connect
+from raw_http2 import (CONTINUATION, END_HEADERS, HEADERS, RST_STREAM, Connection, call_headers, frame, literal,
+                       message)
+
+UNARY = ["CreateSession", "EstimateSession", "GetSession", "ListSessions", "DeleteSession", "ListModels", "GetModel"]
+NAMING = UNARY[2:]
+METHODS = [*UNARY, "Stream"]
+GARBAGE = b"\x0a\xff\xff\xff\xff\x07no message"
+FIRST_MESSAGE_SECONDS = 10  # docs/limits.md
+MIB = 1 << 20
+
+
+class BadCallsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="longtake-bad-calls-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.program = Program(folder.name)
+        cls.addClassCleanup(cls.program.close)
+
+    def connection(self, **options):
+        out = Connection(self.program.port, **options)
+        self.addCleanup(out.close)
+        return out
+
+    def counted(self, method, code):
+        found = re.search(rf'longtake_rpcs_total{{code="{code}",method="{method}"}} (\d+)', self.program.metrics_page())
+        return int(found[1]) if found else 0
+
+    def resident_mib(self):
+        with open(f"/proc/{self.program.process.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * 4096 / MIB
+
+    def assert_served(self, seconds=20):
+        with connect(self.program.port) as channel:
+            models = v1_grpc.LongtakeServiceStub(channel).ListModels(v1.ListModelsRequest(), timeout=seconds)
+        self.assertEqual(len(models.models), 1)
+
+    def assert_ends(self, trailers, code, *texts):
+        self.assertIsNotNone(trailers, "the call goes on")
+        self.assertIn(b"grpc-status" + bytes((len(str(code)),)) + str(code).encode(), trailers)
+        for text in texts:
+            self.assertIn(text, trailers)
+
+    def test_bytes_that_are_no_message_are_an_invalid_request(self):
+        for method in METHODS:
+            with self.subTest(method):
+                before = self.counted(method, "INVALID_ARGUMENT")
+                connection = self.connection()
+                connection.send_headers(1, call_headers(method))
+                connection.send_data(1, message(GARBAGE), end=True)
+                self.assert_ends(connection.trailers(1), 3, b"grpc-status-details-bin", b"request")
+                self.assertEqual(self.counted(method, "INVALID_ARGUMENT"), before + 1)
+
+    def test_so_is_no_message_at_all(self):
+        for method in METHODS:
+            with self.subTest(method):
+                connection = self.connection()
+                connection.send_headers(1, call_headers(method), end=True)
+                self.assert_ends(connection.trailers(1), 3, b"grpc-status-details-bin")
+
+    def test_a_request_that_only_names_something_is_short(self):
+        for method in NAMING:
+            with self.subTest(method):
+                connection = self.connection()
+                connection.send_headers(1, call_headers(method))
+                connection.send_data(1, message(b"\x0a\x80\x28" + b"x" * 5120), end=True)
+                self.assert_ends(connection.trailers(1), 3, b"grpc-status-details-bin", b"4096")
+
+    def test_a_request_has_its_time(self):
+        """None, a prefix, and most of a message: for each method, at once."""
+        connections = []
+        begin = time.monotonic()
+        for method in METHODS:
+            for sent in (b"", b"\0\0\0", message(b"x" * 100, length=200)):
+                connection = self.connection()
+                connection.send_headers(1, call_headers(method))
+                connection.send_data(1, sent)
+                connections.append((method, sent, connection))
+        for method, sent, connection in connections:
+            with self.subTest(method, sent=len(sent)):
+                self.assert_ends(connection.trailers(1, 2 * FIRST_MESSAGE_SECONDS), 3, b"grpc-status-details-bin",
+                                 b"within 10 s")
+        self.assertGreater(time.monotonic() - begin, FIRST_MESSAGE_SECONDS - 1)
+
+    def test_a_byte_now_and_then_does_not_help(self):
+        connection = self.connection()
+        connection.send_headers(1, call_headers("GetSession"))
+        connection.send_data(1, message(b"", length=4000))
+        end = None
+        for _ in range(3 * FIRST_MESSAGE_SECONDS):
+            connection.send_data(1, b"x")
+            end = connection.trailers(1, 0.5)
+            if end is not None:
+                break
+        self.assert_ends(end, 3)
+
+    def test_a_packed_message_is_not_let_grow(self):
+        """128 MiB of zeros, which gzip makes 128 KiB of."""
+        before = self.resident_mib()
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        packed = packer.compress(b"\0" * (128 * MIB)) + packer.flush()
+        for method in ("CreateSession", "Stream"):
+            connection = self.connection()
+            connection.send_headers(1, call_headers(method, ("grpc-encoding", "gzip")))
+            data = message(packed, compressed=1)
+            for at in range(0, len(data), 16384):
+                connection.send_data(1, data[at:at + 16384])
+            self.assertIsNotNone(connection.trailers(1, 15), "the call goes on")
+        self.assertLess(self.resident_mib() - before, 64)
+        self.assert_served()
+
+    def test_messages_that_never_end_have_a_sum(self):
+        """256 messages of 1 MiB on each of two connections, all but their last byte."""
+        before = self.resident_mib()
+        most = before
+        connections = [self.connection(timeout=2) for _ in range(2)]
+        for connection in connections:
+            for stream in range(1, 513, 2):
+                connection.send_headers(stream, call_headers("Stream"))
+                connection.send_data(stream, message(b"", length=MIB))
+        for _ in range(MIB // 16384 - 1):
+            for connection in connections:
+                for stream in range(1, 513, 2):
+                    if not connection.send_data(stream, b"x" * 16384):
+                        break
+            most = max(most, self.resident_mib())
+        self.assertLess(most - before, 320)
+        for connection in connections:
+            connection.close()
+        self.assert_served()
+
+
+if __name__ == "__main__":
+    unittest.main()
