@@ -27,6 +27,9 @@ constexpr ConfigOption kOptions[] = {
     {"connections-max", Type::kCount, &Config::connections_max, "auto", "auto",
      "gRPC connections at once; auto is 1024, or what the limit of file descriptors allows if that "
      "is less"},
+    {"connection-waste-bytes", Type::kBytes, &Config::connection_waste_bytes, "0", "",
+     "Closes a connection that sent so much more than became messages; 2MiB for a server that "
+     "strangers reach directly, 0 where a proxy stands before it"},
     {"metrics-listen", Type::kAddress, &Config::metrics_listen, "127.0.0.1:9767", "",
      "Address of /metrics over HTTP; empty switches it off"},
     {"metrics-port-file", Type::kText, &Config::metrics_port_file, "", "",

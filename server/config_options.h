@@ -20,6 +20,7 @@ struct Config {
   std::string listen;
   std::string port_file;
   uint64_t connections_max = 0;  // 0: auto
+  uint64_t connection_waste_bytes = 0;
   std::string metrics_listen;
   std::string metrics_port_file;
   uint64_t threads = 0;

@@ -2,6 +2,7 @@
 #include "server/connection_acceptor.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -14,22 +15,31 @@
 #include <utility>
 
 #include "server/log.h"
+#include "server/peer.h"
+#include "server/tcp_bytes.h"
 
 namespace longtake {
 namespace {
 
 constexpr int kPauseMillisMin = 10;
 constexpr int kPauseMillisMax = 500;
+// How often connections are looked at whether they are of use.
+constexpr int kLookMillis = 20;
+// gRPC needs a moment to free what an ended connection held.
+constexpr int kTrimMillis = 1000;
+constexpr uint64_t kMuchBytes = 1 << 20;
+constexpr uint64_t kFreeBytesPerSecond = 1 << 10;
+constexpr int64_t kSecondNanos = 1'000'000'000;
 // After so many the thread looks at everything else again.
 constexpr int kAcceptsAtOnce = 64;
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> ConnectionAcceptor::Start(
-    std::vector<Fd> listeners, int64_t connections_max, HandOver hand_over,
-    ServerMetrics& metrics) {
-  auto acceptor = std::unique_ptr<ConnectionAcceptor>(
-      new ConnectionAcceptor(std::move(listeners), connections_max, std::move(hand_over), metrics));
+    std::vector<Fd> listeners, const Options& options, HandOver hand_over, ConnectionUses& uses,
+    ServerMetrics& metrics, Clock& clock) {
+  auto acceptor = std::unique_ptr<ConnectionAcceptor>(new ConnectionAcceptor(
+      std::move(listeners), options, std::move(hand_over), uses, metrics, clock));
   if (!acceptor->stop_.valid() || !acceptor->ended_.valid()) {
     return absl::ResourceExhaustedError("listen: too few file descriptors to accept connections");
   }
@@ -37,12 +47,15 @@ absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> ConnectionAcceptor::Start(
   return acceptor;
 }
 
-ConnectionAcceptor::ConnectionAcceptor(std::vector<Fd> listeners, int64_t connections_max,
-                                       HandOver hand_over, ServerMetrics& metrics)
+ConnectionAcceptor::ConnectionAcceptor(std::vector<Fd> listeners, const Options& options,
+                                       HandOver hand_over, ConnectionUses& uses,
+                                       ServerMetrics& metrics, Clock& clock)
     : listeners_(std::move(listeners)),
-      connections_max_(connections_max),
+      options_(options),
       hand_over_(std::move(hand_over)),
+      uses_(uses),
       metrics_(metrics),
+      clock_(clock),
       stop_(eventfd(0, EFD_CLOEXEC)),
       ended_(epoll_create1(EPOLL_CLOEXEC)) {}
 
@@ -64,15 +77,30 @@ void ConnectionAcceptor::Run() {
   }
   while (true) {
     const size_t count = paused_ ? first_listener : waits.size();
-    if (poll(waits.data(), count, paused_ ? pause_millis_ : -1) < 0) continue;  // interrupted
+    const int news = poll(waits.data(), count, PatienceMillis());
+    if (news < 0) continue;  // interrupted
     if (waits[0].revents != 0) return;
     ForgetEnded();
+    CutWasteful();
+    TrimWhenDue();
     // The end of a connection may be what accepting waited for, so that it ends the pause, too.
     if (std::exchange(paused_, false)) continue;
     for (size_t i = first_listener; i < count; ++i) {
       if (waits[i].revents != 0) Accept(listeners_[i - first_listener]);
     }
   }
+}
+
+int ConnectionAcceptor::PatienceMillis() const {
+  if (paused_) return pause_millis_;
+  if (options_.waste_bytes_max != 0 && !connections_.empty()) return kLookMillis;
+  return trim_nanos_ == kNever ? -1 : kTrimMillis;
+}
+
+void ConnectionAcceptor::TrimWhenDue() {
+  if (clock_.MonotonicNanos() < trim_nanos_) return;
+  trim_nanos_ = kNever;
+  malloc_trim(0);
 }
 
 void ConnectionAcceptor::Accept(const Fd& listener) {
@@ -95,8 +123,8 @@ void ConnectionAcceptor::Admit(const Fd& listener, Fd connection) {
   socklen_t bytes = sizeof(peer);
   if (getpeername(connection.get(), reinterpret_cast<sockaddr*>(&peer), &bytes) != 0) return;
   // One that ended just now makes place for this one.
-  if (std::ssize(duplicates_) >= connections_max_) ForgetEnded();
-  if (std::ssize(duplicates_) >= connections_max_) {
+  if (std::ssize(connections_) >= options_.connections_max) ForgetEnded();
+  if (std::ssize(connections_) >= options_.connections_max) {
     Refuse();
     return;
   }
@@ -110,8 +138,13 @@ void ConnectionAcceptor::Admit(const Fd& listener, Fd connection) {
     return;
   }
   const int key = duplicate.get();
-  duplicates_.emplace(key, std::move(duplicate));
-  metrics_.SetConnections(std::ssize(duplicates_));
+  const std::string name = ConnectionName(peer);
+  connections_.emplace(key,
+                       Connection{.duplicate = std::move(duplicate),
+                                  .name = name,
+                                  .use = options_.waste_bytes_max == 0 ? nullptr : uses_.Add(name),
+                                  .begin_nanos = clock_.MonotonicNanos()});
+  metrics_.SetConnections(std::ssize(connections_));
   hand_over_(listener.get(), std::move(connection));
 }
 
@@ -119,7 +152,7 @@ void ConnectionAcceptor::Refuse() {
   metrics_.CountConnectionRefused();
   if (std::exchange(refusal_told_, true)) return;
   Log(LogLevel::kWarning, "connections-max is reached; further refusals are only counted",
-      {{"connections", connections_max_}});
+      {{"connections", options_.connections_max}});
 }
 
 void ConnectionAcceptor::ForgetEnded() {
@@ -132,10 +165,38 @@ void ConnectionAcceptor::ForgetEnded() {
       // Closing the duplicate would not end its registration: gRPC's descriptor is the same open
       // file, and the event would come again under a number that another connection may have.
       epoll_ctl(ended_.get(), EPOLL_CTL_DEL, key, nullptr);
-      duplicates_.erase(key);
+      Forget(key);
     }
   } while (count == std::ssize(events));
-  metrics_.SetConnections(std::ssize(duplicates_));
+  metrics_.SetConnections(std::ssize(connections_));
+}
+
+void ConnectionAcceptor::Forget(int key) {
+  const auto found = connections_.find(key);
+  if (found == connections_.end()) return;
+  const Connection& connection = found->second;
+  if (trim_nanos_ == kNever && TcpBytesOf(key).received > kMuchBytes) {
+    trim_nanos_ = clock_.MonotonicNanos() + kSecondNanos;
+  }
+  if (connection.use != nullptr) uses_.Remove(connection.name, *connection.use);
+  connections_.erase(found);
+}
+
+void ConnectionAcceptor::CutWasteful() {
+  if (options_.waste_bytes_max == 0) return;
+  const int64_t now_nanos = clock_.MonotonicNanos();
+  for (const auto& [key, connection] : connections_) {
+    const TcpBytes bytes = TcpBytesOf(key);
+    const auto seconds = static_cast<uint64_t>((now_nanos - connection.begin_nanos) / kSecondNanos);
+    // Whoever takes much has to say so, with windows; pings and calls of health come with time.
+    const uint64_t useful =
+        connection.use->useful_bytes() + bytes.acknowledged / 64 + seconds * kFreeBytesPerSecond;
+    if (bytes.received <= useful + options_.waste_bytes_max) continue;
+    if (shutdown(key, SHUT_RDWR) != 0) continue;
+    metrics_.CountConnectionCut();
+    Log(LogLevel::kWarning, "connection cut: what it sent was of no use",
+        {{"peer", connection.name}, {"received_bytes", static_cast<int64_t>(bytes.received)}});
+  }
 }
 
 void ConnectionAcceptor::Pause(int error) {

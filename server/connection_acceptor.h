@@ -6,18 +6,24 @@
 //
 // It also knows which connections live, since gRPC does not tell: it keeps a duplicate of each
 // socket, and the system reports on it when the connection was shut down. A connection beyond the
-// most is closed at once, which its client sees as a refusal instead of waiting.
+// most is closed at once, which its client sees as a refusal instead of waiting. One that sends
+// much of no use is shut down, when it is asked to look for that; and when one ends that sent much,
+// the heap gives back to the system what it held.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/status_macros.h"
+#include "server/connection_uses.h"
 #include "server/metrics.h"
 
 namespace longtake {
@@ -28,12 +34,17 @@ class ConnectionAcceptor {
   // non-blocking and close-on-exec. Whoever gets it shuts it down (shutdown(2)) before closing it.
   using HandOver = std::function<void(int listener, Fd connection)>;
 
-  // Begins to accept. The sockets listen and are non-blocking. The metrics must outlive it.
-  // RESOURCE_EXHAUSTED without descriptors for itself.
-  static absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> Start(std::vector<Fd> listeners,
-                                                                   int64_t connections_max,
-                                                                   HandOver hand_over,
-                                                                   ServerMetrics& metrics);
+  struct Options {
+    int64_t connections_max = 0;
+    // What a connection may send beyond what was of use; 0: nobody looks.
+    uint64_t waste_bytes_max = 0;
+  };
+
+  // Begins to accept. The sockets listen and are non-blocking. Uses, metrics and clock must outlive
+  // it. RESOURCE_EXHAUSTED without descriptors for itself.
+  static absl::StatusOr<std::unique_ptr<ConnectionAcceptor>> Start(
+      std::vector<Fd> listeners, const Options& options, HandOver hand_over, ConnectionUses& uses,
+      ServerMetrics& metrics, Clock& clock);
   ~ConnectionAcceptor();
 
   // Closes the listening sockets and joins the thread; connections live on. Idempotent, and
@@ -41,8 +52,17 @@ class ConnectionAcceptor {
   void Stop();
 
  private:
-  ConnectionAcceptor(std::vector<Fd> listeners, int64_t connections_max, HandOver hand_over,
-                     ServerMetrics& metrics);
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+  struct Connection {
+    Fd duplicate;
+    std::string name;  // as ConnectionName (peer.h)
+    std::shared_ptr<ConnectionUse> use;  // null when nobody looks
+    int64_t begin_nanos = 0;
+  };
+
+  ConnectionAcceptor(std::vector<Fd> listeners, const Options& options, HandOver hand_over,
+                     ConnectionUses& uses, ServerMetrics& metrics, Clock& clock);
 
   void Run();
   // Takes what waits at a listener.
@@ -50,19 +70,28 @@ class ConnectionAcceptor {
   void Admit(const Fd& listener, Fd connection);
   void Refuse();
   void ForgetEnded();
+  void Forget(int key);
+  // Shuts those down that sent too much of no use.
+  void CutWasteful();
+  void TrimWhenDue();
+  // How long to wait for news, in milliseconds; -1: until there are some.
+  int PatienceMillis() const;
   // Accepting stops for a moment, longer each time.
   void Pause(int error);
 
   std::vector<Fd> listeners_;
-  const int64_t connections_max_;
+  const Options options_;
   const HandOver hand_over_;
+  ConnectionUses& uses_;
   ServerMetrics& metrics_;
-  Fd stop_;                       // an eventfd
-  Fd ended_;                      // an epoll that waits for the end of the connections
-  std::map<int, Fd> duplicates_;  // of the connections that live, by descriptor
-  int pause_millis_ = 0;          // 0: accepting works
+  Clock& clock_;
+  Fd stop_;                                // an eventfd
+  Fd ended_;                               // an epoll that waits for the end of the connections
+  std::map<int, Connection> connections_;  // those that live, by descriptor of the duplicate
+  int pause_millis_ = 0;                   // 0: accepting works
   bool paused_ = false;
   bool refusal_told_ = false;
+  int64_t trim_nanos_ = kNever;  // when the heap gives back what an ended connection held
   std::thread thread_;
 };
 

@@ -72,6 +72,8 @@ ServerMetrics::ServerMetrics()
                                   "The most connections at once (connections-max)")),
       connections_refused_(AddCounter(*registry_, "longtake_connections_refused_total",
                                       "Connections closed at once, because there were too many")),
+      connections_cut_(AddCounter(*registry_, "longtake_connections_cut_total",
+                                  "Connections ended because what they sent was of no use")),
       accept_errors_(AddCounter(*registry_, "longtake_accept_errors_total",
                                 "Times that accepting stopped for a moment: no descriptors or "
                                 "memory")) {}

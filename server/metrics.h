@@ -57,6 +57,7 @@ class ServerMetrics {
   void SetConnections(int64_t count) { connections_.Set(static_cast<double>(count)); }
   void SetConnectionsLimit(int64_t count) { connections_limit_.Set(static_cast<double>(count)); }
   void CountConnectionRefused() { connections_refused_.Increment(); }
+  void CountConnectionCut() { connections_cut_.Increment(); }
   void CountAcceptError() { accept_errors_.Increment(); }
 
   const std::shared_ptr<prometheus::Registry>& registry() const { return registry_; }
@@ -85,6 +86,7 @@ class ServerMetrics {
   prometheus::Gauge& connections_;
   prometheus::Gauge& connections_limit_;
   prometheus::Counter& connections_refused_;
+  prometheus::Counter& connections_cut_;
   prometheus::Counter& accept_errors_;
 };
 

@@ -2,10 +2,12 @@
 #include "server/peer.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <array>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 namespace longtake {
@@ -28,7 +30,37 @@ std::string WithoutPort(absl::string_view text) {
   return std::string(text.substr(0, text.find('%')));
 }
 
+// Of an address in network order; without a zone, and as IPv4 where it is one.
+std::string NameOf(const std::array<uint8_t, 16>& address) {
+  const bool mapped = std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin());
+  return mapped ? Text(AF_INET, address.data() + kMappedPrefix.size())
+                : Text(AF_INET6, address.data());
+}
+
 }  // namespace
+
+std::string ConnectionName(const std::string& grpc_peer) {
+  absl::string_view rest = grpc_peer;
+  const bool ipv4 = absl::ConsumePrefix(&rest, "ipv4:");
+  if (!ipv4 && !absl::ConsumePrefix(&rest, "ipv6:")) return "";
+  const std::string port(rest.substr(std::min(rest.rfind(':'), rest.size())));
+  if (ipv4) return WithoutPort(rest) + port;
+  std::array<uint8_t, 16> address{};
+  if (inet_pton(AF_INET6, WithoutPort(rest).c_str(), address.data()) != 1) return "";
+  return NameOf(address) + port;
+}
+
+std::string ConnectionName(const sockaddr_storage& peer) {
+  if (peer.ss_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(peer);
+    return absl::StrCat(Text(AF_INET, &in.sin_addr), ":", ntohs(in.sin_port));
+  }
+  if (peer.ss_family != AF_INET6) return "";
+  const auto& in = reinterpret_cast<const sockaddr_in6&>(peer);
+  std::array<uint8_t, 16> address{};
+  std::copy_n(in.sin6_addr.s6_addr, address.size(), address.begin());
+  return absl::StrCat(NameOf(address), ":", ntohs(in.sin6_port));
+}
 
 std::string PeerNetwork(const std::string& grpc_peer) {
   absl::string_view rest = grpc_peer;

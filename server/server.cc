@@ -180,6 +180,7 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
 // and context, which a late encoding task still looks at.
 struct Server::Parts {
   ServerMetrics metrics;
+  ConnectionUses connections;
   StorageHealth storage_health;
   Mutex serving_mutex;
   std::unique_ptr<ServiceContext> context;
@@ -246,6 +247,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
       .engine = *engine,
       .workers = *workers,
       .metrics = metrics,
+      .connections = connections,
       .clock = clock,
       .defaults = MakeDefaults(config, *model),
       .model = {model->name(), model->digest(), std::string(model->numerics_profile())}});
@@ -282,8 +284,11 @@ absl::Status Server::Parts::Accept(const Config& config) {
     parameters.fd = connection.Release();
     grpc_door->HandleNewConnection(&parameters);
   };
-  LT_ASSIGN_OR_RETURN(acceptor, ConnectionAcceptor::Start(std::move(listening.sockets),
-                                                          connections_max, hand_over, metrics));
+  const ConnectionAcceptor::Options options = {.connections_max = connections_max,
+                                               .waste_bytes_max = config.connection_waste_bytes};
+  LT_ASSIGN_OR_RETURN(acceptor,
+                      ConnectionAcceptor::Start(std::move(listening.sockets), options, hand_over,
+                                                connections, metrics, context->clock));
   Log(LogLevel::kInfo, "accepting", {{"connections_max", connections_max}});
   return absl::OkStatus();
 }

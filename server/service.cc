@@ -15,16 +15,11 @@
 #include "server/list_sessions.h"
 #include "server/log.h"
 #include "server/model_card.h"
-#include "server/peer.h"
 #include "server/raw_message.h"
 #include "server/session_stream.h"
 
 namespace longtake {
 namespace {
-
-Caller CallerOf(const grpc::CallbackServerContext& call) {
-  return {.peer = PeerNetwork(call.peer())};
-}
 
 absl::Status CreateSession(ServiceContext& context, const Caller& caller,
                            const v1::CreateSessionRequest& request,
@@ -87,9 +82,8 @@ LongtakeService::LongtakeService(ServiceContext& context) : context_(context) {
   AddUnary(RpcMethod::kDeleteSession, Holds::kName, &DeleteSession);
   AddUnary(RpcMethod::kListModels, Holds::kName, &ListModels);
   AddUnary(RpcMethod::kGetModel, Holds::kName, &GetModel);
-  Add(RpcMethod::kStream, [this](grpc::CallbackServerContext& call) {
-    return SessionStream::Start(context_, call, CallerOf(call));
-  });
+  Add(RpcMethod::kStream,
+      [this](grpc::CallbackServerContext& call) { return SessionStream::Start(context_, call); });
   LT_CHECK(names_.size() == kRpcMethodNames.size());
 }
 
@@ -111,7 +105,7 @@ void LongtakeService::AddUnary(RpcMethod method, Holds holds, Handler<Request, R
                         .computes = spec,
                         .work = work});
   Add(method, [this, &added](grpc::CallbackServerContext& call) {
-    return UnaryCall::Start(context_, added, CallerOf(call));
+    return UnaryCall::Start(context_, added, call);
   });
 }
 

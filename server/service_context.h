@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/worker_pool.h"
 #include "engine/serve/engine.h"
+#include "server/connection_uses.h"
 #include "server/convert.h"
 #include "server/metrics.h"
 #include "server/render.h"
@@ -21,6 +22,7 @@ struct ServiceContext {
   Engine& engine;
   WorkerPool& workers;
   ServerMetrics& metrics;
+  const ConnectionUses& connections;
   Clock& clock;
   SpecDefaults defaults;
   ModelIdentity model;

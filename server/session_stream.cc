@@ -6,26 +6,27 @@
 #include <utility>
 
 #include "server/grpc_status.h"
+#include "server/peer.h"
 #include "server/raw_message.h"
 
 namespace longtake {
 
-SessionStream* SessionStream::Start(ServiceContext& context, grpc::CallbackServerContext& call,
-                                    Caller caller) {
-  auto stream = std::make_shared<SessionStream>(context, call, std::move(caller));
+SessionStream* SessionStream::Start(ServiceContext& context, grpc::CallbackServerContext& call) {
+  auto stream = std::make_shared<SessionStream>(context, call);
   stream->self_ = stream;
   stream->machine_->Start();
   return stream.get();
 }
 
-SessionStream::SessionStream(ServiceContext& context, grpc::CallbackServerContext& call,
-                             Caller caller)
+SessionStream::SessionStream(ServiceContext& context, grpc::CallbackServerContext& call)
     : call_(call),
-      host_(std::make_shared<ServerStreamHost>(context, std::move(caller))),
+      connection_(context.connections.Find(ConnectionName(call.peer()))),
+      host_(std::make_shared<ServerStreamHost>(context, Caller{.peer = PeerNetwork(call.peer())})),
       machine_(std::make_shared<StreamMachine>(*this, host_)) {}
 
 void SessionStream::OnReadDone(bool ok) {
   if (!ok) return machine_->OnReadEnd();
+  connection_->CountMessage(request_.Length());
   v1::StreamRequest message;
   if (!ParseMessage(&request_, &message)) return machine_->OnGarbled();
   machine_->OnRead(std::move(message));

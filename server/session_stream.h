@@ -24,9 +24,8 @@ class SessionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
                             public StreamWire {
  public:
   // The reactor for gRPC; it frees itself.
-  static SessionStream* Start(ServiceContext& context, grpc::CallbackServerContext& call,
-                              Caller caller);
-  SessionStream(ServiceContext& context, grpc::CallbackServerContext& call, Caller caller);
+  static SessionStream* Start(ServiceContext& context, grpc::CallbackServerContext& call);
+  SessionStream(ServiceContext& context, grpc::CallbackServerContext& call);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override { machine_->OnWritten(ok); }
@@ -42,6 +41,7 @@ class SessionStream final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grp
  private:
   grpc::CallbackServerContext& call_;  // until OnDone
   std::shared_ptr<SessionStream> self_;
+  const std::shared_ptr<ConnectionUse> connection_;
   const std::shared_ptr<ServerStreamHost> host_;
   const std::shared_ptr<StreamMachine> machine_;
   grpc::ByteBuffer request_;   // gRPC's between Read and OnReadDone

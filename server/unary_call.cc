@@ -2,6 +2,7 @@
 #include "server/unary_call.h"
 
 #include <grpc/support/time.h>
+#include <grpcpp/server_context.h>
 
 #include <utility>
 
@@ -9,19 +10,25 @@
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/limits.h"
+#include "server/peer.h"
 
 namespace longtake {
 
-UnaryCall* UnaryCall::Start(ServiceContext& context, const Method& method, Caller caller) {
-  auto call = std::make_shared<UnaryCall>(context, method, std::move(caller));
-  call->self_ = call;
-  call->StartRead(&call->request_);
-  call->AwaitRequest();
-  return call.get();
+UnaryCall* UnaryCall::Start(ServiceContext& context, const Method& method,
+                            const grpc::CallbackServerContext& call) {
+  auto started = std::make_shared<UnaryCall>(context, method, call);
+  started->self_ = started;
+  started->StartRead(&started->request_);
+  started->AwaitRequest();
+  return started.get();
 }
 
-UnaryCall::UnaryCall(ServiceContext& context, const Method& method, Caller caller)
-    : context_(context), method_(method), caller_(std::move(caller)) {}
+UnaryCall::UnaryCall(ServiceContext& context, const Method& method,
+                     const grpc::CallbackServerContext& call)
+    : context_(context),
+      method_(method),
+      caller_{.peer = PeerNetwork(call.peer())},
+      connection_(context.connections.Find(ConnectionName(call.peer()))) {}
 
 void UnaryCall::AwaitRequest() {
   alarm_.Set(gpr_time_from_seconds(kFirstMessageSeconds, GPR_TIMESPAN),
@@ -40,6 +47,7 @@ void UnaryCall::OnReadDone(bool ok) {
     MutexLock lock(mutex_);
     if (phase_ != Phase::kWaiting) return;
     if (!ok) return FinishCall(ProtocolError("the call ended without a request"));
+    connection_->CountMessage(request_.Length());
     if (static_cast<int64_t>(request_.Length()) > method_.request_bytes_max) {
       return FinishCall(
           FieldError("request", absl::StrCat("more than ", method_.request_bytes_max, " bytes")));

@@ -33,8 +33,9 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
   };
 
   // The reactor for gRPC; it frees itself. The method must outlive every call.
-  static UnaryCall* Start(ServiceContext& context, const Method& method, Caller caller);
-  UnaryCall(ServiceContext& context, const Method& method, Caller caller);
+  static UnaryCall* Start(ServiceContext& context, const Method& method,
+                          const grpc::CallbackServerContext& call);
+  UnaryCall(ServiceContext& context, const Method& method, const grpc::CallbackServerContext& call);
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnDone() override;
@@ -49,6 +50,7 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
   ServiceContext& context_;
   const Method& method_;
   const Caller caller_;
+  const std::shared_ptr<ConnectionUse> connection_;
   std::shared_ptr<UnaryCall> self_;
   Mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;

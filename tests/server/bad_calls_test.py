@@ -22,12 +22,14 @@ FIRST_MESSAGE_SECONDS = 10  # docs/limits.md
 MIB = 1 << 20
 
 
-class BadCallsTest(unittest.TestCase):
+class CallsTest(unittest.TestCase):
+    FLAGS = []
+
     @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory(prefix="longtake-bad-calls-")
         cls.addClassCleanup(folder.cleanup)
-        cls.program = Program(folder.name)
+        cls.program = Program(folder.name, *cls.FLAGS)
         cls.addClassCleanup(cls.program.close)
 
     def connection(self, **options):
@@ -54,6 +56,8 @@ class BadCallsTest(unittest.TestCase):
         for text in texts:
             self.assertIn(text, trailers)
 
+
+class BadCallsTest(CallsTest):
     def test_bytes_that_are_no_message_are_an_invalid_request(self):
         for method in METHODS:
             with self.subTest(method):
@@ -141,6 +145,76 @@ class BadCallsTest(unittest.TestCase):
         for connection in connections:
             connection.close()
         self.assert_served()
+
+
+class WasteTest(CallsTest):
+    """With connection-waste-bytes: connections that cost more than they send are cut before they have cost much."""
+    FLAGS = ["--connection-waste-bytes", "2MiB"]
+
+    def cuts(self):
+        return float(re.search(r"longtake_connections_cut_total (\d+)", self.program.metrics_page())[1])
+
+    def cut(self, block, seconds=60):
+        """Sends the block again and again -> MiB that went out, and the most that the server grew by."""
+        before = most = self.resident_mib()
+        connection = self.connection(timeout=1)
+        sent = 0
+        end = time.monotonic() + seconds
+        for data in block(connection):
+            if not connection.send(data):
+                break
+            sent += len(data)
+            if sent // (1 << 16) != (sent - len(data)) // (1 << 16):
+                most = max(most, self.resident_mib())
+            self.assertLess(time.monotonic(), end, "nobody cut it")
+        return sent / MIB, most - before
+
+    def test_headers_without_end(self):
+        def block(_):
+            yield frame(HEADERS, 0, 1, call_headers("Stream"))
+            while True:
+                yield frame(CONTINUATION, 0, 1, literal("x-a", "b" * 16000))
+
+        sent, grown = self.cut(block)
+        self.assertLess(sent, 16)
+        self.assertLess(grown, 128)
+        self.assert_served()
+
+    def test_calls_that_are_reset_as_they_begin(self):
+        def block(_):
+            headers = call_headers("Stream")
+            for stream in range(1, 1 << 31, 2):
+                yield frame(HEADERS, END_HEADERS, stream, headers) + frame(RST_STREAM, 0, stream, b"\0\0\0\x08")
+
+        sent, grown = self.cut(block)
+        self.assertLess(sent, 16)
+        self.assertLess(grown, 512)
+        self.assert_served()
+
+    def test_an_honest_client_is_not_cut(self):
+        """Many calls and a stream with uploads on one connection."""
+        frames = 321
+        side = 256
+        cut = self.cuts()
+        with connect(self.program.port) as channel:
+            stub = v1_grpc.LongtakeServiceStub(channel)
+            for _ in range(3000):
+                stub.ListModels(v1.ListModelsRequest(), timeout=20)
+
+            def requests():
+                spec = v1.SessionSpec(prompt="x", width=side, height=side, start_frame_count=frames)
+                yield v1.StreamRequest(open=v1.CreateSessionRequest(spec=spec))
+                total = frames * side * side * 3
+                for at in range(0, total - 1, 1 << 19):
+                    part = b"x" * min(1 << 19, total - 1 - at)
+                    yield v1.StreamRequest(start=v1.StartPart(data_offset=at, data=part))
+                yield v1.StreamRequest(control=v1.Control(id=1, end={}))
+
+            responses = stub.Stream(requests(), timeout=60)
+            self.assertTrue(next(responses).HasField("opened"))
+            self.assertTrue(next(responses).HasField("receipt"), "it got through to the last message")
+            responses.cancel()
+        self.assertEqual(self.cuts(), cut)
 
 
 if __name__ == "__main__":

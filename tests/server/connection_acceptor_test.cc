@@ -11,6 +11,7 @@
 
 #include "base/mutex.h"
 #include "server/listen_sockets.h"
+#include "server/peer.h"
 #include "tests/server/loopback.h"
 
 namespace longtake {
@@ -36,16 +37,19 @@ class NoDescriptors {
 // Accepts with at most so many connections and keeps what it gets.
 class Accepting {
  public:
-  explicit Accepting(int64_t connections_max) {
+  explicit Accepting(int64_t connections_max, uint64_t waste_bytes_max = 0) {
     ListenSockets listening = OpenListenSockets("127.0.0.1:0").value();
     port_ = listening.port;
-    acceptor_ = ConnectionAcceptor::Start(
-                    std::move(listening.sockets), connections_max,
-                    [this](int, Fd connection) { Keep(std::move(connection)); }, metrics_)
-                    .value();
+    acceptor_ =
+        ConnectionAcceptor::Start(
+            std::move(listening.sockets),
+            {.connections_max = connections_max, .waste_bytes_max = waste_bytes_max},
+            [this](int, Fd connection) { Keep(std::move(connection)); }, uses_, metrics_, clock_)
+            .value();
   }
 
   int port() const { return port_; }
+  ConnectionUses& uses() { return uses_; }
   ConnectionAcceptor& acceptor() { return *acceptor_; }
 
   double Metric(const std::string& name) {
@@ -88,6 +92,8 @@ class Accepting {
     kept_.push_back(std::move(connection));
   }
 
+  SystemClock clock_;
+  ConnectionUses uses_;
   ServerMetrics metrics_;
   Mutex mutex_;
   std::vector<Fd> kept_ ABSL_GUARDED_BY(mutex_);
@@ -111,6 +117,26 @@ TEST(ConnectionAcceptor, GoesOnAfterAMomentWithoutDescriptors) {
   EXPECT_TRUE(server.WaitFor("longtake_connections", 1.0));
   const Fd later = ConnectTo(server.port());
   EXPECT_TRUE(server.WaitFor("longtake_connections", 2.0));
+}
+
+// Two connections send as much; of one it was messages.
+TEST(ConnectionAcceptor, WhatIsOfNoUseIsCut) {
+  constexpr size_t kSent = 20'000;
+  Accepting server(10, kSent - 1);
+  std::array<Fd, 2> clients = {ConnectTo(server.port()), ConnectTo(server.port())};
+  ASSERT_TRUE(server.WaitFor("longtake_connections", 2.0));
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(getsockname(clients[1].get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  server.uses().Find(ConnectionName(address))->CountMessage(1);
+  const std::string sent(kSent, 'x');
+  for (const Fd& client : clients) {
+    ASSERT_EQ(send(client.get(), sent.data(), sent.size(), 0), static_cast<ssize_t>(kSent));
+  }
+  EXPECT_TRUE(server.WaitFor("longtake_connections", 1.0));
+  EXPECT_EQ(server.Metric("longtake_connections_cut_total"), 1.0);
+  char byte = 0;
+  EXPECT_LE(recv(clients[0].get(), &byte, 1, 0), 0) << "the first one";
 }
 
 // An ended connection whose descriptor lives on is told once. Its number may be another's by then.

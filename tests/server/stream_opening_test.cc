@@ -33,9 +33,11 @@ class StreamOpeningTest : public ::testing::Test {
   TestEngine engine_;
   WorkerPool workers_{1};
   ServerMetrics metrics_;
+  ConnectionUses connections_;
   ServiceContext context_{.engine = *engine_,
                           .workers = workers_,
                           .metrics = metrics_,
+                          .connections = connections_,
                           .clock = engine_.clock(),
                           .defaults = {.model = "m",
                                        .fps = 16,

@@ -1,0 +1,25 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/connection_uses.h"
+
+namespace longtake {
+
+std::shared_ptr<ConnectionUse> ConnectionUses::Add(const std::string& name) {
+  auto use = std::make_shared<ConnectionUse>();
+  MutexLock lock(mutex_);
+  uses_[name] = use;
+  return use;
+}
+
+void ConnectionUses::Remove(const std::string& name, const ConnectionUse& use) {
+  MutexLock lock(mutex_);
+  const auto found = uses_.find(name);
+  if (found != uses_.end() && found->second.get() == &use) uses_.erase(found);
+}
+
+std::shared_ptr<ConnectionUse> ConnectionUses::Find(const std::string& name) const {
+  MutexLock lock(mutex_);
+  const auto found = uses_.find(name);
+  return found == uses_.end() ? nobodys_ : found->second;
+}
+
+}  // namespace longtake
