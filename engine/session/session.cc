@@ -96,19 +96,25 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
 
 absl::StatusOr<EventAccepted> Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids,
                                               std::optional<uint64_t> reader) {
-  absl::StatusOr<EventAccepted> accepted;
+  EventAccepted accepted;
   {
     MutexLock lock(mutex_);
     if (reader.has_value() && *reader != attachment_.latest()) return TakenOver();
-    if (ended_ && !inbox_.Known(event.control_id).has_value()) {
+    const absl::StatusOr<std::optional<EventAccepted>> known = inbox_.Find(event);
+    if (ended_ && known.ok() && !known->has_value()) {
       return Error(Reason::kSessionOver, absl::StrCat("session ", id_, " has ended"),
                    {{"session", id_}});
     }
-    accepted = inbox_.Accept(std::move(event), std::move(prompt_ids));
     attachment_.Hear(clock_.MonotonicNanos());
+    if (!known.ok()) return known.status();
+    if (known->has_value()) return **known;
+    if (const absl::Status room = inbox_.CheckRoom(event.kind); !room.ok()) {
+      return OfThisSession(room);
+    }
+    accepted = inbox_.Accept({.sequence = inbox_.Number(),
+                              .event = std::move(event),
+                              .prompt_ids = std::move(prompt_ids)});
   }
-  if (FieldOf(accepted.status()).has_value()) return accepted.status();
-  if (!accepted.ok()) return OfThisSession(accepted.status());
   wake_engine_();
   return accepted;
 }
