@@ -190,6 +190,12 @@ absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, cons
   return absl::OkStatus();
 }
 
+absl::StatusOr<SavedTake> Engine::Save(const Session& session) const {
+  LT_ASSIGN_OR_RETURN(SavedTake take, stage_->Save(session));
+  take.attachment = session.SaveAttachment();
+  return take;
+}
+
 absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const Caller& caller) {
   LT_RETURN_IF_ERROR(CheckSaved(take));
   Arrival arrival;
@@ -207,7 +213,8 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const C
   session->BeginAt({.inbox = std::move(take.inbox),
                     .chunk = take.decoder.chunk,
                     .frame = take.decoder.next_frame,
-                    .has_start = take.rollout.has_start});
+                    .has_start = take.rollout.has_start,
+                    .attachment = take.attachment});
   arrival.decode->decoder = std::move(take.decoder);
   arrival.prompts = std::move(take.prompts);
   arrival.resumed = Resumed{.kv = std::move(take.kv),

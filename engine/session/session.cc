@@ -281,6 +281,12 @@ void Session::BeginAt(SessionBeginning beginning) {
   outbox_ = Outbox(limits_.outbox_bytes_max, beginning.chunk, beginning.frame);
   start_taken_ = beginning.has_start;
   if (start_taken_) memory_.start.Return();
+  attachment_.BeginAt(beginning.attachment, clock_.MonotonicNanos(), clock_.WallNanos());
+}
+
+SavedAttachment Session::SaveAttachment() const {
+  MutexLock lock(mutex_);
+  return attachment_.Save(clock_.MonotonicNanos(), clock_.WallNanos());
 }
 
 Inbox Session::CopyInbox() const {
@@ -384,7 +390,7 @@ bool Session::WaitsForClient() const {
 }
 
 int64_t Session::LifeNanos() const {
-  return attachment_.latest() == 0 ? limits_.first_attach_nanos : spec_.ttl_nanos;
+  return attachment_.had_reader() ? spec_.ttl_nanos : limits_.first_attach_nanos;
 }
 
 }  // namespace longtake

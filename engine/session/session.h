@@ -36,6 +36,7 @@ struct SessionBeginning {
   int64_t chunk = 0;  // the first that comes
   int64_t frame = 0;  // its first pixel frame
   bool has_start = false;
+  SavedAttachment attachment = {};
 };
 
 class Session {
@@ -99,6 +100,7 @@ class Session {
 
   std::vector<AcceptedEvent> TakeEvents() ABSL_LOCKS_EXCLUDED(mutex_);
   Inbox CopyInbox() const ABSL_LOCKS_EXCLUDED(mutex_);
+  SavedAttachment SaveAttachment() const ABSL_LOCKS_EXCLUDED(mutex_);
   // The frames the take begins with, once all are there; nothing before and after.
   std::optional<StartFrames> TakeStart() ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come.

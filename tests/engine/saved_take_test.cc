@@ -53,6 +53,9 @@ TEST_F(SavedTakeTest, AStateThatIsPutBackIsTheSameState) {
           ->sequence,
       1u);
   EXPECT_EQ(again->Info().chunk_count, take.decoder.chunk);
+  // Its reader went with the other engine: the ttl has begun.
+  EXPECT_EQ(again->Info().expire_wall_nanos, again->spec().ttl_nanos);
+  again->Attach(-1, nullptr).IgnoreError();
   while (!engine_->Save(*again).ok()) engine_->Step();
   EXPECT_TRUE(*engine_->Save(*again) == take);
   EXPECT_EQ(engine_->Restore(take).status().code(), absl::StatusCode::kAlreadyExists);
