@@ -16,8 +16,8 @@
 
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
-#include "engine/kv/kv_file.h"
 #include "engine/kv/kv_pool.h"
+#include "storage/scratch/scratch_file.h"
 
 namespace longtake {
 

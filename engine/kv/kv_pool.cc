@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "base/error_reason.h"
-#include "engine/kv/kv_file.h"
+#include "storage/scratch/scratch_file.h"
 
 namespace longtake {
 

@@ -11,8 +11,8 @@
 #include "base/checked.h"
 #include "base/checksum.h"
 #include "base/error_reason.h"
-#include "engine/kv/byte_ring.h"
 #include "storage/io/transfer_queue.h"
+#include "storage/scratch/byte_ring.h"
 
 namespace longtake {
 namespace {

@@ -17,9 +17,9 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/trace.h"
-#include "engine/kv/kv_file.h"
 #include "engine/kv/kv_memory.h"
 #include "storage/io/open_block_io.h"
+#include "storage/scratch/scratch_file.h"
 
 namespace longtake {
 

@@ -2,13 +2,12 @@
 //
 // K/V beyond memory: places in the file, memory in a ring, and sessions whose K/V comes from the
 // disk and whose frames are the same for it.
-#include "engine/kv/kv_file.h"
-
 #include <gmock/gmock.h>
 
 #include <random>
 
-#include "engine/kv/byte_ring.h"
+#include "storage/scratch/byte_ring.h"
+#include "storage/scratch/scratch_file.h"
 #include "tests/engine/engine_fixture.h"
 #include "tests/storage/fault_file.h"
 

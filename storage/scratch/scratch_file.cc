@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/kv/kv_file.h"
+#include "storage/scratch/scratch_file.h"
 
 #include <iterator>
 #include <utility>
