@@ -76,7 +76,7 @@ class KvFrame {
 struct KvMemory {
   explicit KvMemory(KvPool& pool_in) : pool(pool_in) {}
   KvPool& pool;
-  KvFile* file = nullptr;
+  ScratchFile* file = nullptr;
   uint64_t file_layer_bytes_max = 0;
   uint64_t file_frame_bytes_max = 0;
 };
@@ -113,7 +113,7 @@ class KvShare {
   const KvLayout layout_;
   KvPool* pool_ = nullptr;
   uint64_t pages_ = 0;
-  KvFile* file_ = nullptr;
+  ScratchFile* file_ = nullptr;
   std::vector<uint64_t> places_;  // all of them
   std::vector<uint64_t> free_;    // of those
 };

@@ -63,8 +63,8 @@ absl::Status Engine::OpenKv() {
                                                options_.populator));
   KvMemory memory(*kv_pool_);
   if (!options_.kv_file_directory.empty()) {
-    auto file =
-        KvFile::Create(*options_.files, options_.kv_file_directory, options_.kv_file_bytes_max);
+    auto file = ScratchFile::Create(*options_.files, options_.kv_file_directory,
+                                    options_.kv_file_bytes_max);
     if (!file.ok()) return Annotate(file.status(), "kv-file");
     kv_file_ = *std::move(file);
     auto stream = KvStream::Open(*kv_file_, options_.kv_stream);

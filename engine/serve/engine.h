@@ -137,8 +137,8 @@ class Engine {
   const EngineOptions options_;
   Clock& clock_;
   std::unique_ptr<KvPool> kv_pool_;
-  std::unique_ptr<KvFile> kv_file_;      // or null
-  std::unique_ptr<KvStream> kv_stream_;  // the stage's; null without a file
+  std::unique_ptr<ScratchFile> kv_file_;  // or null
+  std::unique_ptr<KvStream> kv_stream_;   // the stage's; null without a file
   std::unique_ptr<Admission> admission_;
   mutable Mutex mutex_;
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);

@@ -10,10 +10,10 @@
 
 namespace longtake {
 
-absl::StatusOr<std::unique_ptr<KvFile>> KvFile::Create(FileSystem& files,
-                                                       const std::string& directory,
-                                                       uint64_t bytes_max) {
-  auto out = std::unique_ptr<KvFile>(new KvFile);
+absl::StatusOr<std::unique_ptr<ScratchFile>> ScratchFile::Create(FileSystem& files,
+                                                                 const std::string& directory,
+                                                                 uint64_t bytes_max) {
+  auto out = std::unique_ptr<ScratchFile>(new ScratchFile);
   out->bytes_max_ = bytes_max / kBlockBytes * kBlockBytes;
   if (out->bytes_max_ == 0) {
     return absl::InvalidArgumentError(absl::StrCat("a K/V file of ", bytes_max, " bytes"));
@@ -27,17 +27,17 @@ absl::StatusOr<std::unique_ptr<KvFile>> KvFile::Create(FileSystem& files,
   return out;
 }
 
-uint64_t KvFile::bytes_taken() const {
+uint64_t ScratchFile::bytes_taken() const {
   MutexLock lock(mutex_);
   return taken_;
 }
 
-absl::Status KvFile::CheckRoom(uint64_t place_bytes, uint64_t count) const {
+absl::Status ScratchFile::CheckRoom(uint64_t place_bytes, uint64_t count) const {
   MutexLock lock(mutex_);
   return CheckRoomLocked(place_bytes, count);
 }
 
-absl::Status KvFile::CheckRoomLocked(uint64_t place_bytes, uint64_t count) const {
+absl::Status ScratchFile::CheckRoomLocked(uint64_t place_bytes, uint64_t count) const {
   LT_ASSIGN_OR_RETURN(const uint64_t bytes,
                       CheckedProduct({place_bytes, count}, "K/V of the session"));
   if (bytes > bytes_max_) {
@@ -53,7 +53,7 @@ absl::Status KvFile::CheckRoomLocked(uint64_t place_bytes, uint64_t count) const
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<uint64_t>> KvFile::Take(uint64_t place_bytes, uint64_t count) {
+absl::StatusOr<std::vector<uint64_t>> ScratchFile::Take(uint64_t place_bytes, uint64_t count) {
   LT_CHECK(place_bytes > 0 && place_bytes % kBlockBytes == 0);
   MutexLock lock(mutex_);
   LT_RETURN_IF_ERROR(CheckRoomLocked(place_bytes, count));
@@ -76,12 +76,12 @@ absl::StatusOr<std::vector<uint64_t>> KvFile::Take(uint64_t place_bytes, uint64_
       "the K/V file has room for the session, but not in pieces of ", place_bytes, " bytes"));
 }
 
-void KvFile::Give(std::span<const uint64_t> places, uint64_t place_bytes) {
+void ScratchFile::Give(std::span<const uint64_t> places, uint64_t place_bytes) {
   MutexLock lock(mutex_);
   for (const uint64_t place : places) GiveLocked(place, place_bytes);
 }
 
-void KvFile::GiveLocked(uint64_t offset, uint64_t bytes) {
+void ScratchFile::GiveLocked(uint64_t offset, uint64_t bytes) {
   taken_ -= bytes;
   const auto after = free_.lower_bound(offset);
   if (after != free_.end() && offset + bytes == after->first) {

@@ -17,12 +17,12 @@ namespace {
 using Attempt = FaultFileSystem::Attempt;
 using ::testing::HasSubstr;
 
-constexpr uint64_t kBlock = KvFile::kBlockBytes;
+constexpr uint64_t kBlock = ScratchFile::kBlockBytes;
 
 std::string ScratchDirectory() { return std::filesystem::temp_directory_path().string(); }
 
-std::unique_ptr<KvFile> MakeFile(uint64_t blocks) {
-  auto file = KvFile::Create(PosixFileSystem(), ScratchDirectory(), blocks * kBlock);
+std::unique_ptr<ScratchFile> MakeFile(uint64_t blocks) {
+  auto file = ScratchFile::Create(PosixFileSystem(), ScratchDirectory(), blocks * kBlock);
   LT_CHECK(file.ok());
   return *std::move(file);
 }
@@ -75,8 +75,8 @@ TEST(KvFileTest, WhatDoesNotFitIsRefusedWithFigures) {
             absl::StatusCode::kResourceExhausted);
   EXPECT_FALSE(file->Take(kBlock, UINT64_MAX).ok());
   EXPECT_EQ(file->bytes_taken(), 8 * kBlock);
-  EXPECT_FALSE(KvFile::Create(PosixFileSystem(), ScratchDirectory(), 100).ok());
-  EXPECT_FALSE(KvFile::Create(PosixFileSystem(), "/nowhere", 1 << 20).ok());
+  EXPECT_FALSE(ScratchFile::Create(PosixFileSystem(), ScratchDirectory(), 100).ok());
+  EXPECT_FALSE(ScratchFile::Create(PosixFileSystem(), "/nowhere", 1 << 20).ok());
 }
 
 TEST(ByteRingTest, PiecesAreInOneRunAndNeverOverlap) {
