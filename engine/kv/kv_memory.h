@@ -109,6 +109,10 @@ class KvShare {
   explicit KvShare(const KvLayout& layout) : layout_(layout) {}
   static absl::Status CheckFile(const KvMemory& memory, const KvLayout& layout,
                                 const KvNeeds& frames);
+  // What TakePlaces would answer, fragmentation aside.
+  static absl::Status CheckFileRoom(const ScratchFile& file, const KvLayout& layout,
+                                    uint64_t frames);
+  absl::Status TakePlaces(ScratchFile& file, uint64_t frames);
 
   const KvLayout layout_;
   KvPool* pool_ = nullptr;

@@ -5,8 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/checked.h"
-#include "base/error_reason.h"
 
 namespace longtake {
 
@@ -16,7 +14,7 @@ absl::StatusOr<std::unique_ptr<ScratchFile>> ScratchFile::Create(FileSystem& fil
   auto out = std::unique_ptr<ScratchFile>(new ScratchFile);
   out->bytes_max_ = bytes_max / kBlockBytes * kBlockBytes;
   if (out->bytes_max_ == 0) {
-    return absl::InvalidArgumentError(absl::StrCat("a K/V file of ", bytes_max, " bytes"));
+    return absl::InvalidArgumentError(absl::StrCat("a scratch file of ", bytes_max, " bytes"));
   }
   LT_ASSIGN_OR_RETURN(out->file_, OpenBlockFile([&](ReadMode mode) {
                         return files.CreateScratch(directory, mode);
@@ -32,31 +30,9 @@ uint64_t ScratchFile::bytes_taken() const {
   return taken_;
 }
 
-absl::Status ScratchFile::CheckRoom(uint64_t place_bytes, uint64_t count) const {
-  MutexLock lock(mutex_);
-  return CheckRoomLocked(place_bytes, count);
-}
-
-absl::Status ScratchFile::CheckRoomLocked(uint64_t place_bytes, uint64_t count) const {
-  LT_ASSIGN_OR_RETURN(const uint64_t bytes,
-                      CheckedProduct({place_bytes, count}, "K/V of the session"));
-  if (bytes > bytes_max_) {
-    return Error(Reason::kSessionTooLarge,
-                 absl::StrCat("the session needs ", bytes, " bytes of the K/V file, which has ",
-                              bytes_max_));
-  }
-  if (bytes > bytes_max_ - taken_) {
-    return Error(Reason::kSessionMemoryExhausted,
-                 absl::StrCat("the session needs ", bytes, " bytes of the K/V file, ",
-                              bytes_max_ - taken_, " of ", bytes_max_, " are free"));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::vector<uint64_t>> ScratchFile::Take(uint64_t place_bytes, uint64_t count) {
   LT_CHECK(place_bytes > 0 && place_bytes % kBlockBytes == 0);
   MutexLock lock(mutex_);
-  LT_RETURN_IF_ERROR(CheckRoomLocked(place_bytes, count));
   std::vector<uint64_t> places;
   for (auto next = free_.begin(); places.size() < count && next != free_.end();) {
     uint64_t offset = next->first;
@@ -72,8 +48,9 @@ absl::StatusOr<std::vector<uint64_t>> ScratchFile::Take(uint64_t place_bytes, ui
   taken_ += places.size() * place_bytes;
   if (places.size() == count) return places;
   for (const uint64_t place : places) GiveLocked(place, place_bytes);
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "the K/V file has room for the session, but not in pieces of ", place_bytes, " bytes"));
+  return absl::ResourceExhaustedError(absl::StrCat("no room for ", count, " places of ",
+                                                   place_bytes, " bytes; ", bytes_max_ - taken_,
+                                                   " of ", bytes_max_, " are free"));
 }
 
 void ScratchFile::Give(std::span<const uint64_t> places, uint64_t place_bytes) {

@@ -34,17 +34,13 @@ class ScratchFile {
   uint64_t bytes_taken() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Places of place_bytes (whole blocks) each; their offsets. RESOURCE_EXHAUSTED names what is
-  // free.
+  // free, which may not lie together.
   absl::StatusOr<std::vector<uint64_t>> Take(uint64_t place_bytes, uint64_t count)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Give(std::span<const uint64_t> places, uint64_t place_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
-  // What Take would answer, fragmentation aside.
-  absl::Status CheckRoom(uint64_t place_bytes, uint64_t count) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   ScratchFile() = default;
-  absl::Status CheckRoomLocked(uint64_t place_bytes, uint64_t count) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveLocked(uint64_t offset, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   BlockFile file_;
