@@ -33,11 +33,14 @@ class SystemClock final : public Clock {
 class ManualClock final : public Clock {
  public:
   int64_t MonotonicNanos() override { return nanos_.load(); }
-  int64_t WallNanos() override { return nanos_.load(); }
+  int64_t WallNanos() override { return nanos_.load() + wall_ahead_nanos_.load(); }
   void Advance(int64_t nanos) { nanos_.fetch_add(nanos); }
+  // Somebody sets the wall clock; back, when negative.
+  void JumpWall(int64_t nanos) { wall_ahead_nanos_.fetch_add(nanos); }
 
  private:
   std::atomic<int64_t> nanos_{0};
+  std::atomic<int64_t> wall_ahead_nanos_{0};
 };
 
 constexpr double NanosToSeconds(int64_t nanos) { return static_cast<double>(nanos) * 1e-9; }

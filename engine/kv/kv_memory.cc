@@ -125,9 +125,7 @@ absl::StatusOr<std::unique_ptr<KvShare>> KvShare::Create(const KvMemory& memory,
   LT_ASSIGN_OR_RETURN(const bool in_file, WouldBeInFile(memory, layout, frames));
   auto share = std::unique_ptr<KvShare>(new KvShare(layout));
   if (in_file) {
-    LT_ASSIGN_OR_RETURN(share->places_, memory.file->Take(layout.file_frame_bytes(), frames.held));
-    share->file_ = memory.file;
-    share->free_ = share->places_;
+    LT_RETURN_IF_ERROR(share->TakePlaces(*memory.file, frames.held));
     return share;
   }
   LT_ASSIGN_OR_RETURN(const uint64_t per_frame, memory.pool.PagesPerFrame(layout));
@@ -162,7 +160,39 @@ absl::Status KvShare::CheckFile(const KvMemory& memory, const KvLayout& layout,
                      " bytes; from the K/V file this server takes ", memory.file_layer_bytes_max,
                      " in all and ", memory.file_frame_bytes_max, " a frame (kv-staging-bytes)"));
   }
-  return memory.file->CheckRoom(layout.file_frame_bytes(), frames.held);
+  return CheckFileRoom(*memory.file, layout, frames.held);
+}
+
+absl::Status KvShare::CheckFileRoom(const ScratchFile& file, const KvLayout& layout,
+                                    uint64_t frames) {
+  LT_ASSIGN_OR_RETURN(const uint64_t bytes,
+                      CheckedProduct({layout.file_frame_bytes(), frames}, "K/V of the session"));
+  if (bytes > file.bytes_max()) {
+    return Error(Reason::kSessionTooLarge,
+                 absl::StrCat("the session needs ", bytes, " bytes of the K/V file, which has ",
+                              file.bytes_max()));
+  }
+  const uint64_t free_bytes = file.bytes_max() - file.bytes_taken();
+  if (bytes > free_bytes) {
+    return Error(Reason::kSessionMemoryExhausted,
+                 absl::StrCat("the session needs ", bytes, " bytes of the K/V file, ", free_bytes,
+                              " of ", file.bytes_max(), " are free"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KvShare::TakePlaces(ScratchFile& file, uint64_t frames) {
+  absl::StatusOr<std::vector<uint64_t>> places = file.Take(layout_.file_frame_bytes(), frames);
+  if (!places.ok()) {
+    LT_RETURN_IF_ERROR(CheckFileRoom(file, layout_, frames));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the K/V file has room for the session, but not in pieces of ",
+                     layout_.file_frame_bytes(), " bytes"));
+  }
+  places_ = *std::move(places);
+  free_ = places_;
+  file_ = &file;
+  return absl::OkStatus();
 }
 
 KvShare::~KvShare() {

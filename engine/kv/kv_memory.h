@@ -16,8 +16,8 @@
 
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
-#include "engine/kv/kv_file.h"
 #include "engine/kv/kv_pool.h"
+#include "storage/scratch/scratch_file.h"
 
 namespace longtake {
 
@@ -76,7 +76,7 @@ class KvFrame {
 struct KvMemory {
   explicit KvMemory(KvPool& pool_in) : pool(pool_in) {}
   KvPool& pool;
-  KvFile* file = nullptr;
+  ScratchFile* file = nullptr;
   uint64_t file_layer_bytes_max = 0;
   uint64_t file_frame_bytes_max = 0;
 };
@@ -109,11 +109,15 @@ class KvShare {
   explicit KvShare(const KvLayout& layout) : layout_(layout) {}
   static absl::Status CheckFile(const KvMemory& memory, const KvLayout& layout,
                                 const KvNeeds& frames);
+  // What TakePlaces would answer, fragmentation aside.
+  static absl::Status CheckFileRoom(const ScratchFile& file, const KvLayout& layout,
+                                    uint64_t frames);
+  absl::Status TakePlaces(ScratchFile& file, uint64_t frames);
 
   const KvLayout layout_;
   KvPool* pool_ = nullptr;
   uint64_t pages_ = 0;
-  KvFile* file_ = nullptr;
+  ScratchFile* file_ = nullptr;
   std::vector<uint64_t> places_;  // all of them
   std::vector<uint64_t> free_;    // of those
 };

@@ -6,13 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "base/error_reason.h"
-#include "engine/kv/kv_file.h"
+#include "storage/scratch/scratch_file.h"
 
 namespace longtake {
 
 uint64_t KvLayout::file_layer_bytes() const {
-  return CeilDiv(2 * static_cast<uint64_t>(rows) * row_bytes(), KvFile::kBlockBytes) *
-         KvFile::kBlockBytes;
+  return CeilDiv(2 * static_cast<uint64_t>(rows) * row_bytes(), ScratchFile::kBlockBytes) *
+         ScratchFile::kBlockBytes;
 }
 
 uint64_t KvLayout::side_pages(uint64_t page_bytes) const {

@@ -11,8 +11,8 @@
 #include "base/checked.h"
 #include "base/checksum.h"
 #include "base/error_reason.h"
-#include "engine/kv/byte_ring.h"
 #include "storage/io/transfer_queue.h"
+#include "storage/scratch/byte_ring.h"
 
 namespace longtake {
 namespace {
@@ -22,11 +22,11 @@ constexpr uint64_t kWriteShare = 8;
 constexpr uint64_t kRegisteredMax = 512 << 20;
 
 uint64_t WriteBytes(uint64_t bytes) {
-  return bytes / kWriteShare / KvFile::kBlockBytes * KvFile::kBlockBytes;
+  return bytes / kWriteShare / ScratchFile::kBlockBytes * ScratchFile::kBlockBytes;
 }
 
 uint64_t ReadBytes(uint64_t bytes) {
-  return (bytes - WriteBytes(bytes)) / KvFile::kBlockBytes * KvFile::kBlockBytes;
+  return (bytes - WriteBytes(bytes)) / ScratchFile::kBlockBytes * ScratchFile::kBlockBytes;
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ struct KvStream::Impl {
     TransferQueue::Transfer* transfer = nullptr;
   };
 
-  Impl(KvFile& file_in, const Options& options_in)
+  Impl(ScratchFile& file_in, const Options& options_in)
       : file(file_in),
         options(options_in),
         clock(options_in.clock != nullptr ? *options_in.clock : system_clock),
@@ -62,7 +62,7 @@ struct KvStream::Impl {
   bool Matches(const Read& read);
   absl::Status Verify(const Read& read);
 
-  KvFile& file;
+  ScratchFile& file;
   const Options options;
   SystemClock system_clock;
   Clock& clock;
@@ -86,7 +86,8 @@ struct KvStream::Impl {
 KvStream::KvStream(Key, std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 KvStream::~KvStream() = default;
 
-absl::StatusOr<std::unique_ptr<KvStream>> KvStream::Open(KvFile& file, const Options& options) {
+absl::StatusOr<std::unique_ptr<KvStream>> KvStream::Open(ScratchFile& file,
+                                                         const Options& options) {
   auto impl = std::make_unique<Impl>(file, options);
   LT_RETURN_IF_ERROR(Annotate(impl->Open(), "K/V stream"));
   return std::make_unique<KvStream>(Key(), std::move(impl));
@@ -96,13 +97,13 @@ uint64_t KvStream::LayerBytesMax(uint64_t bytes) { return ReadBytes(bytes) / 2; 
 uint64_t KvStream::FrameBytesMax(uint64_t bytes) { return WriteBytes(bytes); }
 
 absl::Status KvStream::Impl::Open() {
-  if (options.bytes < kWriteShare * KvFile::kBlockBytes || options.request_bytes == 0 ||
-      options.request_bytes % KvFile::kBlockBytes != 0) {
+  if (options.bytes < kWriteShare * ScratchFile::kBlockBytes || options.request_bytes == 0 ||
+      options.request_bytes % ScratchFile::kBlockBytes != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(options.bytes, " bytes of memory in requests of ", options.request_bytes));
   }
   LT_ASSIGN_OR_RETURN(memory, AlignedBuffer::Allocate(read_ring.bytes() + write_ring.bytes(),
-                                                      KvFile::kBlockBytes, options.populator));
+                                                      ScratchFile::kBlockBytes, options.populator));
   std::vector<std::span<std::byte>> buffers;
   for (uint64_t at = 0; at < memory.size(); at += kRegisteredMax) {
     buffers.push_back(memory.span().subspan(at, std::min(kRegisteredMax, memory.size() - at)));

@@ -1,9 +1,13 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// K/V that live in the file, on their way through memory: what a pass attends to is read ahead of
-// its layers in the order of use, what a clean pass makes is written behind. No bytes are lent that
-// do not match the checksum of what was written; what differs is read once more, then the answer is
-// DATA_LOSS. I/O errors and a disk that does not answer are UNAVAILABLE.
+// K/V beyond memory: a scratch file has room for the frames of sessions that the pool cannot hold.
+// A frame lies in one place of it, layer after layer, each layer's keys and then its values, padded
+// to whole blocks.
+//
+// They come and go through memory: what a pass attends to is read ahead of its layers in the order
+// of use, what a clean pass makes is written behind. No bytes are lent that do not match the
+// checksum of what was written; what differs is read once more, then the answer is DATA_LOSS. I/O
+// errors and a disk that does not answer are UNAVAILABLE.
 //
 // One thread. The file must outlive the stream, frames the pass they take part in.
 #pragma once
@@ -17,9 +21,9 @@
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/trace.h"
-#include "engine/kv/kv_file.h"
 #include "engine/kv/kv_memory.h"
 #include "storage/io/open_block_io.h"
+#include "storage/scratch/scratch_file.h"
 
 namespace longtake {
 
@@ -52,7 +56,7 @@ class KvStream {
 
   KvStream(Key, std::unique_ptr<Impl> impl);  // use Open
   // RESOURCE_EXHAUSTED for memory; UNAVAILABLE when io_uring is demanded and refused.
-  static absl::StatusOr<std::unique_ptr<KvStream>> Open(KvFile& file, const Options& options);
+  static absl::StatusOr<std::unique_ptr<KvStream>> Open(ScratchFile& file, const Options& options);
   // With so much memory, what all frames of a pass may take of one layer, at most: two layers find
   // room, so that one is read while the other is computed.
   static uint64_t LayerBytesMax(uint64_t bytes);

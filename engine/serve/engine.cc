@@ -63,8 +63,8 @@ absl::Status Engine::OpenKv() {
                                                options_.populator));
   KvMemory memory(*kv_pool_);
   if (!options_.kv_file_directory.empty()) {
-    auto file =
-        KvFile::Create(*options_.files, options_.kv_file_directory, options_.kv_file_bytes_max);
+    auto file = ScratchFile::Create(*options_.files, options_.kv_file_directory,
+                                    options_.kv_file_bytes_max);
     if (!file.ok()) return Annotate(file.status(), "kv-file");
     kv_file_ = *std::move(file);
     auto stream = KvStream::Open(*kv_file_, options_.kv_stream);
@@ -182,12 +182,18 @@ absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, cons
   arrival->memory = std::move(admitted.rollout_memory);
   arrival->session = std::make_shared<Session>(
       id, spec, options_.session, std::move(admitted.session_memory), clock_,
-      [this] { wake_up_.Wake(); }, options_.on_session_end);
+      [this] { wake_up_.Wake(); }, options_.on_session_end, *options_.event_sink);
   arrival->decode = std::make_shared<DecodeState>();
   arrival->decode->memory = std::move(admitted.decoder_memory);
   sessions_[id] = {
       .session = arrival->session, .order = arrival->number, .place = std::move(admitted.place)};
   return absl::OkStatus();
+}
+
+absl::StatusOr<SavedTake> Engine::Save(const Session& session) const {
+  LT_ASSIGN_OR_RETURN(SavedTake take, stage_->Save(session));
+  take.attachment = session.SaveAttachment();
+  return take;
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const Caller& caller) {
@@ -207,7 +213,8 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const C
   session->BeginAt({.inbox = std::move(take.inbox),
                     .chunk = take.decoder.chunk,
                     .frame = take.decoder.next_frame,
-                    .has_start = take.rollout.has_start});
+                    .has_start = take.rollout.has_start,
+                    .attachment = take.attachment});
   arrival.decode->decoder = std::move(take.decoder);
   arrival.prompts = std::move(take.prompts);
   arrival.resumed = Resumed{.kv = std::move(take.kv),
@@ -255,18 +262,31 @@ void Engine::Forget(const std::string& id) {
   sessions_.erase(found);
 }
 
-absl::StatusOr<EventAccepted> Engine::Submit(Session& session, SessionEvent event,
-                                             std::optional<uint64_t> reader) const {
-  std::vector<int32_t> ids;
+absl::StatusOr<std::vector<int32_t>> Engine::CheckEvent(const Session& session,
+                                                        const SessionEvent& event) const {
   if (event.frame.has_value()) {
     LT_RETURN_IF_ERROR(
         CheckFrame("frame", *event.frame, session.spec(), model_.recipe().chunk_frames));
   }
-  if (event.kind == EventKind::kPrompt) {
-    LT_RETURN_IF_ERROR(CheckPrompt("prompt", event.prompt));
-    LT_ASSIGN_OR_RETURN(ids, model_.Tokenize(event.prompt));
-  }
+  if (event.kind != EventKind::kPrompt) return std::vector<int32_t>();
+  LT_RETURN_IF_ERROR(CheckPrompt("prompt", event.prompt));
+  return model_.Tokenize(event.prompt);
+}
+
+absl::StatusOr<EventAccepted> Engine::Submit(Session& session, SessionEvent event,
+                                             std::optional<uint64_t> reader) const {
+  LT_ASSIGN_OR_RETURN(std::vector<int32_t> ids, CheckEvent(session, event));
   return session.Submit(std::move(event), std::move(ids), reader);
+}
+
+void Engine::Submit(std::shared_ptr<Session> session, SessionEvent event,
+                    std::optional<uint64_t> reader, SubmitDone done) const {
+  absl::StatusOr<std::vector<int32_t>> ids = CheckEvent(*session, event);
+  if (!ids.ok()) return done(ids.status());
+  session->Submit(std::move(event), *std::move(ids), reader,
+                  [session, done = std::move(done)](const absl::StatusOr<EventAccepted>& answer) {
+                    done(answer);
+                  });
 }
 
 EngineStats Engine::stats() const {

@@ -48,6 +48,9 @@ struct EngineOptions {
   size_t sessions_max = 64;
   uint64_t peer_share_percent = 100;  // of places and memory, for the sessions of one peer
   SessionLimits session;
+  // Where events are recorded before they are accepted. Must outlive the engine, and have answered
+  // what the engine's sessions gave it before the engine goes.
+  EventSink* event_sink = &NoRecords::Get();
   SessionEndObserver on_session_end = {};  // what both use must outlive the engine
   SweepObserver on_sweep = {};             // on the stage's thread
 };
@@ -88,7 +91,7 @@ class Engine {
       ABSL_LOCKS_EXCLUDED(mutex_);
   // A session between two Steps as a value, to go on with in another engine; FAILED_PRECONDITION
   // while a chunk of it is in work. Without Start.
-  absl::StatusOr<SavedTake> Save(const Session& session) const { return stage_->Save(session); }
+  absl::StatusOr<SavedTake> Save(const Session& session) const;
   // Goes on with it under its id; its bits are those it would have made. INVALID_ARGUMENT when the
   // state does not fit the spec, and as CreateSession.
   absl::StatusOr<std::shared_ptr<Session>> Restore(SavedTake take, const Caller& caller = {})
@@ -100,9 +103,13 @@ class Engine {
   std::vector<std::shared_ptr<Session>> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status DeleteSession(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // Checks, tokenises (some milliseconds for a long prompt) and hands an event to the session.
-  // Errors as Session::Submit.
+  // Errors as Session::Submit. Waits for the event sink's answer.
   absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event,
                                        std::optional<uint64_t> reader = {}) const;
+  // The same without waiting: done is called once, maybe on the sink's thread, maybe before Submit
+  // returns.
+  void Submit(std::shared_ptr<Session> session, SessionEvent event, std::optional<uint64_t> reader,
+              SubmitDone done) const;
 
   EngineStats stats() const;
   const VideoModel& model() const { return model_; }
@@ -116,6 +123,9 @@ class Engine {
 
   Engine(VideoModel& model, const EngineOptions& options, Clock& clock);
   absl::Status OpenKv();
+  // Whether the session can be asked this; the tokens of its prompt.
+  absl::StatusOr<std::vector<int32_t>> CheckEvent(const Session& session,
+                                                  const SessionEvent& event) const;
   // UNAVAILABLE while draining, RESOURCE_EXHAUSTED when all places are taken.
   absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -127,8 +137,8 @@ class Engine {
   const EngineOptions options_;
   Clock& clock_;
   std::unique_ptr<KvPool> kv_pool_;
-  std::unique_ptr<KvFile> kv_file_;      // or null
-  std::unique_ptr<KvStream> kv_stream_;  // the stage's; null without a file
+  std::unique_ptr<ScratchFile> kv_file_;  // or null
+  std::unique_ptr<KvStream> kv_stream_;   // the stage's; null without a file
   std::unique_ptr<Admission> admission_;
   mutable Mutex mutex_;
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);

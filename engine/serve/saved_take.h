@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/kv/kv_image.h"
+#include "engine/session/attachment.h"
 #include "engine/session/inbox.h"
 #include "engine/session/resolved_spec.h"
 #include "engine/video/decoder_state.h"
@@ -42,6 +43,7 @@ struct SavedTake {
   bool paused = false;
   bool ending = false;
   Inbox inbox;
+  SavedAttachment attachment = {};
   DecoderState decoder;
   std::vector<Latents> undecoded;  // of the chunks from decoder.chunk to rollout.chunk - 1
   friend bool operator==(const SavedTake&, const SavedTake&) = default;

@@ -23,25 +23,33 @@ Hash128 ContentOf(const SessionEvent& event) {
 
 }  // namespace
 
-absl::StatusOr<EventAccepted> Inbox::Accept(SessionEvent event, std::vector<int32_t> prompt_ids) {
-  const Hash128 content = ContentOf(event);
-  if (const Control* known = FindId(event.control_id); known != nullptr) {
-    if (known->content == content) return known->accepted;
-    return FieldError("id", absl::StrCat(event.control_id, " was another control's"));
-  }
-  const size_t room = event.kind == EventKind::kEnd ? kRoomForEnds : 0;
-  if (open_ >= events_max_ + room) {
-    return Error(Reason::kEventsWaiting,
-                 absl::StrCat(open_, " events are waiting; the limit is ", events_max_));
-  }
-  const uint64_t sequence = next_sequence_++;
+absl::Status ControlIdError(uint64_t control_id) {
+  return FieldError("id", absl::StrCat(control_id, " was another control's"));
+}
+
+absl::StatusOr<std::optional<EventAccepted>> Inbox::Find(const SessionEvent& event) const {
+  const Control* known = FindId(event.control_id);
+  if (known == nullptr) return std::nullopt;
+  if (known->content != ContentOf(event)) return ControlIdError(event.control_id);
+  return known->accepted;
+}
+
+absl::Status Inbox::CheckRoom(EventKind kind, size_t about_to_be_accepted) const {
+  const size_t waiting = open_ + about_to_be_accepted;
+  const size_t room = kind == EventKind::kEnd ? kRoomForEnds : 0;
+  if (waiting < events_max_ + room) return absl::OkStatus();
+  return Error(Reason::kEventsWaiting,
+               absl::StrCat(waiting, " events are waiting; the limit is ", events_max_));
+}
+
+EventAccepted Inbox::Accept(AcceptedEvent event) {
   ++open_;
+  const EventAccepted accepted = {.sequence = event.sequence};
   controls_.push_back(
-      {.id = event.control_id, .content = content, .accepted = {.sequence = sequence}});
+      {.id = event.event.control_id, .content = ContentOf(event.event), .accepted = accepted});
   if (controls_.size() > kControlIdsMax) controls_.pop_front();
-  accepted_.push_back(
-      {.sequence = sequence, .event = std::move(event), .prompt_ids = std::move(prompt_ids)});
-  return EventAccepted{.sequence = sequence};
+  accepted_.push_back(std::move(event));
+  return accepted;
 }
 
 const Inbox::Control* Inbox::FindId(uint64_t control_id) const {
@@ -52,14 +60,11 @@ const Inbox::Control* Inbox::FindId(uint64_t control_id) const {
   return found == controls_.end() ? nullptr : &*found;
 }
 
-std::optional<EventAccepted> Inbox::Known(uint64_t control_id) const {
-  const Control* known = FindId(control_id);
-  return known == nullptr ? std::nullopt : std::optional(known->accepted);
-}
-
 Inbox::Control* Inbox::FindControl(uint64_t sequence) {
-  if (controls_.empty() || sequence < controls_.front().accepted.sequence) return nullptr;
-  return &controls_[static_cast<size_t>(sequence - controls_.front().accepted.sequence)];
+  const auto found = std::lower_bound(
+      controls_.begin(), controls_.end(), sequence,
+      [](const Control& control, uint64_t wanted) { return control.accepted.sequence < wanted; });
+  return found == controls_.end() || found->accepted.sequence != sequence ? nullptr : &*found;
 }
 
 std::vector<AcceptedEvent> Inbox::Take() { return std::exchange(accepted_, {}); }

@@ -17,24 +17,23 @@
 
 namespace longtake {
 
-// An event with the number its receipts carry.
-struct AcceptedEvent {
-  uint64_t sequence = 0;
-  SessionEvent event;
-  std::vector<int32_t> prompt_ids;  // for kPrompt, tokenised when accepted
-  friend bool operator==(const AcceptedEvent&, const AcceptedEvent&) = default;
-};
+// INVALID_ARGUMENT: a control_id came again with another event.
+absl::Status ControlIdError(uint64_t control_id);
 
 class Inbox {
  public:
   explicit Inbox(size_t events_max = 0) : events_max_(events_max) {}
 
-  // Gives the event its number, or the number it has when its control_id is known already: of the
-  // latest kControlIdsMax that were accepted. INVALID_ARGUMENT when that was another event,
-  // RESOURCE_EXHAUSTED when too many wait for their second receipt; an end finds room beyond that.
-  absl::StatusOr<EventAccepted> Accept(SessionEvent event, std::vector<int32_t> prompt_ids);
-  // What Accept gave for this control_id, while it is known.
-  std::optional<EventAccepted> Known(uint64_t control_id) const;
+  // What Accept gave for this event, while its control_id is known: of the latest kControlIdsMax
+  // that were accepted. INVALID_ARGUMENT when that was another event.
+  absl::StatusOr<std::optional<EventAccepted>> Find(const SessionEvent& event) const;
+  // RESOURCE_EXHAUSTED when too many wait for their second receipt, those included that are about
+  // to be accepted; an end finds room beyond that.
+  absl::Status CheckRoom(EventKind kind, size_t about_to_be_accepted = 0) const;
+  // A number that no other event gets, whether this one is accepted or not.
+  uint64_t Number() { return next_sequence_++; }
+  // Accepts an event that has its number, which is above those of all that were accepted before.
+  EventAccepted Accept(AcceptedEvent event);
   // Those accepted since the last call.
   std::vector<AcceptedEvent> Take();
   // The second receipt of an event that was taken: from this chunk on it holds.

@@ -8,16 +8,40 @@
 #include "base/error_reason.h"
 
 namespace longtake {
+namespace {
+
+// An answer that another thread may give.
+class AwaitedAnswer {
+ public:
+  void Put(const absl::StatusOr<EventAccepted>& answer) {
+    MutexLock lock(mutex_);
+    answer_ = answer;
+    came_.NotifyAll();
+  }
+  absl::StatusOr<EventAccepted> Wait() {
+    MutexLock lock(mutex_);
+    while (!answer_.has_value()) came_.Wait(mutex_);
+    return *answer_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar came_;
+  std::optional<absl::StatusOr<EventAccepted>> answer_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
 
 Session::Session(std::string id, ResolvedSpec spec, SessionLimits limits,
                  SessionReservations memory, Clock& clock, std::function<void()> wake_engine,
-                 SessionEndObserver on_end)
+                 SessionEndObserver on_end, EventSink& sink)
     : id_(std::move(id)),
       spec_(std::move(spec)),
       limits_(limits),
       clock_(clock),
       wake_engine_(std::move(wake_engine)),
       on_end_(std::move(on_end)),
+      sink_(sink),
       create_wall_nanos_(clock.WallNanos()),
       inbox_(limits.inbox_events_max),
       outbox_(limits.outbox_bytes_max),
@@ -84,7 +108,7 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
       output = inbox_.PopApplied();
     } else if (chunk_ready) {
       output = outbox_.Pop();
-    } else if (ended_ && !end_sent_) {
+    } else if (ended_ && !end_sent_ && records_.empty()) {
       end_sent_ = true;
       output = SessionEnd{end_status_};
     }
@@ -96,20 +120,79 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
 
 absl::StatusOr<EventAccepted> Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids,
                                               std::optional<uint64_t> reader) {
-  absl::StatusOr<EventAccepted> accepted;
+  AwaitedAnswer answer;
+  Submit(std::move(event), std::move(prompt_ids), reader,
+         [&answer](const absl::StatusOr<EventAccepted>& result) { answer.Put(result); });
+  return answer.Wait();
+}
+
+void Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids,
+                     std::optional<uint64_t> reader, SubmitDone done) {
+  AcceptedEvent numbered = {.event = std::move(event), .prompt_ids = std::move(prompt_ids)};
+  absl::StatusOr<std::optional<EventAccepted>> answer;
   {
     MutexLock lock(mutex_);
-    if (reader.has_value() && *reader != attachment_.latest()) return TakenOver();
-    if (ended_ && !inbox_.Known(event.control_id).has_value()) {
-      return Error(Reason::kSessionOver, absl::StrCat("session ", id_, " has ended"),
-                   {{"session", id_}});
-    }
-    accepted = inbox_.Accept(std::move(event), std::move(prompt_ids));
-    attachment_.Hear(clock_.MonotonicNanos());
+    answer = Number(reader, numbered, done);
   }
-  if (FieldOf(accepted.status()).has_value()) return accepted.status();
-  if (!accepted.ok()) return OfThisSession(accepted.status());
+  if (!answer.ok()) return done(answer.status());
+  if (answer->has_value()) return done(**answer);
+  if (numbered.sequence == 0) return;  // it is being recorded already
+  sink_.Record(id_, numbered, [this, sequence = numbered.sequence](const absl::Status& result) {
+    OnRecorded(sequence, result);
+  });
+}
+
+absl::StatusOr<std::optional<EventAccepted>> Session::Number(std::optional<uint64_t> reader,
+                                                             AcceptedEvent& event,
+                                                             SubmitDone& done) {
+  if (reader.has_value() && *reader != attachment_.latest()) return TakenOver();
+  const auto known = inbox_.Find(event.event);
+  const auto record = records_.Find(event.event);
+  const bool is_new = known.ok() && !known->has_value() && record.ok() && *record == nullptr;
+  if (ended_ && is_new) {
+    return Error(Reason::kSessionOver, absl::StrCat("session ", id_, " has ended"),
+                 {{"session", id_}});
+  }
+  attachment_.Hear(clock_.MonotonicNanos());
+  if (!known.ok() || known->has_value()) return known;
+  if (!record.ok()) return record.status();
+  if (const absl::Status room = inbox_.CheckRoom(event.event.kind, records_.waiting());
+      !room.ok()) {
+    return OfThisSession(room);
+  }
+  if (is_new) {
+    event.sequence = inbox_.Number();
+    records_.Add(event, std::move(done));
+  } else {
+    (*record)->waiting.push_back(std::move(done));
+  }
+  return std::nullopt;
+}
+
+void Session::OnRecorded(uint64_t sequence, const absl::Status& result) {
+  std::vector<PendingRecords::Record> records;
+  std::vector<absl::StatusOr<EventAccepted>> answers;
+  std::function<void()> wake;
+  {
+    MutexLock lock(mutex_);
+    records_.Finish(sequence, result);
+    records = records_.TakeDone();
+    if (records.empty()) return;
+    for (PendingRecords::Record& record : records) answers.push_back(Accept(record));
+    if (ended_) wake = attachment_.wake();
+  }
   wake_engine_();
+  if (wake) wake();
+  // The last one that is answered may have been the session's last owner.
+  for (size_t i = 0; i < records.size(); ++i) {
+    for (const SubmitDone& done : records[i].waiting) done(answers[i]);
+  }
+}
+
+absl::StatusOr<EventAccepted> Session::Accept(PendingRecords::Record& record) {
+  if (!record.result->ok()) return OfThisSession(*record.result);
+  const EventAccepted accepted = inbox_.Accept(std::move(record.event));
+  if (ended_) inbox_.Close(outbox_.next_chunk());  // nobody will take it
   return accepted;
 }
 
@@ -198,6 +281,12 @@ void Session::BeginAt(SessionBeginning beginning) {
   outbox_ = Outbox(limits_.outbox_bytes_max, beginning.chunk, beginning.frame);
   start_taken_ = beginning.has_start;
   if (start_taken_) memory_.start.Return();
+  attachment_.BeginAt(beginning.attachment, clock_.MonotonicNanos(), clock_.WallNanos());
+}
+
+SavedAttachment Session::SaveAttachment() const {
+  MutexLock lock(mutex_);
+  return attachment_.Save(clock_.MonotonicNanos(), clock_.WallNanos());
 }
 
 Inbox Session::CopyInbox() const {
@@ -294,13 +383,14 @@ absl::Status Session::CheckLife() const {
 }
 
 bool Session::WaitsForClient() const {
+  if (!records_.empty()) return false;  // it waits for its sink
   if (ended_) return !end_sent_;
   if (!start_taken_ && start_.size() < spec_.start_bytes()) return true;
   return state_ == SessionState::kPaused || state_ == SessionState::kBlocked;
 }
 
 int64_t Session::LifeNanos() const {
-  return attachment_.latest() == 0 ? limits_.first_attach_nanos : spec_.ttl_nanos;
+  return attachment_.had_reader() ? spec_.ttl_nanos : limits_.first_attach_nanos;
 }
 
 }  // namespace longtake

@@ -15,8 +15,10 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "engine/session/attachment.h"
+#include "engine/session/event_sink.h"
 #include "engine/session/inbox.h"
 #include "engine/session/outbox.h"
+#include "engine/session/pending_records.h"
 #include "engine/session/resolved_spec.h"
 #include "engine/session/session_event.h"
 #include "engine/session/session_info.h"
@@ -34,14 +36,16 @@ struct SessionBeginning {
   int64_t chunk = 0;  // the first that comes
   int64_t frame = 0;  // its first pixel frame
   bool has_start = false;
+  SavedAttachment attachment = {};
 };
 
 class Session {
  public:
   // wake_engine is called, without the lock, whenever the engine may have something to do; on_end
-  // once, when it is known how the session ended.
+  // once, when it is known how the session ended. sink records the events.
   Session(std::string id, ResolvedSpec spec, SessionLimits limits, SessionReservations memory,
-          Clock& clock, std::function<void()> wake_engine, SessionEndObserver on_end = {});
+          Clock& clock, std::function<void()> wake_engine, SessionEndObserver on_end = {},
+          EventSink& sink = NoRecords::Get());
   // Goes on from there. Before anybody else knows the session.
   void BeginAt(SessionBeginning beginning) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -66,10 +70,18 @@ class Session {
   // The next output, or nothing for now. A chunk is counted as sent when it is polled, so a reader
   // polls only when it can send.
   absl::StatusOr<std::optional<SessionOutput>> Poll(uint64_t reader) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Accepts an event; its number comes back, its application is an output. One whose control_id was
-  // accepted before is not taken again: the first number comes back, also when the session is over.
-  // RESOURCE_EXHAUSTED when too many wait, FAILED_PRECONDITION when the session is over.
-  // With a reader, ABORTED when another took over.
+  // Has an event recorded and accepts it; its number comes back, its application is an output. One
+  // whose control_id was accepted before is not taken again: the first number comes back, also when
+  // the session is over, and while the first is being recorded its answer is awaited.
+  // RESOURCE_EXHAUSTED when too many wait, those that are being recorded included,
+  // FAILED_PRECONDITION when the session is over, and the sink's error when it cannot record. With
+  // a reader, ABORTED when another took over.
+  //
+  // done is called when the sink has answered, maybe on its thread and maybe before Submit returns.
+  // Until then the session must live: whoever submits holds it in done.
+  void Submit(SessionEvent event, std::vector<int32_t> prompt_ids, std::optional<uint64_t> reader,
+              SubmitDone done) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same, and waits for the answer. Not on a thread that the sink needs.
   absl::StatusOr<EventAccepted> Submit(SessionEvent event, std::vector<int32_t> prompt_ids,
                                        std::optional<uint64_t> reader = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -88,6 +100,7 @@ class Session {
 
   std::vector<AcceptedEvent> TakeEvents() ABSL_LOCKS_EXCLUDED(mutex_);
   Inbox CopyInbox() const ABSL_LOCKS_EXCLUDED(mutex_);
+  SavedAttachment SaveAttachment() const ABSL_LOCKS_EXCLUDED(mutex_);
   // The frames the take begins with, once all are there; nothing before and after.
   std::optional<StartFrames> TakeStart() ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether a chunk of this size fits beside what is unsent, with in_flight_bytes still to come.
@@ -96,7 +109,8 @@ class Session {
   void PutChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   void PutApplied(uint64_t sequence, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // No further chunk comes. The first call decides the status. Events that the engine did not take
-  // any more get their second receipt now.
+  // any more get their second receipt now; the reader's last output waits for those that are still
+  // being recorded.
   void PutEnd(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetState(SessionState state) ABSL_LOCKS_EXCLUDED(mutex_);
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -113,6 +127,15 @@ class Session {
   // Puts the session's name to an error of inbox or outbox.
   absl::Status OfThisSession(const absl::Status& status) const;
   absl::Status TakenOver() const;
+  // The first step of Submit: the answer, when there is one already. Otherwise done is kept until
+  // the event is recorded; one that has a number now is to be recorded, without the lock.
+  absl::StatusOr<std::optional<EventAccepted>> Number(std::optional<uint64_t> reader,
+                                                      AcceptedEvent& event, SubmitDone& done)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The last step: accepts what can be, or refuses it. The session may be gone when it returns.
+  void OnRecorded(uint64_t sequence, const absl::Status& result) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<EventAccepted> Accept(PendingRecords::Record& record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Nothing happens before its client sends or takes something.
   bool WaitsForClient() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How long it lives without a client, from the last one on.
@@ -124,10 +147,12 @@ class Session {
   Clock& clock_;
   const std::function<void()> wake_engine_;
   const SessionEndObserver on_end_;
+  EventSink& sink_;
   const int64_t create_wall_nanos_;
 
   mutable Mutex mutex_;
   SessionState state_ ABSL_GUARDED_BY(mutex_) = SessionState::kStarting;
+  PendingRecords records_ ABSL_GUARDED_BY(mutex_);
   Inbox inbox_ ABSL_GUARDED_BY(mutex_);
   Outbox outbox_ ABSL_GUARDED_BY(mutex_);
   Attachment attachment_ ABSL_GUARDED_BY(mutex_);

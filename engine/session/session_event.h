@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/status_macros.h"
 #include "engine/session/media_chunk.h"
@@ -25,6 +26,14 @@ struct SessionEvent {
   // The client's own number, by which a repeated event is known; 0: it has none.
   uint64_t control_id = 0;
   friend bool operator==(const SessionEvent&, const SessionEvent&) = default;
+};
+
+// An event with the number its receipts carry.
+struct AcceptedEvent {
+  uint64_t sequence = 0;
+  SessionEvent event;
+  std::vector<int32_t> prompt_ids;  // for kPrompt, tokenised when it came
+  friend bool operator==(const AcceptedEvent&, const AcceptedEvent&) = default;
 };
 
 // The first phase of a receipt: the event has its number. An event that was asked for again is not

@@ -1,14 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// K/V beyond memory: places in the file, memory in a ring, and sessions whose K/V comes from the
-// disk and whose frames are the same for it.
-#include "engine/kv/kv_file.h"
-
+// K/V beyond memory: room in the file, and sessions whose K/V comes from the disk and whose frames
+// are the same for it.
 #include <gmock/gmock.h>
 
-#include <random>
-
-#include "engine/kv/byte_ring.h"
+#include "base/error_reason.h"
+#include "storage/scratch/scratch_file.h"
 #include "tests/engine/engine_fixture.h"
 #include "tests/storage/fault_file.h"
 
@@ -18,92 +15,48 @@ namespace {
 using Attempt = FaultFileSystem::Attempt;
 using ::testing::HasSubstr;
 
-constexpr uint64_t kBlock = KvFile::kBlockBytes;
+constexpr uint64_t kBlock = ScratchFile::kBlockBytes;
 
 std::string ScratchDirectory() { return std::filesystem::temp_directory_path().string(); }
 
-std::unique_ptr<KvFile> MakeFile(uint64_t blocks) {
-  auto file = KvFile::Create(PosixFileSystem(), ScratchDirectory(), blocks * kBlock);
-  LT_CHECK(file.ok());
-  return *std::move(file);
-}
-
-TEST(KvFileTest, PlacesNeverOverlapAndAllComeBack) {
-  const auto file = MakeFile(100);
-  std::mt19937 random(1);
-  struct Held {
-    std::vector<uint64_t> places;
-    uint64_t bytes = 0;
+TEST(KvShareTest, WhatTheFileCannotHoldIsRefusedWithFigures) {
+  constexpr KvLayout kLayout = {.layers = 1, .rows = 2, .width = 256, .dtype = DType::kF32};
+  const auto pool = *KvPool::Create(4096, 4096);
+  const auto file = *ScratchFile::Create(PosixFileSystem(), ScratchDirectory(), 10 * kBlock);
+  KvMemory memory(*pool);
+  memory.file = file.get();
+  memory.file_layer_bytes_max = memory.file_frame_bytes_max = 1 << 20;
+  const auto refusal = [&](uint64_t frames) {
+    return KvShare::Create(memory, kLayout, {.held = frames, .read = 1}).status();
   };
-  std::vector<Held> held;
-  for (int turn = 0; turn < 2000; ++turn) {
-    if (!held.empty() && random() % 2 == 0) {
-      const size_t i = random() % held.size();
-      file->Give(held[i].places, held[i].bytes);
-      held.erase(held.begin() + static_cast<ptrdiff_t>(i));
-    }
-    const uint64_t bytes = (1 + random() % 5) * kBlock;
-    auto places = file->Take(bytes, 1 + random() % 6);
-    if (places.ok()) held.push_back({*std::move(places), bytes});
-    std::vector<bool> used(100, false);
-    uint64_t taken = 0;
-    for (const Held& one : held) {
-      for (const uint64_t place : one.places) {
-        for (uint64_t at = place; at < place + one.bytes; at += kBlock) {
-          ASSERT_LT(at / kBlock, 100u);
-          ASSERT_FALSE(used[at / kBlock]);
-          used[at / kBlock] = true;
-        }
-        taken += one.bytes;
-      }
-    }
-    ASSERT_EQ(file->bytes_taken(), taken);
-  }
-  for (const Held& one : held) file->Give(one.places, one.bytes);
-  EXPECT_EQ(file->bytes_taken(), 0u);
-  EXPECT_TRUE(file->Take(100 * kBlock, 1).ok()) << "what came back lies together again";
+  EXPECT_EQ(ReasonFor(refusal(11)), Reason::kSessionTooLarge);
+  EXPECT_EQ(refusal(11).message(),
+            "the session needs 45056 bytes of the K/V file, which has 40960");
+  EXPECT_FALSE(refusal(UINT64_MAX).ok());
+  ASSERT_TRUE(file->Take(kBlock, 8).ok());
+  EXPECT_EQ(ReasonFor(refusal(3)), Reason::kSessionMemoryExhausted);
+  EXPECT_EQ(refusal(3).message(),
+            "the session needs 12288 bytes of the K/V file, 8192 of 40960 are free");
+  const auto share = *KvShare::Create(memory, kLayout, {.held = 2, .read = 1});
+  EXPECT_TRUE(share->in_file());
+  EXPECT_EQ(file->bytes_taken(), 10 * kBlock);
 }
 
-TEST(KvFileTest, WhatDoesNotFitIsRefusedWithFigures) {
-  const auto file = MakeFile(10);
-  const auto large = file->Take(kBlock, 11);
-  EXPECT_EQ(large.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(large.status().message()), HasSubstr("which has 40960"));
-  ASSERT_TRUE(file->Take(4 * kBlock, 2).ok());
-  const auto more = file->Take(kBlock, 3);
-  EXPECT_THAT(std::string(more.status().message()), HasSubstr("8192 of 40960 are free"));
-  EXPECT_EQ(file->Take(kBlock, UINT64_MAX / kBlock).status().code(),
-            absl::StatusCode::kResourceExhausted);
-  EXPECT_FALSE(file->Take(kBlock, UINT64_MAX).ok());
-  EXPECT_EQ(file->bytes_taken(), 8 * kBlock);
-  EXPECT_FALSE(KvFile::Create(PosixFileSystem(), ScratchDirectory(), 100).ok());
-  EXPECT_FALSE(KvFile::Create(PosixFileSystem(), "/nowhere", 1 << 20).ok());
-}
-
-TEST(ByteRingTest, PiecesAreInOneRunAndNeverOverlap) {
-  std::mt19937 random(2);
-  for (int turn = 0; turn < 50; ++turn) {
-    ByteRing ring(64);
-    std::deque<std::pair<uint64_t, uint64_t>> pieces;
-    for (int i = 0; i < 500; ++i) {
-      if (!pieces.empty() && random() % 3 == 0) {  // mostly the oldest
-        const size_t one = std::min<size_t>(random() % 8 / 5, pieces.size() - 1);
-        ring.Give(pieces[one].first);
-        pieces.erase(pieces.begin() + static_cast<ptrdiff_t>(one));
-      }
-      ASSERT_EQ(ring.empty(), pieces.empty());
-      const uint64_t bytes = 1 + random() % 24;
-      const auto begin = ring.Take(bytes);
-      if (!begin.has_value()) {
-        ASSERT_FALSE(pieces.empty()) << "an empty ring has room";
-        continue;
-      }
-      ASSERT_LE(*begin + bytes, 64u);
-      for (const auto& [other, end] : pieces) ASSERT_TRUE(*begin >= end || *begin + bytes <= other);
-      pieces.emplace_back(*begin, *begin + bytes);
-    }
-  }
-  EXPECT_FALSE(ByteRing(64).Take(65).has_value());
+// Free blocks that do not touch are of no use to a frame of two.
+TEST(KvShareTest, RoomInTooSmallPiecesIsNoRoom) {
+  constexpr KvLayout kLayout = {.layers = 2, .rows = 2, .width = 256, .dtype = DType::kF32};
+  const auto pool = *KvPool::Create(4096, 4096);
+  const auto file = *ScratchFile::Create(PosixFileSystem(), ScratchDirectory(), 4 * kBlock);
+  KvMemory memory(*pool);
+  memory.file = file.get();
+  memory.file_layer_bytes_max = memory.file_frame_bytes_max = 1 << 20;
+  const std::vector<uint64_t> blocks = *file->Take(kBlock, 4);
+  file->Give(std::vector<uint64_t>{blocks[0], blocks[2]}, kBlock);
+  const auto share = KvShare::Create(memory, kLayout, {.held = 1, .read = 1});
+  EXPECT_EQ(share.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(share.status().message(),
+            "the K/V file has room for the session, but not in pieces of 8192 bytes");
+  EXPECT_EQ(file->bytes_taken(), 2 * kBlock);
 }
 
 // ---- Whole sessions.

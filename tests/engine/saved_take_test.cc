@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "tests/engine/engine_fixture.h"
+#include "tests/engine/scripted_sink.h"
 
 namespace longtake {
 namespace {
@@ -24,6 +25,7 @@ class SavedTakeTest : public testing::Test {
     }
   }
 
+  ScriptedSink sink_;
   TestEngine engine_;
 };
 
@@ -51,9 +53,36 @@ TEST_F(SavedTakeTest, AStateThatIsPutBackIsTheSameState) {
           ->sequence,
       1u);
   EXPECT_EQ(again->Info().chunk_count, take.decoder.chunk);
+  // Its reader went with the other engine: the ttl has begun.
+  EXPECT_EQ(again->Info().expire_wall_nanos, again->spec().ttl_nanos);
+  again->Attach(-1, nullptr).IgnoreError();
   while (!engine_->Save(*again).ok()) engine_->Step();
   EXPECT_TRUE(*engine_->Save(*again) == take);
   EXPECT_EQ(engine_->Restore(take).status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST_F(SavedTakeTest, AnEventIsPartOfItOnceItIsRecorded) {
+  EngineOptions options = EngineSetup().engine;
+  options.event_sink = &sink_;
+  ASSERT_TRUE(engine_.Renew(options).ok());
+  const auto session = *engine_.CreateSession(SmallSpec("a red circle", 7, 0), "one");
+  std::optional<absl::StatusOr<EventAccepted>> answer;
+  const auto submit = [&](const SessionEvent& event) {
+    engine_->Submit(session, event, {}, [&](const auto& result) { answer = result; });
+  };
+  submit({.kind = EventKind::kPause, .frame = -1});
+  EXPECT_EQ(answer->status().code(), absl::StatusCode::kInvalidArgument);
+  answer.reset();
+  submit({.kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 57, .control_id = 9});
+  const SavedTake before = SaveAt(session, 1);
+  EXPECT_TRUE(before.events.empty());
+  EXPECT_TRUE(Inbox(before.inbox).Take().empty());
+  EXPECT_FALSE(answer.has_value());
+  sink_.Say(1);
+  EXPECT_EQ((*answer)->sequence, 1u);
+  const SavedTake after = SaveAt(session, 2);
+  ASSERT_EQ(after.events.size(), 1u);
+  EXPECT_EQ(after.events[0].accepted.prompt_ids, *engine_.model().Tokenize("a blue square"));
 }
 
 TEST_F(SavedTakeTest, WhatDoesNotBelongTogetherIsRefusedByName) {

@@ -302,6 +302,84 @@ TEST_F(SessionTest, WithoutTtlItEndsWithItsClient) {
   EXPECT_TRUE(session.Expired());
 }
 
+TEST_F(SessionTest, WhoSetsTheWallClockChangesNoLife) {
+  for (const int64_t jump : {86400 * kSecond, -86400 * kSecond}) {
+    Session session = MakeSession();
+    const uint64_t reader = *session.Attach(-1, nullptr);
+    clock_.JumpWall(jump);
+    EXPECT_FALSE(session.Expired()) << "it is attached";
+    session.Detach(reader);
+    clock_.Advance(4 * kSecond);
+    clock_.JumpWall(jump);
+    EXPECT_EQ(session.Info().expire_wall_nanos, clock_.WallNanos() + 6 * kSecond);
+    clock_.Advance(6 * kSecond - 1);
+    EXPECT_FALSE(session.Expired());
+    clock_.Advance(1);
+    EXPECT_TRUE(session.Expired());
+  }
+}
+
+// Another process, whose monotonic clock begins anew; wall clocks show seconds since the first
+// reader went.
+class LifeAfterARestartTest : public SessionTest {
+ protected:
+  LifeAfterARestartTest() { clock_.JumpWall(1000 * kSecond); }
+  // How long the session lives on without a reader.
+  int64_t LifeFrom(const SavedAttachment& saved, int64_t wall_nanos) {
+    ManualClock clock;
+    clock.JumpWall(wall_nanos);
+    Session session("s", spec_, limits_, {}, clock, [] {});
+    session.BeginAt({.inbox = Inbox(), .attachment = saved});
+    const int64_t life_nanos = session.Info().expire_wall_nanos - wall_nanos;
+    if (life_nanos > 0) {
+      clock.Advance(life_nanos - 1);
+      EXPECT_FALSE(session.Expired());
+      clock.Advance(1);
+    }
+    EXPECT_TRUE(session.Expired());
+    return life_nanos;
+  }
+};
+
+TEST_F(LifeAfterARestartTest, TheTimeAloneGoesOn) {
+  Session session = MakeSession();
+  clock_.Advance(20 * kSecond);
+  session.Detach(*session.Attach(-1, nullptr));
+  clock_.Advance(3 * kSecond);
+  clock_.JumpWall(-500 * kSecond);  // what is saved is in the time of the clock as it was set
+  const int64_t wall_nanos = clock_.WallNanos();
+  const SavedAttachment saved = session.SaveAttachment();
+  EXPECT_EQ(LifeFrom(saved, wall_nanos), 7 * kSecond);
+  EXPECT_EQ(LifeFrom(saved, wall_nanos + 5 * kSecond), 2 * kSecond);
+  EXPECT_LE(LifeFrom(saved, wall_nanos + 7 * kSecond), 0);
+  EXPECT_EQ(LifeFrom(saved, wall_nanos - 2 * kSecond), 9 * kSecond);
+  EXPECT_EQ(LifeFrom(saved, wall_nanos - 100 * kSecond), 10 * kSecond)
+      << "a clock that was set back gives no more than the ttl";
+}
+
+TEST_F(LifeAfterARestartTest, WhoWasAttachedHasTheWholeTtlToComeBack) {
+  Session session = MakeSession();
+  ASSERT_TRUE(session.Attach(-1, nullptr).ok());
+  const SavedAttachment saved = session.SaveAttachment();
+  for (const int64_t seconds : {0, 500, 100'000'000}) {
+    EXPECT_EQ(LifeFrom(saved, seconds * kSecond), 10 * kSecond);
+  }
+}
+
+TEST_F(LifeAfterARestartTest, WhoNeverCameHasTheRestOfTheTimeForAFirstReader) {
+  const Session session = MakeSession();
+  clock_.Advance(12 * kSecond);
+  EXPECT_EQ(LifeFrom(session.SaveAttachment(), clock_.WallNanos()), 18 * kSecond);
+}
+
+TEST_F(LifeAfterARestartTest, ASavedTimeMayBeAnything) {
+  for (const int64_t since : {INT64_MIN, int64_t{-1}, int64_t{0}}) {
+    EXPECT_LE(LifeFrom({.had_reader = true, .alone_since_wall_nanos = since}, 20 * kSecond), 0);
+  }
+  EXPECT_EQ(LifeFrom({.had_reader = true, .alone_since_wall_nanos = INT64_MAX}, 20 * kSecond),
+            10 * kSecond);
+}
+
 TEST_F(SessionTest, CancelEndsItAndLaterChunksVanish) {
   Session session = MakeSession();
   const uint64_t reader = *session.Attach(-1, nullptr);

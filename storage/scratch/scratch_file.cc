@@ -1,22 +1,20 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/kv/kv_file.h"
+#include "storage/scratch/scratch_file.h"
 
 #include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/checked.h"
-#include "base/error_reason.h"
 
 namespace longtake {
 
-absl::StatusOr<std::unique_ptr<KvFile>> KvFile::Create(FileSystem& files,
-                                                       const std::string& directory,
-                                                       uint64_t bytes_max) {
-  auto out = std::unique_ptr<KvFile>(new KvFile);
+absl::StatusOr<std::unique_ptr<ScratchFile>> ScratchFile::Create(FileSystem& files,
+                                                                 const std::string& directory,
+                                                                 uint64_t bytes_max) {
+  auto out = std::unique_ptr<ScratchFile>(new ScratchFile);
   out->bytes_max_ = bytes_max / kBlockBytes * kBlockBytes;
   if (out->bytes_max_ == 0) {
-    return absl::InvalidArgumentError(absl::StrCat("a K/V file of ", bytes_max, " bytes"));
+    return absl::InvalidArgumentError(absl::StrCat("a scratch file of ", bytes_max, " bytes"));
   }
   LT_ASSIGN_OR_RETURN(out->file_, OpenBlockFile([&](ReadMode mode) {
                         return files.CreateScratch(directory, mode);
@@ -27,36 +25,14 @@ absl::StatusOr<std::unique_ptr<KvFile>> KvFile::Create(FileSystem& files,
   return out;
 }
 
-uint64_t KvFile::bytes_taken() const {
+uint64_t ScratchFile::bytes_taken() const {
   MutexLock lock(mutex_);
   return taken_;
 }
 
-absl::Status KvFile::CheckRoom(uint64_t place_bytes, uint64_t count) const {
-  MutexLock lock(mutex_);
-  return CheckRoomLocked(place_bytes, count);
-}
-
-absl::Status KvFile::CheckRoomLocked(uint64_t place_bytes, uint64_t count) const {
-  LT_ASSIGN_OR_RETURN(const uint64_t bytes,
-                      CheckedProduct({place_bytes, count}, "K/V of the session"));
-  if (bytes > bytes_max_) {
-    return Error(Reason::kSessionTooLarge,
-                 absl::StrCat("the session needs ", bytes, " bytes of the K/V file, which has ",
-                              bytes_max_));
-  }
-  if (bytes > bytes_max_ - taken_) {
-    return Error(Reason::kSessionMemoryExhausted,
-                 absl::StrCat("the session needs ", bytes, " bytes of the K/V file, ",
-                              bytes_max_ - taken_, " of ", bytes_max_, " are free"));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<uint64_t>> KvFile::Take(uint64_t place_bytes, uint64_t count) {
+absl::StatusOr<std::vector<uint64_t>> ScratchFile::Take(uint64_t place_bytes, uint64_t count) {
   LT_CHECK(place_bytes > 0 && place_bytes % kBlockBytes == 0);
   MutexLock lock(mutex_);
-  LT_RETURN_IF_ERROR(CheckRoomLocked(place_bytes, count));
   std::vector<uint64_t> places;
   for (auto next = free_.begin(); places.size() < count && next != free_.end();) {
     uint64_t offset = next->first;
@@ -72,16 +48,17 @@ absl::StatusOr<std::vector<uint64_t>> KvFile::Take(uint64_t place_bytes, uint64_
   taken_ += places.size() * place_bytes;
   if (places.size() == count) return places;
   for (const uint64_t place : places) GiveLocked(place, place_bytes);
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "the K/V file has room for the session, but not in pieces of ", place_bytes, " bytes"));
+  return absl::ResourceExhaustedError(absl::StrCat("no room for ", count, " places of ",
+                                                   place_bytes, " bytes; ", bytes_max_ - taken_,
+                                                   " of ", bytes_max_, " are free"));
 }
 
-void KvFile::Give(std::span<const uint64_t> places, uint64_t place_bytes) {
+void ScratchFile::Give(std::span<const uint64_t> places, uint64_t place_bytes) {
   MutexLock lock(mutex_);
   for (const uint64_t place : places) GiveLocked(place, place_bytes);
 }
 
-void KvFile::GiveLocked(uint64_t offset, uint64_t bytes) {
+void ScratchFile::GiveLocked(uint64_t offset, uint64_t bytes) {
   taken_ -= bytes;
   const auto after = free_.lower_bound(offset);
   if (after != free_.end() && offset + bytes == after->first) {

@@ -1,12 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// K/V beyond memory: a file with room for the frames of sessions that the pool cannot hold. A frame
-// lies in one piece, layer after layer, each layer's keys and then its values, padded to whole
-// blocks; the layers of all frames of a sweep come back in order through the K/V stream
-// (engine/kv/kv_stream.h).
-//
-// The file has no name, is taken whole at start and is gone with the process: sessions do not
-// outlive it. Any thread; a place's contents belong to who took it.
+// A file to work in, on a disk: places of whole blocks, which are taken and given back. It has no
+// name, is taken whole at start and is gone with the process. Any thread; a place's contents belong
+// to who took it.
 #pragma once
 
 #include <cstdint>
@@ -23,32 +19,28 @@
 
 namespace longtake {
 
-class KvFile {
+class ScratchFile {
  public:
   static constexpr uint64_t kBlockBytes = 4096;
 
   // A scratch file of so many bytes, rounded down to blocks, in a directory. RESOURCE_EXHAUSTED
   // when the disk lacks them.
-  static absl::StatusOr<std::unique_ptr<KvFile>> Create(FileSystem& files,
-                                                        const std::string& directory,
-                                                        uint64_t bytes_max);
+  static absl::StatusOr<std::unique_ptr<ScratchFile>> Create(FileSystem& files,
+                                                             const std::string& directory,
+                                                             uint64_t bytes_max);
 
   const BlockFile& file() const { return file_; }
   uint64_t bytes_max() const { return bytes_max_; }
   uint64_t bytes_taken() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Places of place_bytes (whole blocks) each; their offsets. RESOURCE_EXHAUSTED names what is
-  // free.
+  // free, which may not lie together.
   absl::StatusOr<std::vector<uint64_t>> Take(uint64_t place_bytes, uint64_t count)
       ABSL_LOCKS_EXCLUDED(mutex_);
   void Give(std::span<const uint64_t> places, uint64_t place_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
-  // What Take would answer, fragmentation aside.
-  absl::Status CheckRoom(uint64_t place_bytes, uint64_t count) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  KvFile() = default;
-  absl::Status CheckRoomLocked(uint64_t place_bytes, uint64_t count) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  ScratchFile() = default;
   void GiveLocked(uint64_t offset, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   BlockFile file_;

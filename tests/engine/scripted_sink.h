@@ -1,0 +1,59 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// An event sink that answers when and as a test says.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/mutex.h"
+#include "engine/session/event_sink.h"
+
+namespace longtake {
+
+// Keeps what it is given until it is told what to answer. Any thread.
+class ScriptedSink final : public EventSink {
+ public:
+  void Record(const std::string& session_id, const AcceptedEvent& event,
+              Recorded recorded) override {
+    MutexLock lock(mutex_);
+    session_id_ = session_id;
+    pending_[event.sequence] = {event, std::move(recorded)};
+  }
+  void Say(uint64_t sequence, const absl::Status& result = absl::OkStatus()) {
+    Recorded recorded;
+    {
+      MutexLock lock(mutex_);
+      recorded = std::move(pending_.at(sequence).recorded);
+      pending_.erase(sequence);
+    }
+    recorded(result);
+  }
+  std::vector<uint64_t> numbers() const {
+    std::vector<uint64_t> out;
+    MutexLock lock(mutex_);
+    for (const auto& [sequence, pending] : pending_) out.push_back(sequence);
+    return out;
+  }
+  AcceptedEvent event(uint64_t sequence) const {
+    MutexLock lock(mutex_);
+    return pending_.at(sequence).event;
+  }
+  std::string session_id() const {
+    MutexLock lock(mutex_);
+    return session_id_;
+  }
+
+ private:
+  struct Pending {
+    AcceptedEvent event;
+    Recorded recorded;
+  };
+  mutable Mutex mutex_;
+  std::map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mutex_);
+  std::string session_id_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace longtake
