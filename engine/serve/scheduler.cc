@@ -242,6 +242,7 @@ void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
 bool Scheduler::Ready(LiveSession& live) {
   Session& session = live.session();
   if (live.done() || !live.rollout().HasText() || !live.rollout().HasStart()) return false;
+  if (live.needs_clean_passes()) return true;
   if (live.held_back()) return false;  // its next prompt is being encoded
   if (live.rollout().at_chunk_start()) {
     if (live.paused) {
@@ -286,7 +287,7 @@ std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs) {
   }
   const SweepLimits limits = {.tokens_max = model_.options().tokens_max, .knee = costs.Knee()};
   for (LiveSession* live : ready) {
-    live->rows_max = RowsMax(ready.size(), limits);
+    live->rows_max = live->needs_clean_passes() ? 0 : RowsMax(ready.size(), limits);
     candidates.push_back({.tokens = live->tokens(), .tag = turns_.Current(live->turn_tag)});
     waiting_tokens += candidates.back().tokens;
   }
