@@ -307,19 +307,20 @@ std::vector<LiveSession*> Scheduler::Fit(std::span<LiveSession* const> ready,
     if (!fit.empty() && text_rows > model_.prompt_rows_max()) break;
     // A session that finds no room on the way from the file keeps its tag and will lead a sweep;
     // those behind it need not wait with it.
-    const uint64_t with_it = file_bytes + FileLayerBytes(*ready[index]);
+    const uint64_t with_it = file_bytes + FileLayerBytes(*ready[index], /*rows_max=*/0);
     if (!fit.empty() && with_it > std::max(file_bytes, FileLayerBytesMax())) continue;
     file_bytes = with_it;
     fit.push_back(ready[index]);
   }
-  FitLent(fit);
+  FitChained(fit);
   return fit;
 }
 
 // Frames of the file that are written and read in one sweep stay in memory for a layer, and what is
-// written after them cannot leave before. Where a layer of all of them finds no room there, clean
-// passes take sweeps of their own.
-void Scheduler::FitLent(std::span<LiveSession* const> plan) {
+// written after them cannot leave before; and several forwards read more than one. Where a layer of
+// all that finds no room there, clean passes take sweeps of their own.
+void Scheduler::FitChained(std::span<LiveSession* const> plan) {
+  uint64_t read = 0;
   uint64_t written = 0;
   uint64_t largest = 0;
   bool chained = false;
@@ -327,11 +328,13 @@ void Scheduler::FitLent(std::span<LiveSession* const> plan) {
     if (!kv_.InFile(live->arrival.number)) continue;
     const Rollout& rollout = live->rollout();
     const uint64_t frame_bytes = rollout.spec().kv_layout.file_layer_bytes();
+    read += FileLayerBytes(*live, live->rows_max);
     written += static_cast<uint64_t>(rollout.frames_written(live->rows_max)) * frame_bytes;
     largest = std::max(largest, frame_bytes);
     chained |= rollout.IsChained(live->rows_max);
   }
-  if (!chained || written <= kv_stream_->lend_bytes_max(largest)) return;
+  if (!chained) return;
+  if (written <= kv_stream_->lend_bytes_max(largest) && read <= FileLayerBytesMax()) return;
   for (LiveSession* live : plan) {
     if (kv_.InFile(live->arrival.number)) live->rows_max = 0;
   }
@@ -392,10 +395,11 @@ uint64_t Scheduler::FileLayerBytesMax() const {
   return kv_stream_ == nullptr ? 0 : kv_stream_->layer_bytes_max();
 }
 
-uint64_t Scheduler::FileLayerBytes(const LiveSession& live) const {
+uint64_t Scheduler::FileLayerBytes(const LiveSession& live, int64_t rows_max) const {
   if (!kv_.InFile(live.arrival.number)) return 0;
   const Rollout& rollout = *live.arrival.rollout;
-  return static_cast<uint64_t>(rollout.frames_read()) * rollout.spec().kv_layout.file_layer_bytes();
+  return static_cast<uint64_t>(rollout.frames_read(rows_max)) *
+         rollout.spec().kv_layout.file_layer_bytes();
 }
 
 void Scheduler::Fail(std::span<LiveSession* const> plan, const absl::Status& status) {

@@ -63,8 +63,6 @@ const RolloutState& Rollout::state() const {
   return state_;
 }
 
-int64_t Rollout::frames_read() const { return shape_.frames_read * std::ssize(branches_); }
-
 void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
   LT_CHECK(!HasText(branch));
   branches_[branch].text = std::move(text);
@@ -124,6 +122,14 @@ bool Rollout::HasRoomFor(int64_t clean_passes) const {
 int64_t Rollout::tokens_per_sweep(int64_t rows_max) const {
   const SweepParts parts = PartsOf(rows_max);
   return parts.clean_passes * clean_rows() + (parts.forward ? forward_rows() : 0);
+}
+
+int64_t Rollout::frames_read(int64_t rows_max) const {
+  int64_t held = 0;
+  for (const std::set<int64_t>& frames : state_.frames) held += std::ssize(frames);
+  // Forwards of one sweep need not attend to the same frames.
+  if (IsChained(rows_max)) return held;
+  return std::min(held, shape_.frames_read * std::ssize(branches_));
 }
 
 int64_t Rollout::frames_written(int64_t rows_max) const {

@@ -101,11 +101,11 @@ class Rollout {
   const RolloutState& state() const;
   // The latent frames whose K/V a branch holds. It changes when a prompt does and in Settle.
   const std::set<int64_t>& frames(size_t branch) const { return state_.frames[branch]; }
-  // Frames of K/V that its items attend to in a sweep, at most.
-  int64_t frames_read() const;
   // Rows its items bring to the next sweep: as much as it has to do and fits rows_max, or the least
   // it can do.
   int64_t tokens_per_sweep(int64_t rows_max) const;
+  // Frames of K/V held now that they attend to, at most.
+  int64_t frames_read(int64_t rows_max) const;
   // Frames of K/V that they write, at most; and whether some of those are read in the same sweep.
   int64_t frames_written(int64_t rows_max) const;
   bool IsChained(int64_t rows_max) const;

@@ -44,7 +44,7 @@ struct RolloutShape {
   int64_t chunks_in_work = 1;
   int64_t denoise_forwards = 0;
   // Latent frames of K/V in one branch: kept beside the window; held at most; of those, what one
-  // sweep attends to at most, a full window without the chunk in work.
+  // forward attends to at most, a full window without the chunk in work.
   int64_t anchor_frames = 0;
   int64_t frames_held = 0;
   int64_t frames_read = 0;
