@@ -16,9 +16,10 @@ void ChunkRollout::ChangeText(std::unique_ptr<TextContext> text) {
   if (state_.recache && all_kept()) ForgetRemade();
 }
 
-KeyPlanSpec ChunkRollout::key_plan() const {
+// Only the branch of the prompt is made again, so only its sink moves.
+KeyPlanSpec ChunkRollout::key_plan(size_t branch) const {
   KeyPlanSpec plan = spec_.key_plan;
-  plan.sink_start = state_.sink_start;
+  if (branch == 0) plan.sink_start = state_.sink_start;
   return plan;
 }
 
@@ -39,7 +40,10 @@ void ChunkRollout::AppendForward(std::vector<RolloutItem>* items) {
     const bool same_noise = spec_.key_plan.kind == KeyPlanKind::kRollingSink;
     x_ = DrawNoise(same_noise ? 0 : chunk(), 0, NoisePurpose::kInitial);
   }
-  step_forward_ = {.latents = &x_, .plan = PlanKeys(key_plan(), start(), spec_.chunk.frames)};
+  step_forward_ = {.latents = &x_};
+  for (size_t branch = 0; branch < branch_count(); ++branch) {
+    step_forward_.plans.push_back(PlanKeys(key_plan(branch), start(), spec_.chunk.frames));
+  }
   step_forward_.AddTimesteps(x_.frames(), sampler_.level(step_).timestep);
   AppendAllBranches(step_forward_, items);
 }
@@ -72,7 +76,7 @@ void ChunkRollout::Kept(const Latents& latents) {
 }
 
 RecachePlan ChunkRollout::PlanTheRecache() const {
-  return PlanRecache(key_plan(), start(), spec_.prompt_switch == PromptSwitch::kRecache);
+  return PlanRecache(key_plan(0), start(), spec_.prompt_switch == PromptSwitch::kRecache);
 }
 
 // What it makes again is not read before, so its room serves what is made.
@@ -85,14 +89,14 @@ void ChunkRollout::ForgetRemade() {
 // Only the first branch's prompt can change.
 void ChunkRollout::AppendRecache(std::vector<RolloutItem>* items) {
   RecachePlan recache = PlanTheRecache();
-  KeyPlanSpec after = key_plan();
+  KeyPlanSpec after = key_plan(0);
   after.sink_start = recache.sink_start_new;
   const int64_t frames = std::ssize(recache.plan.query_index);
   // They are there already when a sweep was dropped; a second copy was not promised.
   if (recache_latents_.frames() != frames) recache_latents_ = NewLatents(frames);
   auto latents = state_.recent.end() - frames;
   for (int64_t i = 0; i < frames; ++i) recache_latents_.SetFrames(i, *latents++);
-  step_forward_ = {.latents = &recache_latents_, .plan = std::move(recache.plan)};
+  step_forward_ = {.latents = &recache_latents_, .plans = {std::move(recache.plan)}};
   step_forward_.AddTimesteps(frames, 0.0);
   for (int64_t frame = recache.first; frame < start(); ++frame) {
     const bool needed = FrameNeeded(after, frame, start(), spec_.chunk.frames);
@@ -107,7 +111,7 @@ void ChunkRollout::SettleRecache() {
   frames.insert(step_forward_.keep.begin(), step_forward_.keep.end());
   frames.erase(kNotKept);
   std::erase_if(frames, [this](int64_t frame) {  // a sink that does not stay
-    return !FrameNeeded(key_plan(), frame, start(), spec_.chunk.frames);
+    return !FrameNeeded(key_plan(0), frame, start(), spec_.chunk.frames);
   });
   recache_latents_ = {};
   state_.recache = false;

@@ -166,8 +166,10 @@ Latents Rollout::FinishedLatents(int64_t chunk) const {
 
 Rollout::CleanPass Rollout::PlanClean(int64_t chunk) const {
   const int64_t first = chunk * spec_.chunk.frames;
-  CleanPass pass = {.latents = FinishedLatents(chunk),
-                    .forward = {.plan = PlanKeys(clean_plan(), first, spec_.chunk.frames)}};
+  CleanPass pass = {.latents = FinishedLatents(chunk), .forward = {}};
+  for (size_t branch = 0; branch < branch_count(); ++branch) {
+    pass.forward.plans.push_back(PlanKeys(clean_plan(branch), first, spec_.chunk.frames));
+  }
   pass.forward.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
   for (int64_t i = 0; i < spec_.chunk.frames; ++i) pass.forward.keep.push_back(first + i);
   return pass;
@@ -185,8 +187,9 @@ absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
 void Rollout::CommitClean(const Latents& latents) {
   const int64_t first = state_.kept * spec_.chunk.frames;
   const int64_t next = first + spec_.chunk.frames;
-  const KeyPlanSpec plan = clean_plan();
-  for (std::set<int64_t>& frames : state_.frames) {
+  for (size_t branch = 0; branch < branch_count(); ++branch) {
+    const KeyPlanSpec plan = clean_plan(branch);
+    std::set<int64_t>& frames = state_.frames[branch];
     for (int64_t frame = first; frame < next; ++frame) frames.insert(frame);
     std::erase_if(frames, [&](int64_t frame) {
       return frame >= shape_.anchor_frames && !FrameNeeded(plan, frame, next, spec_.chunk.frames);
@@ -243,14 +246,14 @@ void Rollout::Forward::AddTimesteps(int64_t frames, double timestep) {
 }
 
 RolloutItem Rollout::MakeItem(const Forward& forward, size_t branch) {
-  RolloutItem item = {
-      .video = {}, .branch = branch, .context = forward.plan.keys, .keep = forward.keep};
+  const KeyPlan& plan = forward.plans[branch];
+  RolloutItem item = {.video = {}, .branch = branch, .context = plan.keys, .keep = forward.keep};
   item.video.latents = forward.latents->values().data();
   item.video.frames = forward.latents->frames();
   item.video.height = spec_.chunk.height;
   item.video.width = spec_.chunk.width;
   item.video.timesteps = forward.timesteps;
-  item.video.query_index = forward.plan.query_index;
+  item.video.query_index = plan.query_index;
   item.video.text = branches_[branch].text.get();
   if (forward.keep.empty()) item.video.flow = branches_[branch].flow.values().data();
   return item;

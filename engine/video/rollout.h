@@ -123,10 +123,10 @@ class Rollout {
     std::unique_ptr<TextContext> text;
     Latents flow;
   };
-  // One forward of some frames, alike for all branches.
+  // One forward of some frames; only what it attends to may differ between the branches.
   struct Forward {
     const Latents* latents = nullptr;
-    KeyPlan plan = {};
+    std::vector<KeyPlan> plans = {};    // one per branch
     std::vector<float> timesteps = {};  // one per frame
     // The frames whose K/V is kept, by number. A forward that keeps some is a clean pass: nobody
     // asks for its flow.
@@ -146,8 +146,8 @@ class Rollout {
   virtual bool makes_again() const { return false; }
   virtual void AppendForward(std::vector<RolloutItem>* items) = 0;
   virtual absl::StatusOr<std::optional<FinishedChunk>> SettleForward() = 0;
-  // What a clean pass attends to.
-  virtual KeyPlanSpec clean_plan() const = 0;
+  // What a clean pass attends to in a branch.
+  virtual KeyPlanSpec clean_plan(size_t branch) const = 0;
   // The chunk with these latents has its K/V now.
   virtual void Kept(const Latents& latents) { (void)latents; }
 

@@ -36,8 +36,9 @@ struct RolloutState {
   // The latents it begins with, until they are K/V; and whether they have come.
   Latents start = {};
   bool has_start = false;
-  // Of chunk rollouts: where the sink begins, which a prompt may move; whether the window's K/V is
-  // to be made again first; and the latents that needs, a frame each, the last one latest.
+  // Of chunk rollouts: where the sink of the first branch begins, which a prompt may move; whether
+  // the window's K/V is to be made again first; and the latents that needs, a frame each, the last
+  // one latest.
   int64_t sink_start = 0;
   bool recache = false;
   std::deque<Latents> recent = {};
