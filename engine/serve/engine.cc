@@ -12,26 +12,6 @@
 namespace longtake {
 namespace {
 
-// Whether what was saved belongs together; the rollout's own state is checked by Rollout::Restore.
-absl::Status CheckSaved(const SavedTake& take) {
-  const size_t branches = take.spec.guided() ? 2 : 1;
-  if (take.prompts.branches.size() != branches ||
-      take.prompts.old.empty() == take.rollout.old_text) {
-    return absl::InvalidArgumentError("saved take: prompts: not those of its branches");
-  }
-  if (take.decoder.chunk < 0 ||
-      take.decoder.chunk + std::ssize(take.undecoded) != take.rollout.chunk) {
-    return absl::InvalidArgumentError("saved take: undecoded: not the chunks that wait");
-  }
-  for (size_t branch = 0; branch < take.rollout.frames.size(); ++branch) {
-    for (const int64_t frame : take.rollout.frames[branch]) {
-      if (take.kv.contains({branch, frame})) continue;
-      return absl::InvalidArgumentError(absl::StrCat("saved take: kv: frame ", frame, " missing"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status ShuttingDown() { return Error(Reason::kShuttingDown, "the server is shutting down"); }
 
 }  // namespace
@@ -191,10 +171,8 @@ absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, cons
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const Caller& caller) {
-  LT_RETURN_IF_ERROR(CheckSaved(take));
   Arrival arrival;
-  LT_ASSIGN_OR_RETURN(arrival.rollout,
-                      Rollout::Restore(RolloutFor(take.spec, model_), take.rollout));
+  LT_ASSIGN_OR_RETURN(arrival.rollout, RestoreRollout(take, model_));
   {
     MutexLock lock(mutex_);
     if (sessions_.contains(take.id)) {

@@ -13,7 +13,7 @@ ChunkRollout::ChunkRollout(const RolloutSpec& spec, RolloutState state)
 void ChunkRollout::ChangeText(std::unique_ptr<TextContext> text) {
   Rollout::ChangeText(std::move(text));
   state_.recache = remembers_latents() && chunk() > 0;
-  if (state_.recache && all_kept()) ForgetRemade();
+  state_.frames[0] = FramesToHold(0);
 }
 
 // Only the branch of the prompt is made again, so only its sink moves.
@@ -72,18 +72,18 @@ void ChunkRollout::Kept(const Latents& latents) {
   std::deque<Latents>& recent = state_.recent;
   for (int64_t i = 0; i < latents.frames(); ++i) recent.push_back(latents.Frames(i, 1));
   while (std::ssize(recent) > spec_.key_plan.window_frames) recent.pop_front();
-  if (state_.recache && all_kept()) ForgetRemade();
 }
 
 RecachePlan ChunkRollout::PlanTheRecache() const {
   return PlanRecache(key_plan(0), start(), spec_.prompt_switch == PromptSwitch::kRecache);
 }
 
-// What it makes again is not read before, so its room serves what is made.
-void ChunkRollout::ForgetRemade() {
+// What is made again next is not read before, so its room serves what is made.
+std::set<int64_t> ChunkRollout::FramesToHold(size_t branch) const {
+  if (branch != 0 || !state_.recache || !all_kept()) return Rollout::FramesToHold(branch);
   std::set<int64_t> read;
   for (const PlannedKey& key : PlanTheRecache().plan.keys) read.insert(key.frame);
-  state_.frames[0] = std::move(read);
+  return read;
 }
 
 // Only the first branch's prompt can change.
@@ -106,15 +106,10 @@ void ChunkRollout::AppendRecache(std::vector<RolloutItem>* items) {
 }
 
 void ChunkRollout::SettleRecache() {
-  std::set<int64_t>& frames = state_.frames[0];
   state_.sink_start = PlanTheRecache().sink_start_new;
-  frames.insert(step_forward_.keep.begin(), step_forward_.keep.end());
-  frames.erase(kNotKept);
-  std::erase_if(frames, [this](int64_t frame) {  // a sink that does not stay
-    return !FrameNeeded(key_plan(0), frame, start(), spec_.chunk.frames);
-  });
-  recache_latents_ = {};
   state_.recache = false;
+  state_.frames[0] = FramesToHold(0);
+  recache_latents_ = {};
 }
 
 }  // namespace longtake

@@ -47,7 +47,13 @@ std::unique_ptr<Rollout> Rollout::Create(const RolloutSpec& spec) {
 absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Restore(const RolloutSpec& spec,
                                                           RolloutState state) {
   LT_RETURN_IF_ERROR(CheckRolloutState(spec, state));
-  return Make(spec, std::move(state));
+  std::unique_ptr<Rollout> rollout = Make(spec, std::move(state));
+  for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
+    if (rollout->frames(branch) == rollout->FramesToHold(branch)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "rollout state: frames: not those that later chunks attend to in branch ", branch));
+  }
+  return rollout;
 }
 
 Rollout::Rollout(const RolloutSpec& spec, RolloutState state)
@@ -185,24 +191,34 @@ absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
 }
 
 void Rollout::CommitClean(const Latents& latents) {
-  const int64_t first = state_.kept * spec_.chunk.frames;
-  const int64_t next = first + spec_.chunk.frames;
-  for (size_t branch = 0; branch < branch_count(); ++branch) {
-    const KeyPlanSpec plan = clean_plan(branch);
-    std::set<int64_t>& frames = state_.frames[branch];
-    for (int64_t frame = first; frame < next; ++frame) frames.insert(frame);
-    std::erase_if(frames, [&](int64_t frame) {
-      return frame >= shape_.anchor_frames && !FrameNeeded(plan, frame, next, spec_.chunk.frames);
-    });
-  }
   ++state_.kept;
   if (all_kept()) {
     state_.unkept = {};
     state_.old_text = false;
     old_text_ = nullptr;
   }
-  if (next >= spec_.start_latents) state_.start = {};
+  if (!IsGiven(state_.kept)) state_.start = {};
   Kept(latents);
+  for (size_t branch = 0; branch < branch_count(); ++branch) {
+    state_.frames[branch] = FramesToHold(branch);
+  }
+}
+
+std::set<int64_t> Rollout::FramesToHold(size_t branch) const {
+  const KeyPlanSpec plan = clean_plan(branch);
+  // The last chunk has no clean pass, though nobody waits for it.
+  const int64_t made = (done() ? chunk() - 1 : state_.kept) * spec_.chunk.frames;
+  std::set<int64_t> frames;
+  // Nothing is needed but from the take's beginning, its sink and its latest frames.
+  for (const int64_t first : {int64_t{0}, plan.sink_start, made - plan.window_frames}) {
+    const int64_t end = std::min(made, first + plan.window_frames);
+    for (int64_t frame = std::max<int64_t>(0, first); frame < end; ++frame) {
+      if (frame < shape_.anchor_frames || FrameNeeded(plan, frame, made, spec_.chunk.frames)) {
+        frames.insert(frame);
+      }
+    }
+  }
+  return frames;
 }
 
 void Rollout::SetStart(Latents latents) {

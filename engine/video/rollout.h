@@ -148,6 +148,8 @@ class Rollout {
   virtual absl::StatusOr<std::optional<FinishedChunk>> SettleForward() = 0;
   // What a clean pass attends to in a branch.
   virtual KeyPlanSpec clean_plan(size_t branch) const = 0;
+  // The frames that a branch holds at a chunk's start: the rest of the state says which.
+  virtual std::set<int64_t> FramesToHold(size_t branch) const;
   // The chunk with these latents has its K/V now.
   virtual void Kept(const Latents& latents) { (void)latents; }
 

@@ -52,6 +52,9 @@ struct RolloutShape {
   int64_t tokens_max = 0;
 };
 
+// More chunks than a take can have: an endless one is as if it had so many.
+inline constexpr int64_t kChunksMax = int64_t{1} << 40;
+
 RolloutShape ShapeOf(const RolloutSpec& spec);
 
 // What a sweep of one denoising forward has to do once the window is full.

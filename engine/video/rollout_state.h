@@ -48,8 +48,11 @@ struct RolloutState {
   friend bool operator==(const RolloutState&, const RolloutState&) = default;
 };
 
-// Whether a rollout of this spec can go on from it: sizes and ranges, not what the latents say.
-// INVALID_ARGUMENT names the field.
+// Whether they are of so many frames of this spec's.
+bool IsLatents(const RolloutSpec& spec, const Latents& latents, int64_t frames);
+
+// Whether a rollout of this spec can go on from it: sizes and ranges, not what the latents say, nor
+// which frames are held. INVALID_ARGUMENT names the field.
 absl::Status CheckRolloutState(const RolloutSpec& spec, const RolloutState& state);
 
 }  // namespace longtake
