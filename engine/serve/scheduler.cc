@@ -82,6 +82,9 @@ absl::StatusOr<SavedTake> Scheduler::Save(const Session& session) const {
   const LiveSession& live = **found;
   const Rollout& rollout = *live.arrival.rollout;
   if (!rollout.at_chunk_start()) return absl::FailedPreconditionError("a chunk is in work");
+  if (!rollout.HasStart() && session.Info().start_bytes != 0) {
+    return absl::FailedPreconditionError("its start frames are not latents yet");
+  }
   SavedTake take = {.id = session.id(),
                     .spec = session.spec(),
                     .rollout = rollout.state(),

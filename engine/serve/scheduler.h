@@ -51,7 +51,7 @@ class Scheduler {
 
   std::span<const std::unique_ptr<LiveSession>> sessions() const { return live_; }
   // A session as a value, between two sweeps while nothing is being decoded. FAILED_PRECONDITION
-  // when a chunk of it is in work, or it is over.
+  // when a chunk of it or its start is in work, or it is over.
   absl::StatusOr<SavedTake> Save(const Session& session) const;
 
  private:

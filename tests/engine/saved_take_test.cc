@@ -188,6 +188,29 @@ TEST_F(SavedTakeTest, ATakeThatOnlyWaitsForItsDecoderEndsElsewhere) {
   EXPECT_TRUE(ReadToEnd(engine_, **again).end->ok());
 }
 
+// The pixels that came are not part of a take; their latents are.
+TEST_F(SavedTakeTest, StartFramesAreWaitedForOnceTheyBeganToCome) {
+  SessionSpec spec = SmallSpec("a red circle", 7, 45);
+  spec.start_frames = 9;
+  const auto session = *engine_.CreateSession(spec, "one");
+  engine_->Step();
+  EXPECT_TRUE(engine_->Save(*session).ok());
+  const std::string clip(9 * 48 * 32 * 3, '\x70');
+  ASSERT_TRUE(session->PutStart(0, 0, clip.substr(0, 1000)).ok());
+  EXPECT_EQ(engine_->Save(*session).status().code(), absl::StatusCode::kFailedPrecondition);
+  ASSERT_TRUE(session->PutStart(0, 1000, clip.substr(1000)).ok());
+  engine_->Step();
+  EXPECT_EQ(engine_->Save(*session).status().code(), absl::StatusCode::kFailedPrecondition);
+  absl::StatusOr<SavedTake> take = engine_->Save(*session);
+  while (!take.ok()) {
+    ASSERT_TRUE(engine_->Step());
+    take = engine_->Save(*session);
+  }
+  EXPECT_TRUE(take->rollout.has_start);
+  ASSERT_TRUE(engine_.Renew(EngineSetup().engine).ok());
+  EXPECT_TRUE(ReadToEnd(engine_, **engine_->Restore(*take)).end->ok());
+}
+
 // Found when its bytes are put where they belong: the session fails, nobody else is disturbed.
 TEST_F(SavedTakeTest, AFrameOfAnotherSizeFailsItsSession) {
   const auto session = *engine_.CreateSession(SmallSpec("a red circle", 7, 0), "one");
