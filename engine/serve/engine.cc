@@ -180,12 +180,13 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const C
                    {{"session", take.id}});
     }
     LT_RETURN_IF_ERROR(Enter(take.spec, take.id, caller, &arrival));
+    // Before anybody finds it.
+    arrival.session->BeginAt({.inbox = std::move(take.inbox),
+                              .chunk = take.decoder.chunk,
+                              .frame = take.decoder.next_frame,
+                              .has_start = take.rollout.has_start});
   }
   std::shared_ptr<Session> session = arrival.session;
-  session->BeginAt({.inbox = std::move(take.inbox),
-                    .chunk = take.decoder.chunk,
-                    .frame = take.decoder.next_frame,
-                    .has_start = take.rollout.has_start});
   arrival.decode->decoder = std::move(take.decoder);
   arrival.prompts = std::move(take.prompts);
   arrival.resumed = Resumed{.kv = std::move(take.kv),
