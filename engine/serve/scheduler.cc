@@ -46,8 +46,12 @@ void Scheduler::TakeNews() {
 }
 
 void Scheduler::TakeArrivals() {
-  MutexLock lock(mutex_);
-  for (Arrival& arrival : arrivals_) {
+  std::vector<Arrival> arrivals;
+  {
+    MutexLock lock(mutex_);
+    arrivals.swap(arrivals_);
+  }
+  for (Arrival& arrival : arrivals) {  // one that resumes may wait for the disk
     LiveSession& live = *live_.emplace_back(std::make_unique<LiveSession>());
     live.arrival = std::move(arrival);
     kv_.Open(live.arrival.number, std::move(live.arrival.kv));
@@ -58,7 +62,6 @@ void Scheduler::TakeArrivals() {
     }
     live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.tokens()));
   }
-  arrivals_.clear();
 }
 
 void Scheduler::Resume(LiveSession& live) {
