@@ -12,26 +12,6 @@
 namespace longtake {
 namespace {
 
-// Whether what was saved belongs together; the rollout's own state is checked by Rollout::Restore.
-absl::Status CheckSaved(const SavedTake& take) {
-  const size_t branches = take.spec.guided() ? 2 : 1;
-  if (take.prompts.branches.size() != branches ||
-      take.prompts.old.empty() == take.rollout.old_text) {
-    return absl::InvalidArgumentError("saved take: prompts: not those of its branches");
-  }
-  if (take.decoder.chunk < 0 ||
-      take.decoder.chunk + std::ssize(take.undecoded) != take.rollout.chunk) {
-    return absl::InvalidArgumentError("saved take: undecoded: not the chunks that wait");
-  }
-  for (size_t branch = 0; branch < take.rollout.frames.size(); ++branch) {
-    for (const int64_t frame : take.rollout.frames[branch]) {
-      if (take.kv.contains({branch, frame})) continue;
-      return absl::InvalidArgumentError(absl::StrCat("saved take: kv: frame ", frame, " missing"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status ShuttingDown() { return Error(Reason::kShuttingDown, "the server is shutting down"); }
 
 }  // namespace
@@ -197,10 +177,8 @@ absl::StatusOr<SavedTake> Engine::Save(const Session& session) const {
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const Caller& caller) {
-  LT_RETURN_IF_ERROR(CheckSaved(take));
   Arrival arrival;
-  LT_ASSIGN_OR_RETURN(arrival.rollout,
-                      Rollout::Restore(RolloutFor(take.spec, model_), take.rollout));
+  LT_ASSIGN_OR_RETURN(arrival.rollout, RestoreRollout(take, model_));
   {
     MutexLock lock(mutex_);
     if (sessions_.contains(take.id)) {
@@ -208,13 +186,13 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const C
                    {{"session", take.id}});
     }
     LT_RETURN_IF_ERROR(Enter(take.spec, take.id, caller, &arrival));
+    // Before anybody finds it.
+    arrival.session->BeginAt({.inbox = std::move(take.inbox),
+                              .chunk = take.decoder.chunk,
+                              .frame = take.decoder.next_frame,
+                              .has_start = take.rollout.has_start});
   }
   std::shared_ptr<Session> session = arrival.session;
-  session->BeginAt({.inbox = std::move(take.inbox),
-                    .chunk = take.decoder.chunk,
-                    .frame = take.decoder.next_frame,
-                    .has_start = take.rollout.has_start,
-                    .attachment = take.attachment});
   arrival.decode->decoder = std::move(take.decoder);
   arrival.prompts = std::move(take.prompts);
   arrival.resumed = Resumed{.kv = std::move(take.kv),

@@ -90,10 +90,10 @@ class Engine {
                                                const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
   // A session between two Steps as a value, to go on with in another engine; FAILED_PRECONDITION
-  // while a chunk of it is in work. Without Start.
+  // while a chunk of it or its start is in work. Without Start.
   absl::StatusOr<SavedTake> Save(const Session& session) const;
-  // Goes on with it under its id; its bits are those it would have made. INVALID_ARGUMENT when the
-  // state does not fit the spec, and as CreateSession.
+  // Goes on with it under its id; its bits are those it would have made. Errors as RestoreRollout
+  // and CreateSession.
   absl::StatusOr<std::shared_ptr<Session>> Restore(SavedTake take, const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND names it.

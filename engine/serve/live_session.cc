@@ -34,6 +34,12 @@ PendingEvent* LiveSession::prompt_to_encode() {
   return next == nullptr || next->text != nullptr ? nullptr : next;
 }
 
+bool LiveSession::needs_clean_passes() {
+  if (!rollout().at_chunk_start() || !rollout().needs_old_text()) return false;
+  const PendingEvent* next = next_prompt();
+  return next != nullptr && next->chunk <= rollout().chunk();
+}
+
 bool LiveSession::held_back() {
   return rollout().at_chunk_start() &&
          std::any_of(events.begin(), events.end(), [this](const PendingEvent& event) {

@@ -74,6 +74,9 @@ struct LiveSession {
   // The next prompt when it has no text yet, or null. What other prompts have is dropped: a session
   // holds the text of one waiting prompt at most.
   PendingEvent* prompt_to_encode();
+  // Whether a prompt for this very chunk finds no room before the clean passes that wait are done.
+  // They deliver nothing, so neither a pause nor a full outbox is a reason to wait.
+  bool needs_clean_passes();
   // Whether the chunk that stands at its start may not begin, because an event that names its frame
   // is still to be applied.
   bool held_back();

@@ -5,16 +5,20 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/status_macros.h"
 #include "engine/kv/kv_image.h"
 #include "engine/session/attachment.h"
 #include "engine/session/inbox.h"
 #include "engine/session/resolved_spec.h"
 #include "engine/video/decoder_state.h"
 #include "engine/video/latents.h"
+#include "engine/video/rollout.h"
 #include "engine/video/rollout_state.h"
+#include "engine/video/video_model.h"
 
 namespace longtake {
 
@@ -48,5 +52,12 @@ struct SavedTake {
   std::vector<Latents> undecoded;  // of the chunks from decoder.chunk to rollout.chunk - 1
   friend bool operator==(const SavedTake&, const SavedTake&) = default;
 };
+
+// The rollout that goes on with a take, once every part of the take was seen to belong to the
+// others and to the model: a take may come from a file. INVALID_ARGUMENT names the part; errors as
+// ResolveSpec for a spec that this model does not make. Of latents, caches and K/V only sizes are
+// looked at, of K/V and the entries of caches when they are used.
+absl::StatusOr<std::unique_ptr<Rollout>> RestoreRollout(const SavedTake& take,
+                                                        const VideoModel& model);
 
 }  // namespace longtake

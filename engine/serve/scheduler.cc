@@ -46,8 +46,12 @@ void Scheduler::TakeNews() {
 }
 
 void Scheduler::TakeArrivals() {
-  MutexLock lock(mutex_);
-  for (Arrival& arrival : arrivals_) {
+  std::vector<Arrival> arrivals;
+  {
+    MutexLock lock(mutex_);
+    arrivals.swap(arrivals_);
+  }
+  for (Arrival& arrival : arrivals) {  // one that resumes may wait for the disk
     LiveSession& live = *live_.emplace_back(std::make_unique<LiveSession>());
     live.arrival = std::move(arrival);
     kv_.Open(live.arrival.number, std::move(live.arrival.kv));
@@ -58,7 +62,6 @@ void Scheduler::TakeArrivals() {
     }
     live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.tokens()));
   }
-  arrivals_.clear();
 }
 
 void Scheduler::Resume(LiveSession& live) {
@@ -82,6 +85,9 @@ absl::StatusOr<SavedTake> Scheduler::Save(const Session& session) const {
   const LiveSession& live = **found;
   const Rollout& rollout = *live.arrival.rollout;
   if (!rollout.at_chunk_start()) return absl::FailedPreconditionError("a chunk is in work");
+  if (!rollout.HasStart() && session.Info().start_bytes != 0) {
+    return absl::FailedPreconditionError("its start frames are not latents yet");
+  }
   SavedTake take = {.id = session.id(),
                     .spec = session.spec(),
                     .rollout = rollout.state(),
@@ -242,6 +248,7 @@ void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
 bool Scheduler::Ready(LiveSession& live) {
   Session& session = live.session();
   if (live.done() || !live.rollout().HasText() || !live.rollout().HasStart()) return false;
+  if (live.needs_clean_passes()) return true;
   if (live.held_back()) return false;  // its next prompt is being encoded
   if (live.rollout().at_chunk_start()) {
     if (live.paused) {
@@ -286,7 +293,7 @@ std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs) {
   }
   const SweepLimits limits = {.tokens_max = model_.options().tokens_max, .knee = costs.Knee()};
   for (LiveSession* live : ready) {
-    live->rows_max = RowsMax(ready.size(), limits);
+    live->rows_max = live->needs_clean_passes() ? 0 : RowsMax(ready.size(), limits);
     candidates.push_back({.tokens = live->tokens(), .tag = turns_.Current(live->turn_tag)});
     waiting_tokens += candidates.back().tokens;
   }
@@ -306,19 +313,20 @@ std::vector<LiveSession*> Scheduler::Fit(std::span<LiveSession* const> ready,
     if (!fit.empty() && text_rows > model_.prompt_rows_max()) break;
     // A session that finds no room on the way from the file keeps its tag and will lead a sweep;
     // those behind it need not wait with it.
-    const uint64_t with_it = file_bytes + FileLayerBytes(*ready[index]);
+    const uint64_t with_it = file_bytes + FileLayerBytes(*ready[index], /*rows_max=*/0);
     if (!fit.empty() && with_it > std::max(file_bytes, FileLayerBytesMax())) continue;
     file_bytes = with_it;
     fit.push_back(ready[index]);
   }
-  FitLent(fit);
+  FitChained(fit);
   return fit;
 }
 
 // Frames of the file that are written and read in one sweep stay in memory for a layer, and what is
-// written after them cannot leave before. Where a layer of all of them finds no room there, clean
-// passes take sweeps of their own.
-void Scheduler::FitLent(std::span<LiveSession* const> plan) {
+// written after them cannot leave before; and several forwards read more than one. Where a layer of
+// all that finds no room there, clean passes take sweeps of their own.
+void Scheduler::FitChained(std::span<LiveSession* const> plan) {
+  uint64_t read = 0;
   uint64_t written = 0;
   uint64_t largest = 0;
   bool chained = false;
@@ -326,11 +334,13 @@ void Scheduler::FitLent(std::span<LiveSession* const> plan) {
     if (!kv_.InFile(live->arrival.number)) continue;
     const Rollout& rollout = live->rollout();
     const uint64_t frame_bytes = rollout.spec().kv_layout.file_layer_bytes();
+    read += FileLayerBytes(*live, live->rows_max);
     written += static_cast<uint64_t>(rollout.frames_written(live->rows_max)) * frame_bytes;
     largest = std::max(largest, frame_bytes);
     chained |= rollout.IsChained(live->rows_max);
   }
-  if (!chained || written <= kv_stream_->lend_bytes_max(largest)) return;
+  if (!chained) return;
+  if (written <= kv_stream_->lend_bytes_max(largest) && read <= FileLayerBytesMax()) return;
   for (LiveSession* live : plan) {
     if (kv_.InFile(live->arrival.number)) live->rows_max = 0;
   }
@@ -391,10 +401,11 @@ uint64_t Scheduler::FileLayerBytesMax() const {
   return kv_stream_ == nullptr ? 0 : kv_stream_->layer_bytes_max();
 }
 
-uint64_t Scheduler::FileLayerBytes(const LiveSession& live) const {
+uint64_t Scheduler::FileLayerBytes(const LiveSession& live, int64_t rows_max) const {
   if (!kv_.InFile(live.arrival.number)) return 0;
   const Rollout& rollout = *live.arrival.rollout;
-  return static_cast<uint64_t>(rollout.frames_read()) * rollout.spec().kv_layout.file_layer_bytes();
+  return static_cast<uint64_t>(rollout.frames_read(rows_max)) *
+         rollout.spec().kv_layout.file_layer_bytes();
 }
 
 void Scheduler::Fail(std::span<LiveSession* const> plan, const absl::Status& status) {

@@ -51,7 +51,7 @@ class Scheduler {
 
   std::span<const std::unique_ptr<LiveSession>> sessions() const { return live_; }
   // A session as a value, between two sweeps while nothing is being decoded. FAILED_PRECONDITION
-  // when a chunk of it is in work, or it is over.
+  // when a chunk of it or its start is in work, or it is over.
   absl::StatusOr<SavedTake> Save(const Session& session) const;
 
  private:
@@ -80,7 +80,7 @@ class Scheduler {
   static int64_t RowsMax(size_t ready, const SweepLimits& limits);
   // Of those who would take part, by index, those for whom there is room beside rows.
   std::vector<LiveSession*> Fit(std::span<LiveSession* const> ready, std::span<const size_t> plan);
-  void FitLent(std::span<LiveSession* const> plan);
+  void FitChained(std::span<LiveSession* const> plan);
   void Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,
               const SweepLimits& limits);
   void SettleSession(LiveSession& live);
@@ -88,8 +88,8 @@ class Scheduler {
   void Decode(LiveSession& live, FinishedChunk chunk);
   // The stage's table holds what the rollout says.
   void HoldFrames(LiveSession& live);
-  // What its items read of one layer from the K/V file, at most.
-  uint64_t FileLayerBytes(const LiveSession& live) const;
+  // What its items read of one layer from the K/V file, at most, in a sweep of so many rows.
+  uint64_t FileLayerBytes(const LiveSession& live, int64_t rows_max) const;
   uint64_t FileLayerBytesMax() const;
 
   VideoModel& model_;

@@ -69,6 +69,15 @@ Inbox::Control* Inbox::FindControl(uint64_t sequence) {
 
 std::vector<AcceptedEvent> Inbox::Take() { return std::exchange(accepted_, {}); }
 
+bool Inbox::AreTaken(std::vector<uint64_t> sequences) const {
+  if (sequences.size() + accepted_.size() + applied_.size() != open_) return false;
+  for (const AcceptedEvent& event : accepted_) sequences.push_back(event.sequence);
+  for (const EventApplied& event : applied_) sequences.push_back(event.sequence);
+  std::sort(sequences.begin(), sequences.end());
+  return std::adjacent_find(sequences.begin(), sequences.end()) == sequences.end() &&
+         (sequences.empty() || (sequences.front() > 0 && sequences.back() < next_sequence_));
+}
+
 void Inbox::PutApplied(uint64_t sequence, int64_t chunk) {
   LT_CHECK(applied_.size() < open_);
   Control* control = FindControl(sequence);

@@ -41,6 +41,9 @@ class Inbox {
   // Events that were never taken get their second receipt now.
   void Close(int64_t chunk);
 
+  // Whether exactly these events were taken and have no second receipt yet.
+  bool AreTaken(std::vector<uint64_t> sequences) const;
+
   // The next second receipt, or null.
   const EventApplied* next_applied() const {
     return applied_.empty() ? nullptr : &applied_.front();

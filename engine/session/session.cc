@@ -309,7 +309,7 @@ void Session::PutChunk(std::shared_ptr<const MediaChunk> chunk) {
   {
     MutexLock lock(mutex_);
     // A chunk that was already in the decode lane when its session failed or was deleted.
-    if (ended_) return;
+    if (ended_ || cancelled_) return;
     outbox_.Put(std::move(chunk));
     wake = attachment_.wake();
   }

@@ -13,12 +13,13 @@ ChunkRollout::ChunkRollout(const RolloutSpec& spec, RolloutState state)
 void ChunkRollout::ChangeText(std::unique_ptr<TextContext> text) {
   Rollout::ChangeText(std::move(text));
   state_.recache = remembers_latents() && chunk() > 0;
-  if (state_.recache && all_kept()) ForgetRemade();
+  state_.frames[0] = FramesToHold(0);
 }
 
-KeyPlanSpec ChunkRollout::key_plan() const {
+// Only the branch of the prompt is made again, so only its sink moves.
+KeyPlanSpec ChunkRollout::key_plan(size_t branch) const {
   KeyPlanSpec plan = spec_.key_plan;
-  plan.sink_start = state_.sink_start;
+  if (branch == 0) plan.sink_start = state_.sink_start;
   return plan;
 }
 
@@ -39,7 +40,10 @@ void ChunkRollout::AppendForward(std::vector<RolloutItem>* items) {
     const bool same_noise = spec_.key_plan.kind == KeyPlanKind::kRollingSink;
     x_ = DrawNoise(same_noise ? 0 : chunk(), 0, NoisePurpose::kInitial);
   }
-  step_forward_ = {.latents = &x_, .plan = PlanKeys(key_plan(), start(), spec_.chunk.frames)};
+  step_forward_ = {.latents = &x_};
+  for (size_t branch = 0; branch < branch_count(); ++branch) {
+    step_forward_.plans.push_back(PlanKeys(key_plan(branch), start(), spec_.chunk.frames));
+  }
   step_forward_.AddTimesteps(x_.frames(), sampler_.level(step_).timestep);
   AppendAllBranches(step_forward_, items);
 }
@@ -68,31 +72,31 @@ void ChunkRollout::Kept(const Latents& latents) {
   std::deque<Latents>& recent = state_.recent;
   for (int64_t i = 0; i < latents.frames(); ++i) recent.push_back(latents.Frames(i, 1));
   while (std::ssize(recent) > spec_.key_plan.window_frames) recent.pop_front();
-  if (state_.recache && all_kept()) ForgetRemade();
 }
 
 RecachePlan ChunkRollout::PlanTheRecache() const {
-  return PlanRecache(key_plan(), start(), spec_.prompt_switch == PromptSwitch::kRecache);
+  return PlanRecache(key_plan(0), start(), spec_.prompt_switch == PromptSwitch::kRecache);
 }
 
-// What it makes again is not read before, so its room serves what is made.
-void ChunkRollout::ForgetRemade() {
+// What is made again next is not read before, so its room serves what is made.
+std::set<int64_t> ChunkRollout::FramesToHold(size_t branch) const {
+  if (branch != 0 || !state_.recache || !all_kept()) return Rollout::FramesToHold(branch);
   std::set<int64_t> read;
   for (const PlannedKey& key : PlanTheRecache().plan.keys) read.insert(key.frame);
-  state_.frames[0] = std::move(read);
+  return read;
 }
 
 // Only the first branch's prompt can change.
 void ChunkRollout::AppendRecache(std::vector<RolloutItem>* items) {
   RecachePlan recache = PlanTheRecache();
-  KeyPlanSpec after = key_plan();
+  KeyPlanSpec after = key_plan(0);
   after.sink_start = recache.sink_start_new;
   const int64_t frames = std::ssize(recache.plan.query_index);
   // They are there already when a sweep was dropped; a second copy was not promised.
   if (recache_latents_.frames() != frames) recache_latents_ = NewLatents(frames);
   auto latents = state_.recent.end() - frames;
   for (int64_t i = 0; i < frames; ++i) recache_latents_.SetFrames(i, *latents++);
-  step_forward_ = {.latents = &recache_latents_, .plan = std::move(recache.plan)};
+  step_forward_ = {.latents = &recache_latents_, .plans = {std::move(recache.plan)}};
   step_forward_.AddTimesteps(frames, 0.0);
   for (int64_t frame = recache.first; frame < start(); ++frame) {
     const bool needed = FrameNeeded(after, frame, start(), spec_.chunk.frames);
@@ -102,15 +106,10 @@ void ChunkRollout::AppendRecache(std::vector<RolloutItem>* items) {
 }
 
 void ChunkRollout::SettleRecache() {
-  std::set<int64_t>& frames = state_.frames[0];
   state_.sink_start = PlanTheRecache().sink_start_new;
-  frames.insert(step_forward_.keep.begin(), step_forward_.keep.end());
-  frames.erase(kNotKept);
-  std::erase_if(frames, [this](int64_t frame) {  // a sink that does not stay
-    return !FrameNeeded(key_plan(), frame, start(), spec_.chunk.frames);
-  });
-  recache_latents_ = {};
   state_.recache = false;
+  state_.frames[0] = FramesToHold(0);
+  recache_latents_ = {};
 }
 
 }  // namespace longtake

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "engine/video/rollout.h"
@@ -24,14 +25,13 @@ class ChunkRollout final : public Rollout {
   bool makes_again() const override { return state_.recache; }
   void AppendForward(std::vector<RolloutItem>* items) override;
   absl::StatusOr<std::optional<FinishedChunk>> SettleForward() override;
-  KeyPlanSpec clean_plan() const override { return key_plan(); }
+  KeyPlanSpec clean_plan(size_t branch) const override { return key_plan(branch); }
+  std::set<int64_t> FramesToHold(size_t branch) const override;
   void Kept(const Latents& latents) override;
   int64_t start() const { return chunk() * spec_.chunk.frames; }
   bool remembers_latents() const { return spec_.prompt_switch != PromptSwitch::kSwap; }
-  KeyPlanSpec key_plan() const;  // with the sink where it is now
+  KeyPlanSpec key_plan(size_t branch) const;  // with the sink where it is now
   RecachePlan PlanTheRecache() const;
-  // Of the K/V that the re-cache will not read nothing is held any more.
-  void ForgetRemade();
   void AppendRecache(std::vector<RolloutItem>* items);
   void SettleRecache();
   absl::Status SettleDenoise();

@@ -44,8 +44,8 @@ void RollingRollout::AppendForward(std::vector<RolloutItem>* items) {
   }
   const int64_t frames = spec_.chunk.frames;
   window_ = NewLatents(std::ssize(state_.in_work) * frames);
-  joint_ = {.latents = &window_,
-            .plan = PlanRolling(spec_.key_plan, chunk() * frames, window_.frames())};
+  const KeyPlan plan = PlanRolling(spec_.key_plan, chunk() * frames, window_.frames());
+  joint_ = {.latents = &window_, .plans = std::vector<KeyPlan>(branch_count(), plan)};
   int64_t first = 0;
   for (const ChunkInWork& chunk : state_.in_work) {
     window_.SetFrames(first, chunk.x);
@@ -57,7 +57,7 @@ void RollingRollout::AppendForward(std::vector<RolloutItem>* items) {
 }
 
 // Within the window the anchor is a frame like any other.
-KeyPlanSpec RollingRollout::clean_plan() const {
+KeyPlanSpec RollingRollout::clean_plan(size_t /*branch*/) const {
   return {.kind = KeyPlanKind::kWindow, .window_frames = spec_.key_plan.window_frames};
 }
 

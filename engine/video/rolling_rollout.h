@@ -22,7 +22,7 @@ class RollingRollout final : public Rollout {
   int64_t forward_rows() const override;
   void AppendForward(std::vector<RolloutItem>* items) override;
   absl::StatusOr<std::optional<FinishedChunk>> SettleForward() override;
-  KeyPlanSpec clean_plan() const override;
+  KeyPlanSpec clean_plan(size_t branch) const override;
   // Whether the next joint forward begins a further chunk.
   bool LetsIn() const;
   int64_t next_index() const { return chunk() + std::ssize(state_.in_work); }

@@ -47,7 +47,13 @@ std::unique_ptr<Rollout> Rollout::Create(const RolloutSpec& spec) {
 absl::StatusOr<std::unique_ptr<Rollout>> Rollout::Restore(const RolloutSpec& spec,
                                                           RolloutState state) {
   LT_RETURN_IF_ERROR(CheckRolloutState(spec, state));
-  return Make(spec, std::move(state));
+  std::unique_ptr<Rollout> rollout = Make(spec, std::move(state));
+  for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
+    if (rollout->frames(branch) == rollout->FramesToHold(branch)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "rollout state: frames: not those that later chunks attend to in branch ", branch));
+  }
+  return rollout;
 }
 
 Rollout::Rollout(const RolloutSpec& spec, RolloutState state)
@@ -62,8 +68,6 @@ const RolloutState& Rollout::state() const {
   LT_CHECK(at_chunk_start());
   return state_;
 }
-
-int64_t Rollout::frames_read() const { return shape_.frames_read * std::ssize(branches_); }
 
 void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
   LT_CHECK(!HasText(branch));
@@ -126,6 +130,14 @@ int64_t Rollout::tokens_per_sweep(int64_t rows_max) const {
   return parts.clean_passes * clean_rows() + (parts.forward ? forward_rows() : 0);
 }
 
+int64_t Rollout::frames_read(int64_t rows_max) const {
+  int64_t held = 0;
+  for (const std::set<int64_t>& frames : state_.frames) held += std::ssize(frames);
+  // Forwards of one sweep need not attend to the same frames.
+  if (IsChained(rows_max)) return held;
+  return std::min(held, shape_.frames_read * std::ssize(branches_));
+}
+
 int64_t Rollout::frames_written(int64_t rows_max) const {
   const SweepParts parts = PartsOf(rows_max);
   const bool again = parts.forward && makes_again();
@@ -160,8 +172,10 @@ Latents Rollout::FinishedLatents(int64_t chunk) const {
 
 Rollout::CleanPass Rollout::PlanClean(int64_t chunk) const {
   const int64_t first = chunk * spec_.chunk.frames;
-  CleanPass pass = {.latents = FinishedLatents(chunk),
-                    .forward = {.plan = PlanKeys(clean_plan(), first, spec_.chunk.frames)}};
+  CleanPass pass = {.latents = FinishedLatents(chunk), .forward = {}};
+  for (size_t branch = 0; branch < branch_count(); ++branch) {
+    pass.forward.plans.push_back(PlanKeys(clean_plan(branch), first, spec_.chunk.frames));
+  }
   pass.forward.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
   for (int64_t i = 0; i < spec_.chunk.frames; ++i) pass.forward.keep.push_back(first + i);
   return pass;
@@ -177,23 +191,34 @@ absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
 }
 
 void Rollout::CommitClean(const Latents& latents) {
-  const int64_t first = state_.kept * spec_.chunk.frames;
-  const int64_t next = first + spec_.chunk.frames;
-  const KeyPlanSpec plan = clean_plan();
-  for (std::set<int64_t>& frames : state_.frames) {
-    for (int64_t frame = first; frame < next; ++frame) frames.insert(frame);
-    std::erase_if(frames, [&](int64_t frame) {
-      return frame >= shape_.anchor_frames && !FrameNeeded(plan, frame, next, spec_.chunk.frames);
-    });
-  }
   ++state_.kept;
   if (all_kept()) {
     state_.unkept = {};
     state_.old_text = false;
     old_text_ = nullptr;
   }
-  if (next >= spec_.start_latents) state_.start = {};
+  if (!IsGiven(state_.kept)) state_.start = {};
   Kept(latents);
+  for (size_t branch = 0; branch < branch_count(); ++branch) {
+    state_.frames[branch] = FramesToHold(branch);
+  }
+}
+
+std::set<int64_t> Rollout::FramesToHold(size_t branch) const {
+  const KeyPlanSpec plan = clean_plan(branch);
+  // The last chunk has no clean pass, though nobody waits for it.
+  const int64_t made = (done() ? chunk() - 1 : state_.kept) * spec_.chunk.frames;
+  std::set<int64_t> frames;
+  // Nothing is needed but from the take's beginning, its sink and its latest frames.
+  for (const int64_t first : {int64_t{0}, plan.sink_start, made - plan.window_frames}) {
+    const int64_t end = std::min(made, first + plan.window_frames);
+    for (int64_t frame = std::max<int64_t>(0, first); frame < end; ++frame) {
+      if (frame < shape_.anchor_frames || FrameNeeded(plan, frame, made, spec_.chunk.frames)) {
+        frames.insert(frame);
+      }
+    }
+  }
+  return frames;
 }
 
 void Rollout::SetStart(Latents latents) {
@@ -237,14 +262,14 @@ void Rollout::Forward::AddTimesteps(int64_t frames, double timestep) {
 }
 
 RolloutItem Rollout::MakeItem(const Forward& forward, size_t branch) {
-  RolloutItem item = {
-      .video = {}, .branch = branch, .context = forward.plan.keys, .keep = forward.keep};
+  const KeyPlan& plan = forward.plans[branch];
+  RolloutItem item = {.video = {}, .branch = branch, .context = plan.keys, .keep = forward.keep};
   item.video.latents = forward.latents->values().data();
   item.video.frames = forward.latents->frames();
   item.video.height = spec_.chunk.height;
   item.video.width = spec_.chunk.width;
   item.video.timesteps = forward.timesteps;
-  item.video.query_index = forward.plan.query_index;
+  item.video.query_index = plan.query_index;
   item.video.text = branches_[branch].text.get();
   if (forward.keep.empty()) item.video.flow = branches_[branch].flow.values().data();
   return item;

@@ -101,11 +101,11 @@ class Rollout {
   const RolloutState& state() const;
   // The latent frames whose K/V a branch holds. It changes when a prompt does and in Settle.
   const std::set<int64_t>& frames(size_t branch) const { return state_.frames[branch]; }
-  // Frames of K/V that its items attend to in a sweep, at most.
-  int64_t frames_read() const;
   // Rows its items bring to the next sweep: as much as it has to do and fits rows_max, or the least
   // it can do.
   int64_t tokens_per_sweep(int64_t rows_max) const;
+  // Frames of K/V held now that they attend to, at most.
+  int64_t frames_read(int64_t rows_max) const;
   // Frames of K/V that they write, at most; and whether some of those are read in the same sweep.
   int64_t frames_written(int64_t rows_max) const;
   bool IsChained(int64_t rows_max) const;
@@ -123,10 +123,10 @@ class Rollout {
     std::unique_ptr<TextContext> text;
     Latents flow;
   };
-  // One forward of some frames, alike for all branches.
+  // One forward of some frames; only what it attends to may differ between the branches.
   struct Forward {
     const Latents* latents = nullptr;
-    KeyPlan plan = {};
+    std::vector<KeyPlan> plans = {};    // one per branch
     std::vector<float> timesteps = {};  // one per frame
     // The frames whose K/V is kept, by number. A forward that keeps some is a clean pass: nobody
     // asks for its flow.
@@ -146,8 +146,10 @@ class Rollout {
   virtual bool makes_again() const { return false; }
   virtual void AppendForward(std::vector<RolloutItem>* items) = 0;
   virtual absl::StatusOr<std::optional<FinishedChunk>> SettleForward() = 0;
-  // What a clean pass attends to.
-  virtual KeyPlanSpec clean_plan() const = 0;
+  // What a clean pass attends to in a branch.
+  virtual KeyPlanSpec clean_plan(size_t branch) const = 0;
+  // The frames that a branch holds at a chunk's start: the rest of the state says which.
+  virtual std::set<int64_t> FramesToHold(size_t branch) const;
   // The chunk with these latents has its K/V now.
   virtual void Kept(const Latents& latents) { (void)latents; }
 

@@ -6,8 +6,6 @@
 namespace longtake {
 namespace {
 
-constexpr int64_t kEndless = int64_t{1} << 40;  // chunks
-
 // One chunk after the other, a forward a level.
 RolloutShape ShapeOfChunks(const RolloutSpec& spec) {
   return {.denoise_forwards = std::ssize(spec.levels)};
@@ -35,7 +33,7 @@ SweepLoad ForwardOf(const RolloutSpec& spec, int64_t frames, int64_t context, bo
 }  // namespace
 
 RolloutShape ShapeOf(const RolloutSpec& spec) {
-  const int64_t chunks = spec.chunk_count == 0 ? kEndless : spec.chunk_count;
+  const int64_t chunks = spec.chunk_count == 0 ? kChunksMax : spec.chunk_count;
   const int64_t frames = spec.chunk.frames;
   RolloutShape shape =
       spec.kind == RolloutKind::kRolling ? ShapeOfRolling(spec, chunks) : ShapeOfChunks(spec);

@@ -44,13 +44,16 @@ struct RolloutShape {
   int64_t chunks_in_work = 1;
   int64_t denoise_forwards = 0;
   // Latent frames of K/V in one branch: kept beside the window; held at most; of those, what one
-  // sweep attends to at most, a full window without the chunk in work.
+  // forward attends to at most, a full window without the chunk in work.
   int64_t anchor_frames = 0;
   int64_t frames_held = 0;
   int64_t frames_read = 0;
   // Rows of all branches in the largest forward.
   int64_t tokens_max = 0;
 };
+
+// More chunks than a take can have: an endless one is as if it had so many.
+inline constexpr int64_t kChunksMax = int64_t{1} << 40;
 
 RolloutShape ShapeOf(const RolloutSpec& spec);
 

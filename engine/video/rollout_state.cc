@@ -13,34 +13,19 @@ absl::Status Bad(const std::string& field, const std::string& problem) {
   return absl::InvalidArgumentError(absl::StrCat("rollout state: ", field, ": ", problem));
 }
 
-bool IsLatents(const RolloutSpec& spec, const Latents& latents, int64_t frames) {
-  return latents.channels() == spec.channels && latents.grid() == spec.chunk.WithFrames(frames) &&
-         std::ssize(latents.values()) == frames * spec.frame_values();
-}
-
-// Only what was made can be held, and no more than was promised room.
-absl::Status CheckFrames(const RolloutSpec& spec, const RolloutState& state) {
-  if (state.frames.size() != spec.branch_count()) return Bad("frames", "not one set per branch");
-  const int64_t made = state.kept * spec.chunk.frames;
-  for (const std::set<int64_t>& frames : state.frames) {
-    if (frames.empty()) continue;
-    if (*frames.begin() < 0 || *frames.rbegin() >= made) {
-      return Bad("frames", "a frame that was not made yet");
-    }
-    if (std::ssize(frames) > ShapeOf(spec).frames_held) return Bad("frames", "too many");
-  }
-  return absl::OkStatus();
+bool IsGiven(const RolloutSpec& spec, int64_t chunk) {
+  return chunk * spec.chunk.frames < spec.start_latents;
 }
 
 // Given chunks may wait for their clean pass together, of others only the last one.
 absl::Status CheckKept(const RolloutSpec& spec, const RolloutState& state) {
-  const auto given = [&](int64_t chunk) { return chunk * spec.chunk.frames < spec.start_latents; };
   const int64_t last = state.chunk - 1;
-  if (state.kept < 0 || state.kept > state.chunk || (state.kept < last && !given(last))) {
+  const bool last_is_given = IsGiven(spec, last);
+  if (state.kept < 0 || state.kept > state.chunk || (state.kept < last && !last_is_given)) {
     return Bad("kept", "out of range");
   }
   if (state.old_text && state.kept == state.chunk) return Bad("old_text", "no clean pass waits");
-  const bool waits = state.kept == last && !given(last);
+  const bool waits = state.kept == last && !last_is_given;
   if (waits ? !IsLatents(spec, state.unkept, spec.chunk.frames) : state.unkept.frames() != 0) {
     return Bad("unkept", waits ? "latents of another size" : "latents nobody asks for");
   }
@@ -50,26 +35,31 @@ absl::Status CheckKept(const RolloutSpec& spec, const RolloutState& state) {
 absl::Status CheckRecache(const RolloutSpec& spec, const RolloutState& state) {
   const bool remembers =
       spec.kind == RolloutKind::kChunks && spec.prompt_switch != PromptSwitch::kSwap;
-  const int64_t made = state.kept * spec.chunk.frames;
+  // The last chunk has no clean pass, though nobody waits for it.
+  const bool done = spec.chunk_count != 0 && state.chunk == spec.chunk_count;
+  const int64_t made = (done ? state.chunk - 1 : state.kept) * spec.chunk.frames;
   const int64_t recent = remembers ? std::min(made, spec.key_plan.window_frames) : 0;
   if (std::ssize(state.recent) != recent) return Bad("recent", "not the window's latents");
   for (const Latents& frame : state.recent) {
     if (!IsLatents(spec, frame, 1)) return Bad("recent", "latents of another size");
   }
   if (state.recache && (!remembers || state.chunk == 0)) return Bad("recache", "of no window");
-  if (state.sink_start < 0 || state.sink_start > made) return Bad("sink_start", "out of range");
+  const bool moves = remembers && spec.prompt_switch == PromptSwitch::kRecacheAndSink;
+  const int64_t sink_max = moves ? std::max<int64_t>(0, made - spec.key_plan.window_frames) : 0;
+  if (state.sink_start < 0 || state.sink_start > sink_max) return Bad("sink_start", "out of range");
   return absl::OkStatus();
 }
 
 absl::Status CheckInWork(const RolloutSpec& spec, const RolloutState& state) {
-  const auto most = spec.kind == RolloutKind::kRolling ? std::ssize(spec.levels) : 0;
-  if (std::ssize(state.in_work) > most) return Bad("in_work", "too many chunks");
+  const bool some = spec.kind == RolloutKind::kRolling && !IsGiven(spec, state.chunk);
+  const int64_t left = (spec.chunk_count == 0 ? kChunksMax : spec.chunk_count) - state.chunk;
+  if (std::ssize(state.in_work) > (some ? left : 0)) return Bad("in_work", "too many chunks");
   int64_t index = state.chunk;
-  int64_t step_max = std::ssize(spec.levels);
+  int64_t step_end = std::ssize(spec.levels);  // each is behind the one before it
   for (const ChunkInWork& chunk : state.in_work) {
     if (chunk.index != index++) return Bad("in_work", "chunks out of order");
-    if (chunk.step < 0 || chunk.step > step_max) return Bad("in_work", "step out of range");
-    step_max = chunk.step;
+    if (chunk.step < 0 || chunk.step >= step_end) return Bad("in_work", "step out of range");
+    step_end = chunk.step;
     if (!IsLatents(spec, chunk.x, spec.chunk.frames)) return Bad("in_work", "another size");
   }
   return absl::OkStatus();
@@ -77,14 +67,22 @@ absl::Status CheckInWork(const RolloutSpec& spec, const RolloutState& state) {
 
 }  // namespace
 
+bool IsLatents(const RolloutSpec& spec, const Latents& latents, int64_t frames) {
+  return latents.channels() == spec.channels && latents.grid() == spec.chunk.WithFrames(frames) &&
+         std::ssize(latents.values()) == frames * spec.frame_values();
+}
+
 absl::Status CheckRolloutState(const RolloutSpec& spec, const RolloutState& state) {
-  if (state.chunk < 0 || (spec.chunk_count != 0 && state.chunk > spec.chunk_count)) {
+  if (state.chunk < 0 || state.chunk > (spec.chunk_count == 0 ? kChunksMax : spec.chunk_count)) {
     return Bad("chunk", "out of range");
   }
+  if (state.frames.size() != spec.branch_count()) return Bad("frames", "not one set per branch");
   LT_RETURN_IF_ERROR(CheckKept(spec, state));
-  LT_RETURN_IF_ERROR(CheckFrames(spec, state));
   LT_RETURN_IF_ERROR(CheckRecache(spec, state));
   LT_RETURN_IF_ERROR(CheckInWork(spec, state));
+  if (!state.has_start && (spec.start_latents == 0 || state.chunk > 0)) {
+    return Bad("has_start", "a chunk was made without it");
+  }
   const bool start_left = state.has_start && state.kept * spec.chunk.frames < spec.start_latents;
   if (start_left ? !IsLatents(spec, state.start, spec.start_latents) : state.start.frames() != 0) {
     return Bad("start", start_left ? "latents of another size" : "latents nobody asks for");

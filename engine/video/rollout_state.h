@@ -36,8 +36,9 @@ struct RolloutState {
   // The latents it begins with, until they are K/V; and whether they have come.
   Latents start = {};
   bool has_start = false;
-  // Of chunk rollouts: where the sink begins, which a prompt may move; whether the window's K/V is
-  // to be made again first; and the latents that needs, a frame each, the last one latest.
+  // Of chunk rollouts: where the sink of the first branch begins, which a prompt may move; whether
+  // the window's K/V is to be made again first; and the latents that needs, a frame each, the last
+  // one latest.
   int64_t sink_start = 0;
   bool recache = false;
   std::deque<Latents> recent = {};
@@ -47,8 +48,11 @@ struct RolloutState {
   friend bool operator==(const RolloutState&, const RolloutState&) = default;
 };
 
-// Whether a rollout of this spec can go on from it: sizes and ranges, not what the latents say.
-// INVALID_ARGUMENT names the field.
+// Whether they are of so many frames of this spec's.
+bool IsLatents(const RolloutSpec& spec, const Latents& latents, int64_t frames);
+
+// Whether a rollout of this spec can go on from it: sizes and ranges, not what the latents say, nor
+// which frames are held. INVALID_ARGUMENT names the field.
 absl::Status CheckRolloutState(const RolloutSpec& spec, const RolloutState& state);
 
 }  // namespace longtake

@@ -113,6 +113,35 @@ TEST(EventsTest, WhatFollowsAnEndIsAnsweredToo) {
   EXPECT_EQ(received.applied.size(), 3u);
 }
 
+// The second prompt finds no room for its text before a clean pass under the text that the first
+// one replaced, and that pass is neither paused nor kept by a reader.
+TEST(EventsTest, TwoPromptsInAPauseAreBothApplied) {
+  for (const EventKind last : {EventKind::kResume, EventKind::kEnd}) {
+    TestEngine engine;
+    auto session = *engine.CreateSession(SmallSpec("a red circle", 7, 60), "");
+    Received received;
+    const uint64_t reader = *session->Attach(-1, nullptr);
+    RunToChunk(engine, *session, reader, 1, &received);
+    for (const SessionEvent& event : {SessionEvent{EventKind::kPause, ""},
+                                      {EventKind::kPrompt, "a blue square"},
+                                      {EventKind::kPrompt, "a green triangle"}}) {
+      ASSERT_TRUE(engine->Submit(*session, event).ok());
+      engine.RunUntilIdle();
+      PollAll(*session, reader, &received);
+      EXPECT_EQ(session->Info().state, SessionState::kPaused);
+    }
+    EXPECT_EQ(received.applied.size(), 3u);
+    const size_t chunks = received.chunks.size();
+    engine.RunUntilIdle();
+    PollAll(*session, reader, &received);
+    EXPECT_EQ(received.chunks.size(), chunks) << "a pause is a pause";
+    ASSERT_TRUE(engine->Submit(*session, {last, ""}).ok());
+    RunToEnd(engine, *session, reader, &received);
+    ASSERT_TRUE(received.end.has_value() && received.end->ok());
+    EXPECT_EQ(received.applied.size(), 4u);
+  }
+}
+
 // What a take shows depends on its spec, not on who reads it and how fast.
 TEST(TimelineTest, AFastAndASlowReaderGetTheSameTake) {
   EngineSetup setup;
@@ -248,6 +277,31 @@ TEST(TimelineTest, WhatNamesAPastFrameKeepsItsPlaceInTheOrder) {
   EXPECT_EQ(received.applied[0].sequence, 1u);
   EXPECT_EQ(received.applied[1].sequence, 2u);
   EXPECT_NE(session->Info().state, SessionState::kPaused);
+}
+
+TEST(TimelineTest, TwoPromptsAtAFrameThatHasPassedHoldNobodyBack) {
+  EngineSetup setup;
+  setup.engine.session.outbox_bytes_max = 2 * 12 * 48 * 32 * 3;
+  TestEngine engine(setup);
+  auto session = *engine.CreateSession(SmallSpec("a red circle", 7, 105), "");
+  Received received;
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  engine.RunUntilIdle();
+  ASSERT_EQ(session->Info().state, SessionState::kBlocked);
+  for (const char* prompt : {"a blue square", "a green triangle"}) {
+    ASSERT_TRUE(
+        engine->Submit(*session, {.kind = EventKind::kPrompt, .prompt = prompt, .frame = 9}).ok());
+    engine.RunUntilIdle();
+    EXPECT_EQ(session->Info().state, SessionState::kBlocked);
+  }
+  EXPECT_EQ(session->Info().chunk_count, 2);
+  for (int i = 0; i < 10 && !received.end.has_value(); ++i) {
+    engine.RunUntilIdle();
+    PollAll(*session, reader, &received);
+  }
+  ASSERT_TRUE(received.end.has_value() && received.end->ok());
+  ASSERT_EQ(received.applied.size(), 2u);
+  EXPECT_EQ(received.applied[1].chunk, 2);
 }
 
 TEST(TimelineTest, WhatLiesBeyondTheTakeIsRefused) {

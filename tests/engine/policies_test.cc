@@ -81,6 +81,37 @@ TEST(PoliciesTest, ARecacheIsAnotherTakeThanASwapAndAloneIsAsInCompany) {
       << "a key plan that cannot be made again takes the recipe's choice along";
 }
 
+// A new prompt makes the first branch's memory again and may move its sink. The negative prompt's
+// branch has no other frames for one and keeps its own.
+TEST(PoliciesTest, ASinkMovesInTheBranchOfThePromptAlone) {
+  const ScratchPack pack(SmallRecipe("longlive"));
+  TestEngine engine(With(pack));
+  SessionSpec spec = SmallSpec("a red circle", 7, 117);
+  spec.guidance = 3.0;
+  spec.negative_prompt = "a blue square";
+  spec.prompt_switch = PromptSwitch::kRecacheAndSink;
+  spec.prompt_changes = {{.frame = 69, .prompt = "a green triangle"}};  // latent frame 18
+  const auto session = *engine.CreateSession(spec, "");
+  std::optional<SavedTake> take;
+  Received received;
+  const uint64_t reader = *session->Attach(-1, nullptr);
+  while (!received.end.has_value() && engine->Step()) {
+    PollAll(*session, reader, &received);
+    absl::StatusOr<SavedTake> saved = engine->Save(*session);
+    if (saved.ok() && saved->rollout.chunk == 8) take = *std::move(saved);
+  }
+  PollAll(*session, reader, &received);
+  ASSERT_TRUE(received.end.has_value() && received.end->ok()) << *received.end;
+  ASSERT_TRUE(take.has_value());
+  const auto sink = [&](size_t branch) { return *take->rollout.frames[branch].begin(); };
+  EXPECT_EQ(sink(0), 6) << "the window's oldest when the prompt came";
+  EXPECT_EQ(sink(1), 0);
+  ASSERT_TRUE(engine.Renew(EngineSetup().engine).ok());
+  const Received again = ReadToEnd(engine, **engine->Restore(*take));
+  ASSERT_FALSE(again.chunks.empty());
+  EXPECT_EQ(again.chunks.back()->chain.ToHex(), received.chunks.back()->chain.ToHex());
+}
+
 // What a client is told of its session can be asked for again, and is the same session.
 TEST(PoliciesTest, WhatIsResolvedResolvesToItself) {
   for (const std::string& name : RecipeNames()) {
