@@ -41,9 +41,9 @@ void ServerStreamHost::CloseUnread(const StreamOpening& opening) {
   longtake::CloseUnread(context_, opening);
 }
 
-absl::StatusOr<EventAccepted> ServerStreamHost::Submit(Session& session, SessionEvent event,
-                                                       uint64_t attachment) {
-  return context_.engine.Submit(session, std::move(event), attachment);
+void ServerStreamHost::Submit(std::shared_ptr<Session> session, SessionEvent event,
+                              uint64_t attachment, SubmitDone done) {
+  context_.engine.Submit(std::move(session), std::move(event), attachment, std::move(done));
 }
 
 void ServerStreamHost::Render(const SessionInfo& session, v1::Session* out) {

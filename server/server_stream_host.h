@@ -24,8 +24,8 @@ class ServerStreamHost final : public StreamHost {
   absl::StatusOr<StreamOpening> Open(const v1::StreamRequest& first,
                                      std::function<void()> wake) override;
   void CloseUnread(const StreamOpening& opening) override;
-  absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event,
-                                       uint64_t attachment) override;
+  void Submit(std::shared_ptr<Session> session, SessionEvent event, uint64_t attachment,
+              SubmitDone done) override;
   void Render(const SessionInfo& session, v1::Session* out) override;
 
   void OnAsked() override;

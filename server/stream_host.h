@@ -56,9 +56,10 @@ class StreamHost {
                                              std::function<void()> wake) = 0;
   // The client left before it read anything.
   virtual void CloseUnread(const StreamOpening& opening) = 0;
-  // Errors as Engine::Submit. Computes.
-  virtual absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event,
-                                               uint64_t attachment) = 0;
+  // done is called once, on any thread, without locks, maybe before Submit returns. Errors as
+  // Engine::Submit. Computes.
+  virtual void Submit(std::shared_ptr<Session> session, SessionEvent event, uint64_t attachment,
+                      SubmitDone done) = 0;
   virtual void Render(const SessionInfo& session, v1::Session* out) = 0;
 
   // What happened, for counters and log.

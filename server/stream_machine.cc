@@ -166,17 +166,20 @@ void StreamMachine::HandleStart(const v1::StartPart& start) {
 // The next message is read when this one is answered, so controls keep their order.
 void StreamMachine::Submit(const std::shared_ptr<Session>& session, uint64_t attachment,
                            const v1::Control& control) {
-  const auto submit = [&]() -> absl::StatusOr<EventAccepted> {
-    LT_ASSIGN_OR_RETURN(SessionEvent event, ParseControl(control));
-    return host_->Submit(*session, std::move(event), attachment);
-  };
-  const absl::StatusOr<EventAccepted> accepted = submit();
+  absl::StatusOr<SessionEvent> event = ParseControl(control);
+  if (!event.ok()) return OnAnswered(control.id(), event.status());
+  host_->Submit(session, *std::move(event), attachment,
+                [self = shared_from_this(), id = control.id()](
+                    const absl::StatusOr<EventAccepted>& answer) { self->OnAnswered(id, answer); });
+}
+
+void StreamMachine::OnAnswered(uint64_t control_id, const absl::StatusOr<EventAccepted>& answer) {
   v1::StreamResponse response;
-  RenderReceipt(control.id(), accepted, response.mutable_receipt());
+  RenderReceipt(control_id, answer, response.mutable_receipt());
   MutexLock lock(mutex_);
   submitting_ = false;
   if (phase_ != Phase::kLive) return;
-  if (absl::IsAborted(accepted.status())) return Finish(accepted.status());
+  if (absl::IsAborted(answer.status())) return Finish(answer.status());
   queued_.push_back(std::move(response));
   ReadMore();
   Pump();

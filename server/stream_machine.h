@@ -56,6 +56,9 @@ class StreamMachine final : public std::enable_shared_from_this<StreamMachine> {
   void Open(const v1::StreamRequest& first) ABSL_LOCKS_EXCLUDED(mutex_);
   void Submit(const std::shared_ptr<Session>& session, uint64_t attachment,
               const v1::Control& control) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A control has its answer.
+  void OnAnswered(uint64_t control_id, const absl::StatusOr<EventAccepted>& answer)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void Encode(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // Schedules a Pump, at most one at a time. Any thread, under any lock but this one's.
   void Wake();

@@ -98,9 +98,9 @@ class ScriptedHost : public StreamHost {
     closed_unread = true;
     opening.session->Detach(opening.attachment);
   }
-  absl::StatusOr<EventAccepted> Submit(Session& of, SessionEvent event,
-                                       uint64_t attachment) override {
-    return of.Submit(std::move(event), {}, attachment);
+  void Submit(std::shared_ptr<Session> of, SessionEvent event, uint64_t attachment,
+              SubmitDone done) override {
+    of->Submit(std::move(event), {}, attachment, std::move(done));
   }
   void Render(const SessionInfo& info, v1::Session* out) override {
     RenderSession(info, ModelIdentity{}, out);
