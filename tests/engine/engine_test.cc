@@ -199,6 +199,21 @@ TEST(EngineTest, ADeletedSessionsMemoryComesBackWhenItIsFree) {
   EXPECT_EQ(engine->stats().session_bytes, 0u);
 }
 
+TEST(EngineTest, WhoWatchesSweepsIsToldTheirStack) {
+  std::vector<std::string> told;
+  EngineSetup setup;
+  setup.engine.on_sweep = [&](std::string_view stack, const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    told.emplace_back(stack);
+  };
+  TestEngine engine(setup);
+  ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 9), ""));
+  EXPECT_EQ(engine->stats().text_sweeps, 1u);
+  std::vector<std::string> expected(1 + engine->stats().transformer_sweeps, "transformer");
+  expected.front() = "text";
+  EXPECT_EQ(told, expected);
+}
+
 // What the last session was decoded in goes back, too: others are promised it now.
 TEST(EngineTest, AnIdleEngineHoldsNoScratch) {
   TestEngine engine;
