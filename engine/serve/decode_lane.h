@@ -25,8 +25,8 @@
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/wake_up.h"
 #include "engine/session/session.h"
+#include "engine/take/latents.h"
 #include "engine/video/decoder_state.h"
-#include "engine/video/latents.h"
 #include "engine/video/video_model.h"
 
 namespace longtake {

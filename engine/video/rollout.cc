@@ -63,8 +63,6 @@ const RolloutState& Rollout::state() const {
   return state_;
 }
 
-int64_t Rollout::frames_read() const { return shape_.frames_read * std::ssize(branches_); }
-
 void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
   LT_CHECK(!HasText(branch));
   branches_[branch].text = std::move(text);
@@ -121,21 +119,18 @@ bool Rollout::HasRoomFor(int64_t clean_passes) const {
   });
 }
 
-int64_t Rollout::tokens_per_sweep(int64_t rows_max) const {
+SweepNeeds Rollout::needs(int64_t rows_max) const {
   const SweepParts parts = PartsOf(rows_max);
-  return parts.clean_passes * clean_rows() + (parts.forward ? forward_rows() : 0);
-}
-
-int64_t Rollout::frames_written(int64_t rows_max) const {
-  const SweepParts parts = PartsOf(rows_max);
-  const bool again = parts.forward && makes_again();
-  return parts.clean_passes * spec_.chunk.frames * std::ssize(branches_) +
-         (again ? shape_.frames_held : 0);
-}
-
-bool Rollout::IsChained(int64_t rows_max) const {
-  const SweepParts parts = PartsOf(rows_max);
-  return parts.clean_passes + (parts.forward ? 1 : 0) > 1;
+  const int64_t branches = std::ssize(branches_);
+  const int64_t kept = parts.clean_passes * spec_.chunk.frames * branches;
+  const int64_t made_again = parts.forward && makes_again() ? shape_.frames_held : 0;
+  const uint64_t frame_bytes = spec_.kv_layout.file_layer_bytes();
+  return {.rows = parts.clean_passes * clean_rows() + (parts.forward ? forward_rows() : 0),
+          .text_rows = new_text_rows(),
+          .kv_frame_bytes = frame_bytes,
+          .kv_read_bytes = static_cast<uint64_t>(shape_.frames_read * branches) * frame_bytes,
+          .kv_written_bytes = static_cast<uint64_t>(kept + made_again) * frame_bytes,
+          .chained = parts.clean_passes + (parts.forward ? 1 : 0) > 1};
 }
 
 void Rollout::AppendItems(int64_t rows_max, std::vector<RolloutItem>* items) {
