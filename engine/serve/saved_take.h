@@ -11,8 +11,8 @@
 #include "engine/kv/kv_image.h"
 #include "engine/session/inbox.h"
 #include "engine/session/resolved_spec.h"
+#include "engine/take/decoder_state.h"
 #include "engine/take/latents.h"
-#include "engine/video/decoder_state.h"
 #include "engine/video/rollout_state.h"
 
 namespace longtake {

@@ -218,9 +218,9 @@ TEST(EngineTest, WhoWatchesSweepsIsToldTheirStack) {
 TEST(EngineTest, AnIdleEngineHoldsNoScratch) {
   TestEngine engine;
   ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 33), ""));
-  EXPECT_GT(engine.model().decoder().scratch_bytes(), 0u);
+  EXPECT_GT(engine.model().pixel_coder().scratch_bytes(), 0u);
   engine.RunUntilIdle();
-  EXPECT_EQ(engine.model().decoder().scratch_bytes(), 0u);
+  EXPECT_EQ(engine.model().pixel_coder().scratch_bytes(), 0u);
 }
 
 // So is what the encoder gets of a session that begins with given frames.
