@@ -207,7 +207,7 @@ struct Server::Parts {
   absl::Status OpenMetricsPage(const Config& config);
   // Health says what holds now: not while draining, not while the model cannot be read.
   void UpdateServing() ABSL_LOCKS_EXCLUDED(serving_mutex);
-  void OnSweep(SweepStack stack, const absl::Status& status);
+  void OnSweep(std::string_view stack, const absl::Status& status);
 };
 
 absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
@@ -231,7 +231,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
   if (!opened.ok()) return Annotate(opened.status(), "pack");
   model = *std::move(opened);
   EngineOptions session_options = SessionOptions(config, memory, *model);
-  session_options.on_sweep = [this](SweepStack stack, const absl::Status& status) {
+  session_options.on_sweep = [this](std::string_view stack, const absl::Status& status) {
     OnSweep(stack, status);
   };
   if (residency.has_value()) {
@@ -314,7 +314,7 @@ void Server::Parts::UpdateServing() {
   health->SetServingStatus("liveness", true);
 }
 
-void Server::Parts::OnSweep(SweepStack stack, const absl::Status& status) {
+void Server::Parts::OnSweep(std::string_view stack, const absl::Status& status) {
   const bool was_good = storage_health.good();
   storage_health.Report(stack, status);
   const bool good = storage_health.good();

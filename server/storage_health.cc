@@ -7,9 +7,9 @@
 
 namespace longtake {
 
-void StorageHealth::Report(SweepStack stack, const absl::Status& status) {
+void StorageHealth::Report(std::string_view stack, const absl::Status& status) {
   MutexLock lock(mutex_);
-  Failures& failures = stacks_.at(static_cast<size_t>(stack));
+  Failures& failures = stacks_[std::string(stack)];
   if (status.ok()) {
     failures = {};
     return;
@@ -21,7 +21,8 @@ void StorageHealth::Report(SweepStack stack, const absl::Status& status) {
 
 bool StorageHealth::good() const {
   MutexLock lock(mutex_);
-  return std::none_of(stacks_.begin(), stacks_.end(), [](const Failures& failures) {
+  return std::none_of(stacks_.begin(), stacks_.end(), [](const auto& stack) {
+    const Failures& failures = stack.second;
     return failures.corrupt >= kCorruptMax || failures.unavailable >= kUnavailableMax;
   });
 }

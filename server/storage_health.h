@@ -4,11 +4,12 @@
 // disk is gone fails every session, so it should get no new ones. Any thread.
 #pragma once
 
-#include <array>
+#include <map>
+#include <string>
+#include <string_view>
 
 #include "base/mutex.h"
 #include "base/status_macros.h"
-#include "engine/serve/engine_stats.h"
 
 namespace longtake {
 
@@ -18,8 +19,9 @@ class StorageHealth {
   static constexpr int kCorruptMax = 2;
   static constexpr int kUnavailableMax = 3;
 
-  // Other errors say nothing about the model's files. A stack is well again after a sweep that was.
-  void Report(SweepStack stack, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  // As SweepObserver (engine/serve/engine_stats.h). Other errors say nothing about the model's
+  // files. A stack is well again after a sweep that was.
+  void Report(std::string_view stack, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   bool good() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
@@ -29,7 +31,7 @@ class StorageHealth {
   };
 
   mutable Mutex mutex_;
-  std::array<Failures, 2> stacks_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Failures> stacks_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace longtake

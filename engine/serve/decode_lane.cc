@@ -7,9 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/finite.h"
 #include "engine/model/vae/latent_grid.h"
-#include "engine/model/vae/tiled.h"
 
 namespace longtake {
 namespace {
@@ -34,11 +32,15 @@ double LatentCost(const ResolvedSpec& spec) {
   return static_cast<double>(spec.width) * static_cast<double>(spec.height);
 }
 
+DecodeChoice ChoiceOf(const ResolvedSpec& spec) {
+  return {.tiny = spec.decoder == DecoderKind::kTiny, .tiled = spec.tiled_decode};
+}
+
 }  // namespace
 
-DecodeLane::DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up,
+DecodeLane::DecodeLane(ChunkDecoder& decoder, Clock& clock, WakeUp& wake_up, Trace* trace,
                        const PixelSeconds& calibrated)
-    : model_(model), clock_(clock), wake_up_(wake_up), lane_costs_(calibrated) {}
+    : decoder_(decoder), clock_(clock), wake_up_(wake_up), trace_(trace), lane_costs_(calibrated) {}
 
 DecodeLane::~DecodeLane() { Stop(); }
 
@@ -73,7 +75,6 @@ void DecodeLane::Put(DecodeJob job) {
 }
 
 void DecodeLane::PutStart(StartJob job) {
-  LT_CHECK(model_.encoder() != nullptr);
   {
     MutexLock lock(mutex_);
     if (stopping_) return;
@@ -154,7 +155,7 @@ bool DecodeLane::Step() {
     }
   }
   const bool idle = !start.has_value() && !chunk.has_value() && !release;
-  if (release) Use(Network::kNone);
+  if (release) decoder_.Release();
   if (start.has_value()) StepStart(*std::move(start));
   if (chunk.has_value()) StepChunk(*std::move(chunk));
   return !idle;
@@ -190,8 +191,8 @@ void DecodeLane::StepStart(StartJob job) {
   job.turn_tag += LatentCost(spec);
   if (!status.ok()) {
     FinishStart(job, status);
-  } else if (job.next_frame == spec.start_frames) {
-    FinishStart(job, std::move(job.latents));
+  } else if (job.progress.next_frame == spec.start_frames) {
+    FinishStart(job, std::move(job.progress.latents));
   } else {
     MutexLock lock(mutex_);
     if (!stopping_) starts_.push_front(std::move(job));
@@ -224,76 +225,26 @@ void DecodeLane::FinishStart(const StartJob& job, absl::StatusOr<Latents> latent
   wake_up_.Wake();
 }
 
-// Decoder, tiny decoder and encoder keep what they worked in for their next call; sessions pay for
-// the largest of them, so only one may.
-void DecodeLane::Use(Network network) {
-  if (network == used_) return;
-  used_ = network;
-  if (network != Network::kDecoder) model_.decoder().Release();
-  if (network != Network::kTinyDecoder && model_.has_tiny_decoder()) {
-    model_.tiny_decoder()->Release();
-  }
-  if (network != Network::kEncoder && model_.encoder() != nullptr) model_.encoder()->Release();
-}
-
 absl::Status DecodeLane::EncodeNext(StartJob& job) {
   const ResolvedSpec& spec = job.session->spec();
-  const int64_t count = job.next_frame == 0 ? 1 : kVaeTimeFactor;
-  const auto frame_values = static_cast<size_t>(spec.width * spec.height * 3);
-  std::vector<float> pixels(static_cast<size_t>(count) * frame_values);
-  const uint8_t* from = job.frames.rgb.data() + static_cast<size_t>(job.next_frame) * frame_values;
-  for (size_t i = 0; i < pixels.size(); ++i)
-    pixels[i] = static_cast<float>(from[i]) / 127.5f - 1.0f;
-  Use(Network::kEncoder);
-  std::vector<float> latent;
-  LT_RETURN_IF_ERROR(model_.encoder()->Encode({.values = pixels,
-                                               .frames = count,
-                                               .height = spec.height,
-                                               .width = spec.width,
-                                               .keep_going = IsWanted(*job.session)},
-                                              job.cache, &latent));
-  LT_RETURN_IF_ERROR(CheckFinite(latent, "latents of the start frames"));
-  const int64_t channels = model_.config().channels;
-  const LatentGrid grid = LatentGrid::FromPixels(spec.width, spec.height);
-  if (job.next_frame == 0) {
-    job.latents = {channels, grid.WithFrames(LatentGrid::LatentFrames(spec.start_frames))};
-  }
-  job.latents.SetFrames(LatentGrid::LatentFrames(job.next_frame), {channels, grid, latent});
-  job.next_frame += count;
-  return absl::OkStatus();
-}
-
-absl::Status DecodeLane::ToPixels(const ChunkInWork& work, std::vector<uint8_t>* rgb) {
-  const ResolvedSpec& spec = work.job.session->spec();
-  const Latents latent = work.job.latents.Frames(work.next_latent, 1);
-  // The tiny decoder's tanh would make numbers of infinities.
-  LT_RETURN_IF_ERROR(CheckFinite(latent.values(), "latents"));
-  const VaeLatents latents = {.values = latent.values(),
-                              .frames = 1,
-                              .height = latent.grid().height,
-                              .width = latent.grid().width,
-                              .keep_going = IsWanted(*work.job.session)};
-  std::vector<VaeCache>& caches = work.job.state->decoder.caches;
-  Use(spec.decoder == DecoderKind::kTiny ? Network::kTinyDecoder : Network::kDecoder);
-  if (spec.tiled_decode) {
-    return DecodeTiled(model_.decoder(), VaeTiling(), latents, caches, rgb);
-  }
-  caches.resize(1);
-  if (spec.decoder == DecoderKind::kTiny) {
-    return model_.tiny_decoder()->Decode(latents, caches.front(), rgb);
-  }
-  return model_.decoder().Decode(latents, caches.front(), rgb);
+  return decoder_.EncodeNext({.rgb = job.frames.rgb,
+                              .frames = spec.start_frames,
+                              .height = spec.height,
+                              .width = spec.width},
+                             IsWanted(*job.session), job.progress);
 }
 
 absl::Status DecodeLane::DecodeNext(ChunkInWork& work) {
   const DecodeJob& job = work.job;
-  const TraceSpan span(model_.options().trace, clock_, "decode",
+  const TraceSpan span(trace_, clock_, "decode",
                        absl::StrCat("latent ", work.next_latent, " of chunk ", job.chunk, " of ",
                                     job.session->id()));
   const int64_t start_nanos = clock_.MonotonicNanos();
   std::vector<uint8_t> rgb;
   lane_costs_.BeginDecode(start_nanos);
-  const absl::Status status = ToPixels(work, &rgb);
+  const absl::Status status =
+      decoder_.Decode(job.latents.Frames(work.next_latent, 1), ChoiceOf(job.session->spec()),
+                      IsWanted(*job.session), job.state->decoder.caches, &rgb);
   lane_costs_.EndDecode(clock_.MonotonicNanos(), job.session->spec().decoder,
                         status.ok() ? static_cast<double>(rgb.size()) / 3.0 : 0.0);
   LT_RETURN_IF_ERROR(status);

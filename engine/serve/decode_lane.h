@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The decode lane: latents -> pixels -> outbox, beside the sweeps. One thread, which splits its
-// work over the shared workers.
+// The decode lane: latents -> media -> outbox, beside the sweeps. One thread, which splits its work
+// over the shared workers.
 //
 // Sessions take turns by pixels (engine/serve/fair_turns.h). A turn is a chunk, and the chunk that
 // would be done first if all shared the lane is worked at; it may change after each latent, so that
@@ -21,13 +21,14 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "base/trace.h"
 #include "engine/serve/fair_turns.h"
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/wake_up.h"
 #include "engine/session/session.h"
-#include "engine/video/decoder_state.h"
-#include "engine/video/latents.h"
-#include "engine/video/video_model.h"
+#include "engine/take/chunk_decoder.h"
+#include "engine/take/decoder_state.h"
+#include "engine/take/latents.h"
 
 namespace longtake {
 
@@ -52,9 +53,7 @@ struct DecodeJob {
 struct StartJob {
   std::shared_ptr<Session> session;
   StartFrames frames;
-  VaeCache cache = {};
-  Latents latents = {};
-  int64_t next_frame = 0;
+  StartProgress progress = {};
   double turn_tag = 0;  // of its next latent
 };
 
@@ -66,18 +65,19 @@ struct FinishedStart {
 
 class DecodeLane {
  public:
-  // Wakes whoever plans after each chunk and each start. The lane alone uses the model's decoders
-  // and encoder. All three must outlive it.
-  DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up, const PixelSeconds& calibrated = {});
+  // Wakes whoever plans after each chunk and each start. The lane alone uses the decoder. trace may
+  // be null. All must outlive it.
+  DecodeLane(ChunkDecoder& decoder, Clock& clock, WakeUp& wake_up, Trace* trace,
+             const PixelSeconds& calibrated = {});
   ~DecodeLane();
 
   void Start();
   // Drops what waits, finishes the latent in work, joins.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   void Put(DecodeJob job) ABSL_LOCKS_EXCLUDED(mutex_);
-  // There must be an encoder.
+  // The model must have an encoder.
   void PutStart(StartJob job) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Gives back what decoder and encoder work in, once there is nothing to do.
+  // Gives back what the decoder works in, once there is nothing to do.
   void ReleaseWhenIdle() ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts that were encoded since the last call, or failed to be.
   std::vector<FinishedStart> TakeStarts() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -124,15 +124,13 @@ class DecodeLane {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status EncodeNext(StartJob& job);
 
-  enum class Network { kNone, kDecoder, kTinyDecoder, kEncoder };
-  void Use(Network network);
   absl::Status DecodeNext(ChunkInWork& work);
-  absl::Status ToPixels(const ChunkInWork& work, std::vector<uint8_t>* rgb);
   void FinishChunk(ChunkInWork& work) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  VideoModel& model_;
+  ChunkDecoder& decoder_;
   Clock& clock_;
   WakeUp& wake_up_;
+  Trace* const trace_;  // or null
   LaneCosts lane_costs_;
   mutable Mutex mutex_;
   CondVar work_;
@@ -140,7 +138,6 @@ class DecodeLane {
   std::deque<ChunkInWork> chunks_ ABSL_GUARDED_BY(mutex_);  // a session's own in order
   std::deque<StartJob> starts_ ABSL_GUARDED_BY(mutex_);
   std::vector<FinishedStart> finished_starts_ ABSL_GUARDED_BY(mutex_);
-  Network used_ = Network::kNone;  // the lane's thread
   bool release_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   Stats stats_ ABSL_GUARDED_BY(mutex_);

@@ -20,8 +20,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
                                                        const EngineOptions& options, Clock& clock) {
   auto engine = std::unique_ptr<Engine>(new Engine(model, options, clock));
   LT_RETURN_IF_ERROR(engine->OpenKv());
-  engine->decode_lane_ =
-      std::make_unique<DecodeLane>(model, clock, engine->wake_up_, options.decode);
+  engine->decode_lane_ = std::make_unique<DecodeLane>(model.pixel_coder(), clock, engine->wake_up_,
+                                                      model.options().trace, options.decode);
   engine->stage_ = std::make_unique<Stage>(
       model, *engine->decode_lane_, engine->kv_stream_.get(), engine->sweep_costs_, clock,
       engine->wake_up_,

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -16,10 +17,9 @@
 
 namespace longtake {
 
-enum class SweepStack { kText, kTransformer };
-
-// Told how each sweep went, once it was tried twice; one that nobody wanted any more is not told.
-using SweepObserver = std::function<void(SweepStack stack, const absl::Status& status)>;
+// Told how each sweep of the stack with this name (SweepStack::name) went, once it was tried twice;
+// one that nobody wanted any more is not told.
+using SweepObserver = std::function<void(std::string_view stack, const absl::Status& status)>;
 
 struct EngineStats {
   uint64_t sessions_created = 0;

@@ -11,7 +11,7 @@ PendingEvent* LiveSession::next_prompt() {
   for (PendingEvent& event : events) {
     if (!event.is_prompt()) continue;
     // Of several that hold from the same boundary on the last one is shown.
-    if (next != nullptr && event.chunk > std::max(next->chunk, rollout().chunk())) break;
+    if (next != nullptr && event.chunk > std::max(next->chunk, take().chunk())) break;
     next = &event;
   }
   return next;
@@ -41,9 +41,9 @@ bool LiveSession::needs_clean_passes() {
 }
 
 bool LiveSession::held_back() {
-  return rollout().at_chunk_start() &&
+  return take().at_chunk_start() &&
          std::any_of(events.begin(), events.end(), [this](const PendingEvent& event) {
-           return event.timed && event.chunk <= rollout().chunk();
+           return event.timed && event.chunk <= take().chunk();
          });
 }
 

@@ -14,6 +14,7 @@
 #include "engine/serve/saved_take.h"
 #include "engine/serve/stats_board.h"
 #include "engine/session/session.h"
+#include "engine/take/take.h"
 #include "engine/video/rollout.h"
 
 namespace longtake {
@@ -57,13 +58,14 @@ struct LiveSession {
   double turn_tag = 0;   // of its next sweep, in rows (engine/serve/fair_turns.h)
   int64_t rows_max = 0;  // of its next sweep, when it has so much to do
 
-  int64_t tokens() const { return arrival.rollout->tokens_per_sweep(rows_max); }
-
   Session& session() { return *arrival.session; }
-  Rollout& rollout() { return *arrival.rollout; }
-  bool done() const { return ending || arrival.rollout->done(); }
+  Take& take() const { return *arrival.rollout; }
+  Rollout& rollout() const { return *arrival.rollout; }  // for its texts, its start and its state
+  bool done() const { return ending || take().done(); }
+  // What it brings to its next sweep.
+  SweepNeeds needs() const { return take().needs(rows_max); }
   // The chunk before which events can be applied next.
-  int64_t next_boundary() { return rollout().chunk() + (rollout().at_chunk_start() ? 0 : 1); }
+  int64_t next_boundary() { return take().chunk() + (take().at_chunk_start() ? 0 : 1); }
   // Nobody wants it any more: it was deleted, or its ttl ran out.
   bool abandoned() { return session().cancelled() || session().Expired(); }
   // The prompt that will be shown next, or null. Those before it are superseded: they are applied

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/serve/sweep.h"
+#include "engine/video/stacks.h"
 
 namespace longtake {
 
@@ -130,7 +131,8 @@ absl::Status PromptEncoding::Sweep(std::span<Job> jobs) {
     job.states.assign(job.ids.size() * static_cast<size_t>(model_.config().text_dim), 0.0f);
     items.push_back({.ids = job.ids, .out = job.states.data()});
   }
-  return runner_.RunText(items, [&] {
+  TextStack stack(model_, items);
+  return runner_.RunPrompts(stack, [&] {
     return keep_going_() &&
            std::any_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.wanted(); });
   });

@@ -267,7 +267,7 @@ absl::StatusOr<ResolvedSpec> ResolveSpec(const SessionSpec& spec, const VideoMod
   LT_RETURN_IF_ERROR(ResolveMemory(spec, recipe, out));
   LT_RETURN_IF_ERROR(ResolveLength(spec, recipe.chunk_frames, out));
   LT_RETURN_IF_ERROR(ResolvePrompts(spec, recipe.chunk_frames, out));
-  LT_RETURN_IF_ERROR(ResolveStart(spec, recipe.chunk_frames, model.encoder() != nullptr, out));
+  LT_RETURN_IF_ERROR(ResolveStart(spec, recipe.chunk_frames, model.has_encoder(), out));
   LT_RETURN_IF_ERROR(ResolveDecoder(spec, recipe, model.has_tiny_decoder(), out));
   LT_RETURN_IF_ERROR(ResolveNumerics(spec, std::string(model.numerics_profile()), out));
   LT_RETURN_IF_ERROR(CheckTokens(out, model));

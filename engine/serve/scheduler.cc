@@ -60,7 +60,7 @@ void Scheduler::TakeArrivals() {
     } else {
       AddPromptChanges(live);
     }
-    live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.tokens()));
+    live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.needs().rows));
   }
 }
 
@@ -83,7 +83,7 @@ absl::StatusOr<SavedTake> Scheduler::Save(const Session& session) const {
     return absl::FailedPreconditionError("the session is over");
   }
   const LiveSession& live = **found;
-  const Rollout& rollout = *live.arrival.rollout;
+  const Rollout& rollout = live.rollout();
   if (!rollout.at_chunk_start()) return absl::FailedPreconditionError("a chunk is in work");
   if (!rollout.HasStart() && session.Info().start_bytes != 0) {
     return absl::FailedPreconditionError("its start frames are not latents yet");
@@ -199,13 +199,13 @@ bool Scheduler::ApplyEvents() {
 // Events hold from a chunk boundary on, in the order they were accepted; a prompt that is not
 // encoded yet holds back those after it. A session that is over has no boundary to wait for.
 bool Scheduler::ApplyEvents(LiveSession& live) {
-  if (!live.done() && !live.rollout().at_chunk_start()) return false;
+  if (!live.done() && !live.take().at_chunk_start()) return false;
   PendingEvent* next_prompt = live.next_prompt();
   const bool text_missing = next_prompt != nullptr && next_prompt->text == nullptr;
   size_t applied = 0;
   while (applied < live.events.size()) {
     PendingEvent& event = live.events[applied];
-    if (event.chunk > live.rollout().chunk() && !live.done()) break;
+    if (event.chunk > live.take().chunk() && !live.done()) break;
     if (event.is_prompt() && text_missing && !live.done()) break;
     Apply(live, event);
     ++applied;
@@ -232,7 +232,7 @@ void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
       break;
   }
   if (event.accepted.sequence == 0) return;
-  live.session().PutApplied(event.accepted.sequence, live.rollout().chunk());
+  live.session().PutApplied(event.accepted.sequence, live.take().chunk());
 }
 
 void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
@@ -247,10 +247,10 @@ void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
 
 bool Scheduler::Ready(LiveSession& live) {
   Session& session = live.session();
-  if (live.done() || !live.rollout().HasText() || !live.rollout().HasStart()) return false;
+  if (live.done() || !live.take().has_inputs()) return false;
   if (live.needs_clean_passes()) return true;
   if (live.held_back()) return false;  // its next prompt is being encoded
-  if (live.rollout().at_chunk_start()) {
+  if (live.take().at_chunk_start()) {
     if (live.paused) {
       session.SetState(SessionState::kPaused);
       return false;
@@ -269,7 +269,7 @@ bool Scheduler::Ready(LiveSession& live) {
 // Chunks that it was given need no sweep; each ends at a boundary like any other.
 bool Scheduler::ReadyForSweep(LiveSession& live) {
   while (Ready(live)) {
-    std::optional<FinishedChunk> given = live.rollout().TakeGiven();
+    std::optional<FinishedChunk> given = live.take().TakeGiven();
     if (!given.has_value()) return true;
     Deliver(live, *std::move(given));
     ApplyEvents(live);
@@ -294,7 +294,7 @@ std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs) {
   const SweepLimits limits = {.tokens_max = model_.options().tokens_max, .knee = costs.Knee()};
   for (LiveSession* live : ready) {
     live->rows_max = live->needs_clean_passes() ? 0 : RowsMax(ready.size(), limits);
-    candidates.push_back({.tokens = live->tokens(), .tag = turns_.Current(live->turn_tag)});
+    candidates.push_back({.tokens = live->needs().rows, .tag = turns_.Current(live->turn_tag)});
     waiting_tokens += candidates.back().tokens;
   }
   std::vector<LiveSession*> plan = Fit(ready, PlanSweep(candidates, limits));
@@ -308,12 +308,14 @@ std::vector<LiveSession*> Scheduler::Fit(std::span<LiveSession* const> ready,
   int64_t text_rows = 0;
   uint64_t file_bytes = 0;
   for (size_t index : plan) {
-    const Rollout& rollout = ready[index]->rollout();
-    text_rows += rollout.new_text_rows();
+    const SweepNeeds needs = ready[index]->needs();
+    text_rows += needs.text_rows;
     if (!fit.empty() && text_rows > model_.prompt_rows_max()) break;
     // A session that finds no room on the way from the file keeps its tag and will lead a sweep;
     // those behind it need not wait with it.
-    const uint64_t with_it = file_bytes + FileLayerBytes(*ready[index], /*rows_max=*/0);
+    const bool in_file = kv_.InFile(ready[index]->arrival.number);
+    const SweepNeeds least = ready[index]->take().needs(/*rows_max=*/0);
+    const uint64_t with_it = file_bytes + (in_file ? least.kv_read_bytes : 0);
     if (!fit.empty() && with_it > std::max(file_bytes, FileLayerBytesMax())) continue;
     file_bytes = with_it;
     fit.push_back(ready[index]);
@@ -332,12 +334,11 @@ void Scheduler::FitChained(std::span<LiveSession* const> plan) {
   bool chained = false;
   for (LiveSession* live : plan) {
     if (!kv_.InFile(live->arrival.number)) continue;
-    const Rollout& rollout = live->rollout();
-    const uint64_t frame_bytes = rollout.spec().kv_layout.file_layer_bytes();
-    read += FileLayerBytes(*live, live->rows_max);
-    written += static_cast<uint64_t>(rollout.frames_written(live->rows_max)) * frame_bytes;
-    largest = std::max(largest, frame_bytes);
-    chained |= rollout.IsChained(live->rows_max);
+    const SweepNeeds needs = live->needs();
+    read += needs.kv_read_bytes;
+    written += needs.kv_written_bytes;
+    largest = std::max(largest, needs.kv_frame_bytes);
+    chained |= needs.chained;
   }
   if (!chained) return;
   if (written <= kv_stream_->lend_bytes_max(largest) && read <= FileLayerBytesMax()) return;
@@ -349,12 +350,12 @@ void Scheduler::FitChained(std::span<LiveSession* const> plan) {
 void Scheduler::Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,
                        const SweepLimits& limits) {
   int64_t tokens = 0;
-  for (LiveSession* live : plan) tokens += live->tokens();
+  for (LiveSession* live : plan) tokens += live->needs().rows;
   const double cost_of_row = CostOfRow(tokens, waiting_tokens, limits);
   turns_.Lead(turns_.Current(plan[0]->turn_tag));
   for (LiveSession* live : plan) {
     live->turn_tag =
-        turns_.Current(live->turn_tag) + cost_of_row * static_cast<double>(live->tokens());
+        turns_.Current(live->turn_tag) + cost_of_row * static_cast<double>(live->needs().rows);
   }
 }
 
@@ -365,7 +366,7 @@ void Scheduler::Settle(std::span<LiveSession* const> plan) {
 }
 
 void Scheduler::SettleSession(LiveSession& live) {
-  absl::StatusOr<std::optional<FinishedChunk>> settled = live.rollout().Settle();
+  absl::StatusOr<std::optional<FinishedChunk>> settled = live.take().Settle();
   if (!settled.ok()) {
     FailSession(live, settled.status(), board_);
     return;
@@ -383,7 +384,7 @@ void Scheduler::Deliver(LiveSession& live, FinishedChunk chunk) {
 }
 
 void Scheduler::Decode(LiveSession& live, FinishedChunk chunk) {
-  const bool last = live.rollout().done() && chunk.index + 1 == live.rollout().chunk();
+  const bool last = live.take().done() && chunk.index + 1 == live.take().chunk();
   decode_lane_.Put({.session = live.arrival.session,
                     .state = live.arrival.decode,
                     .chunk = chunk.index,
@@ -392,20 +393,13 @@ void Scheduler::Decode(LiveSession& live, FinishedChunk chunk) {
 }
 
 void Scheduler::HoldFrames(LiveSession& live) {
-  for (size_t branch = 0; branch < live.rollout().branch_count(); ++branch) {
-    kv_.Hold({.session = live.arrival.number, .branch = branch}, live.rollout().frames(branch));
+  for (size_t branch = 0; branch < live.take().branch_count(); ++branch) {
+    kv_.Hold({.session = live.arrival.number, .branch = branch}, live.take().frames(branch));
   }
 }
 
 uint64_t Scheduler::FileLayerBytesMax() const {
   return kv_stream_ == nullptr ? 0 : kv_stream_->layer_bytes_max();
-}
-
-uint64_t Scheduler::FileLayerBytes(const LiveSession& live, int64_t rows_max) const {
-  if (!kv_.InFile(live.arrival.number)) return 0;
-  const Rollout& rollout = *live.arrival.rollout;
-  return static_cast<uint64_t>(rollout.frames_read(rows_max)) *
-         rollout.spec().kv_layout.file_layer_bytes();
 }
 
 void Scheduler::Fail(std::span<LiveSession* const> plan, const absl::Status& status) {

@@ -86,10 +86,8 @@ class Scheduler {
   void SettleSession(LiveSession& live);
   void Deliver(LiveSession& live, FinishedChunk chunk);
   void Decode(LiveSession& live, FinishedChunk chunk);
-  // The stage's table holds what the rollout says.
+  // The stage's table holds what the take says.
   void HoldFrames(LiveSession& live);
-  // What its items read of one layer from the K/V file, at most, in a sweep of so many rows.
-  uint64_t FileLayerBytes(const LiveSession& live, int64_t rows_max) const;
   uint64_t FileLayerBytesMax() const;
 
   VideoModel& model_;

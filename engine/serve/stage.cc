@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/video/stacks.h"
 #include "engine/video/sweep_items.h"
 
 namespace longtake {
@@ -18,7 +19,9 @@ constexpr std::chrono::milliseconds kIdlePeriod{100};
 
 Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, SweepCostModel& costs,
              Clock& clock, WakeUp& wake_up, Options options)
-    : wake_up_(wake_up),
+    : model_(model),
+      kv_stream_(kv_stream),
+      wake_up_(wake_up),
       costs_(costs),
       scheduler_(model, kv_, kv_stream, decode_lane, board_, std::move(options.on_gone)),
       runner_(model, kv_stream, clock, decode_lane.lane_costs(), costs, board_,
@@ -93,7 +96,9 @@ absl::Status Stage::Sweep(std::span<LiveSession* const> plan) {
   for (LiveSession* live : plan) {
     LT_RETURN_IF_ERROR(sweep.Add(live->arrival.number, live->rollout(), live->rows_max));
   }
-  return runner_.RunVideo(sweep.items(), [&] { return AnyoneLeft(plan); });
+  TransformerStack stack(model_, kv_stream_, sweep.items());
+  return runner_.RunTakes(stack, sweep.items().size(), stack.load(),
+                          [&] { return AnyoneLeft(plan); });
 }
 
 bool Stage::AnyoneLeft(std::span<LiveSession* const> plan) const {

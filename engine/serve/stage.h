@@ -22,6 +22,7 @@
 #include "engine/serve/stats_board.h"
 #include "engine/serve/sweep_runner.h"
 #include "engine/serve/wake_up.h"
+#include "engine/video/video_model.h"
 
 namespace longtake {
 
@@ -61,6 +62,8 @@ class Stage {
   absl::Status Sweep(std::span<LiveSession* const> plan);
   bool AnyoneLeft(std::span<LiveSession* const> plan) const;
 
+  VideoModel& model_;
+  KvStream* const kv_stream_;
   WakeUp& wake_up_;
   SweepCostModel& costs_;
   std::atomic<bool> stopping_{false};

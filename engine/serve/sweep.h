@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "base/status_macros.h"
@@ -26,7 +27,7 @@ struct LayerTimes {
 struct SweepProbe {
   Clock& clock;
   Trace* trace = nullptr;                    // or null
-  const char* row = "";                      // of the trace, where the layers are written
+  std::string row = {};                      // of the trace, where the layers are written
   std::vector<LayerTimes>* times = nullptr;  // per layer, or null
   std::function<double()> kv_seconds = {};   // spent on K/V of the file so far; or empty
 };

@@ -2,31 +2,13 @@
 #include "engine/serve/sweep_runner.h"
 
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace longtake {
-namespace {
 
-SweepLoad LoadOf(std::span<const VideoItem> items) {
-  SweepLoad load;
-  std::set<const KvFrame*> from_file;  // each once
-  for (const VideoItem& item : items) {
-    const auto context = static_cast<int64_t>(item.context.size());
-    load.Add(SweepLoad::Forward(item.tokens(), context * item.grid().tokens()));
-    for (const ContextFrame& key : item.context) {
-      if (!key.frame->in_file() || !from_file.insert(key.frame).second) continue;
-      load.kv_layer_bytes += key.frame->layout().file_layer_bytes();
-    }
-  }
-  return load;
-}
-
-}  // namespace
-
-SweepRunner::SweepRunner(VideoModel& model, KvStream* kv_stream, Clock& clock,
+SweepRunner::SweepRunner(const VideoModel& model, KvStream* kv_stream, Clock& clock,
                          LaneCosts& lane_costs, SweepCostModel& costs, StatsBoard& board,
                          SweepObserver on_sweep)
     : model_(model),
@@ -38,18 +20,31 @@ SweepRunner::SweepRunner(VideoModel& model, KvStream* kv_stream, Clock& clock,
       on_sweep_(std::move(on_sweep)),
       layer_times_(model.transformer_layers().layer_count()) {}
 
-absl::Status SweepRunner::Run(SweepStack stack, const std::function<absl::Status()>& sweep) {
+absl::Status SweepRunner::Run(const SweepStack& stack, const std::function<absl::Status()>& sweep) {
   absl::Status status = sweep();
   if (!status.ok() && !absl::IsCancelled(status)) status = sweep();
-  if (on_sweep_ && !absl::IsCancelled(status)) on_sweep_(stack, status);
+  if (on_sweep_ && !absl::IsCancelled(status)) on_sweep_(stack.name(), status);
   return status;
 }
 
-absl::Status SweepRunner::RunText(std::span<const TextItem> items,
-                                  const std::function<bool()>& keep_going) {
+absl::Status SweepRunner::RunOnce(SweepStack& stack, const std::function<bool()>& keep_going,
+                                  SweepProbe probe) {
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass, stack.NewPass());
+  probe.trace = model_.options().trace;
+  probe.row = std::string(stack.name()) + " layers";
+  return RunSweep(
+      *pass, stack.layers(),
+      [&] {
+        PublishDisk();
+        return keep_going();
+      },
+      probe);
+}
+
+absl::Status SweepRunner::RunPrompts(SweepStack& stack, const std::function<bool()>& keep_going) {
   const int64_t start_nanos = clock_.MonotonicNanos();
   const absl::Status status =
-      Run(SweepStack::kText, [&] { return RunTextOnce(items, keep_going); });
+      Run(stack, [&] { return RunOnce(stack, keep_going, {.clock = clock_}); });
   PublishDisk();
   board_.Update([&](EngineStats& stats) {
     ++stats.text_sweeps;
@@ -58,50 +53,27 @@ absl::Status SweepRunner::RunText(std::span<const TextItem> items,
   return status;
 }
 
-absl::Status SweepRunner::RunTextOnce(std::span<const TextItem> items,
-                                      const std::function<bool()>& keep_going) {
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass, model_.text_encoder().NewPass(items));
-  return RunSweep(*pass, model_.text_layers(),
-                  [&] {
-                    PublishDisk();
-                    return keep_going();
-                  },
-                  {.clock = clock_, .trace = model_.options().trace, .row = "text layers"});
-}
-
-absl::Status SweepRunner::RunVideo(std::span<const VideoItem> items,
+absl::Status SweepRunner::RunTakes(SweepStack& stack, size_t items, const SweepLoad& load,
                                    const std::function<bool()>& keep_going) {
-  return Run(SweepStack::kTransformer, [&] { return RunVideoOnce(items, keep_going); });
+  return Run(stack, [&] { return RunTakesOnce(stack, items, load, keep_going); });
 }
 
-absl::Status SweepRunner::RunVideoOnce(std::span<const VideoItem> items,
+absl::Status SweepRunner::RunTakesOnce(SweepStack& stack, size_t items, const SweepLoad& load,
                                        const std::function<bool()>& keep_going) {
   if (!keep_going()) return absl::CancelledError("nobody is left in the sweep");
-  const SweepLoad load = LoadOf(items);
   const int64_t start_nanos = clock_.MonotonicNanos();
-  const double waited_before = WaitSeconds();
-  const auto run = [&]() -> absl::Status {
-    LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass,
-                        model_.transformer().NewPass(items, kv_stream_));
-    return RunSweep(*pass, model_.transformer_layers(),
-                    [&] {
-                      PublishDisk();
-                      return keep_going();
-                    },
-                    {.clock = clock_,
-                     .trace = model_.options().trace,
-                     .row = "transformer layers",
-                     .times = &layer_times_,
-                     .kv_seconds = [this] { return KvSeconds(); }});
-  };
+  const double waited_before = WaitSeconds(stack);
   const TraceSpan span(model_.options().trace, clock_, "sweeps",
-                       absl::StrCat("sweep of ", items.size(), ", ", load.tokens, " tokens"));
+                       absl::StrCat("sweep of ", items, ", ", load.tokens, " tokens"));
   lane_costs_.BeginSweep(clock_.MonotonicNanos());
-  const absl::Status status = run();
+  const absl::Status status = RunOnce(
+      stack, keep_going,
+      {.clock = clock_, .times = &layer_times_, .kv_seconds = [this] { return KvSeconds(); }});
   lane_costs_.EndSweep(clock_.MonotonicNanos());
   const double seconds = NanosToSeconds(clock_.MonotonicNanos() - start_nanos);
   if (status.ok()) {
-    costs_.Add({.load = load, .seconds = seconds, .wait_seconds = WaitSeconds() - waited_before});
+    costs_.Add(
+        {.load = load, .seconds = seconds, .wait_seconds = WaitSeconds(stack) - waited_before});
   }
   PublishDisk();
   board_.Update([&](EngineStats& stats) {
@@ -111,7 +83,7 @@ absl::Status SweepRunner::RunVideoOnce(std::span<const VideoItem> items,
       return;
     }
     ++stats.transformer_sweeps;
-    stats.items += items.size();
+    stats.items += items;
     stats.item_tokens += static_cast<uint64_t>(load.tokens);
     stats.transformer_seconds += seconds;
   });
@@ -128,9 +100,9 @@ void SweepRunner::PublishDisk() {
 }
 
 // For layers and for K/V of the file.
-double SweepRunner::WaitSeconds() const {
+double SweepRunner::WaitSeconds(SweepStack& stack) const {
   const double for_kv = kv_stream_ == nullptr ? 0.0 : kv_stream_->stats().wait_seconds;
-  return model_.transformer_layers().stats().wait_seconds + for_kv;
+  return stack.layers().stats().wait_seconds + for_kv;
 }
 
 double SweepRunner::KvSeconds() const {

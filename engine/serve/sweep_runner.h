@@ -1,15 +1,15 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Runs sweeps over the model's two stacks: tries again what failed, tells what each one took and
-// has the cost model learn. Knows items, no sessions. The stage's thread only.
+// Runs sweeps over the model's stacks: tries again what failed, tells what each one took and has
+// the cost model learn. Knows neither sessions nor what the items are. The stage's thread only.
 #pragma once
 
 #include <functional>
-#include <span>
 #include <vector>
 
 #include "base/clock.h"
 #include "engine/kv/kv_stream.h"
+#include "engine/model/sweep_stack.h"
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/stats_board.h"
 #include "engine/serve/sweep.h"
@@ -22,27 +22,30 @@ class SweepRunner {
  public:
   // All must outlive the runner; kv_stream is null where no K/V lives in a file.
   // costs learns what sweeps take, lane_costs when they ran; on_sweep may be empty.
-  SweepRunner(VideoModel& model, KvStream* kv_stream, Clock& clock, LaneCosts& lane_costs,
+  SweepRunner(const VideoModel& model, KvStream* kv_stream, Clock& clock, LaneCosts& lane_costs,
               SweepCostModel& costs, StatsBoard& board, SweepObserver on_sweep);
 
   // A read that fails may well succeed when asked again, so a sweep is run twice before its error
   // is the answer. keep_going is asked between layers; CANCELLED when it said no.
-  absl::Status RunVideo(std::span<const VideoItem> items, const std::function<bool()>& keep_going);
-  absl::Status RunText(std::span<const TextItem> items, const std::function<bool()>& keep_going);
+  // Of prompts: counted, nothing more.
+  absl::Status RunPrompts(SweepStack& stack, const std::function<bool()>& keep_going);
+  // Of takes, which bring so many items and this to do: the cost model learns from it.
+  absl::Status RunTakes(SweepStack& stack, size_t items, const SweepLoad& load,
+                        const std::function<bool()>& keep_going);
 
  private:
-  absl::Status RunVideoOnce(std::span<const VideoItem> items,
-                            const std::function<bool()>& keep_going);
-  absl::Status RunTextOnce(std::span<const TextItem> items,
-                           const std::function<bool()>& keep_going);
   // Twice when need be, and tells the observer.
-  absl::Status Run(SweepStack stack, const std::function<absl::Status()>& sweep);
+  absl::Status Run(const SweepStack& stack, const std::function<absl::Status()>& sweep);
+  absl::Status RunOnce(SweepStack& stack, const std::function<bool()>& keep_going,
+                       SweepProbe probe);
+  absl::Status RunTakesOnce(SweepStack& stack, size_t items, const SweepLoad& load,
+                            const std::function<bool()>& keep_going);
   // What the disk did so far; between layers, as a sweep may take minutes.
   void PublishDisk();
-  double WaitSeconds() const;
+  double WaitSeconds(SweepStack& stack) const;
   double KvSeconds() const;
 
-  VideoModel& model_;
+  const VideoModel& model_;
   KvStream* const kv_stream_;
   Clock& clock_;
   LaneCosts& lane_costs_;

@@ -125,29 +125,23 @@ bool Rollout::HasRoomFor(int64_t clean_passes) const {
   });
 }
 
-int64_t Rollout::tokens_per_sweep(int64_t rows_max) const {
+SweepNeeds Rollout::needs(int64_t rows_max) const {
   const SweepParts parts = PartsOf(rows_max);
-  return parts.clean_passes * clean_rows() + (parts.forward ? forward_rows() : 0);
-}
-
-int64_t Rollout::frames_read(int64_t rows_max) const {
-  int64_t held = 0;
-  for (const std::set<int64_t>& frames : state_.frames) held += std::ssize(frames);
+  const int64_t branches = std::ssize(branches_);
+  const bool chained = parts.clean_passes + (parts.forward ? 1 : 0) > 1;
+  const int64_t kept = parts.clean_passes * spec_.chunk.frames * branches;
+  const int64_t made_again = parts.forward && makes_again() ? shape_.frames_held : 0;
+  int64_t read = 0;
+  for (const std::set<int64_t>& frames : state_.frames) read += std::ssize(frames);
   // Forwards of one sweep need not attend to the same frames.
-  if (IsChained(rows_max)) return held;
-  return std::min(held, shape_.frames_read * std::ssize(branches_));
-}
-
-int64_t Rollout::frames_written(int64_t rows_max) const {
-  const SweepParts parts = PartsOf(rows_max);
-  const bool again = parts.forward && makes_again();
-  return parts.clean_passes * spec_.chunk.frames * std::ssize(branches_) +
-         (again ? shape_.frames_held : 0);
-}
-
-bool Rollout::IsChained(int64_t rows_max) const {
-  const SweepParts parts = PartsOf(rows_max);
-  return parts.clean_passes + (parts.forward ? 1 : 0) > 1;
+  if (!chained) read = std::min(read, shape_.frames_read * branches);
+  const uint64_t frame_bytes = spec_.kv_layout.file_layer_bytes();
+  return {.rows = parts.clean_passes * clean_rows() + (parts.forward ? forward_rows() : 0),
+          .text_rows = new_text_rows(),
+          .kv_frame_bytes = frame_bytes,
+          .kv_read_bytes = static_cast<uint64_t>(read) * frame_bytes,
+          .kv_written_bytes = static_cast<uint64_t>(kept + made_again) * frame_bytes,
+          .chained = chained};
 }
 
 void Rollout::AppendItems(int64_t rows_max, std::vector<RolloutItem>* items) {

@@ -25,17 +25,12 @@
 #include "engine/model/wan/transformer.h"
 #include "engine/policy/key_plan.h"
 #include "engine/policy/sampler.h"
-#include "engine/video/latents.h"
+#include "engine/take/latents.h"
+#include "engine/take/take.h"
 #include "engine/video/rollout_shape.h"
 #include "engine/video/rollout_state.h"
 
 namespace longtake {
-
-// What a rollout makes: the latents of one chunk.
-struct FinishedChunk {
-  int64_t index = 0;
-  Latents latents;
-};
 
 // A rollout's part in a sweep, for one guidance branch.
 struct RolloutItem {
@@ -56,7 +51,7 @@ constexpr uint64_t NoiseStream(int64_t chunk, int64_t step, NoisePurpose purpose
          static_cast<uint64_t>(purpose);
 }
 
-class Rollout {
+class Rollout : public Take {
  public:
   static std::unique_ptr<Rollout> Create(const RolloutSpec& spec);
   // Goes on where another one with the same spec stood, once it has its texts. INVALID_ARGUMENT
@@ -65,10 +60,10 @@ class Rollout {
                                                           RolloutState state);
   // Frames of K/V it will hold at most, all branches together.
   static absl::StatusOr<KvNeeds> FramesNeeded(const RolloutSpec& spec);
-  virtual ~Rollout();
+  ~Rollout() override;
 
   // 1, or 2 with guidance: the prompt, then the negative prompt.
-  size_t branch_count() const { return branches_.size(); }
+  size_t branch_count() const override { return branches_.size(); }
   // The text that a branch begins with, or goes on with after Restore.
   void SetText(size_t branch, std::unique_ptr<TextContext> text);
   // Another prompt from here on, between two chunks. What it does to the memory of what was shown
@@ -82,39 +77,24 @@ class Rollout {
   // The latents it begins with: as many frames as the spec says, once.
   void SetStart(Latents latents);
   bool HasStart() const { return state_.has_start; }
-  // The next chunk when it is one of those it was given, which are finished without a sweep. After
-  // each there is a chunk's start like any other; AppendItems wants none left.
-  std::optional<FinishedChunk> TakeGiven();
   // Whether all texts that it needs are there.
   bool HasText() const;
   bool HasText(size_t branch) const { return branches_[branch].text != nullptr; }
-  // Rows of prompts the next sweep would see for the first time.
-  int64_t new_text_rows() const;
+  bool has_inputs() const override { return HasText() && HasStart(); }
+  std::optional<FinishedChunk> TakeGiven() override;
 
-  // The next chunk to be finished.
-  int64_t chunk() const { return state_.chunk; }
-  bool done() const { return spec_.chunk_count != 0 && chunk() == spec_.chunk_count; }
-  // Whether events may be applied now: since chunk() changed nothing was settled but clean passes.
-  // What there is then is a state that one can stop in and go on from.
-  bool at_chunk_start() const { return at_chunk_start_; }
+  int64_t chunk() const override { return state_.chunk; }
+  bool done() const override { return spec_.chunk_count != 0 && chunk() == spec_.chunk_count; }
+  // Clean passes belong to the chunks before.
+  bool at_chunk_start() const override { return at_chunk_start_; }
   // At a chunk's start.
   const RolloutState& state() const;
-  // The latent frames whose K/V a branch holds. It changes when a prompt does and in Settle.
-  const std::set<int64_t>& frames(size_t branch) const { return state_.frames[branch]; }
-  // Rows its items bring to the next sweep: as much as it has to do and fits rows_max, or the least
-  // it can do.
-  int64_t tokens_per_sweep(int64_t rows_max) const;
-  // Frames of K/V held now that they attend to, at most.
-  int64_t frames_read(int64_t rows_max) const;
-  // Frames of K/V that they write, at most; and whether some of those are read in the same sweep.
-  int64_t frames_written(int64_t rows_max) const;
-  bool IsChained(int64_t rows_max) const;
+  const std::set<int64_t>& frames(size_t branch) const override { return state_.frames[branch]; }
+  SweepNeeds needs(int64_t rows_max) const override;
   // Appends its items for such a sweep, those that write frames before those that read them. They
   // point into this object until Settle or the next AppendItems.
   void AppendItems(int64_t rows_max, std::vector<RolloutItem>* items);
-  // The sweep with those items is done. Returns the chunk that it finished, if it finished one.
-  // INTERNAL when the model produced a value that is not finite.
-  absl::StatusOr<std::optional<FinishedChunk>> Settle();
+  absl::StatusOr<std::optional<FinishedChunk>> Settle() override;
 
   const RolloutSpec& spec() const { return spec_; }
 
@@ -184,6 +164,8 @@ class Rollout {
   };
   SweepParts PartsOf(int64_t rows_max) const;
   int64_t clean_rows() const;
+  // Of prompts the next sweep would see for the first time.
+  int64_t new_text_rows() const;
   // Whether the frames of so many clean passes find room.
   bool HasRoomFor(int64_t clean_passes) const;
   bool IsGiven(int64_t chunk) const { return chunk * spec_.chunk.frames < spec_.start_latents; }

@@ -60,7 +60,7 @@ RolloutShape ShapeOf(const RolloutSpec& spec);
 // What a sweep of one denoising forward has to do once the window is full.
 SweepLoad DenoisingSweep(const RolloutSpec& spec, bool kv_in_file);
 // The sweeps that such a chunk takes: its clean pass rides in one of them where both have at most
-// rows_max rows and K/V lies in memory, as in Rollout::tokens_per_sweep.
+// rows_max rows and K/V lies in memory, as in Rollout::needs.
 std::vector<SweepLoad> SweepsOfChunk(const RolloutSpec& spec, int64_t rows_max, bool kv_in_file);
 // The sweeps until the first chunk's latents are final, with nothing behind it; none when it is
 // given.

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/status_macros.h"
-#include "engine/video/latents.h"
+#include "engine/take/latents.h"
 #include "engine/video/rollout_shape.h"
 
 namespace longtake {

@@ -45,7 +45,7 @@ absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
                       CreateCpuBackend(workers, DecodeBackendOptions(options)));
   if (absl::Status status = model->ReadConfigs(); !status.ok()) return Annotate(status, directory);
   // The decoder first: it reads its weights whole before it repacks them.
-  LT_RETURN_IF_ERROR(model->OpenDecoder());
+  LT_RETURN_IF_ERROR(model->OpenPixelCoder());
   LT_RETURN_IF_ERROR(model->OpenTransformer(workers));
   LT_RETURN_IF_ERROR(model->OpenTextEncoder(workers));
   return model;
@@ -120,16 +120,25 @@ absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
   return absl::OkStatus();
 }
 
-absl::Status VideoModel::OpenDecoder() {
+absl::Status VideoModel::OpenPixelCoder() {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("vae"));
   LT_ASSIGN_OR_RETURN(const ResidentSection resident, pack->LoadResident(options_.populator));
-  LT_ASSIGN_OR_RETURN(decoder_, WanVaeDecoder::Create(vae_config_, resident, *decode_backend_));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<WanVaeDecoder> decoder,
+                      WanVaeDecoder::Create(vae_config_, resident, *decode_backend_));
+  std::unique_ptr<WanVaeEncoder> encoder;
   if (options_.with_encoder) {
-    LT_ASSIGN_OR_RETURN(encoder_, WanVaeEncoder::Create(vae_config_, resident, *decode_backend_));
+    LT_ASSIGN_OR_RETURN(encoder, WanVaeEncoder::Create(vae_config_, resident, *decode_backend_));
   }
   resident_bytes_ += resident.bytes();
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<TinyDecoder> tiny_decoder, OpenTinyDecoder());
+  pixel_coder_ =
+      std::make_unique<PixelCoder>(std::move(decoder), std::move(tiny_decoder), std::move(encoder));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<TinyDecoder>> VideoModel::OpenTinyDecoder() {
   if (!pack_->Has("tiny_decoder")) {
-    if (!recipe_.tiny_decoder) return absl::OkStatus();
+    if (!recipe_.tiny_decoder) return nullptr;
     return absl::FailedPreconditionError(
         "the recipe asks for tiny_decoder, which the pack does not have");
   }
@@ -138,11 +147,10 @@ absl::Status VideoModel::OpenDecoder() {
                                                       kTinyDecoderChannels, " channels, not ",
                                                       config_.channels));
   }
-  LT_ASSIGN_OR_RETURN(const PackReader* tiny, pack_->Component("tiny_decoder"));
-  LT_ASSIGN_OR_RETURN(const ResidentSection tiny_section, tiny->LoadResident(options_.populator));
-  LT_ASSIGN_OR_RETURN(tiny_decoder_, TinyDecoder::Create(tiny_section, *decode_backend_));
-  resident_bytes_ += tiny_section.bytes();
-  return absl::OkStatus();
+  LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("tiny_decoder"));
+  LT_ASSIGN_OR_RETURN(const ResidentSection resident, pack->LoadResident(options_.populator));
+  resident_bytes_ += resident.bytes();
+  return TinyDecoder::Create(resident, *decode_backend_);
 }
 
 absl::StatusOr<std::vector<int32_t>> VideoModel::Tokenize(const std::string& prompt) const {

@@ -1,8 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// A packed model, opened and ready: both stacks with their layer streams, the decoder, tokenizer
-// and recipe. Owns everything large that does not belong to a session; its memory is known at Open.
-// The engine thread uses the stacks, the decode lane the decoder; the rest is immutable.
+// A packed model, opened and ready: both stacks with their layer streams, the networks between
+// latents and pixels, tokenizer and recipe. Owns everything large that does not belong to a
+// session; its memory is known at Open. The engine thread uses the stacks, the decode lane the
+// pixel coder; the rest is immutable.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +15,10 @@
 #include "engine/backend/backend.h"
 #include "engine/kv/kv_memory.h"
 #include "engine/model/umt5/encoder.h"
-#include "engine/model/vae/decoder.h"
-#include "engine/model/vae/encoder.h"
-#include "engine/model/vae/tiny_decoder.h"
 #include "engine/model/wan/transformer.h"
 #include "engine/policy/recipe.h"
 #include "engine/text/tokenizer.h"
+#include "engine/video/pixel_coder.h"
 #include "engine/video/sweep_load.h"
 #include "engine/video/video_options.h"
 #include "storage/pack/pack_directory.h"
@@ -63,11 +62,9 @@ class VideoModel {
   const LayerStream& transformer_layers() const { return *transformer_layers_; }
   const LayerStream& text_layers() const { return *text_layers_; }
   // Decode lane.
-  WanVaeDecoder& decoder() { return *decoder_; }
-  TinyDecoder* tiny_decoder() { return tiny_decoder_.get(); }  // or null
-  bool has_tiny_decoder() const { return tiny_decoder_ != nullptr; }
-  WanVaeEncoder* encoder() { return encoder_.get(); }  // or null
-  const WanVaeEncoder* encoder() const { return encoder_.get(); }
+  PixelCoder& pixel_coder() { return *pixel_coder_; }
+  bool has_tiny_decoder() const { return pixel_coder_->has_tiny_decoder(); }
+  bool has_encoder() const { return pixel_coder_->has_encoder(); }
 
   // Rows of prompts that may be new in one sweep; one session brings at most two full prompts.
   int64_t prompt_rows_max() const { return PromptRowsMax(options_); }
@@ -101,7 +98,8 @@ class VideoModel {
                                      WorkerPool& workers) const;
   absl::Status OpenTransformer(WorkerPool& workers);
   absl::Status OpenTextEncoder(WorkerPool& workers);
-  absl::Status OpenDecoder();
+  absl::Status OpenPixelCoder();
+  absl::StatusOr<std::unique_ptr<TinyDecoder>> OpenTinyDecoder();  // null when there is none
 
   VideoModelOptions options_;
   std::unique_ptr<PackDirectory> pack_;
@@ -118,9 +116,7 @@ class VideoModel {
   std::unique_ptr<LayerStream> transformer_layers_;
   std::unique_ptr<Umt5Encoder> text_encoder_;
   std::unique_ptr<LayerStream> text_layers_;
-  std::unique_ptr<WanVaeDecoder> decoder_;
-  std::unique_ptr<TinyDecoder> tiny_decoder_;
-  std::unique_ptr<WanVaeEncoder> encoder_;
+  std::unique_ptr<PixelCoder> pixel_coder_;
   std::unique_ptr<Tokenizer> tokenizer_;
   uint64_t transformer_bytes_ = 0;
   uint64_t resident_bytes_ = 0;

@@ -199,13 +199,28 @@ TEST(EngineTest, ADeletedSessionsMemoryComesBackWhenItIsFree) {
   EXPECT_EQ(engine->stats().session_bytes, 0u);
 }
 
+TEST(EngineTest, WhoWatchesSweepsIsToldTheirStack) {
+  std::vector<std::string> told;
+  EngineSetup setup;
+  setup.engine.on_sweep = [&](std::string_view stack, const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    told.emplace_back(stack);
+  };
+  TestEngine engine(setup);
+  ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 9), ""));
+  EXPECT_EQ(engine->stats().text_sweeps, 1u);
+  std::vector<std::string> expected(1 + engine->stats().transformer_sweeps, "transformer");
+  expected.front() = "text";
+  EXPECT_EQ(told, expected);
+}
+
 // What the last session was decoded in goes back, too: others are promised it now.
 TEST(EngineTest, AnIdleEngineHoldsNoScratch) {
   TestEngine engine;
   ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 33), ""));
-  EXPECT_GT(engine.model().decoder().scratch_bytes(), 0u);
+  EXPECT_GT(engine.model().pixel_coder().scratch_bytes(), 0u);
   engine.RunUntilIdle();
-  EXPECT_EQ(engine.model().decoder().scratch_bytes(), 0u);
+  EXPECT_EQ(engine.model().pixel_coder().scratch_bytes(), 0u);
 }
 
 // So is what the encoder gets of a session that begins with given frames.

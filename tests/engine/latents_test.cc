@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/video/latents.h"
+#include "engine/take/latents.h"
 
 #include <gtest/gtest.h>
 

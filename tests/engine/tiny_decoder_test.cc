@@ -6,6 +6,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "engine/backend/backend.h"
 #include "engine/model/vae/stages.h"
 #include "pack/synthesise.h"
@@ -84,6 +87,44 @@ TEST(TinyDecoderTest, ASessionChoosesWhoMakesItsPixels) {
   EXPECT_EQ(Digests(other, Spec(DecoderKind::kTiny)), tiny);
   const auto estimate = engine.Estimate(Spec(DecoderKind::kTiny));
   EXPECT_NE(estimate->memory_bytes, engine.Estimate(Spec(DecoderKind::kFull))->memory_bytes);
+}
+
+// Sessions pay for the largest network to work in, so only the one that worked last keeps anything.
+TEST(TinyDecoderTest, OneNetworkKeepsMemoryAtATime) {
+  EngineSetup setup;
+  setup.pack = PackWithTinyDecoder();
+  TestEngine engine(setup);
+  PixelCoder& coder = engine.model().pixel_coder();
+  const LatentGrid grid = LatentGrid::FromPixels(48, 32);
+  const Latents latent(kTinyDecoderChannels, grid);
+  const auto decode = [&](const DecodeChoice& choice) {
+    std::vector<VaeCache> caches;
+    std::vector<uint8_t> rgb;
+    EXPECT_TRUE(coder.Decode(latent, choice, {}, caches, &rgb).ok());
+    return coder.scratch_bytes();
+  };
+  const auto encode = [&] {
+    const std::vector<uint8_t> rgb(48 * 32 * 3);
+    StartProgress progress;
+    EXPECT_TRUE(
+        coder.EncodeNext({.rgb = rgb, .frames = 1, .height = 32, .width = 48}, {}, progress).ok());
+    return coder.scratch_bytes();
+  };
+  const auto alone = [&](const std::function<uint64_t()>& work) {
+    coder.Release();
+    EXPECT_EQ(coder.scratch_bytes(), 0u);
+    return work();
+  };
+  const uint64_t full = alone([&] { return decode({}); });
+  const uint64_t tiny = alone([&] { return decode({.tiny = true}); });
+  const uint64_t encoder = alone(encode);
+  EXPECT_GT(std::min({full, tiny, encoder}), 0u);
+  EXPECT_EQ(decode({}), full);
+  EXPECT_EQ(decode({.tiny = true}), tiny);
+  EXPECT_EQ(encode(), encoder);
+  EXPECT_EQ(decode({.tiny = true}), tiny);
+  EXPECT_EQ(decode({}), full);
+  EXPECT_EQ(encode(), encoder);
 }
 
 TEST(TinyDecoderTest, WithoutOneItIsRefused) {

@@ -120,7 +120,7 @@ class RolloutGolden {
           const auto run = how.grouping_seed == 0 ? layers : random() % (layers + 1);
           roll.DropSweep(kTokensMax, static_cast<int64_t>(run));
         }
-        const int64_t tokens = rollout->tokens_per_sweep(rows_max);
+        const int64_t tokens = rollout->needs(rows_max).rows;
         EXPECT_EQ(roll.Sweep(rows_max), tokens);
         EXPECT_LE(tokens, std::max(ShapeOf(spec).tokens_max, rows_max));
         chunk = roll.Settle();

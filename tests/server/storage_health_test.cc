@@ -13,14 +13,14 @@ const absl::Status kUnavailable = absl::UnavailableError("EIO");
 
 TEST(StorageHealth, ADamagedPackIsBadTheSecondTime) {
   StorageHealth health;
-  health.Report(SweepStack::kTransformer, kCorrupt);
+  health.Report("transformer", kCorrupt);
   EXPECT_TRUE(health.good());
-  health.Report(SweepStack::kTransformer, kCorrupt);
+  health.Report("transformer", kCorrupt);
   EXPECT_FALSE(health.good());
   // Prompts are read from elsewhere.
-  health.Report(SweepStack::kText, absl::OkStatus());
+  health.Report("text", absl::OkStatus());
   EXPECT_FALSE(health.good());
-  health.Report(SweepStack::kTransformer, absl::OkStatus());
+  health.Report("transformer", absl::OkStatus());
   EXPECT_TRUE(health.good());
 }
 
@@ -28,18 +28,18 @@ TEST(StorageHealth, ADiskIsBadTheThirdTimeInARow) {
   StorageHealth health;
   for (const absl::Status& status :
        {kUnavailable, kUnavailable, absl::OkStatus(), kUnavailable, kUnavailable}) {
-    health.Report(SweepStack::kText, status);
+    health.Report("text", status);
     EXPECT_TRUE(health.good());
   }
-  health.Report(SweepStack::kText, kUnavailable);
+  health.Report("text", kUnavailable);
   EXPECT_FALSE(health.good());
 }
 
 TEST(StorageHealth, OtherErrorsSayNothingAboutFiles) {
   StorageHealth health;
   for (int i = 0; i < 9; ++i) {
-    health.Report(SweepStack::kTransformer, absl::InternalError("a value is not finite"));
-    health.Report(SweepStack::kTransformer, Error(Reason::kKvFileCorrupt, "K/V"));
+    health.Report("transformer", absl::InternalError("a value is not finite"));
+    health.Report("transformer", Error(Reason::kKvFileCorrupt, "K/V"));
   }
   EXPECT_TRUE(health.good());
 }

@@ -1,0 +1,51 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The two stacks of a video model, each with the items of one sweep. Values for one sweep, on the
+// engine thread; the model, the items and the stream outlive them.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "engine/model/sweep_stack.h"
+#include "engine/video/sweep_load.h"
+#include "engine/video/video_model.h"
+
+namespace longtake {
+
+class TextStack final : public SweepStack {
+ public:
+  TextStack(VideoModel& model, std::span<const TextItem> items) : model_(model), items_(items) {}
+
+  std::string_view name() const override { return "text"; }
+  LayerStream& layers() override { return model_.text_layers(); }
+  absl::StatusOr<std::unique_ptr<StackPass>> NewPass() override {
+    return model_.text_encoder().NewPass(items_);
+  }
+
+ private:
+  VideoModel& model_;
+  std::span<const TextItem> items_;
+};
+
+class TransformerStack final : public SweepStack {
+ public:
+  // kv_stream is null where no K/V lives in a file.
+  TransformerStack(VideoModel& model, KvStream* kv_stream, std::span<const VideoItem> items)
+      : model_(model), kv_stream_(kv_stream), items_(items) {}
+
+  std::string_view name() const override { return "transformer"; }
+  LayerStream& layers() override { return model_.transformer_layers(); }
+  absl::StatusOr<std::unique_ptr<StackPass>> NewPass() override {
+    return model_.transformer().NewPass(items_, kv_stream_);
+  }
+  // What the items have to do together.
+  SweepLoad load() const;
+
+ private:
+  VideoModel& model_;
+  KvStream* const kv_stream_;
+  std::span<const VideoItem> items_;
+};
+
+}  // namespace longtake
