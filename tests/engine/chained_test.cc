@@ -107,7 +107,7 @@ TEST(ChainedTest, WhatASweepOfBothReadsFitsTheStaging) {
     const auto expected = ReadToEnd(memory, **memory.CreateSession(spec, "")).Digests();
     EngineSetup setup = InFile(c.staging_bytes);
     setup.pack = pack.directory();
-    setup.engine.on_sweep = [&](SweepStack, const absl::Status& status) {
+    setup.engine.on_sweep = [&](std::string_view, const absl::Status& status) {
       EXPECT_TRUE(status.ok()) << c.recipe << ": " << status;
     };
     TestEngine engine(setup);
