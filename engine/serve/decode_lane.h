@@ -3,10 +3,10 @@
 // The decode lane: latents -> pixels -> outbox, beside the sweeps. One thread, which splits its
 // work over the shared workers.
 //
-// Sessions take turns by pixels (engine/serve/fair_turns.h). A turn is a chunk, and the chunk that
-// would be done first if all shared the lane is worked at; it may change after each latent, so that
-// a small chunk waits for one latent of a large one and not for all of it. A session's own chunks
-// stay in the order they settled.
+// Sessions take turns by pixels (engine/serve/fair_turns.h). A turn is a chunk. The lane works at
+// the chunk that would be done first if all shared the lane equally, and chooses again after each
+// latent, so that a small chunk waits for one latent of a large one and not for all of it. The
+// chunks of one session are decoded in order.
 //
 // Bounded: the engine leaves a session out of the plan while its chunks in flight would not fit its
 // outbox, so the queue never holds more than the outboxes could.
@@ -66,8 +66,8 @@ struct FinishedStart {
 
 class DecodeLane {
  public:
-  // Wakes whoever plans after each chunk and each start. The lane alone uses the model's decoders
-  // and encoder. All three must outlive it.
+  // Calls wake_up, for the stage, after each chunk and each start. The lane alone uses the model's
+  // decoders and encoder. Model, clock and wake_up must outlive it.
   DecodeLane(VideoModel& model, Clock& clock, WakeUp& wake_up, const PixelSeconds& calibrated = {});
   ~DecodeLane();
 
@@ -75,14 +75,14 @@ class DecodeLane {
   // Drops what waits, finishes the latent in work, joins.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   void Put(DecodeJob job) ABSL_LOCKS_EXCLUDED(mutex_);
-  // There must be an encoder.
+  // The model must have an encoder.
   void PutStart(StartJob job) ABSL_LOCKS_EXCLUDED(mutex_);
   // Gives back what decoder and encoder work in, once there is nothing to do.
   void ReleaseWhenIdle() ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts that were encoded since the last call, or failed to be.
   std::vector<FinishedStart> TakeStarts() ABSL_LOCKS_EXCLUDED(mutex_);
-  // A session's chunks that wait to be decoded, in order; FAILED_PRECONDITION while some of one's
-  // latents are pixels already.
+  // A session's chunks that wait to be decoded, in order; FAILED_PRECONDITION while one of them is
+  // decoded in part.
   absl::StatusOr<std::vector<Latents>> CopyWaiting(const Session& session) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   // One latent on the caller's thread; false when none waits. Only for tests without Start.
@@ -103,7 +103,7 @@ class DecodeLane {
   LaneCosts& lane_costs() { return lane_costs_; }
 
  private:
-  // A chunk some of whose latents may be pixels already.
+  // A chunk, perhaps decoded in part.
   struct ChunkInWork {
     DecodeJob job;
     double start_tag = 0;

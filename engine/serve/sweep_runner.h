@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Runs sweeps over the model's two stacks: tries again what failed, tells what each one took and
-// has the cost model learn. Knows items, no sessions. The stage's thread only.
+// Runs sweeps over the model's two stacks, tries those again that fail, and reports what each one
+// took to the statistics and the cost model. Knows items but no sessions. The stage's thread only.
 #pragma once
 
 #include <functional>
@@ -35,9 +35,9 @@ class SweepRunner {
                             const std::function<bool()>& keep_going);
   absl::Status RunTextOnce(std::span<const TextItem> items,
                            const std::function<bool()>& keep_going);
-  // Twice when need be, and tells the observer.
+  // Runs it, a second time if it fails, and tells the observer.
   absl::Status Run(SweepStack stack, const std::function<absl::Status()>& sweep);
-  // What the disk did so far; between layers, as a sweep may take minutes.
+  // Publishes the disk's counters. Called between layers, since a sweep may take minutes.
   void PublishDisk();
   double WaitSeconds() const;
   double KvSeconds() const;
