@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// One chunk after the other (spec 3.2): its denoising steps, then a clean pass that keeps its K/V,
-// in the sweep of the next chunk's first step. As many sweeps a chunk as there are steps.
+// One chunk after the other (spec 3.2): its denoising steps, then a clean pass that writes its K/V,
+// in the sweep of the next chunk's first step. So a chunk takes as many sweeps as it has steps.
 // Before the first step after a new prompt, one forward may make the window's K/V again (spec 3.8).
 #pragma once
 
@@ -30,7 +30,7 @@ class ChunkRollout final : public Rollout {
   bool remembers_latents() const { return spec_.prompt_switch != PromptSwitch::kSwap; }
   KeyPlanSpec key_plan() const;  // with the sink where it is now
   RecachePlan PlanTheRecache() const;
-  // Of the K/V that the re-cache will not read nothing is held any more.
+  // Stops holding the K/V that the re-cache will not read.
   void ForgetRemade();
   void AppendRecache(std::vector<RolloutItem>* items);
   void SettleRecache();

@@ -1,16 +1,16 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The policy of causal video (spec 3): which forwards a chunk needs, what they attend to, which
-// noise they draw, and what is kept. Frames of K/V are named by their number; whoever sweeps keeps
+// noise they draw, and which K/V is held. A rollout names frames by their number; the stage holds
 // them (engine/kv/kv_table.h).
 //
 // A chunk's latents are final after its last step and leave then. Its clean pass, which makes the
 // K/V that later chunks see, rides in the sweep of the next chunk's first step: layer by layer the
-// frames are written before that step attends to them. Whether it does is free (there may be no
-// room); bits do not depend on it.
+// frames are written before that step attends to them. Where there is no room for both it takes a
+// sweep of its own, with the same bits.
 //
 // Nothing visible changes before Settle accepts a sweep, so a dropped sweep needs no undo: the next
-// one builds the same items again. Engine thread only.
+// one builds the same items again. The stage's thread only.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ struct FinishedChunk {
 
 // A rollout's part in a sweep, for one guidance branch.
 struct RolloutItem {
-  VideoItem video;  // but for its context and the frames it keeps
+  VideoItem video;  // without its context and the frames it writes
   size_t branch = 0;
   std::span<const PlannedKey> context;
   // As video.keep, by number; kNotKept where nobody wants the frame.
@@ -59,8 +59,8 @@ constexpr uint64_t NoiseStream(int64_t chunk, int64_t step, NoisePurpose purpose
 class Rollout {
  public:
   static std::unique_ptr<Rollout> Create(const RolloutSpec& spec);
-  // Goes on where another one with the same spec stood, once it has its texts. INVALID_ARGUMENT
-  // names what of the state does not fit the spec.
+  // Continues from the state of another one with the same spec, once it has its texts.
+  // INVALID_ARGUMENT names the field of the state that does not fit the spec.
   static absl::StatusOr<std::unique_ptr<Rollout>> Restore(const RolloutSpec& spec,
                                                           RolloutState state);
   // Frames of K/V it will hold at most, all branches together.
@@ -82,8 +82,8 @@ class Rollout {
   // The latents it begins with: as many frames as the spec says, once.
   void SetStart(Latents latents);
   bool HasStart() const { return state_.has_start; }
-  // The next chunk when it is one of those it was given, which are finished without a sweep. After
-  // each there is a chunk's start like any other; AppendItems wants none left.
+  // The next chunk if its latents were given: it is finished without a sweep, and at_chunk_start()
+  // holds again. AppendItems may be called only once none is left.
   std::optional<FinishedChunk> TakeGiven();
   // Whether all texts that it needs are there.
   bool HasText() const;
@@ -95,16 +95,16 @@ class Rollout {
   int64_t chunk() const { return state_.chunk; }
   bool done() const { return spec_.chunk_count != 0 && chunk() == spec_.chunk_count; }
   // Whether events may be applied now: since chunk() changed nothing was settled but clean passes.
-  // What there is then is a state that one can stop in and go on from.
+  // A take can stop there and be continued.
   bool at_chunk_start() const { return at_chunk_start_; }
-  // At a chunk's start.
+  // Only while at_chunk_start().
   const RolloutState& state() const;
   // The latent frames whose K/V a branch holds. It changes when a prompt does and in Settle.
   const std::set<int64_t>& frames(size_t branch) const { return state_.frames[branch]; }
   // Frames of K/V that its items attend to in a sweep, at most.
   int64_t frames_read() const;
-  // Rows its items bring to the next sweep: as much as it has to do and fits rows_max, or the least
-  // it can do.
+  // Rows of its items in the next sweep: all forwards that it has to do and that fit rows_max, but
+  // at least one.
   int64_t tokens_per_sweep(int64_t rows_max) const;
   // Frames of K/V that they write, at most; and whether some of those are read in the same sweep.
   int64_t frames_written(int64_t rows_max) const;
@@ -128,8 +128,8 @@ class Rollout {
     const Latents* latents = nullptr;
     KeyPlan plan = {};
     std::vector<float> timesteps = {};  // one per frame
-    // The frames whose K/V is kept, by number. A forward that keeps some is a clean pass: nobody
-    // asks for its flow.
+    // The frames whose K/V is written, by number. Such a forward needs no flow: it is a clean pass
+    // or a re-cache.
     std::vector<int64_t> keep = {};
 
     // The next frames are at this timestep.
@@ -141,8 +141,8 @@ class Rollout {
   // The forward that comes after all clean passes: its rows, its items, and what they mean when
   // they are done.
   virtual int64_t forward_rows() const = 0;
-  // Whether it makes K/V again, of the chunks before this one: then nothing shares its sweep, and
-  // nothing goes on before it.
+  // Whether it is a re-cache, which makes the K/V of earlier chunks again. Nothing shares its
+  // sweep, and no step comes before it.
   virtual bool makes_again() const { return false; }
   virtual void AppendForward(std::vector<RolloutItem>* items) = 0;
   virtual absl::StatusOr<std::optional<FinishedChunk>> SettleForward() = 0;
@@ -175,7 +175,7 @@ class Rollout {
     Latents latents;
     Forward forward;
   };
-  // What a sweep of so many rows would do of what there is to do.
+  // Which of the waiting forwards a sweep of so many rows would do.
   struct SweepParts {
     int64_t clean_passes = 0;
     bool forward = false;

@@ -29,7 +29,7 @@ struct RolloutSpec {
   int64_t channels = 16;
   LatentGrid chunk = {.frames = 3};  // latents of one channel of a chunk
   int64_t chunk_count = 0;           // 0: endless
-  // Latent frames it is given to begin with, whole chunks, fewer than all (spec 3.5).
+  // Latent frames that are given to begin with: whole chunks, fewer than all (spec 3.5).
   int64_t start_latents = 0;
   KvLayout kv_layout;
 
@@ -39,15 +39,12 @@ struct RolloutSpec {
 };
 
 struct RolloutShape {
-  // Chunks whose latents move in one denoising forward, at most; and how many such forwards there
-  // are for each chunk.
-  int64_t chunks_in_work = 1;
-  int64_t denoise_forwards = 0;
-  // Latent frames of K/V in one branch: kept beside the window; held at most; of those, what one
-  // sweep attends to at most, a full window without the chunk in work.
-  int64_t anchor_frames = 0;
-  int64_t frames_held = 0;
-  int64_t frames_read = 0;
+  int64_t chunks_in_work = 1;    // whose latents one denoising forward moves, at most
+  int64_t denoise_forwards = 0;  // for each chunk
+  // Latent frames of K/V in one branch.
+  int64_t anchor_frames = 0;  // held beside the window
+  int64_t frames_held = 0;    // at most
+  int64_t frames_read = 0;    // by one sweep at most: a full window without the chunk in work
   // Rows of all branches in the largest forward.
   int64_t tokens_max = 0;
 };

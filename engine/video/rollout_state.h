@@ -25,22 +25,19 @@ struct ChunkInWork {
 
 struct RolloutState {
   int64_t chunk = 0;  // the next to be finished
-  // Chunks that had their clean pass. Beyond the given ones only the last can be without; these are
-  // its latents then.
+  // Chunks that had their clean pass. Of those that were not given only the last can lack it.
   int64_t kept = 0;
-  Latents unkept = {};
-  // Whether clean passes wait that see the prompt before this one.
+  Latents unkept = {};  // of the last one, while it lacks its clean pass
+  // Whether clean passes wait that use the previous prompt.
   bool old_text = false;
   // Latent frames whose K/V is held, per guidance branch.
   std::vector<std::set<int64_t>> frames;
-  // The latents it begins with, until they are K/V; and whether they have come.
-  Latents start = {};
-  bool has_start = false;
-  // Of chunk rollouts: where the sink begins, which a prompt may move; whether the window's K/V is
-  // to be made again first; and the latents that needs, a frame each, the last one latest.
-  int64_t sink_start = 0;
-  bool recache = false;
-  std::deque<Latents> recent = {};
+  Latents start = {};      // those it begins with, until they are K/V
+  bool has_start = false;  // they have come
+  // Of chunk rollouts.
+  int64_t sink_start = 0;           // a prompt may move the sink
+  bool recache = false;             // the window's K/V is to be made again first
+  std::deque<Latents> recent = {};  // what that needs, a frame each, oldest first
   // Of rolling rollouts, oldest first. The oldest is the next to be finished.
   std::deque<ChunkInWork> in_work = {};
 
