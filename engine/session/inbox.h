@@ -29,11 +29,12 @@ class Inbox {
  public:
   explicit Inbox(size_t events_max = 0) : events_max_(events_max) {}
 
-  // Gives the event its number, or the number it has when its control_id is known already: of the
-  // latest kControlIdsMax that were accepted. INVALID_ARGUMENT when that was another event,
-  // RESOURCE_EXHAUSTED when too many wait for their second receipt; an end finds room beyond that.
+  // Gives the event its number. One whose control_id is known, as those of the latest
+  // kControlIdsMax accepted are, gets the number it had then; INVALID_ARGUMENT when that was
+  // another event. RESOURCE_EXHAUSTED when too many wait for their second receipt; an end finds
+  // room beyond that.
   absl::StatusOr<EventAccepted> Accept(SessionEvent event, std::vector<int32_t> prompt_ids);
-  // What Accept gave for this control_id, while it is known.
+  // What Accept returned for this control_id, while it is known.
   std::optional<EventAccepted> Known(uint64_t control_id) const;
   // Those accepted since the last call.
   std::vector<AcceptedEvent> Take();
