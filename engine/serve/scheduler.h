@@ -68,7 +68,7 @@ class Scheduler {
   void FailEnded();
   // A session that is over gives its K/V back at once; its outbox waits in over_ for the reader.
   void DropFinished();
-  // Whether nobody wants the session any more; then it is forgotten.
+  // Forgets a session that was deleted or whose ttl ran out; false for any other.
   bool Forget(Session& session);
   void TakeEvents(LiveSession& live);
   bool ApplyEvents(LiveSession& live);

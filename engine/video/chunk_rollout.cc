@@ -75,7 +75,8 @@ RecachePlan ChunkRollout::PlanTheRecache() const {
   return PlanRecache(key_plan(), start(), spec_.prompt_switch == PromptSwitch::kRecache);
 }
 
-// What it makes again is not read before, so its room serves what is made.
+// Frames that are made again are not read before that; given back now, they leave room for the new
+// ones.
 void ChunkRollout::ForgetRemade() {
   std::set<int64_t> read;
   for (const PlannedKey& key : PlanTheRecache().plan.keys) read.insert(key.frame);
@@ -88,7 +89,7 @@ void ChunkRollout::AppendRecache(std::vector<RolloutItem>* items) {
   KeyPlanSpec after = key_plan();
   after.sink_start = recache.sink_start_new;
   const int64_t frames = std::ssize(recache.plan.query_index);
-  // They are there already when a sweep was dropped; a second copy was not promised.
+  // After a dropped sweep they are still there. No memory was reserved for a second copy.
   if (recache_latents_.frames() != frames) recache_latents_ = NewLatents(frames);
   auto latents = state_.recent.end() - frames;
   for (int64_t i = 0; i < frames; ++i) recache_latents_.SetFrames(i, *latents++);
