@@ -51,7 +51,7 @@ lint-changed: clang ## the same on what changed lately, for LINT_MINUTES (8) at 
 fuzz: ## fuzz every target for FUZZ_SECONDS (60) each
 	@deploy/run-fuzz
 
-speed: build ## stream takes of the embedded model and print frames per second by stage
+speed: build ## stream takes of the embedded model and print frames per second by component
 	@python3 loadtest/speed.py
 
 judge: build ## judge the embedded model on held-out prompts into docs/model-quality.md (minutes)

@@ -18,7 +18,7 @@ bool IsNotFinite(float value) {
 
 bool IsNotFinite(uint16_t bf16) { return (bf16 & 0x7f80u) == 0x7f80u; }
 
-// Of a fixed length and without a branch, so that the compiler makes vector code of it.
+// Of a fixed length and without a jump, so that the compiler makes vector code of it.
 template <typename Value>
 bool BlockIsFinite(std::span<const Value, kBlock> values) {
   std::conditional_t<sizeof(Value) == 2, uint16_t, uint32_t> found = 0;  // as wide as the values

@@ -158,11 +158,11 @@ void AddTakeOptions(CLI::App& command, TakeOptions& options) {
   command.add_option("--prompt-at", options.changes,
                      "TIME=PROMPT: show something else from the first chunk on that begins at this "
                      "time or later; may repeat");
-  command.add_flag("--quiet", options.quiet, "No word of progress");
+  command.add_flag("--quiet", options.quiet, "Show no progress");
   command.add_flag("--keep", options.keep,
                    "Never delete the session, so that attach finds it until its ttl is over; "
-                   "otherwise it goes when its video is there, when that cannot be written, and "
-                   "at the second interrupt");
+                   "otherwise it is deleted when its video is complete, when the video cannot be "
+                   "written, and at the second interrupt");
 }
 
 }  // namespace

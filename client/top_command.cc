@@ -79,8 +79,10 @@ void AddTopCommand(CLI::App& app, Globals& globals) {
   top->add_option("--metrics", options->metrics, "HOST:PORT of longtaked's metrics")
       ->envname("LONGTAKE_METRICS")
       ->capture_default_str();
-  top->add_option("--interval", options->interval, "Time between two looks")->capture_default_str();
-  top->add_option("--count", options->count, "Looks; 0: until interrupted")->capture_default_str();
+  top->add_option("--interval", options->interval, "Time between two refreshes")
+      ->capture_default_str();
+  top->add_option("--count", options->count, "Refreshes; 0: until interrupted")
+      ->capture_default_str();
   top->callback([&globals, options] {
     globals.run = [&globals, options] { return Report(Top(globals, *options)); };
   });

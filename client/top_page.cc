@@ -72,7 +72,7 @@ std::string Sweeps(const Scrapes& scrapes) {
   const std::string stack = "stack=\"transformer\"";
   const double count = scrapes.Grown(sweeps, stack);
   if (count == 0) {
-    return "sweeps    " + (all > 0 ? "one under way: " + shares : "none since the last look") +
+    return "sweeps    " + (all > 0 ? "one under way: " + shares : "none since the last refresh") +
            "\n";
   }
   const double seconds = scrapes.Grown("longtake_stage_seconds_total", "stage=\"transformer\"");

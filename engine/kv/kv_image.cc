@@ -52,7 +52,7 @@ std::vector<float> Widen(std::span<const std::byte> bytes, DType dtype) {
   return out;
 }
 
-// Rounding what was rounded changes nothing, so a frame is written as a pass writes it.
+// Rounding what was rounded changes nothing, so a frame is written as a sweep writes it.
 absl::Status PutFrame(std::span<const std::byte> bytes, KvFrame& frame, KvStream* stream) {
   KvSweep sweep(stream);
   KvFrame* const written = &frame;

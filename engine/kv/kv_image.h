@@ -1,10 +1,10 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The K/V of a session as plain bytes, wherever it lies: to be copied to another table or written
-// down. By guidance branch and latent frame; of each frame layer after layer, all keys and then all
-// values, rounded as they are kept.
+// The K/V of a session as plain bytes, whether it lies in pages or in the file: to be copied to
+// another table or saved. By guidance branch and latent frame; of each frame layer after layer, all
+// keys and then all values, rounded as in the table.
 //
-// One thread, no pass under way.
+// One thread, no sweep under way.
 #pragma once
 
 #include <cstddef>

@@ -88,7 +88,7 @@ struct KvNeeds {
 };
 
 // Room for a session's frames, set aside at its start so that a frame can never fail to be made
-// halfway. It must outlive its frames, and what it is of must outlive it.
+// halfway. It must outlive its frames; pool and file must outlive it.
 class KvShare {
  public:
   // In the pool if that has room, else in the file. RESOURCE_EXHAUSTED: the pool's answer when the
@@ -96,7 +96,7 @@ class KvShare {
   static absl::StatusOr<std::unique_ptr<KvShare>> Create(const KvMemory& memory,
                                                          const KvLayout& layout,
                                                          const KvNeeds& frames);
-  // What Create would answer, and whether in the file.
+  // Whether Create would choose the file; its errors. Reserves nothing.
   static absl::StatusOr<bool> WouldBeInFile(const KvMemory& memory, const KvLayout& layout,
                                             const KvNeeds& frames);
   ~KvShare();

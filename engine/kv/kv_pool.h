@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The pages that keys and values lie in, out of one pool per stage. The memory is taken at start
-// and never grows.
+// The pages that keys and values lie in: one pool for each stage. Its memory is taken at start and
+// never grows.
 #pragma once
 
 #include <cstdint>
@@ -23,14 +23,15 @@ struct KvLayout {
   DType dtype = DType::kBf16;
 
   uint64_t row_bytes() const { return static_cast<uint64_t>(width) * DTypeBytes(dtype); }
-  // For the keys of a frame, and as many for its values.
+  // Pages for the keys of a frame; its values take as many.
   uint64_t side_pages(uint64_t page_bytes) const;
   // One layer in a file: all keys, then all values, in whole blocks.
   uint64_t file_layer_bytes() const;
   uint64_t file_frame_bytes() const { return static_cast<uint64_t>(layers) * file_layer_bytes(); }
 };
 
-// Fixed pool of equal pages. Any thread; a page's contents belong to who allocated it.
+// A fixed number of equal pages. Any thread; the contents of a page belong to the frame that took
+// it.
 class KvPool {
  public:
   static constexpr uint64_t kPageBytesDefault = 64 << 10;

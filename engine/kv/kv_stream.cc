@@ -70,14 +70,14 @@ struct KvStream::Impl {
   ByteRing write_ring;
   AlignedBuffer memory;  // reads, then writes
 
-  std::vector<const KvFrame*> frames;  // of the pass, in the file
+  std::vector<const KvFrame*> frames;  // of the sweep, in the file
   int64_t layers = 0;
   int64_t next_layer = 0;  // to begin reading
   size_t next_frame = 0;
   std::deque<Read> reads;     // in the order of use, until their layer has ended
   size_t next_use = 0;        // in reads
   std::vector<Lent> lent;     // of the current layer
-  absl::Status write_status;  // of the pass
+  absl::Status write_status;  // of the sweep
   uint64_t checksum_failures = 0;
   int64_t verify_nanos = 0;
   std::optional<TransferQueue> queue;  // last: it waits for transfers of the memory above
@@ -141,8 +141,8 @@ absl::Status KvStream::Begin(std::vector<const KvFrame*> frames, int64_t layers)
   return absl::OkStatus();
 }
 
-// Also of a pass that was dropped: memory is used again only when the kernel is done with it, and a
-// late write must not meet the one that repeats it.
+// Also of a sweep that was dropped: memory is used again only when the kernel is done with it, and
+// a late write must not meet the one that repeats it.
 absl::Status KvStream::Impl::Drain() {
   for (const Read& read : reads) queue->Drop(*read.transfer);
   reads.clear();

@@ -9,7 +9,7 @@
 // checksum of what was written; what differs is read once more, then the answer is DATA_LOSS. I/O
 // errors and a disk that does not answer are UNAVAILABLE.
 //
-// One thread. The file must outlive the stream, frames the pass they take part in.
+// One thread. The file outlives the stream. A frame outlives every sweep that reads or writes it.
 #pragma once
 
 #include <cstdint>
@@ -60,14 +60,14 @@ class KvStream {
   // With so much memory, what all frames of a pass may take of one layer, at most: two layers find
   // room, so that one is read while the other is computed.
   static uint64_t LayerBytesMax(uint64_t bytes);
-  // And one frame of it, as it is written whole.
+  // The same of one layer of one frame, which is written whole.
   static uint64_t FrameBytesMax(uint64_t bytes);
   // What may be written of one layer when some of it is lent; the largest frame has so many bytes.
   uint64_t lend_bytes_max(uint64_t frame_bytes) const;
   ~KvStream();
 
-  // What a pass will read, layer by layer, frames in the order of use; those that are not in the
-  // file are passed over. Ends the pass before, and waits for what it has under way.
+  // What a sweep will read, layer by layer, frames in the order of use; those that are not in the
+  // file are left out. Ends the sweep before, and waits for what it has under way.
   absl::Status Begin(std::vector<const KvFrame*> frames, int64_t layers);
   // The layer of a frame, the next in the order of use, whole and verified. The bytes stay until
   // EndLayer.
@@ -80,7 +80,7 @@ class KvStream {
   // a layer must find room at once (lend_bytes_max), or RESOURCE_EXHAUSTED.
   absl::StatusOr<std::span<const std::byte>> WriteAndLend(KvFrame& frame, int64_t layer,
                                                           const float* k, const float* v);
-  // Waits until everything is in the file. Frames written may be read by passes that begin later.
+  // Waits until everything is in the file. Frames written may be read by sweeps that begin later.
   absl::Status Finish();
 
   uint64_t layer_bytes_max() const;

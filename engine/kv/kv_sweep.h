@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// K/V on its way through one sweep, wherever frames live: what is attended to comes from there,
-// what is kept goes there, layer by layer. A pass asks for segments and gives rows; only here it is
-// known that some frames lie in a file and are brought by a stream.
+// The K/V that one sweep reads and writes, layer by layer, whether a frame lives in pages or in the
+// file. The model asks for segments and gives rows; only this class knows of the file and the
+// stream that brings it.
 //
 // One thread. Frames and stream outlive it.
 #pragma once
@@ -37,9 +37,9 @@ class KvSweep {
   // frame's table [rows, head_dim], or null. Errors as KvStream::Await.
   absl::Status AppendSegments(const KvFrame& frame, int64_t layer, const float* rotary,
                               int64_t rotary_stride, std::vector<KeySegment>* out);
-  // Nobody attends to this layer any more.
+  // Nothing attends to this layer any more.
   void EndLayer(int64_t layer);
-  // All that was written is where it belongs.
+  // Waits until all that was written is in its pages or in the file.
   absl::Status Finish();
 
  private:

@@ -1,11 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Who holds which frame: the K/V of all sessions on one stage, by name. A rollout names frames and
-// owns none; a stage keeps the keys and values of its own layers under those names. What a rollout
-// holds after a sweep or a prompt is told with Hold, which is the only way that frames are given
-// back.
+// Which session holds which frames: the K/V of all sessions on one stage. A rollout names frames by
+// number and owns none; each stage has the keys and values of its own layers under these names.
+// After a sweep or a new prompt, Hold says which frames a rollout holds from then on; the others
+// are given back.
 //
-// One thread. What the shares are of must outlive it.
+// One thread. Pool and file of the shares must outlive it.
 #pragma once
 
 #include <compare>

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// One sweep seen from a model: embed, every layer in order, head. The engine owns the loop and the
-// layer stream; the model owns the arithmetic.
+// The model's part of one sweep: embed, every layer in order, head. The engine owns the loop and
+// the layer stream; the model owns the arithmetic.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ namespace longtake {
 // Valid for one sweep. One thread. An error leaves the items' outputs unspecified and changes
 // nothing else: the engine drops the sweep.
 //
-// Where several stages have a range of the layers each, all make the pass of the same items, and
-// only the activations between two layers go from one to the next: the first stage embeds and
-// sends, the last one receives and ends with the head.
+// Where several stages have a range of the layers each, all sweep the same items, and only the
+// activations between two layers go from one to the next: the first stage embeds and sends, the
+// last one receives and ends with the head.
 class StackPass {
  public:
   virtual ~StackPass() = default;

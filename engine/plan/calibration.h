@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // What this machine can do with one model: how fast layers arrive, how fast they are checked, how
-// long a layer takes to compute and a pixel to decode. The residency plan is made of it
-// (engine/plan/residency_plan.h), and what a take is expected to cost.
+// long a layer takes to compute and a pixel to decode. The residency plan
+// (engine/plan/residency_plan.h) and estimates of takes are computed from it.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct LayerCost {
   int64_t tokens = 0;          // rows of a sweep, that attend to each other
   double layer_seconds = 0;    // one layer, nothing to wait for and nothing to verify
   double between_seconds = 0;  // before the first layer
-  // What a layer takes longer for each row of K/V that all tokens attend to beside each other.
+  // How much longer a layer takes for each row of K/V that all tokens attend to beside each other.
   double context_row_seconds = 0;
 };
 

@@ -14,7 +14,7 @@
 
 namespace longtake {
 
-// What a calibration would be for; nothing is measured.
+// Of which model and machine a calibration would be; nothing is measured.
 absl::StatusOr<Calibration> CalibrationSubject(FileSystem& files, const std::string& directory,
                                                const VideoModelOptions& options,
                                                WorkerPool& workers);

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Who gets how much of the memory budget: a pure function, computed before anything large is
-// allocated. What is left when everybody has what they need keeps layers in memory.
+// How the memory budget is divided: a pure function, computed before anything large is allocated.
+// What is left when every part has what it needs keeps layers in memory.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ struct MemoryPlan {
   uint64_t pinned = 0;  // VideoModelOptions::pinned_bytes_max
   std::optional<uint64_t> budget;
 
-  // What the layers of both stacks take with these pinned bytes, at most.
+  // What the layers of both stacks take with so many bytes of kept layers, at most.
   uint64_t layers() const;
   uint64_t total() const;  // 2^63 - 1 when it is more
   // Largest first, for people: {"activations (tokens-per-sweep)", bytes}.
@@ -47,7 +47,7 @@ struct MemoryPlan {
 inline constexpr uint64_t kKvBytesDefault = uint64_t{1} << 30;
 inline constexpr uint64_t kSessionBytesDefault = uint64_t{4} << 30;
 
-// RESOURCE_EXHAUSTED says how much is missing and lists who needs what.
+// RESOURCE_EXHAUSTED says how much is missing and lists what each part needs.
 absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWishes& wishes);
 
 }  // namespace longtake

@@ -1,8 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What opening a pack will take, told by its tables alone: nothing is read beyond them and nothing
-// allocated. The memory plan (engine/plan/memory_plan.h) is made of this, before the model is
-// opened.
+// How much memory opening a pack will take, from its tables alone: nothing else is read and nothing
+// allocated. The memory plan (engine/plan/memory_plan.h) uses it before the model is opened.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Before a model is opened: who gets how much memory, and how its layers will be read. Keeps the
-// calibration's file.
+// The plan made before a model is opened: how memory is divided and how layers will be read. Reads
+// and writes the calibration's file.
 #pragma once
 
 #include <functional>
@@ -34,7 +34,7 @@ struct ModelPlan {
   // With a calibration only.
   std::optional<Calibration> calibration;
   std::optional<ResidencyPlan> residency;
-  // Why the measured calibration could not be kept; OK when it was, or was not measured.
+  // Why the measured calibration could not be written; OK when it was, or nothing was measured.
   absl::Status not_kept;
 };
 

@@ -10,11 +10,11 @@ namespace longtake {
 namespace {
 
 constexpr size_t kSlotsMax = 8;
-constexpr double kAlike = 1.01;
+constexpr double kWithinOfBest = 1.01;
 
 double Gigabytes(double bytes) { return bytes * 1e-9; }
 
-// Rows at which reading and the work beside it take alike long. Work grows with rows.
+// Rows at which reading and the work beside it take equally long. Work grows with rows.
 int64_t FindKnee(const ResidencyPlan& plan, const Calibration& calibration, int64_t tokens_max) {
   if (plan.layers.bytes_per_sweep == 0) return 0;
   int64_t low = 1;
@@ -74,8 +74,9 @@ absl::StatusOr<ResidencyPlan> PlanResidency(FileSystem& files, const std::string
   };
   double least = seconds(plans[0]);
   for (const ResidencyPlan& plan : plans) least = std::min(least, seconds(plan));
-  return *std::find_if(plans.begin(), plans.end(),
-                       [&](const ResidencyPlan& plan) { return seconds(plan) <= least * kAlike; });
+  return *std::find_if(plans.begin(), plans.end(), [&](const ResidencyPlan& plan) {
+    return seconds(plan) <= least * kWithinOfBest;
+  });
 }
 
 SweepTime PredictLoad(const ResidencyPlan& plan, const Calibration& calibration,

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// How a model's layers use the memory there is: how many stay, in how many slots the others arrive,
-// in requests of what size, and how long sweeps will then take. Computed from the tables of the
-// pack and a calibration; nothing large is allocated.
+// How a model's layers use the memory there is: how many are kept, in how many slots the others
+// arrive, in requests of what size, and how long sweeps will then take. Computed from the tables of
+// the pack and a calibration; nothing large is allocated.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ struct ResidencyPlan {
 };
 
 // With slot_count 0 the number of slots is chosen too: the fewest that keep the sweep within a
-// hundredth of the shortest at the knee, where reading and computing take alike long and waiting
+// hundredth of the shortest at the knee, where reading and computing take equally long and waiting
 // costs most. Errors as MeasureModel and PlanMemory.
 absl::StatusOr<ResidencyPlan> PlanResidency(FileSystem& files, const std::string& directory,
                                             const VideoModelOptions& options, size_t slot_count,

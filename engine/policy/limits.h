@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What a session may ask for at all; each is a row of docs/limits.md. What the model and the
-// machine allow comes on top.
+// The fixed limits on what a session may ask for; each is a row of docs/limits.md. Model and
+// machine may allow less.
 #pragma once
 
 #include <cstddef>

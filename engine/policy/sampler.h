@@ -49,7 +49,7 @@ class Sampler {
 
   SamplerKind kind_;
   std::vector<NoiseLevel> levels_;
-  // Of UniPC, latest first: what the network made of x0, and the last corrected sample.
+  // Of UniPC: the latest predictions of x0, latest first, and the last corrected sample.
   std::vector<float> clip_[3];
   std::vector<float> sample_;
   int previous_order_ = 0;

@@ -26,8 +26,8 @@ namespace longtake {
 
 // A session's place and memory, each part for the object that will hold it.
 struct Admitted {
-  Reservation place;            // of its peer's share; empty without one, and so is kv
-  Reservation kv_share;         // the same for its K/V
+  Reservation place;            // in its peer's share; empty where there are no shares
+  Reservation kv_share;         // of its K/V in that share; empty likewise
   std::unique_ptr<KvShare> kv;  // room for its frames
   Reservation rollout_memory;
   SessionReservations session_memory;
@@ -46,19 +46,19 @@ class Admission {
   // Model and what kv names must outlive it.
   Admission(const VideoModel& model, const KvMemory& kv, Options options);
 
-  // RESOURCE_EXHAUSTED when memory, or the caller's share, is missing now, or (SESSION_TOO_LARGE)
-  // always will be. One thread at a time.
+  // RESOURCE_EXHAUSTED when memory, or what is left of the caller's share, does not suffice now;
+  // with the reason SESSION_TOO_LARGE when it never will. One thread at a time.
   absl::StatusOr<Admitted> Admit(const ResolvedSpec& spec, const Caller& caller);
-  // What is known of times.
+  // Where the times of an estimate come from.
   struct Costs {
     const SweepCostModel& sweeps;
     const LaneCosts& lanes;
   };
-  // Changes nothing. Of places fits_now knows the share only.
+  // Changes nothing. fits_now says nothing of the engine's places, only of the share's.
   absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec, const Costs& costs,
                                            const Caller& caller);
 
-  // Promised to sessions, now.
+  // Bytes beside K/V that are promised to sessions now.
   uint64_t session_bytes() const { return ledger_->bytes_taken(); }
 
  private:

@@ -28,15 +28,16 @@ struct SweepLimits {
 // Indices of the candidates that take part, least tag first, at most tokens_max rows. The first one
 // always takes part. One that does not fit is passed over, and as its tag stays while others' move
 // on, it will be first.
-// Below the knee others join until it is reached, by twice as many rows at most. Beyond it those
-// may join who lengthen the sweep of the first by an eighth. While the knee is not known, nobody
-// joins who is larger than the sweep without it: then sessions of different sizes make sweeps of
-// different sizes, which is what the knee is learned from.
+// Below the knee others join until it is reached; the last one may take the sweep to twice the
+// knee. Beyond the knee others join only if the sweep stays within nine eighths of the first one's
+// rows. While the knee is not known, a candidate joins only if it is no larger than the sweep so
+// far: then sessions of different sizes make sweeps of different sizes, from which the knee is
+// learned.
 std::vector<size_t> PlanSweep(std::span<const SweepCandidate> candidates,
                               const SweepLimits& limits);
 
-// What a sweep of so many rows costs each row of it, in rows. A sweep below the knee costs as much
-// as one at the knee, if so many rows waited for it.
+// What each row of such a sweep is charged, in rows. A sweep below the knee is charged like one at
+// the knee if that many rows were waiting.
 double CostOfRow(int64_t sweep_tokens, int64_t waiting_tokens, const SweepLimits& limits);
 
 }  // namespace longtake

@@ -8,8 +8,8 @@
 namespace longtake {
 
 struct Caller {
-  // The network the request came from, one address or what one owner of addresses usually has.
-  // Empty: this program itself, which no share is meant for.
+  // The network the request came from: an IPv4 address, or the part of an IPv6 one that its owner
+  // does not choose. Empty: this program itself, which has no share.
   std::string peer = {};
 };
 

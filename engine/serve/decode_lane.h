@@ -3,10 +3,10 @@
 // The decode lane: latents -> media -> outbox, beside the sweeps. One thread, which splits its work
 // over the shared workers.
 //
-// Sessions take turns by pixels (engine/serve/fair_turns.h). A turn is a chunk, and the chunk that
-// would be done first if all shared the lane is worked at; it may change after each latent, so that
-// a small chunk waits for one latent of a large one and not for all of it. A session's own chunks
-// stay in the order they settled.
+// Sessions take turns by pixels (engine/serve/fair_turns.h). A turn is a chunk. The lane works at
+// the chunk that would be done first if all shared the lane equally, and chooses again after each
+// latent, so that a small chunk waits for one latent of a large one and not for all of it. The
+// chunks of one session are decoded in order.
 //
 // Bounded: the engine leaves a session out of the plan while its chunks in flight would not fit its
 // outbox, so the queue never holds more than the outboxes could.
@@ -81,8 +81,8 @@ class DecodeLane {
   void ReleaseWhenIdle() ABSL_LOCKS_EXCLUDED(mutex_);
   // Starts that were encoded since the last call, or failed to be.
   std::vector<FinishedStart> TakeStarts() ABSL_LOCKS_EXCLUDED(mutex_);
-  // A session's chunks that wait to be decoded, in order; FAILED_PRECONDITION while some of one's
-  // latents are pixels already.
+  // A session's chunks that wait to be decoded, in order; FAILED_PRECONDITION while one of them is
+  // decoded in part.
   absl::StatusOr<std::vector<Latents>> CopyWaiting(const Session& session) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   // One latent on the caller's thread; false when none waits. Only for tests without Start.
@@ -103,7 +103,7 @@ class DecodeLane {
   LaneCosts& lane_costs() { return lane_costs_; }
 
  private:
-  // A chunk some of whose latents may be pixels already.
+  // A chunk, perhaps decoded in part.
   struct ChunkInWork {
     DecodeJob job;
     double start_tag = 0;

@@ -32,8 +32,8 @@ namespace longtake {
 
 struct EngineOptions {
   uint64_t kv_bytes_max = uint64_t{1} << 30;
-  // Where K/V goes that the pool cannot hold: a scratch file in this directory, and the memory
-  // through which it comes and goes. Empty: nowhere.
+  // For K/V that the pool cannot hold: a scratch file in this directory, and the memory through
+  // which its bytes are read and written. Empty: no file.
   FileSystem* files = nullptr;
   const MemoryPopulator* populator = nullptr;  // of what Create takes; null: the caller's thread
   std::string kv_file_directory = {};
@@ -82,10 +82,11 @@ class Engine {
   absl::StatusOr<SessionEstimate> Estimate(const ResolvedSpec& spec,
                                            const Caller& caller = {}) const
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Tokenises the prompts, which may take some milliseconds. An empty id is chosen. Of a session
-  // that is there the id alone decides: with the same spec it is given, so that a client that did
-  // not get the answer may ask again, else ALREADY_EXISTS. For a new one RESOURCE_EXHAUSTED when
-  // memory, a place or the rest of the peer's share is missing, UNAVAILABLE once Drain was called.
+  // Tokenises the prompts, which may take some milliseconds. The engine chooses an id if it is
+  // empty. If there is a session of that id with an equal spec it is returned, so that a client
+  // that did not get the answer may ask again; with another spec ALREADY_EXISTS. For a new session
+  // RESOURCE_EXHAUSTED when memory, a place or the rest of the peer's share does not suffice,
+  // UNAVAILABLE once Drain was called.
   absl::StatusOr<CreatedSession> CreateSession(const ResolvedSpec& spec, std::string id,
                                                const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -96,7 +97,7 @@ class Engine {
   // and CreateSession.
   absl::StatusOr<std::shared_ptr<Session>> Restore(SavedTake take, const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // NOT_FOUND names it.
+  // NOT_FOUND names the id.
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   // In order of creation.

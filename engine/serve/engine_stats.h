@@ -28,7 +28,7 @@ struct EngineStats {
   uint64_t transformer_sweeps = 0;
   uint64_t text_sweeps = 0;
   uint64_t prompts_encoded = 0;
-  uint64_t prompts_known = 0;       // took the states of one that was encoded
+  uint64_t prompts_known = 0;       // that needed no encoding of their own
   uint64_t prompt_cache_bytes = 0;  // now
   uint64_t sweeps_dropped = 0;      // by cancel or error
   uint64_t items = 0;               // forwards, over all sweeps

@@ -1,9 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): who works next when turns differ
-// in size. Everybody has a tag, the virtual time at which its next turn may start. The least tag
-// goes first, and a turn moves its tag on by what the turn costs, so that large turns come as much
-// more seldom as they are larger. Sweeps and the decode lane both take turns so.
+// in size. Every session has a tag, the virtual time at which its next turn may start. The least
+// tag goes first, and a turn moves its tag on by what the turn costs, so a session with turns twice
+// as large has half as many. Sweeps are shared out this way, and so is the decode lane.
 //
 // The unit is what turns are charged in: rows, or pixels. A plain value; one thread.
 #pragma once
@@ -14,14 +14,14 @@ namespace longtake {
 
 class FairTurns {
  public:
-  // The tag of somebody new: as if it had just had a turn of that size. So newcomers, however many
-  // follow each other, take turns with those who wait already.
+  // The tag of a new session, as if it had just had a turn of that cost: newcomers, however many
+  // follow each other, do not overtake those who wait.
   double TagOfNewcomer(double cost) const { return now_ + cost; }
 
-  // The tag that counts. Whoever had nothing to do meanwhile has not saved up any turns.
+  // The tag to compare by. A session that had nothing to do has not saved up turns.
   double Current(double tag) const { return std::max(tag, now_); }
 
-  // Virtual time never goes back: it is where the latest turn started.
+  // A turn with this tag begins. Virtual time is where the latest turn began; it never goes back.
   void Lead(double current_tag) { now_ = std::max(now_, current_tag); }
 
  private:

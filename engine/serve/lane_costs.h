@@ -2,10 +2,9 @@
 //
 // How the two lanes of the engine, sweeps and decoding, share the time of a chunk, learned from
 // what they did lately. A chunk takes as long as both lanes less what overlaps: the longer one when
-// one runs beside the other all the time, their sum when they took turns. The lanes share the
-// cores, so what one takes beside the other is more than what it takes alone, and only both numbers
-// of the same time make a true sum. What sweeps take is told by engine/serve/sweep_cost_model.h;
-// what decoding takes is learned here, by decoder and pixel.
+// one runs beside the other all the time, their sum when they take turns. The lanes share the cores
+// and slow each other down, so both must be measured over the same time. What sweeps take is told
+// by engine/serve/sweep_cost_model.h; what decoding takes is learned here, by decoder and pixel.
 //
 // Any thread. Times are Clock's monotonic nanoseconds, seconds those of the wall.
 #pragma once
@@ -29,8 +28,8 @@ class LaneCosts {
   void BeginSweep(int64_t now_nanos) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndSweep(int64_t now_nanos) ABSL_LOCKS_EXCLUDED(mutex_);
   void BeginDecode(int64_t now_nanos) ABSL_LOCKS_EXCLUDED(mutex_);
-  // pixels is 0 when it came to nothing. A decoder's first work also warms up, so it counts only
-  // while there is nothing else.
+  // pixels is 0 when nothing was decoded. A decoder's first time includes warming up, so it counts
+  // only until there is a second one.
   void EndDecode(int64_t now_nanos, DecoderKind decoder, double pixels) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // nullopt while it is neither calibrated nor measured.

@@ -19,7 +19,7 @@
 
 namespace longtake {
 
-// What a session brings that another engine had before.
+// What a session brings along that another engine began.
 struct Resumed {
   KvImage kv;
   std::vector<WaitingEvent> events;
@@ -42,7 +42,7 @@ struct Arrival {
   std::optional<Resumed> resumed = {};
 };
 
-// With its encoded text, once it has one.
+// A waiting event and its encoded text, once it has one.
 struct PendingEvent : WaitingEvent {
   explicit PendingEvent(WaitingEvent event) : WaitingEvent(std::move(event)) {}
   std::unique_ptr<TextContext> text = {};
@@ -71,7 +71,7 @@ struct LiveSession {
   // The prompt that will be shown next, or null. Those before it are superseded: they are applied
   // with it and never encoded.
   PendingEvent* next_prompt();
-  // Puts it in its place.
+  // Inserts it in the order of events.
   void AddEvent(WaitingEvent event);
   // The next prompt when it has no text yet, or null. What other prompts have is dropped: a session
   // holds the text of one waiting prompt at most.
@@ -84,7 +84,7 @@ struct LiveSession {
   bool held_back();
 };
 
-// It ends with this status, and the failure is counted, once.
+// Ends the session with this status and counts the failure, once.
 void FailSession(LiveSession& live, const absl::Status& status, StatsBoard& board);
 
 }  // namespace longtake

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What the sessions of one peer may take of places and memory, so that the others find some. A
-// share is made of ledgers like the whole, and is given back like it: when whoever holds the memory
-// is gone, and not when its session has lost its name. Any thread.
+// What the sessions of one peer may take of places and memory, so that some is left for the others.
+// A share consists of ledgers, as the whole does. Bytes return to it when the object that holds the
+// memory is gone, which may be later than the session is deleted. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ class PeerShares {
     std::shared_ptr<Ledger> memory;
   };
 
-  // 100 per cent is no share.
+  // With 100 per cent there are no shares.
   PeerShares(uint64_t percent, Whole whole) : percent_(percent), whole_(std::move(whole)) {}
 
   // Null for an empty peer and where there are no shares.
@@ -41,7 +41,7 @@ class PeerShares {
 
  private:
   uint64_t Part(uint64_t whole) const;
-  // Those that hold nothing are as if they had never been.
+  // Drops the shares of which nothing is taken.
   void ForgetIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const uint64_t percent_;

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What prompts became in the text encoder, kept for the next session that asks for the same: an
-// encoder's layers are gigabytes that would be read again. Keyed by token ids; the least recently
-// used goes first. The states are what the encoder would give, bit for bit. The stage's thread
+// The text encoder's states of recent prompts, for the next session with the same prompt: otherwise
+// gigabytes of its layers would be read again. Keyed by token ids; the least recently used goes
+// first. The states are what the encoder would give, bit for bit. The stage's thread
 // only.
 #pragma once
 

@@ -100,15 +100,15 @@ bool PromptEncoding::EncodeSome(std::span<const std::unique_ptr<LiveSession>> se
   if (jobs.empty()) return false;
   const absl::Status layer_fault = Encode(jobs);
   if (layer_fault.ok()) return true;
-  // Prompts that found no place in this sweep would meet the same.
+  // Prompts that found no room in this sweep would fail in the same way.
   for (const Job& job : CollectJobs(sessions, std::numeric_limits<int64_t>::max())) {
     Fail(job, layer_fault);
   }
   return true;
 }
 
-// What fails together is tried one by one, so that a fault of one prompt's rows takes nobody along.
-// A layer is everybody's; its fault is given back.
+// A sweep that fails is repeated for each prompt alone, so that a fault in one prompt's rows ends
+// only the sessions that have it. A layer that fails is missing for all: its error is returned.
 absl::Status PromptEncoding::Encode(std::span<Job> jobs) {
   const absl::Status status = Sweep(jobs);
   if (absl::IsCancelled(status)) return absl::OkStatus();

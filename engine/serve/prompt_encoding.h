@@ -40,7 +40,7 @@ class PromptEncoding {
   absl::Status Encode(std::span<Job> jobs);
   absl::Status Sweep(std::span<Job> jobs);
   void Finish(Job& job);
-  // False when the session failed of it.
+  // False when it failed, and the session with it.
   bool PutText(const Wish& wish, std::span<const float> states);
   void Fail(const Wish& wish, const absl::Status& status);
   void Fail(const Job& job, const absl::Status& status);

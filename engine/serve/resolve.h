@@ -13,7 +13,8 @@
 namespace longtake {
 
 // Fills in the recipe's defaults. INVALID_ARGUMENT begins with the field, "width: 100 is not a
-// multiple of 16"; FAILED_PRECONDITION: the bits would be others than those asked for.
+// multiple of 16"; FAILED_PRECONDITION when the spec names another numerics profile than the
+// model's.
 absl::StatusOr<ResolvedSpec> ResolveSpec(const SessionSpec& spec, const VideoModel& model);
 
 // Errors as ResolveSpec, for a prompt that comes later.

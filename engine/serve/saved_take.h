@@ -24,7 +24,7 @@ namespace longtake {
 
 // An event that waits for its chunk boundary; a prompt waits for its encoding, too.
 struct WaitingEvent {
-  AcceptedEvent accepted;  // sequence 0: of the spec, which nobody waits for a receipt of
+  AcceptedEvent accepted;  // sequence 0: it is of the spec and has no receipts
   int64_t chunk = 0;       // it holds from the start of this chunk on
   bool timed = false;      // exactly from there: the chunk does not begin without it
   friend bool operator==(const WaitingEvent&, const WaitingEvent&) = default;
@@ -33,7 +33,7 @@ struct WaitingEvent {
 // The prompts of a rollout, as tokens.
 struct TakePrompts {
   std::vector<std::vector<int32_t>> branches;  // one per guidance branch
-  std::vector<int32_t> old;  // of the clean passes that wait, while it is another than the first's
+  std::vector<int32_t> old;  // for the clean passes that wait, if it is not branches[0]
   friend bool operator==(const TakePrompts&, const TakePrompts&) = default;
 };
 

@@ -150,7 +150,7 @@ void Scheduler::DropFinished() {
     return true;
   });
   std::erase_if(over_, [this](std::shared_ptr<Session>& session) { return Forget(*session); });
-  // What the last session was decoded in is promised to others now.
+  // The memory that the last session was decoded in may be promised to others now.
   if (live_.empty() && count != 0) decode_lane_.ReleaseWhenIdle();
 }
 
@@ -182,8 +182,8 @@ void Scheduler::TakeEvents(LiveSession& live) {
   for (AcceptedEvent& event : live.session().TakeEvents()) {
     const std::optional<int64_t> frame = event.event.frame;
     const int64_t asked = ChunkFrom(frame.value_or(0), model_.recipe().chunk_frames);
-    // What was asked for a place that has passed holds from the next boundary on, as what was asked
-    // for no place: in the order they were accepted.
+    // An event for a frame that has passed holds from the next boundary on, like one that names no
+    // frame: in the order they were accepted.
     live.AddEvent({.accepted = std::move(event),
                    .chunk = std::max(asked, live.next_boundary()),
                    .timed = frame.has_value()});
@@ -240,7 +240,7 @@ void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
   const bool old_is_needed = live.rollout().needs_old_text();
   live.rollout().ChangeText(std::move(event.text));
   std::swap(prompts.branches[0], event.accepted.prompt_ids);
-  // What was shown before the first change since the clean passes that wait.
+  // The clean passes that wait use the prompt from before the first of these changes.
   if (!old_is_needed) prompts.old = std::move(event.accepted.prompt_ids);
   HoldFrames(live);
 }
@@ -266,7 +266,7 @@ bool Scheduler::Ready(LiveSession& live) {
   return true;
 }
 
-// Chunks that it was given need no sweep; each ends at a boundary like any other.
+// Given chunks need no sweep; each ends at a chunk boundary like any other.
 bool Scheduler::ReadyForSweep(LiveSession& live) {
   while (Ready(live)) {
     std::optional<FinishedChunk> given = live.take().TakeGiven();

@@ -41,12 +41,13 @@ class Scheduler {
   void TakeNews() ABSL_LOCKS_EXCLUDED(mutex_);
   // Applies the events whose chunk boundary has come; whether there were any.
   bool ApplyEvents();
-  // Who takes part in the next sweep; it is their turn from then on, whatever becomes of the sweep.
+  // Chooses who takes part in the next sweep and charges them for the turn, even if the sweep is
+  // dropped later.
   std::vector<LiveSession*> Plan(const SweepCostModel& costs);
-  // The sweep with these sessions is done, or failed them.
+  // The sweep with these sessions is done, or failed.
   void Settle(std::span<LiveSession* const> plan);
   void Fail(std::span<LiveSession* const> plan, const absl::Status& status);
-  // A layer cannot be had: all that wait for a sweep would meet it, whoever's turn it is.
+  // A layer cannot be read: every session that waits for a sweep needs it and fails.
   void FailReady(const absl::Status& status);
 
   std::span<const std::unique_ptr<LiveSession>> sessions() const { return live_; }
@@ -56,7 +57,7 @@ class Scheduler {
 
  private:
   void TakeArrivals() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Goes on as it was saved.
+  // Continues a saved session.
   void Resume(LiveSession& live);
   // The prompts that its spec has for later chunks.
   void AddPromptChanges(LiveSession& live);
@@ -67,18 +68,19 @@ class Scheduler {
   void FailEnded();
   // A session that is over gives its K/V back at once; its outbox waits in over_ for the reader.
   void DropFinished();
-  // Whether nobody wants the session any more; then it is forgotten.
+  // Forgets a session that was deleted or whose ttl ran out; false for any other.
   bool Forget(Session& session);
   void TakeEvents(LiveSession& live);
   bool ApplyEvents(LiveSession& live);
   void Apply(LiveSession& live, PendingEvent& event);
   void ChangePrompt(LiveSession& live, PendingEvent& event);
-  // Sets the state a client sees, too.
+  // Whether it can take part in a sweep. Also sets the state that a client sees.
   bool Ready(LiveSession& live);
-  // And delivers the chunks it was given, while there is room for them.
+  // The same, after the chunks it was given are delivered, as far as the outbox has room.
   bool ReadyForSweep(LiveSession& live);
   static int64_t RowsMax(size_t ready, const SweepLimits& limits);
-  // Of those who would take part, by index, those for whom there is room beside rows.
+  // Of the planned sessions (indices into ready) those whose prompts and K/V from the file find
+  // room.
   std::vector<LiveSession*> Fit(std::span<LiveSession* const> ready, std::span<const size_t> plan);
   void FitChained(std::span<LiveSession* const> plan);
   void Charge(std::span<LiveSession* const> plan, int64_t waiting_tokens,

@@ -24,11 +24,11 @@ struct SessionMemory {
   uint64_t start_pixels = 0;
   uint64_t encoder_cache = 0;
   // Of its rollout, until the take ends.
-  // Text keys and values: a branch each, and the prompt that is shown next; and later prompts.
+  // Text keys and values of each branch and of the prompt that is shown next; later prompts.
   uint64_t texts = 0;
   uint64_t latents = 0;  // in work, and those a re-cache needs again
   uint64_t start_latents = 0;
-  uint64_t rotary = 0;  // tables of a pass and of the one before it
+  uint64_t rotary = 0;  // tables of a sweep and of the one before it
   // Of its decoder, until the last chunk is decoded.
   uint64_t decoder_cache = 0;
   uint64_t decoding = 0;  // the chunk in work there, and latents of those that wait for it

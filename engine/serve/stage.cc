@@ -71,8 +71,8 @@ bool Stage::SweepChunks() {
   return true;
 }
 
-// What fails together is tried one by one, so that a fault of one session's bytes takes nobody
-// along. A layer is everybody's.
+// A sweep that fails is repeated for each session alone, so that a fault in one session's bytes
+// ends only that session. A layer that fails is missing for all.
 bool Stage::SweepTogether(std::span<LiveSession* const> plan) {
   const absl::Status status = Sweep(plan);
   if (absl::IsCancelled(status)) return true;

@@ -57,7 +57,7 @@ class Stage {
  private:
   void Run();
   bool SweepChunks();
-  // False when the others need not be tried.
+  // False when a layer cannot be read, so that trying the others would not help.
   bool SweepTogether(std::span<LiveSession* const> plan);
   absl::Status Sweep(std::span<LiveSession* const> plan);
   bool AnyoneLeft(std::span<LiveSession* const> plan) const;

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// A sweep: one pass over all layers of a stack for everyone who takes part. The most important loop
-// of longtake; layers outside, sessions inside (the pass stacks their rows).
+// A sweep: one run over all layers of a stack for everyone who takes part. The most important loop
+// of longtake: layers outside, sessions inside, whose rows are stacked.
 #pragma once
 
 #include <functional>
@@ -32,14 +32,14 @@ struct SweepProbe {
   std::function<double()> kv_seconds = {};   // spent on K/V of the file so far; or empty
 };
 
-// Runs the pass over every layer. keep_going is asked between layers; when it says no, the sweep is
-// dropped with CANCELLED. After any error the stream is back at its first layer. An error of a
-// layer says so (IsLayerFault).
+// Embeds, runs every layer, then the head. keep_going is asked between layers; when it says no, the
+// sweep is dropped with CANCELLED. After any error the stream is back at its first layer. An error
+// of reading a layer is marked (IsLayerFault).
 absl::Status RunSweep(StackPass& pass, LayerStream& layers, const std::function<bool()>& keep_going,
                       const SweepProbe& probe);
 
-// Whether a sweep failed for a layer that could not be had: nobody can do without it, so nobody
-// needs to be asked alone. Any other error may be one item's.
+// Whether a sweep failed because a layer could not be read. Every session needs every layer, so
+// trying sessions one by one would not help. Any other error may be one item's.
 bool IsLayerFault(const absl::Status& status);
 
 }  // namespace longtake

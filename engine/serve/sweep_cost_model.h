@@ -1,10 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What a sweep takes: one model for whoever plans sweeps, admits sessions or tells what a take
-// would cost. What is known before the first sweep, a calibration's prediction, is corrected by
-// what sweeps of about the same size took lately. Without a calibration the prediction is the
-// larger of two times that were measured: of reading, and of computing in proportion to the
-// arithmetic, beside what every sweep computes.
+// How long a sweep takes: one model for the batcher, for admission and for estimates. A calibration
+// predicts it before the first sweep; sweeps of about the same size that were run lately correct
+// the prediction. Without a calibration the prediction is the larger of two measured times: that of
+// reading, and that of computing, which is a fixed part and one in proportion to the arithmetic.
 //
 // Any thread. Seconds are those of the wall.
 #pragma once
@@ -35,7 +34,7 @@ class SweepCostModel {
   using Flops = std::function<double(const SweepLoad& load)>;
   SweepCostModel(Calibrated calibrated, Flops flops);
 
-  // Learns from a sweep. The first one also loads what is kept and warms up, so it teaches nothing.
+  // Learns from a sweep. The first one also reads the kept layers and warms up, so it is ignored.
   void Add(const SweepCost& sweep) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // nullopt without a calibration until a sweep was seen.
@@ -43,9 +42,9 @@ class SweepCostModel {
 
   // The knee: rows from which a sweep makes at least kEfficient of the rows per second that larger
   // sweeps make; at least 1, which says that sharing a sweep saves nothing. Below it more sessions
-  // are nearly free, because the layers are read or widened anyway. The batcher takes no more, so
-  // that whoever waits for the next sweep does not wait longer than throughput asks for. nullopt
-  // until a sweep was seen, and without a calibration sweeps of two sizes.
+  // are nearly free, because the layers are read or widened anyway. Beyond it more rows would only
+  // make others wait longer. nullopt until a sweep was seen, and without a calibration until sweeps
+  // of two sizes were.
   std::optional<int64_t> Knee() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   bool calibrated() const { return calibrated_ != nullptr; }

@@ -64,9 +64,9 @@ class Attachment {
     return std::exchange(wake_, nullptr);
   }
 
-  // It sent something, or took what it is sent.
+  // The reader sent something, or took what it was sent.
   void Hear(int64_t now_nanos) { heard_nanos_ = now_nanos; }
-  // Since that; 0 without a reader.
+  // Since the last Hear; 0 without a reader.
   int64_t NanosSilent(int64_t now_nanos) const { return attached_ ? now_nanos - heard_nanos_ : 0; }
 
   uint64_t latest() const { return latest_; }  // 0: nobody came yet to this process

@@ -45,7 +45,7 @@ class Reservation {
 
 class Ledger : public std::enable_shared_from_this<Ledger> {
  public:
-  // Owned shared, because a reservation may outlive whoever made it.
+  // Shared, because a reservation may outlive the object that made it.
   static std::shared_ptr<Ledger> Create(uint64_t bytes_max);
   // A part of the whole for some who reserve: what is taken of it is taken of the whole, too.
   static std::shared_ptr<Ledger> CreatePart(std::shared_ptr<Ledger> whole, uint64_t bytes_max);

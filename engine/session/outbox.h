@@ -35,7 +35,7 @@ class Outbox {
   // The next unsent chunk, which counts as sent from now on. There must be one.
   std::shared_ptr<const MediaChunk> Pop();
 
-  // Nobody will read any of it.
+  // Drops all chunks: nobody will read them.
   void Clear();
 
   int64_t oldest_chunk() const { return chunks_.empty() ? next_chunk_ : chunks_.front()->index; }

@@ -1,9 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The meeting place of a client and the engine: an inbox of events, an outbox of chunks, and who is
-// attached, under one lock.
-// Everything here is bounded; a full outbox leaves the session out of the next plan and nothing
-// else. All methods are safe from any thread; the engine's own state of a session is in Rollout.
+// Where a client and the engine meet: an inbox of events, an outbox of chunks, and who is attached,
+// under one lock.
+// Everything here is bounded. A full outbox has one effect: the session is left out of the next
+// plan. All methods are safe from any thread; the engine's own state of a session is in Rollout.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,7 @@ namespace longtake {
 // Called once for each session, on any thread, without locks: OK when it ended as asked.
 using SessionEndObserver = std::function<void(const std::string& id, const absl::Status& status)>;
 
-// Where a session begins that another engine had before.
+// Where a session continues that another engine began.
 struct SessionBeginning {
   Inbox inbox;
   int64_t chunk = 0;  // the first that comes
@@ -60,10 +60,10 @@ class Session {
   // may give more.
   absl::StatusOr<uint64_t> Attach(int64_t next_chunk, std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // What Attach would answer.
+  // The errors of Attach, without attaching.
   absl::Status CheckAttach(int64_t next_chunk) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Whether the reader will get anything more: ABORTED when another took over, why the session was
-  // cancelled.
+  // OK while the reader may get more. ABORTED when another took over, the reason of Cancel when the
+  // session was cancelled.
   absl::Status CheckReader(uint64_t reader) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The reader went away; the ttl starts. False, and nothing happens, when another took over.
   bool Detach(uint64_t reader) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -114,7 +114,7 @@ class Session {
   void PutEnd(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetState(SessionState state) ABSL_LOCKS_EXCLUDED(mutex_);
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // No further chunk comes: what is still in work for it is for nobody.
+  // No further chunk comes, so work for it can be dropped.
   bool ended() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Why it ended; OK while it did not.
   absl::Status end_status() const ABSL_LOCKS_EXCLUDED(mutex_);

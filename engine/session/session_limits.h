@@ -11,10 +11,10 @@ namespace longtake {
 struct SessionLimits {
   uint64_t outbox_bytes_max = 64 << 20;  // pixels held for one session, sent or not
   size_t inbox_events_max = 64;          // events whose second receipt is still to come
-  // Life of a session that nobody attached to yet, whatever its ttl: it holds memory, and whoever
-  // made it has not shown that it will ever be read.
+  // How long a session lives that no reader attached to yet, whatever its ttl: it holds memory that
+  // perhaps nobody will ever use.
   int64_t first_attach_nanos = 30'000'000'000;
-  // How long a reader may be silent while the session waits for nobody but it; 0: for ever.
+  // How long a reader may be silent while the session waits for it; 0: for ever.
   int64_t attached_idle_nanos = 0;
 };
 

@@ -10,7 +10,7 @@
 
 namespace longtake {
 
-// What a session's own memory was promised from.
+// Reservations of the memory that a session itself holds.
 struct SessionReservations {
   Reservation outbox;
   Reservation sending;  // the chunk that is being sent

@@ -17,7 +17,7 @@ namespace longtake {
 // What the client wants to be sent. The engine keeps it with the session and does nothing with it.
 enum class MediaKind { kFmp4, kRgb24 };
 
-// Who makes pixels of latents: the VAE, or a small model that was trained to do the same.
+// What decodes latents to pixels: the VAE, or a small model that was trained to do the same.
 enum class DecoderKind { kFull, kTiny };
 
 // Another prompt, shown from the first chunk on that begins at this pixel frame or after it.

@@ -1,10 +1,10 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Latents of some frames, [channels, frames, height, width] in fp32 as the transformer takes them,
-// with their memory. A frame is strewn over the channels, so that copying frames from one value to
-// another is done here and nowhere else. A plain value. Sizes must be checked before: from a
-// resolved spec no product overflows. Frames that do not exist or have another shape are our own
-// mistake and end the program.
+// with their memory. The values of a frame lie apart, some in each channel, so frames are copied
+// here and nowhere else. A plain value. Sizes must be checked before: those of a resolved spec
+// overflow no product. Frames that do not exist or have another shape are our own mistake and end
+// the program.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ class Latents {
   friend bool operator==(const Latents&, const Latents&) = default;
 
  private:
-  // Of count frames, those of from begin at from_first.
+  // Copies count frames, in from beginning at from_first, here at first.
   void CopyFrames(const Latents& from, int64_t from_first, int64_t first, int64_t count);
 
   int64_t channels_ = 0;

@@ -92,7 +92,7 @@ void ChunkRollout::AppendRecache(std::vector<RolloutItem>* items) {
   KeyPlanSpec after = key_plan(0);
   after.sink_start = recache.sink_start_new;
   const int64_t frames = std::ssize(recache.plan.query_index);
-  // They are there already when a sweep was dropped; a second copy was not promised.
+  // After a dropped sweep they are still there. No memory was reserved for a second copy.
   if (recache_latents_.frames() != frames) recache_latents_ = NewLatents(frames);
   auto latents = state_.recent.end() - frames;
   for (int64_t i = 0; i < frames; ++i) recache_latents_.SetFrames(i, *latents++);

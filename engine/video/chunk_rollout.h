@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// One chunk after the other (spec 3.2): its denoising steps, then a clean pass that keeps its K/V,
-// in the sweep of the next chunk's first step. As many sweeps a chunk as there are steps.
+// One chunk after the other (spec 3.2): its denoising steps, then a clean pass that writes its K/V,
+// in the sweep of the next chunk's first step. So a chunk takes as many sweeps as it has steps.
 // Before the first step after a new prompt, one forward may make the window's K/V again (spec 3.8).
 #pragma once
 

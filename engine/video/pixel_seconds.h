@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What decoding takes, for those who measure it and those who predict it. A plain value.
+// How long decoding takes, as a calibration measures it and estimates use it. A plain value.
 #pragma once
 
 namespace longtake {

@@ -1,16 +1,16 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The policy of causal video (spec 3): which forwards a chunk needs, what they attend to, which
-// noise they draw, and what is kept. Frames of K/V are named by their number; whoever sweeps keeps
+// noise they draw, and which K/V is held. A rollout names frames by their number; the stage holds
 // them (engine/kv/kv_table.h).
 //
 // A chunk's latents are final after its last step and leave then. Its clean pass, which makes the
 // K/V that later chunks see, rides in the sweep of the next chunk's first step: layer by layer the
-// frames are written before that step attends to them. Whether it does is free (there may be no
-// room); bits do not depend on it.
+// frames are written before that step attends to them. Where there is no room for both it takes a
+// sweep of its own, with the same bits.
 //
 // Nothing visible changes before Settle accepts a sweep, so a dropped sweep needs no undo: the next
-// one builds the same items again. Engine thread only.
+// one builds the same items again. The stage's thread only.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ namespace longtake {
 
 // A rollout's part in a sweep, for one guidance branch.
 struct RolloutItem {
-  VideoItem video;  // but for its context and the frames it keeps
+  VideoItem video;  // without its context and the frames it writes
   size_t branch = 0;
   std::span<const PlannedKey> context;
   // As video.keep, by number; kNotKept where nobody wants the frame.
@@ -54,8 +54,8 @@ constexpr uint64_t NoiseStream(int64_t chunk, int64_t step, NoisePurpose purpose
 class Rollout : public Take {
  public:
   static std::unique_ptr<Rollout> Create(const RolloutSpec& spec);
-  // Goes on where another one with the same spec stood, once it has its texts. INVALID_ARGUMENT
-  // names what of the state does not fit the spec.
+  // Continues from the state of another one with the same spec, once it has its texts.
+  // INVALID_ARGUMENT names the field of the state that does not fit the spec.
   static absl::StatusOr<std::unique_ptr<Rollout>> Restore(const RolloutSpec& spec,
                                                           RolloutState state);
   // Frames of K/V it will hold at most, all branches together.
@@ -108,8 +108,8 @@ class Rollout : public Take {
     const Latents* latents = nullptr;
     std::vector<KeyPlan> plans = {};    // one per branch
     std::vector<float> timesteps = {};  // one per frame
-    // The frames whose K/V is kept, by number. A forward that keeps some is a clean pass: nobody
-    // asks for its flow.
+    // The frames whose K/V is written, by number. Such a forward needs no flow: it is a clean pass
+    // or a re-cache.
     std::vector<int64_t> keep = {};
 
     // The next frames are at this timestep.
@@ -121,8 +121,8 @@ class Rollout : public Take {
   // The forward that comes after all clean passes: its rows, its items, and what they mean when
   // they are done.
   virtual int64_t forward_rows() const = 0;
-  // Whether it makes K/V again, of the chunks before this one: then nothing shares its sweep, and
-  // nothing goes on before it.
+  // Whether it is a re-cache, which makes the K/V of earlier chunks again. Nothing shares its
+  // sweep, and no step comes before it.
   virtual bool makes_again() const { return false; }
   virtual void AppendForward(std::vector<RolloutItem>* items) = 0;
   virtual absl::StatusOr<std::optional<FinishedChunk>> SettleForward() = 0;
@@ -157,7 +157,7 @@ class Rollout : public Take {
     Latents latents;
     Forward forward;
   };
-  // What a sweep of so many rows would do of what there is to do.
+  // Which of the waiting forwards a sweep of so many rows would do.
   struct SweepParts {
     int64_t clean_passes = 0;
     bool forward = false;

@@ -29,7 +29,7 @@ struct RolloutSpec {
   int64_t channels = 16;
   LatentGrid chunk = {.frames = 3};  // latents of one channel of a chunk
   int64_t chunk_count = 0;           // 0: endless
-  // Latent frames it is given to begin with, whole chunks, fewer than all (spec 3.5).
+  // Latent frames that are given to begin with: whole chunks, fewer than all (spec 3.5).
   int64_t start_latents = 0;
   KvLayout kv_layout;
 

@@ -22,7 +22,7 @@ class SweepItems {
   explicit SweepItems(KvTable& table) : table_(table) {}
 
   // Adds a session's items for a sweep of so many rows. INVALID_ARGUMENT names item and frame when
-  // its context is neither held nor kept by an item before it, or when what it keeps is held
+  // its context is neither held nor written by an item before it, or when what it writes is held
   // already: our own mistake, which no client can cause.
   absl::Status Add(uint64_t session, Rollout& rollout, int64_t rows_max);
   // In the order in which they were added.

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The size of a sweep, for those who run sweeps and those who predict them. A plain value.
+// The size of a sweep, as the runner counts it and the cost model predicts by it. A plain value.
 #pragma once
 
 #include <cstdint>

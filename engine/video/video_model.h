@@ -52,7 +52,7 @@ class VideoModel {
   const WanConfig& config() const { return config_; }
   const VaeConfig& vae_config() const { return vae_config_; }
 
-  // Engine thread.
+  // The stage's thread.
   WanTransformer& transformer() { return *transformer_; }
   LayerStream& transformer_layers() { return *transformer_layers_; }
   Umt5Encoder& text_encoder() { return *text_encoder_; }
@@ -84,7 +84,7 @@ class VideoModel {
   KvLayout kv_layout(int64_t width, int64_t height) const;
   uint64_t transformer_bytes() const { return transformer_bytes_; }
   uint64_t resident_bytes() const { return resident_bytes_; }
-  // Activations of both stacks; the decoder's count with the sessions (Engine).
+  // Activations of both stacks. Those of the decoder are reserved with the sessions.
   uint64_t buffer_bytes() const {
     return transformer_->buffer_bytes() + text_encoder_->buffer_bytes();
   }

@@ -30,7 +30,7 @@ absl::StatusOr<std::vector<std::vector<float>>> Residuals(const LayerRunOptions&
   LT_ASSIGN_OR_RETURN(const auto run, LayerRun::Create(options, backend));
   std::vector<std::vector<float>> out;
   LT_RETURN_IF_ERROR(run->Forward({}, [&](int64_t) {
-    // Every branch is added to it, its first row included.
+    // Attention and FFN of every layer are added to it, its first row included.
     const float* residual = backend.lowest_sum();
     out.emplace_back(residual, residual + run->rows() * run->width());
   }));

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Pieces of one memory, taken in a ring and given back in about the same order: one that comes back
-// before an older one is free only with that. A plain value; one thread.
+// Pieces of one memory, taken in a ring and given back in about the same order: a piece given back
+// before an older one becomes free together with that one. A plain value; one thread.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The layers of one pack, or a range of them, one after the other, for ever: 0, 1, ..., L-1, 0, ...
-// Reads run ahead over the wrap, bounded by the slots; layers pinned in memory are read once by the
+// Reads run ahead over the wrap, bounded by the slots; layers kept in memory are read once by the
 // same path and then only lent. Bytes are lent after they matched their checksums, never before.
 //
 // All memory is allocated by Open and known from then on. One thread calls everything, and is no
@@ -100,9 +100,9 @@ class LayerStream {
 
   // The next layer in cyclic order, as soon as it has begun to arrive. The lease before must have
   // ended. After an error the same error again until Rewind. Once the disk has not answered for
-  // read_timeout_nanos, every wait is short until it does: whoever needs it fails at once.
+  // read_timeout_nanos, waits are short until it does, so that further sweeps fail soon.
   absl::StatusOr<LayerLease> Next();
-  // Whether a layer could not be had since the last Rewind.
+  // Whether a layer could not be read since the last Rewind.
   bool failed() const;
   // Drops an error and what was read ahead; the next Next() is the first layer. Between sweeps
   // without an error it costs nothing.
@@ -110,7 +110,7 @@ class LayerStream {
 
   const LayerRange& layers() const;
   size_t layer_count() const;               // of the range
-  uint64_t memory_bytes() const;            // slots and pinned layers
+  uint64_t memory_bytes() const;            // slots and kept layers
   const std::vector<bool>& pinned() const;  // per layer: whole
   uint64_t bytes_per_sweep() const;         // read in a steady sweep
   std::string io_name() const;              // "io_uring" or "pread", and "direct" or "buffered"

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Brings the units of a stream plan into memory, in cyclic order and ahead of their use, and lends
-// them once they match their checksums. The layer stream's engine room: it knows units, slots and
+// them once they match their checksums. Internal to the layer stream: it knows units, slots and
 // requests, but nothing of layers or tensors. One thread; checksums are computed on the workers.
 //
 // Units are awaited and released in order. A unit that is released while reads for it are under way
@@ -51,7 +51,7 @@ class PartFetcher {
   // Pack, plan and clock outlive the fetcher.
   PartFetcher(const PackReader& pack, const StreamPlan& plan, Options options, Clock& clock);
 
-  // Slots and pinned memory; RESOURCE_EXHAUSTED.
+  // Memory of slots and of kept units; RESOURCE_EXHAUSTED.
   absl::Status Allocate();
   // The slots, for registration with the kernel.
   std::vector<std::span<std::byte>> slot_memory();
@@ -66,8 +66,7 @@ class PartFetcher {
   // Blocks until the unit is whole and verified. All units before it must have been released. After
   // an error only Restart helps.
   absl::StatusOr<std::span<const std::byte>> Await(size_t unit);
-  // Gives the memory of the unit back; one that was not fetched yet will be
-  // passed over.
+  // Gives the memory of the unit back; one that was not fetched yet will not be.
   void Release(size_t unit);
   // Forgets everything on its way; the next unit expected is number 0. Does not wait: slots that
   // the kernel may still write to are not used again before it has answered.
@@ -98,7 +97,7 @@ class PartFetcher {
 
   std::vector<AlignedBuffer> slots_;  // those of the plan, then one a unit, empty if it is streamed
   std::vector<bool> slot_taken_;
-  std::vector<bool> resident_;          // per unit: pinned and verified
+  std::vector<bool> resident_;          // per unit: kept and verified
   std::vector<bool> seen_;              // per chunk: was right once
   std::deque<Fetch> fetches_;           // in the order of use
   size_t next_unit_ = 0;                // to fetch

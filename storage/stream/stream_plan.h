@@ -26,7 +26,7 @@ struct StreamPlan {
   std::vector<size_t> first_unit;  // per layer
   std::vector<bool> pinned;        // per layer: all of its parts
   uint64_t pinned_part_count = 0;  // of the other layers
-  uint64_t slot_count = 0;         // 0 when all layers are pinned
+  uint64_t slot_count = 0;         // 0 when all layers are kept
   uint64_t slot_bytes = 0;         // the largest streamed part
   uint64_t pinned_bytes = 0;
   uint64_t bytes_per_sweep = 0;

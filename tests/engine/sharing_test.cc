@@ -35,7 +35,7 @@ TEST(SharingTest, AFloodOfNewSessionsDoesNotStopTheVideo) {
   EXPECT_LT(steps, steps_max);
 }
 
-// Ten times the rows: one sweep of the large session for ten of the small one, five sweeps a chunk.
+// Ten times the rows: one chunk of the large session for ten of the small one.
 TEST(SharingTest, ASmallSessionIsNotAsSlowAsALargeOne) {
   TestEngine engine;
   SessionSpec spec = SmallSpec("a blue square", 2, 0);

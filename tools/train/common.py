@@ -1,5 +1,5 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-"""Shared by all training stages: Muon + AdamW, EMA, schedules, checkpoints, two-process training."""
+"""Shared by all training phases: Muon + AdamW, EMA, schedules, checkpoints, two-process training."""
 
 import json
 import os

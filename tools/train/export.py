@@ -1,5 +1,5 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-"""Stage 6: writes the model directory (published Diffusers layout, bf16) and checks it.
+"""Phase 6: writes the model directory (published Diffusers layout, bf16) and checks it.
 
 The check loads the directory with diffusers and transformers and compares every network with ours.
 """
@@ -47,7 +47,7 @@ def _weights(path, state):
 
 
 def load_networks(work):
-    """Averaged weights of every stage that has run -> model, encoder, vae, pca."""
+    """Averaged weights of every phase that has run -> model, encoder, vae, pca."""
     pca = common.load_pca(work)
     tok = tokenizer.load(os.path.join(work, "tokenizer"))
     model, encoder, auto = dit.WanDit(), text.build(tok.get_vocab_size()), vae.Vae()

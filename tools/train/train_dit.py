@@ -1,5 +1,5 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-"""Stage 3: the causal transformer, trained at the levels of the few-step sampler only.
+"""Phase 3: the causal transformer, trained at the levels of the few-step sampler only.
 
 The world is almost determined by the caption, so predicting x0 at each of the four levels with a
 squared error is nearly unimodal and no teacher has to be distilled. Context chunks are the true

@@ -1,8 +1,8 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-"""Stage 1: teaches every row of the text encoder's output to tell what the caption says.
+"""Phase 1: teaches every row of the text encoder's output to tell what the caption says.
 
 Linear probes read the background, the light and each body from each row, so the
-DiT's cross-attention finds the whole scene in any of them. The DiT stage trains the encoder on.
+DiT's cross-attention finds the whole scene in any of them. The phase of the DiT trains the encoder on.
 """
 
 import argparse

@@ -156,7 +156,7 @@ def main():
         done = spent / (args.minutes * 60)
         for group in optimiser.param_groups:
             group["lr"] = args.rate * common.rate_at(done, hold=0.4, floor=0.02)
-        # Together, both begin where their own stages ended: with windows of several frames.
+        # Together, both begin where their own phases ended: with windows of several frames.
         pixels, z = batch_at(rng, world_of, max(done, 0.25) if args.part == "both" else done)
         with common.fast_products():
             loss = loss_of(args.part, model, pixels, z, mean, std)

@@ -44,15 +44,15 @@ void WidenRows(const std::byte* rows, DType dtype, int64_t count, float* out) {
 
 absl::StatusOr<std::unique_ptr<StackPass>> Umt5Pass::Create(Umt5Core& core,
                                                             std::span<const TextItem> items) {
-  if (core.in_pass) return absl::FailedPreconditionError("text encoder: a pass is under way");
-  if (items.empty()) return absl::InvalidArgumentError("a pass without prompts");
+  if (core.in_pass) return absl::FailedPreconditionError("text encoder: a sweep is under way");
+  if (items.empty()) return absl::InvalidArgumentError("a sweep without prompts");
   int64_t tokens = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     LT_RETURN_IF_ERROR(CheckItem(core, items[i], i));
     tokens += static_cast<int64_t>(items[i].ids.size());
     if (tokens > core.options.tokens_max) {
       return absl::ResourceExhaustedError(
-          absl::StrCat("prompts of more than ", core.options.tokens_max, " tokens in one pass"));
+          absl::StrCat("prompts of more than ", core.options.tokens_max, " tokens in one sweep"));
     }
   }
   return std::unique_ptr<StackPass>(new Umt5Pass(core, items));

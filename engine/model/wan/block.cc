@@ -21,7 +21,7 @@ absl::Status WanPass::RunBlock(const Step& step) {
   NormModulated({.shift = kSelfShift, .scale = kSelfScale});
   LT_RETURN_IF_ERROR(SelfKeys(step));
   LT_RETURN_IF_ERROR(KeepKeys(step));
-  // After the model's last keys nobody asks what a clean pass would have predicted.
+  // Of the last layer a clean pass needs nothing but its keys and values.
   if (next_layer_ == core_.config.layers) rows_ = stack_.flow_rows;
   if (rows_ == 0) return absl::OkStatus();
   LT_RETURN_IF_ERROR(SelfAttention(step));

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What a transformer lends to its passes; internal to engine/model.
+// What a transformer lends to its sweeps; internal to engine/model.
 #pragma once
 
 #include "base/aligned_buffer.h"

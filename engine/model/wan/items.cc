@@ -112,14 +112,14 @@ void Place(WanCore& core, const VideoItem& video, WanStack& stack) {
 }  // namespace
 
 absl::StatusOr<WanStack> PlaceItems(WanCore& core, std::span<const VideoItem> items) {
-  if (items.empty()) return absl::InvalidArgumentError("a pass without items");
+  if (items.empty()) return absl::InvalidArgumentError("a sweep without items");
   int64_t tokens = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     LT_RETURN_IF_ERROR(CheckItem(core, items[i], i));
     tokens += items[i].tokens();
     if (tokens > core.options.tokens_max) {
       return absl::ResourceExhaustedError(
-          absl::StrCat("a pass of more than ", core.options.tokens_max, " tokens"));
+          absl::StrCat("a sweep of more than ", core.options.tokens_max, " tokens"));
     }
   }
   core.rotary.BeginPass();
@@ -132,7 +132,7 @@ absl::StatusOr<WanStack> PlaceItems(WanCore& core, std::span<const VideoItem> it
   }
   if (stack.text_rows > core.options.prompt_rows_max) {
     return absl::ResourceExhaustedError(absl::StrCat("new prompts of ", stack.text_rows,
-                                                     " rows in one pass, at most ",
+                                                     " rows in one sweep, at most ",
                                                      core.options.prompt_rows_max));
   }
   return stack;

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The items of a pass, checked, ordered and placed in the stack; internal to engine/model.
+// The items of a sweep, checked, ordered and placed in the stack; internal to engine/model.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ namespace longtake {
 absl::StatusOr<std::unique_ptr<StackPass>> WanPass::Create(WanCore& core,
                                                            std::span<const VideoItem> items,
                                                            KvStream* kv_stream) {
-  if (core.in_pass) return absl::FailedPreconditionError("transformer: a pass is under way");
+  if (core.in_pass) return absl::FailedPreconditionError("transformer: a sweep is under way");
   LT_ASSIGN_OR_RETURN(WanStack stack, PlaceItems(core, items));
   return std::unique_ptr<StackPass>(new WanPass(core, std::move(stack), kv_stream));
 }

@@ -57,7 +57,7 @@ class WanPass final : public StackPass {
 
   // A matrix of the layer times rows of an activation, plus bias: args without the weight.
   absl::Status Project(const Step& step, WanMatrix matrix, LinearArgs args);
-  // modulation = table + the embedding of each timestep of the pass, [lines, width] or [width].
+  // modulation = table + the embedding of each timestep of the sweep, [lines, width] or [width].
   void Modulate(const float* table, const std::vector<float>& embedding, int64_t lines);
   // normed = LN(residual) * (1 + scale) + shift
   void NormModulated(const Lines& lines);

@@ -19,14 +19,14 @@ namespace longtake {
 void FillRotaryTable(const TokenGrid& grid, int64_t head_dim, int64_t frame_index,
                      std::span<float> out);
 
-// The tables of a pass, by grid and frame index. A window moves by one chunk at a time, so those of
-// the pass before are kept: at most twice what a pass needs, tokens * head_dim floats for each
+// The tables of a sweep, by grid and frame index. A window moves by one chunk at a time, so those
+// of the sweep before stay: at most twice what a sweep needs, tokens * head_dim floats for each
 // frame it attends to, well under a hundredth of a large model's K/V. One thread.
 class RotaryTables {
  public:
   explicit RotaryTables(int64_t head_dim) : head_dim_(head_dim) {}
 
-  // Forgets what the pass before did not ask for. Between passes.
+  // Forgets what the sweep before did not ask for. Between sweeps.
   void BeginPass();
   // [grid.tokens(), head_dim]; valid until the next BeginPass but one.
   const float* Get(const TokenGrid& grid, int64_t frame_index);

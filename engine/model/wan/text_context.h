@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// A prompt as the transformer sees it: its text states and, once a pass has computed them, the text
-// keys and values of every layer. They depend on the prompt alone, so they are kept until it
+// A prompt as the transformer sees it: its text states and, once a sweep has computed them, the
+// text keys and values of every layer. They depend on the prompt alone, so they stay until it
 // changes.
 //
 // The model was trained on text_rows rows of which those after the prompt are zero and are attended
@@ -29,14 +29,14 @@ struct TextContextShape {
   int64_t text_rows = 512;
   DType dtype = DType::kBf16;  // of keys and values: kF32 or kBf16
 
-  // Keys kept: the prompt's, and one for the padding when there is any.
+  // Keys: the prompt's, and one for the padding when there is any.
   int64_t rows() const { return tokens < text_rows ? tokens + 1 : tokens; }
 };
 
 // Memory a context takes, states included. INVALID_ARGUMENT when tokens exceed text_rows.
 absl::StatusOr<uint64_t> TextContextBytes(const TextContextShape& shape);
 
-// Owned by a session; filled by the first pass that uses it. One thread at a time.
+// Owned by a session; filled by the first sweep that uses it. One thread at a time.
 class TextContext {
  public:
   // states [shape.tokens, shape.text_dim] are copied. INVALID_ARGUMENT for sizes that disagree,

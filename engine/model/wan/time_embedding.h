@@ -17,7 +17,7 @@ namespace longtake {
 // cos(t w_i), then sin(t w_i), w_i = 10000^(-i / half), half = out.size() / 2; angles in double.
 void FillSinusoid(double timestep, std::span<float> out);
 
-// The distinct timesteps of a pass, in order of first appearance, and their embeddings.
+// The distinct timesteps of a sweep, in order of first appearance, and their embeddings.
 struct TimeStates {
   std::vector<float> timesteps;
   std::vector<float> head;    // e, [timesteps, width]

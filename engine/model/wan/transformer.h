@@ -5,7 +5,8 @@
 // item's context frames, from KV memory, and its own frames; nothing else passes between items, so
 // an item's bits do not depend on the company it is in.
 //
-// One thread. The backend outlives the transformer, the transformer its passes; one pass at a time.
+// One thread. The backend outlives the transformer, the transformer its sweeps; one sweep at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -25,24 +26,24 @@
 
 namespace longtake {
 
-// A frame attended to, as the key plan places it in time.
+// A frame attended to, at the time index that the key plan gives it.
 struct ContextFrame {
   const KvFrame* frame = nullptr;
   int64_t rope_index = 0;
 };
 
-// One forward. Everything is borrowed until the pass ends.
+// One forward. Everything is borrowed until the sweep ends.
 struct VideoItem {
   const float* latents = nullptr;  // [channels, frames, height, width]
   int64_t frames = 0;
   int64_t height = 0;  // of the latent; even
   int64_t width = 0;
   std::span<const float> timesteps;      // [frames], 0 to 1000, fractions count
-  std::span<const int64_t> query_index;  // [frames], place in time
+  std::span<const int64_t> query_index;  // [frames], time index
   std::span<const ContextFrame> context;
-  TextContext* text = nullptr;  // filled by the first pass that uses it
-  // frames K/V frames to fill, null for those nobody wants, or empty. Keys and values of this pass
-  // itself are fp32; only the kept ones are rounded.
+  TextContext* text = nullptr;  // filled by the first sweep that uses it
+  // Empty, or for each frame where its K/V is to be written, null where it is not wanted. The item
+  // itself attends to its keys and values in fp32; only what is written is rounded.
   std::span<KvFrame* const> keep;
   float* flow = nullptr;  // [channels, frames, height, width], noise - x0; null for a clean pass
 
@@ -51,8 +52,8 @@ struct VideoItem {
 };
 
 struct WanTransformerOptions {
-  int64_t tokens_max = 0;         // of all items of a pass
-  int64_t prompt_rows_max = 513;  // of all prompts that are new in a pass: TextContext::rows()
+  int64_t tokens_max = 0;         // of all items of a sweep
+  int64_t prompt_rows_max = 513;  // of all prompts that are new in a sweep: TextContext::rows()
   int64_t text_rows = 512;        // rows of text the model was trained to see
   DType kv_dtype = DType::kBf16;
   LayerRange layers = {};  // this stage's; K/V of frames and texts is of these alone
@@ -63,13 +64,13 @@ struct WanCore;
 
 class WanTransformer {
  public:
-  // Takes the buffers of all passes. FAILED_PRECONDITION or NOT_FOUND names a tensor that is wrong
+  // Takes the buffers of all sweeps. FAILED_PRECONDITION or NOT_FOUND names a tensor that is wrong
   // or missing, INVALID_ARGUMENT an option or an empty range of layers, RESOURCE_EXHAUSTED the
   // memory.
   static absl::StatusOr<std::unique_ptr<WanTransformer>> Create(
       const WanConfig& config, ResidentSection resident, Backend& backend,
       const WanTransformerOptions& options);
-  // What Create takes beyond the resident section. A pass adds its rotary tables, see
+  // What Create takes beyond the resident section. A sweep adds its rotary tables, see
   // RotaryFrameBytes; the rest it allocates is small.
   static absl::StatusOr<uint64_t> BufferBytes(const WanConfig& config,
                                               const WanTransformerOptions& options);
@@ -77,10 +78,10 @@ class WanTransformer {
 
   const WanConfig& config() const;
   const LayerRange& layers() const;
-  uint64_t buffer_bytes() const;  // activations of all passes, taken at Create
+  uint64_t buffer_bytes() const;  // activations of all sweeps, taken at Create
   // K/V of one latent frame of this height and width, in these layers.
   KvLayout kv_layout(int64_t height, int64_t width) const;
-  // Rotary table of one latent frame, for each distinct index that a pass and the pass before it
+  // Rotary table of one latent frame, for each distinct index that a sweep and the sweep before it
   // attend to; under a hundredth of the frame's K/V in the published models.
   uint64_t RotaryFrameBytes(int64_t height, int64_t width) const;
 
@@ -90,8 +91,8 @@ class WanTransformer {
                                                               int64_t tokens) const;
 
   // Checks the items against this model. INVALID_ARGUMENT names item and field; RESOURCE_EXHAUSTED
-  // when they exceed tokens_max or prompt_rows_max; FAILED_PRECONDITION while a pass lives. The
-  // stream brings and takes frames that live in the K/V file; it outlives the pass.
+  // when they exceed tokens_max or prompt_rows_max; FAILED_PRECONDITION while a sweep lives. The
+  // stream brings and takes frames that live in the K/V file; it outlives the sweep.
   absl::StatusOr<std::unique_ptr<StackPass>> NewPass(std::span<const VideoItem> items,
                                                      KvStream* kv_stream = nullptr);
 
