@@ -57,8 +57,8 @@ class KvStream {
   KvStream(Key, std::unique_ptr<Impl> impl);  // use Open
   // RESOURCE_EXHAUSTED for memory; UNAVAILABLE when io_uring is demanded and refused.
   static absl::StatusOr<std::unique_ptr<KvStream>> Open(ScratchFile& file, const Options& options);
-  // With so much memory, what all frames of a pass may take of one layer, at most: two layers find
-  // room, so that one is read while the other is computed.
+  // The most bytes that one layer of all frames of a sweep may have, with so much memory: two such
+  // layers find room, so that one is read while the other is computed.
   static uint64_t LayerBytesMax(uint64_t bytes);
   // The same of one layer of one frame, which is written whole.
   static uint64_t FrameBytesMax(uint64_t bytes);

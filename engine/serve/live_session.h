@@ -79,8 +79,8 @@ struct LiveSession {
   // Whether a prompt for this very chunk finds no room before the clean passes that wait are done.
   // They deliver nothing, so neither a pause nor a full outbox is a reason to wait.
   bool needs_clean_passes();
-  // Whether the chunk that stands at its start may not begin, because an event that names its frame
-  // is still to be applied.
+  // Whether the next chunk may not begin yet, because an event that names its frame is still to be
+  // applied.
   bool held_back();
 };
 

@@ -27,7 +27,7 @@ struct LayerTimes {
 struct SweepProbe {
   Clock& clock;
   Trace* trace = nullptr;                    // or null
-  std::string row = {};                      // of the trace, where the layers are written
+  std::string row = {};                      // of the trace, for the layers' spans
   std::vector<LayerTimes>* times = nullptr;  // per layer, or null
   std::function<double()> kv_seconds = {};   // spent on K/V of the file so far; or empty
 };

@@ -34,13 +34,13 @@ class SweepRunner {
                         const std::function<bool()>& keep_going);
 
  private:
-  // Twice when need be, and tells the observer.
+  // Runs it, a second time if it fails, and tells the observer.
   absl::Status Run(const SweepStack& stack, const std::function<absl::Status()>& sweep);
   absl::Status RunOnce(SweepStack& stack, const std::function<bool()>& keep_going,
                        SweepProbe probe);
   absl::Status RunTakesOnce(SweepStack& stack, size_t items, const SweepLoad& load,
                             const std::function<bool()>& keep_going);
-  // What the disk did so far; between layers, as a sweep may take minutes.
+  // Publishes the disk's counters. Called between layers, since a sweep may take minutes.
   void PublishDisk();
   double WaitSeconds(SweepStack& stack) const;
   double KvSeconds() const;

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Who reads a session, and since when nobody does. The latest reader is the only one. A plain value
+// Who reads a session, or since when nobody does. Only the latest reader counts. A plain value
 // under the session's lock.
 //
 // Within a process time is counted in monotonic nanoseconds, so that whoever sets the wall clock,

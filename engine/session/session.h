@@ -46,7 +46,7 @@ class Session {
   Session(std::string id, ResolvedSpec spec, SessionLimits limits, SessionReservations memory,
           Clock& clock, std::function<void()> wake_engine, SessionEndObserver on_end = {},
           EventSink& sink = NoRecords::Get());
-  // Goes on from there. Before anybody else knows the session.
+  // Continues from there. Only before any other thread knows the session.
   void BeginAt(SessionBeginning beginning) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::string& id() const { return id_; }

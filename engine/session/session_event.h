@@ -36,8 +36,8 @@ struct AcceptedEvent {
   friend bool operator==(const AcceptedEvent&, const AcceptedEvent&) = default;
 };
 
-// The first phase of a receipt: the event has its number. An event that was asked for again is not
-// taken again; when it holds already, the chunk says from where.
+// The first phase of a receipt: the event has its number. For an event that was sent again it is
+// the number it had; applied_chunk is set when it has been applied already.
 struct EventAccepted {
   uint64_t sequence = 0;
   std::optional<int64_t> applied_chunk = {};

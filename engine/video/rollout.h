@@ -87,7 +87,7 @@ class Rollout : public Take {
   bool done() const override { return spec_.chunk_count != 0 && chunk() == spec_.chunk_count; }
   // Clean passes belong to the chunks before.
   bool at_chunk_start() const override { return at_chunk_start_; }
-  // At a chunk's start.
+  // Only while at_chunk_start().
   const RolloutState& state() const;
   const std::set<int64_t>& frames(size_t branch) const override { return state_.frames[branch]; }
   SweepNeeds needs(int64_t rows_max) const override;
