@@ -52,13 +52,13 @@ Trace::~Trace() {
   writer_.join();
 }
 
-int Trace::RowNumber(const std::string& row) {
-  const auto [found, is_new] = rows_.try_emplace(row, static_cast<int>(rows_.size()) + 1);
+int Trace::TrackNumber(const std::string& track) {
+  const auto [found, is_new] = tracks_.try_emplace(track, static_cast<int>(tracks_.size()) + 1);
   if (is_new) {
     absl::StrAppendFormat(
         &unwritten_,
         "{\"ph\":\"M\",\"pid\":1,\"tid\":%d,\"name\":\"thread_name\",\"args\":{\"name\":%s}},\n",
-        found->second, Quoted(row));
+        found->second, Quoted(track));
   }
   return found->second;
 }
@@ -67,13 +67,13 @@ bool Trace::IsFull() const {
   return spans_ == kSpansMax || unwritten_.size() >= kUnwrittenBytesMax;
 }
 
-void Trace::Span(const std::string& row, const std::string& name, int64_t start_nanos,
+void Trace::Span(const std::string& track, const std::string& name, int64_t start_nanos,
                  int64_t end_nanos, const std::string& detail) {
   {
     MutexLock lock(mutex_);
     if (failed_) return;
     if (!IsFull()) {
-      AddSpan(row, name, start_nanos, end_nanos, detail);
+      AddSpan(track, name, start_nanos, end_nanos, detail);
       return;
     }
     if (std::exchange(full_told_, true)) return;
@@ -84,10 +84,10 @@ void Trace::Span(const std::string& row, const std::string& name, int64_t start_
                    "the disk takes them too slowly")));
 }
 
-void Trace::AddSpan(const std::string& row, const std::string& name, int64_t start_nanos,
+void Trace::AddSpan(const std::string& track, const std::string& name, int64_t start_nanos,
                     int64_t end_nanos, const std::string& detail) {
   ++spans_;
-  const int number = RowNumber(row);
+  const int number = TrackNumber(track);
   const std::string arguments =
       detail.empty() ? "" : absl::StrCat(",\"args\":{\"detail\":", Quoted(detail), "}");
   absl::StrAppendFormat(

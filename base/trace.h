@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What happened when, for people: spans on named rows, written as the JSON that Perfetto and
-// chrome://tracing open. Rows are lanes such as a slot that is read into or a thread.
+// What happened when, for people: spans on named tracks, written as the JSON that Perfetto and
+// chrome://tracing open. Tracks are lanes such as a slot that is read into or a thread.
 //
 // Any thread. A span costs a lock and a line of text, so spans are for what takes milliseconds. A
 // thread of its own writes, so that a disk that is full or slow keeps nobody waiting.
@@ -38,14 +38,14 @@ class Trace {
   ~Trace();
 
   // Times as Clock::MonotonicNanos. detail is shown with the span when it is not empty.
-  void Span(const std::string& row, const std::string& name, int64_t start_nanos, int64_t end_nanos,
-            const std::string& detail = "") ABSL_LOCKS_EXCLUDED(mutex_);
+  void Span(const std::string& track, const std::string& name, int64_t start_nanos,
+            int64_t end_nanos, const std::string& detail = "") ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   Trace(std::unique_ptr<File> file, Tell tell);
-  int RowNumber(const std::string& row) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int TrackNumber(const std::string& track) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void AddSpan(const std::string& row, const std::string& name, int64_t start_nanos,
+  void AddSpan(const std::string& track, const std::string& name, int64_t start_nanos,
                int64_t end_nanos, const std::string& detail) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteAll() ABSL_LOCKS_EXCLUDED(mutex_);
   // What waits, once there is something. Empty: the end.
@@ -56,7 +56,7 @@ class Trace {
   Mutex mutex_;
   CondVar changed_;
   std::string unwritten_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, int> rows_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, int> tracks_ ABSL_GUARDED_BY(mutex_);
   uint64_t spans_ ABSL_GUARDED_BY(mutex_) = 0;
   bool full_told_ ABSL_GUARDED_BY(mutex_) = false;
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
@@ -67,14 +67,14 @@ class Trace {
 // A span from here to the end of the block; nothing without a trace.
 class TraceSpan {
  public:
-  TraceSpan(Trace* trace, Clock& clock, const char* row, std::string name)
-      : trace_(trace), clock_(clock), row_(row) {
+  TraceSpan(Trace* trace, Clock& clock, const char* track, std::string name)
+      : trace_(trace), clock_(clock), track_(track) {
     if (trace_ == nullptr) return;
     name_ = std::move(name);
     start_nanos_ = clock_.MonotonicNanos();
   }
   ~TraceSpan() {
-    if (trace_ != nullptr) trace_->Span(row_, name_, start_nanos_, clock_.MonotonicNanos());
+    if (trace_ != nullptr) trace_->Span(track_, name_, start_nanos_, clock_.MonotonicNanos());
   }
   TraceSpan(const TraceSpan&) = delete;
   TraceSpan& operator=(const TraceSpan&) = delete;
@@ -82,7 +82,7 @@ class TraceSpan {
  private:
   Trace* const trace_;
   Clock& clock_;
-  const char* const row_;
+  const char* const track_;
   std::string name_;
   int64_t start_nanos_ = 0;
 };

@@ -55,7 +55,7 @@ Finding CheckCgroup() {
   return {
       Finding::Level::kNote, "cgroup",
       absl::StrFormat("memory limited to %.2f GB (%s)", Gigabytes(limit->bytes), limit->version),
-      "choose --pinned-bytes, --kv-bytes and --session-bytes of longtaked to fit in it"};
+      "choose --kept-bytes, --kv-bytes and --session-bytes of longtaked to fit in it"};
 }
 
 Finding CheckPort(int port, const std::string& purpose) {

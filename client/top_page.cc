@@ -75,7 +75,8 @@ std::string Sweeps(const Scrapes& scrapes) {
     return "sweeps    " + (all > 0 ? "one under way: " + shares : "none since the last refresh") +
            "\n";
   }
-  const double seconds = scrapes.Grown("longtake_stage_seconds_total", "stage=\"transformer\"");
+  const double seconds =
+      scrapes.Grown("longtake_component_seconds_total", "component=\"transformer\"");
   return absl::StrFormat("sweeps    %.2f/s   %.3f s each: %s   %.1f items   %.0f tokens\n",
                          scrapes.Rate(sweeps, stack), seconds / count, shares,
                          scrapes.Grown("longtake_sweep_items_total") / count,

@@ -50,7 +50,7 @@ def take(server, options, seed):
 def measure(options, pack, group):
     builds = {"old": options.old, "new": options.new}
     enter = group.enter if group else None
-    servers = {name: Server(bin_dir, pack, "--log-level", "warning", "--pinned-bytes", "0", *options.server_option, enter=enter)
+    servers = {name: Server(bin_dir, pack, "--log-level", "warning", "--kept-bytes", "0", *options.server_option, enter=enter)
                for name, bin_dir in builds.items()}
     takes = {name: [] for name in builds}
     try:

@@ -13,7 +13,7 @@
 #include "engine/model/umt5/config.h"
 #include "engine/model/umt5/layout.h"
 #include "engine/model/vae/config.h"
-#include "engine/model/vae/stages.h"
+#include "engine/model/vae/layers.h"
 #include "engine/model/wan/config.h"
 #include "engine/model/wan/layout.h"
 #include "engine/policy/recipe.h"

@@ -43,7 +43,7 @@ constexpr ConfigOption kOptions[] = {
     {"memory-budget", Type::kBytes, &Config::memory_budget, "none", "none",
      "Hard limit on everything large: layers, weights, activations, keys and values, sessions; the "
      "process itself takes some 100 MiB more"},
-    {"pinned-bytes", Type::kBytes, &Config::pinned_bytes, "all", "all",
+    {"kept-bytes", Type::kBytes, &Config::kept_bytes, "all", "all",
      "Memory for layers that are kept instead of read each sweep; what the budget leaves at most"},
     {"slots", Type::kCount, &Config::slots, "auto", "auto",
      "Layer parts in memory at once while streaming; auto is 3, or what the calibration says"},

@@ -27,8 +27,8 @@ struct Config {
   uint64_t tokens_per_sweep = 0;
   std::optional<uint64_t> memory_budget;  // nullopt: "none"
   uint64_t prompt_tokens = 0;
-  std::optional<uint64_t> pinned_bytes;  // nullopt: "all"
-  uint64_t slots = 0;                    // 0: auto
+  std::optional<uint64_t> kept_bytes;  // nullopt: "all"
+  uint64_t slots = 0;                  // 0: auto
   std::string calibration;
   std::string io;
   int64_t read_timeout_nanos = 0;

@@ -96,11 +96,11 @@ void AddWork(const EngineStats& stats, Page& page) {
   page.Add(stats.knee_tokens);
   page.Counter("longtake_chunks_decoded_total", "Chunks decoded", stats.chunks);
   page.Counter("longtake_frames_decoded_total", "Frames decoded", stats.frames);
-  page.Begin(MetricType::Counter, "longtake_stage_seconds_total",
-             "Time in each stage; divided by chunks, what a chunk takes");
-  page.Add(stats.text_seconds, "stage", "text");
-  page.Add(stats.transformer_seconds, "stage", "transformer");
-  page.Add(stats.decode_seconds, "stage", "decode");
+  page.Begin(MetricType::Counter, "longtake_component_seconds_total",
+             "Time in each component; divided by chunks, what a chunk takes");
+  page.Add(stats.text_seconds, "component", "text");
+  page.Add(stats.transformer_seconds, "component", "transformer");
+  page.Add(stats.decode_seconds, "component", "decode");
   page.Begin(MetricType::Gauge, "longtake_decode_backlog_chunks", "Chunks waiting for the decoder");
   page.Add(stats.decode_backlog_chunks);
 }

@@ -19,7 +19,7 @@ MemoryWishes Wishes(const Config& config) {
   return {.budget = config.memory_budget,
           .kv = config.kv_bytes,
           .sessions = config.session_bytes,
-          .pinned = config.pinned_bytes,
+          .kept = config.kept_bytes,
           .kv_min = KvPool::kPageBytesDefault,
           .sessions_min = config.outbox_bytes,
           .kv_staging = config.kv_file.empty() ? 0 : config.kv_staging_bytes,
@@ -60,7 +60,7 @@ void LogMemory(const MemoryPlan& memory) {
   Log(LogLevel::kWarning, "more memory promised than there is",
       {{"promised_bytes", static_cast<int64_t>(memory.total())},
        {"limit_bytes", static_cast<int64_t>(*limit)},
-       {"advice", std::string("set memory-budget, or lower pinned-bytes, kv-bytes, session-bytes "
+       {"advice", std::string("set memory-budget, or lower kept-bytes, kv-bytes, session-bytes "
                               "or tokens-per-sweep")}});
 }
 

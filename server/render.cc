@@ -131,7 +131,7 @@ void RenderEstimate(const SessionEstimate& estimate, v1::SessionEstimate* out) {
   out->set_refusal_message(estimate.refusal);
   out->set_kv_file_bytes_per_sweep(static_cast<int64_t>(estimate.kv_file_bytes_per_sweep));
   out->set_kv_file_slowdown(estimate.kv_file_slowdown);
-  for (const auto& [name, bytes] : estimate.memory_rows) {
+  for (const auto& [name, bytes] : estimate.memory_by_name) {
     v1::SessionEstimate::MemoryRow& row = *out->add_memory();
     row.set_name(name);
     row.set_bytes(static_cast<int64_t>(bytes));

@@ -138,9 +138,9 @@ void AddLimits(grpc::ServerBuilder& builder) {
   }
 }
 
-std::string PinnedText(const LayerStream& layers) {
-  const std::vector<bool>& pinned = layers.pinned();
-  return absl::StrCat(std::count(pinned.begin(), pinned.end(), true), "/", pinned.size());
+std::string KeptText(const LayerStream& layers) {
+  const std::vector<bool>& kept = layers.kept();
+  return absl::StrCat(std::count(kept.begin(), kept.end(), true), "/", kept.size());
 }
 
 void LogMemoryProgress(uint64_t done_bytes, uint64_t total_bytes) {
@@ -162,7 +162,7 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
        {"threads", static_cast<int64_t>(config.threads)},
        {"io", layers.io_name()},
        {"io_reason", layers.io_reason()},
-       {"layers_pinned", PinnedText(layers)},
+       {"layers_kept", KeptText(layers)},
        {"read_bytes_per_sweep", static_cast<int64_t>(layers.bytes_per_sweep())}});
   if (!IsLoopback(config.listen)) {
     Log(LogLevel::kWarning, "listening beyond this machine without TLS",

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The three faces of a tensor in storage: declared (before it has a place), placed (in a file), and
-// lent (in memory). All are plain values. Matrices are [out, in], row-major, without padding.
+// The three faces of a tensor in storage: declared (before it has an offset), placed (in a file),
+// and lent (in memory). All are plain values. Matrices are [out, in], row-major, without padding.
 #pragma once
 
 #include <cstddef>

@@ -43,7 +43,7 @@ KvFrame& KvFrame::operator=(KvFrame&& other) noexcept {
   layout_ = other.layout_;
   k_pages_ = std::exchange(other.k_pages_, {});
   v_pages_ = std::exchange(other.v_pages_, {});
-  place_ = other.place_;
+  extent_ = other.extent_;
   checksums_ = std::exchange(other.checksums_, {});
   return *this;
 }
@@ -51,7 +51,7 @@ KvFrame& KvFrame::operator=(KvFrame&& other) noexcept {
 KvFrame::~KvFrame() { Release(); }
 
 void KvFrame::Release() {
-  if (share_ != nullptr) std::exchange(share_, nullptr)->free_.push_back(place_);
+  if (share_ != nullptr) std::exchange(share_, nullptr)->free_.push_back(extent_);
   if (pool_ == nullptr) return;
   pool_->Give(k_pages_);
   pool_->Give(v_pages_);
@@ -66,9 +66,9 @@ void KvFrame::Write(int64_t layer, const float* k, const float* v) {
   LT_CHECK(pool_ != nullptr && layer >= 0 && layer < layout_.layers);
   const int64_t per_page = rows_per_page();
   for (int64_t row = 0; row < layout_.rows; ++row) {
-    const int64_t slot = layer * layout_.rows + row;
-    const auto page = static_cast<size_t>(slot / per_page);
-    const uint64_t offset = static_cast<uint64_t>(slot % per_page) * layout_.row_bytes();
+    const int64_t index = layer * layout_.rows + row;
+    const auto page = static_cast<size_t>(index / per_page);
+    const uint64_t offset = static_cast<uint64_t>(index % per_page) * layout_.row_bytes();
     StoreRow(k + row * layout_.width, layout_.width, layout_.dtype,
              pool_->page(k_pages_[page]) + offset);
     StoreRow(v + row * layout_.width, layout_.width, layout_.dtype,
@@ -81,10 +81,10 @@ void KvFrame::AppendSegments(int64_t layer, const float* rotary, int64_t rotary_
   LT_CHECK(pool_ != nullptr && layer >= 0 && layer < layout_.layers);
   const int64_t per_page = rows_per_page();
   for (int64_t row = 0; row < layout_.rows;) {
-    const int64_t slot = layer * layout_.rows + row;
-    const int64_t count = std::min(layout_.rows - row, per_page - slot % per_page);
-    const auto page = static_cast<size_t>(slot / per_page);
-    const uint64_t offset = static_cast<uint64_t>(slot % per_page) * layout_.row_bytes();
+    const int64_t index = layer * layout_.rows + row;
+    const int64_t count = std::min(layout_.rows - row, per_page - index % per_page);
+    const auto page = static_cast<size_t>(index / per_page);
+    const uint64_t offset = static_cast<uint64_t>(index % per_page) * layout_.row_bytes();
     out->push_back({.k = pool_->page(k_pages_[page]) + offset,
                     .v = pool_->page(v_pages_[page]) + offset,
                     .dtype = layout_.dtype,
@@ -116,7 +116,7 @@ KeySegment KvFrame::Segment(std::span<const std::byte> layer_bytes, const float*
 
 uint64_t KvFrame::file_offset(int64_t layer) const {
   LT_CHECK(in_file() && layer >= 0 && layer < layout_.layers);
-  return place_ + static_cast<uint64_t>(layer) * layout_.file_layer_bytes();
+  return extent_ + static_cast<uint64_t>(layer) * layout_.file_layer_bytes();
 }
 
 absl::StatusOr<std::unique_ptr<KvShare>> KvShare::Create(const KvMemory& memory,
@@ -182,22 +182,22 @@ absl::Status KvShare::CheckFileRoom(const ScratchFile& file, const KvLayout& lay
 }
 
 absl::Status KvShare::TakePlaces(ScratchFile& file, uint64_t frames) {
-  absl::StatusOr<std::vector<uint64_t>> places = file.Take(layout_.file_frame_bytes(), frames);
-  if (!places.ok()) {
+  absl::StatusOr<std::vector<uint64_t>> extents = file.Take(layout_.file_frame_bytes(), frames);
+  if (!extents.ok()) {
     LT_RETURN_IF_ERROR(CheckFileRoom(file, layout_, frames));
     return absl::ResourceExhaustedError(
         absl::StrCat("the K/V file has room for the session, but not in pieces of ",
                      layout_.file_frame_bytes(), " bytes"));
   }
-  places_ = *std::move(places);
-  free_ = places_;
+  extents_ = *std::move(extents);
+  free_ = extents_;
   file_ = &file;
   return absl::OkStatus();
 }
 
 KvShare::~KvShare() {
   if (pool_ != nullptr) pool_->Unreserve(pages_);
-  if (file_ != nullptr) file_->Give(places_, layout_.file_frame_bytes());
+  if (file_ != nullptr) file_->Give(extents_, layout_.file_frame_bytes());
 }
 
 KvFrame KvShare::NewFrame() {
@@ -206,7 +206,7 @@ KvFrame KvShare::NewFrame() {
   KvFrame frame;
   frame.layout_ = layout_;
   frame.share_ = this;
-  frame.place_ = free_.back();
+  frame.extent_ = free_.back();
   frame.checksums_.resize(static_cast<size_t>(layout_.layers));
   free_.pop_back();
   return frame;

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // KV memory: the keys (unrotated) and values of a session's latent frames (docs/spec 3.3), in pages
-// of the pool or in places of a file when the pool is too small. In pages a frame's rows of all
+// of the pool or in extents of a file when the pool is too small. In pages a frame's rows of all
 // layers lie one after another, K and V apart, so that a page is shared by layers and little is
 // wasted; a row never straddles a page.
 //
@@ -23,8 +23,8 @@ namespace longtake {
 
 class KvShare;
 
-// K and V of one latent frame, all layers. Owns its pages, or its place in the file, and gives them
-// back. Movable value; pool or share must outlive it. One thread at a time.
+// K and V of one latent frame, all layers. Owns its pages, or its extent in the file, and gives
+// them back. Movable value; pool or share must outlive it. One thread at a time.
 class KvFrame {
  public:
   KvFrame() = default;
@@ -67,7 +67,7 @@ class KvFrame {
   KvLayout layout_;
   std::vector<uint32_t> k_pages_;
   std::vector<uint32_t> v_pages_;
-  uint64_t place_ = 0;
+  uint64_t extent_ = 0;
   std::vector<uint32_t> checksums_;  // per layer
 };
 
@@ -118,8 +118,8 @@ class KvShare {
   KvPool* pool_ = nullptr;
   uint64_t pages_ = 0;
   ScratchFile* file_ = nullptr;
-  std::vector<uint64_t> places_;  // all of them
-  std::vector<uint64_t> free_;    // of those
+  std::vector<uint64_t> extents_;  // all of them
+  std::vector<uint64_t> free_;     // of those
 };
 
 }  // namespace longtake

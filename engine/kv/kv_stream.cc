@@ -53,6 +53,10 @@ struct KvStream::Impl {
   };
 
   absl::Status Open();
+  absl::Status Begin(std::vector<const KvFrame*> wanted, int64_t layer_count);
+  absl::StatusOr<std::span<const std::byte>> Await(const KvFrame& frame, int64_t layer);
+  void EndLayer(int64_t layer);
+  absl::Status Finish();
   bool StartNextRead();
   absl::StatusOr<std::span<const std::byte>> Write(KvFrame& frame, int64_t layer, const float* k,
                                                    const float* v, bool lend);
@@ -121,23 +125,22 @@ absl::Status KvStream::Impl::Open() {
   return absl::OkStatus();
 }
 
-absl::Status KvStream::Begin(std::vector<const KvFrame*> frames, int64_t layers) {
-  Impl& s = *impl_;
-  LT_RETURN_IF_ERROR(s.Drain());
-  s.write_status = absl::OkStatus();
-  std::erase_if(frames, [](const KvFrame* frame) { return !frame->in_file(); });
+absl::Status KvStream::Impl::Begin(std::vector<const KvFrame*> wanted, int64_t layer_count) {
+  LT_RETURN_IF_ERROR(Drain());
+  write_status = absl::OkStatus();
+  std::erase_if(wanted, [](const KvFrame* frame) { return !frame->in_file(); });
   uint64_t layer_bytes = 0;
-  for (const KvFrame* frame : frames) layer_bytes += frame->layout().file_layer_bytes();
-  if (layer_bytes > layer_bytes_max()) {
+  for (const KvFrame* frame : wanted) layer_bytes += frame->layout().file_layer_bytes();
+  if (layer_bytes > LayerBytesMax(options.bytes)) {
     return absl::ResourceExhaustedError(absl::StrCat("K/V stream: a layer of the sweep is ",
                                                      layer_bytes, " bytes, at most ",
-                                                     layer_bytes_max()));
+                                                     LayerBytesMax(options.bytes)));
   }
-  s.frames = std::move(frames);
-  s.layers = layers;
-  s.next_layer = 0;
-  s.next_frame = 0;
-  s.queue->Pump();
+  frames = std::move(wanted);
+  layers = layer_count;
+  next_layer = 0;
+  next_frame = 0;
+  queue->Pump();
   return absl::OkStatus();
 }
 
@@ -161,7 +164,7 @@ bool KvStream::Impl::StartNextRead() {
   TransferQueue::Transfer& transfer =
       queue->Add({.offset = frame->file_offset(next_layer),
                   .memory = memory.span().subspan(*begin, bytes),
-                  .trace_row = "kv read",
+                  .track = "kv read",
                   .trace_name = absl::StrCat("layer ", next_layer),
                   .done = [this, begin](const absl::Status&) { read_ring.Give(*begin); }});
   reads.push_back({.frame = frame, .layer = next_layer, .transfer = &transfer});
@@ -172,14 +175,14 @@ bool KvStream::Impl::StartNextRead() {
   return true;
 }
 
-absl::StatusOr<std::span<const std::byte>> KvStream::Await(const KvFrame& frame, int64_t layer) {
-  Impl& s = *impl_;
-  LT_RETURN_IF_ERROR(s.queue->Await(
-      [&s] { return s.next_use < s.reads.size() && s.reads[s.next_use].transfer->settled(); }));
-  const Impl::Read& read = s.reads[s.next_use];
+absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Await(const KvFrame& frame,
+                                                                 int64_t layer) {
+  LT_RETURN_IF_ERROR(queue->Await(
+      [this] { return next_use < reads.size() && reads[next_use].transfer->settled(); }));
+  const Read& read = reads[next_use];
   LT_CHECK(read.frame == &frame && read.layer == layer);
-  LT_RETURN_IF_ERROR(s.Verify(read));
-  ++s.next_use;
+  LT_RETURN_IF_ERROR(Verify(read));
+  ++next_use;
   return std::span<const std::byte>(read.transfer->memory());
 }
 
@@ -202,20 +205,19 @@ absl::Status KvStream::Impl::Verify(const Read& read) {
                    read.frame->file_offset(read.layer), ": CRC32C differs, also when read again"));
 }
 
-void KvStream::EndLayer(int64_t layer) {
-  Impl& s = *impl_;
-  while (!s.reads.empty() && s.reads.front().layer <= layer) {
-    s.queue->Drop(*s.reads.front().transfer);
-    s.reads.pop_front();
-    if (s.next_use > 0) --s.next_use;
+void KvStream::Impl::EndLayer(int64_t layer) {
+  while (!reads.empty() && reads.front().layer <= layer) {
+    queue->Drop(*reads.front().transfer);
+    reads.pop_front();
+    if (next_use > 0) --next_use;
   }
   // Those that were not even begun.
-  if (s.next_layer <= layer) {
-    s.next_layer = layer + 1;
-    s.next_frame = 0;
+  if (next_layer <= layer) {
+    next_layer = layer + 1;
+    next_frame = 0;
   }
-  s.EndLending();
-  s.queue->Pump();
+  EndLending();
+  queue->Pump();
 }
 
 // Room in the ring comes back when the disk has the bytes and nobody reads them.
@@ -232,15 +234,6 @@ void KvStream::Impl::EndLending() {
   for (const Lent& piece : std::exchange(lent, {})) {
     if (piece.written) write_ring.Give(piece.begin);
   }
-}
-
-absl::Status KvStream::Write(KvFrame& frame, int64_t layer, const float* k, const float* v) {
-  return impl_->Write(frame, layer, k, v, /*lend=*/false).status();
-}
-
-absl::StatusOr<std::span<const std::byte>> KvStream::WriteAndLend(KvFrame& frame, int64_t layer,
-                                                                  const float* k, const float* v) {
-  return impl_->Write(frame, layer, k, v, /*lend=*/true);
 }
 
 absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Write(KvFrame& frame, int64_t layer,
@@ -269,7 +262,7 @@ absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Write(KvFrame& frame,
   queue->Add({.kind = BlockRequest::Kind::kWrite,
               .offset = frame.file_offset(layer),
               .memory = piece,
-              .trace_row = "kv write",
+              .track = "kv write",
               .trace_name = absl::StrCat("layer ", layer),
               .done = [this, begin](const absl::Status& status) {
                 write_status.Update(status);
@@ -280,11 +273,31 @@ absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Write(KvFrame& frame,
   return std::span<const std::byte>(piece);
 }
 
-absl::Status KvStream::Finish() {
-  Impl& s = *impl_;
-  LT_RETURN_IF_ERROR(s.queue->Await([&s] { return s.write_ring.empty(); }));
-  return s.write_status;
+absl::Status KvStream::Impl::Finish() {
+  LT_RETURN_IF_ERROR(queue->Await([this] { return write_ring.empty(); }));
+  return write_status;
 }
+
+absl::Status KvStream::Begin(std::vector<const KvFrame*> frames, int64_t layers) {
+  return impl_->Begin(std::move(frames), layers);
+}
+
+absl::StatusOr<std::span<const std::byte>> KvStream::Await(const KvFrame& frame, int64_t layer) {
+  return impl_->Await(frame, layer);
+}
+
+void KvStream::EndLayer(int64_t layer) { impl_->EndLayer(layer); }
+
+absl::Status KvStream::Write(KvFrame& frame, int64_t layer, const float* k, const float* v) {
+  return impl_->Write(frame, layer, k, v, /*lend=*/false).status();
+}
+
+absl::StatusOr<std::span<const std::byte>> KvStream::WriteAndLend(KvFrame& frame, int64_t layer,
+                                                                  const float* k, const float* v) {
+  return impl_->Write(frame, layer, k, v, /*lend=*/true);
+}
+
+absl::Status KvStream::Finish() { return impl_->Finish(); }
 
 KvStream::Stats KvStream::stats() const {
   const BlockIoStats& io = impl_->queue->io().stats();

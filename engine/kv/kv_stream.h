@@ -1,10 +1,10 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // K/V beyond memory: a scratch file has room for the frames of sessions that the pool cannot hold.
-// A frame lies in one place of it, layer after layer, each layer's keys and then its values, padded
-// to whole blocks.
+// A frame lies in one extent of it, layer after layer, each layer's keys and then its values,
+// padded to whole blocks.
 //
-// They come and go through memory: what a pass attends to is read ahead of its layers in the order
+// They come and go through memory: what a sweep attends to is read ahead of its layers in the order
 // of use, what a clean pass makes is written behind. No bytes are lent that do not match the
 // checksum of what was written; what differs is read once more, then the answer is DATA_LOSS. I/O
 // errors and a disk that does not answer are UNAVAILABLE.

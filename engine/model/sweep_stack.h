@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/status_macros.h"
-#include "engine/model/stack_pass.h"
+#include "engine/model/model_sweep.h"
 #include "storage/stream/layer_stream.h"
 
 namespace longtake {
@@ -19,9 +19,9 @@ class SweepStack {
   // As traces, metrics and those who watch the sweeps call it.
   virtual std::string_view name() const = 0;
   virtual LayerStream& layers() = 0;
-  // A pass of all who take part, anew for each try of the sweep. Its errors are the model's, and
+  // A sweep of all who take part, anew for each try of the sweep. Its errors are the model's, and
   // may be one item's. The stack outlives it.
-  virtual absl::StatusOr<std::unique_ptr<StackPass>> NewPass() = 0;
+  virtual absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep() = 0;
 };
 
 }  // namespace longtake

@@ -9,7 +9,7 @@
 #include "engine/plan/measure_layer.h"
 #include "engine/video/backend_options.h"
 #include "storage/io/disk_rate.h"
-#include "storage/pack/chunk_sums.h"
+#include "storage/pack/block_crcs.h"
 #include "storage/pack/pack_directory.h"
 
 namespace longtake {
@@ -51,11 +51,11 @@ class DiskTrials {
                            clock);
   }
   // Checksums of what was read last.
-  double VerifyRate(uint64_t chunk_bytes, WorkerPool& workers, Clock& clock) {
+  double VerifyRate(uint64_t crc_block_bytes, WorkerPool& workers, Clock& clock) {
     int64_t least = INT64_MAX;
     for (int run = 0; run < kRuns; ++run) {
       const int64_t start = clock.MonotonicNanos();
-      sum_ ^= ChunkSums(memory_.span(), chunk_bytes, &workers).back();
+      sum_ ^= BlockCrcs(memory_.span(), crc_block_bytes, &workers).back();
       least = std::min(least, clock.MonotonicNanos() - start);
     }
     return static_cast<double>(memory_.size()) / std::max(NanosToSeconds(least), 1e-9);
@@ -74,12 +74,12 @@ absl::Status MeasureDisk(FileSystem& files, const PackReader& pack,
                          const VideoModelOptions& options, WorkerPool& workers, Clock& clock,
                          Calibration& out) {
   LT_ASSIGN_OR_RETURN(DiskTrials trials, DiskTrials::Open(files, pack, options.io));
-  const uint64_t chunk_bytes = pack.header().chunk_bytes;
-  out.request_bytes = std::max(chunk_bytes, kRequestBytes[0]);
+  const uint64_t crc_block_bytes = pack.header().crc_block_bytes;
+  out.request_bytes = std::max(crc_block_bytes, kRequestBytes[0]);
   double best = 0;
   for (const uint64_t bytes : kRequestBytes) {
     // A pack that is smaller than a request has nothing to choose.
-    if (bytes < chunk_bytes || bytes > pack.header().payload_bytes) continue;
+    if (bytes < crc_block_bytes || bytes > pack.header().payload_bytes) continue;
     LT_ASSIGN_OR_RETURN(const double rate, trials.Rate(bytes, kTrialNanos, clock));
     if (rate <= best * kWorth) continue;
     best = rate;
@@ -87,7 +87,7 @@ absl::Status MeasureDisk(FileSystem& files, const PackReader& pack,
   }
   const uint64_t least = std::min(out.request_bytes, pack.header().payload_bytes);
   LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second, trials.Rate(least, kSteadyNanos, clock));
-  out.verify_bytes_per_second = trials.VerifyRate(chunk_bytes, workers, clock);
+  out.verify_bytes_per_second = trials.VerifyRate(crc_block_bytes, workers, clock);
   return absl::OkStatus();
 }
 

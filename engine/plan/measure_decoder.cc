@@ -7,7 +7,7 @@
 #include "engine/backend/backend.h"
 #include "engine/model/vae/decoder.h"
 #include "engine/model/vae/latent_grid.h"
-#include "engine/model/vae/stages.h"
+#include "engine/model/vae/layers.h"
 #include "engine/model/vae/tiny_decoder.h"
 #include "engine/video/backend_options.h"
 

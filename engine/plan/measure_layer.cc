@@ -103,20 +103,20 @@ absl::StatusOr<LayerCost> LayerTrial::RunOnce(int64_t side, std::span<const Cont
                           .query_index = {&place, 1},
                           .context = context,
                           .text = text_.get(),
-                          .keep = {},
+                          .writes = {},
                           .flow = flow.data()};
-  LT_ASSIGN_OR_RETURN(const std::unique_ptr<StackPass> pass, model_->NewPass({&item, 1}));
-  return TimeLayer(*pass);
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<ModelSweep> model_sweep, model_->NewSweep({&item, 1}));
+  return TimeLayer(*model_sweep);
 }
 
-absl::StatusOr<LayerCost> LayerTrial::TimeLayer(StackPass& pass) {
+absl::StatusOr<LayerCost> LayerTrial::TimeLayer(ModelSweep& model_sweep) {
   const int64_t start = clock_.MonotonicNanos();
-  LT_RETURN_IF_ERROR(pass.Embed());
+  LT_RETURN_IF_ERROR(model_sweep.Embed());
   const int64_t embedded = clock_.MonotonicNanos();
   const LayerStream::Stats before = layers_->stats();
   {
     LT_ASSIGN_OR_RETURN(LayerLease lease, layers_->Next());
-    LT_RETURN_IF_ERROR(pass.RunLayer(0, lease));
+    LT_RETURN_IF_ERROR(model_sweep.RunLayer(0, lease));
   }
   const int64_t end = clock_.MonotonicNanos();
   const LayerStream::Stats after = layers_->stats();

@@ -32,7 +32,7 @@ class LayerTrial {
  private:
   absl::StatusOr<LayerCost> Least(int64_t side, std::span<const ContextFrame> context);
   absl::StatusOr<LayerCost> RunOnce(int64_t side, std::span<const ContextFrame> context);
-  absl::StatusOr<LayerCost> TimeLayer(StackPass& pass);
+  absl::StatusOr<LayerCost> TimeLayer(ModelSweep& model_sweep);
 
   const PackReader& pack_;
   const VideoModelOptions& options_;

@@ -33,7 +33,7 @@ absl::Status TooSmall(const MemoryPlan& least) {
 }
 
 // What LayerStream takes for the transformer and then for the text encoder.
-uint64_t PinnedWithin(const ModelMemory& model, uint64_t bytes) {
+uint64_t KeptWithin(const ModelMemory& model, uint64_t bytes) {
   if (model.transformer_layers + model.text_layers <= bytes) return bytes;
   if (model.transformer_layers <= bytes - model.text_slots) return bytes - model.text_slots;
   return bytes - model.transformer_slots - model.text_slots;
@@ -42,12 +42,12 @@ uint64_t PinnedWithin(const ModelMemory& model, uint64_t bytes) {
 }  // namespace
 
 uint64_t MemoryPlan::layers() const {
-  if (pinned >= model.transformer_layers) {
-    const uint64_t rest = pinned - model.transformer_layers;
+  if (kept >= model.transformer_layers) {
+    const uint64_t rest = kept - model.transformer_layers;
     return model.transformer_layers +
            (rest >= model.text_layers ? model.text_layers : model.text_slots + rest);
   }
-  return model.transformer_slots + model.text_slots + pinned;
+  return model.transformer_slots + model.text_slots + kept;
 }
 
 uint64_t MemoryPlan::total() const {
@@ -61,7 +61,7 @@ uint64_t MemoryPlan::total() const {
 
 std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
   std::vector<std::pair<std::string, uint64_t>> out = {
-      {"layers of the model (slots, pinned-bytes)", layers()},
+      {"layers of the model (slots, kept-bytes)", layers()},
       {"weights that stay", model.resident},
       {"weights of the VAE (start-frames)", model.vae},
       {"activations (tokens-per-sweep)", model.buffers},
@@ -84,7 +84,7 @@ absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWish
   if (!wishes.budget.has_value()) {
     plan.kv = wishes.kv.value_or(kKvBytesDefault);
     plan.sessions = wishes.sessions.value_or(kSessionBytesDefault);
-    plan.pinned = wishes.pinned.value_or(kNoLimit);
+    plan.kept = wishes.kept.value_or(kNoLimit);
     return plan;
   }
   plan.kv = wishes.kv.value_or(wishes.kv_min);
@@ -104,8 +104,8 @@ absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWish
     plan.sessions = clamp(plan.sessions, kSessionBytesDefault, share);
   }
   left = *wishes.budget - plan.total();
-  const uint64_t most = PinnedWithin(model, left + plan.layers());
-  plan.pinned = std::min(wishes.pinned.value_or(kNoLimit), most);
+  const uint64_t most = KeptWithin(model, left + plan.layers());
+  plan.kept = std::min(wishes.kept.value_or(kNoLimit), most);
   return plan;
 }
 

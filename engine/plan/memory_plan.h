@@ -20,7 +20,7 @@ struct MemoryWishes {
   std::optional<uint64_t> budget = {};  // nullopt: no limit
   std::optional<uint64_t> kv = {};
   std::optional<uint64_t> sessions = {};
-  std::optional<uint64_t> pinned = {};  // the most
+  std::optional<uint64_t> kept = {};  // the most
   // Less makes no sense; taken from the budget before anything else is.
   uint64_t kv_min = 0;
   uint64_t sessions_min = 0;
@@ -34,7 +34,7 @@ struct MemoryPlan {
   uint64_t kv_staging = 0;
   uint64_t prompt_cache = 0;
   uint64_t sessions = 0;
-  uint64_t pinned = 0;  // VideoModelOptions::pinned_bytes_max
+  uint64_t kept = 0;  // VideoModelOptions::kept_bytes_max
   std::optional<uint64_t> budget;
 
   // What the layers of both stacks take with so many bytes of kept layers, at most.

@@ -7,7 +7,7 @@
 #include "base/checked.h"
 #include "engine/model/umt5/config.h"
 #include "engine/model/vae/config.h"
-#include "engine/model/vae/stages.h"
+#include "engine/model/vae/layers.h"
 #include "engine/model/wan/config.h"
 #include "engine/video/backend_options.h"
 

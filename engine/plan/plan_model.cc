@@ -68,7 +68,7 @@ absl::StatusOr<ModelPlan> PlanModel(FileSystem& files, const ModelPlanRequest& r
   if (!request.calibration.empty()) {
     LT_RETURN_IF_ERROR(PlanByCalibration(files, request, workers, clock, plan));
   }
-  plan.options.pinned_bytes_max = plan.memory.pinned;
+  plan.options.kept_bytes_max = plan.memory.kept;
   return plan;
 }
 

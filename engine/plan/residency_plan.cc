@@ -42,7 +42,7 @@ absl::StatusOr<ResidencyPlan> PlanWithSlots(const PackDirectory& pack,
   plan.slot_count = options.slot_count;
   plan.request_bytes = calibration.request_bytes;
   LT_ASSIGN_OR_RETURN(plan.memory, PlanMemory(needs, wishes));
-  plan.layers = PlanStream(*transformer, options.slot_count, plan.memory.pinned);
+  plan.layers = PlanStream(*transformer, options.slot_count, plan.memory.kept);
   plan.knee_tokens = FindKnee(plan, calibration, options.tokens_max);
   const int64_t knee = std::max<int64_t>(plan.knee_tokens, 1);
   plan.at_knee = {knee, PredictLoad(plan, calibration, SweepLoad::Forward(knee))};
@@ -98,15 +98,14 @@ SweepTime PredictLoad(const ResidencyPlan& plan, const Calibration& calibration,
 std::vector<std::string> DescribeResidency(const ResidencyPlan& plan,
                                            const Calibration& calibration) {
   const StreamPlan& layers = plan.layers;
-  const auto kept = std::count(layers.pinned.begin(), layers.pinned.end(), true);
-  const std::string parts =
-      layers.pinned_part_count == 0
-          ? ""
-          : absl::StrFormat(" and %d parts of others", layers.pinned_part_count);
+  const auto kept = std::count(layers.kept.begin(), layers.kept.end(), true);
+  const std::string parts = layers.kept_part_count == 0 ? ""
+                                                        : absl::StrFormat(" and %d parts of others",
+                                                                          layers.kept_part_count);
   std::vector<std::string> out = {absl::StrFormat(
       "%d of %d layers%s stay in memory; %.2f GB are read in a sweep, in %d slots of %.0f MiB, "
       "requests of %d KiB",
-      kept, layers.pinned.size(), parts, Gigabytes(static_cast<double>(layers.bytes_per_sweep)),
+      kept, layers.kept.size(), parts, Gigabytes(static_cast<double>(layers.bytes_per_sweep)),
       layers.slot_count, static_cast<double>(layers.slot_bytes) / (1 << 20),
       plan.request_bytes >> 10)};
   out.push_back(absl::StrFormat("the disk gives %.2f GB/s, checksums take %.2f GB/s",

@@ -105,8 +105,8 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec, co
   out.kv_in_file = in_file.ok() && *in_file;
   LT_ASSIGN_OR_RETURN(out.kv_bytes, KvBytes(rollout, out.kv_in_file));
   out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + memory.total();
-  out.memory_rows = memory.Rows();
-  if (!out.kv_in_file) out.memory_rows.emplace_back("keys and values", out.kv_bytes);
+  out.memory_by_name = memory.ByName();
+  if (!out.kv_in_file) out.memory_by_name.emplace_back("keys and values", out.kv_bytes);
   if (out.kv_in_file) EstimateKvFile(rollout, costs.sweeps, &out);
   EstimateTime(spec, rollout, costs, &out);
   absl::Status room = CheckSize(memory);

@@ -190,7 +190,8 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const C
     arrival.session->BeginAt({.inbox = std::move(take.inbox),
                               .chunk = take.decoder.chunk,
                               .frame = take.decoder.next_frame,
-                              .has_start = take.rollout.has_start});
+                              .has_start = take.rollout.has_start,
+                              .attachment = take.attachment});
   }
   std::shared_ptr<Session> session = arrival.session;
   arrival.decode->decoder = std::move(take.decoder);

@@ -138,7 +138,7 @@ void Scheduler::FailEnded() {
 void Scheduler::DropFinished() {
   const size_t count = live_.size();
   std::erase_if(live_, [this](std::unique_ptr<LiveSession>& live) {
-    if (Forget(live->session())) {
+    if (ForgetIfAbandoned(live->session())) {
       kv_.Close(live->arrival.number);
       return true;
     }
@@ -149,12 +149,13 @@ void Scheduler::DropFinished() {
     kv_.Close(live->arrival.number);
     return true;
   });
-  std::erase_if(over_, [this](std::shared_ptr<Session>& session) { return Forget(*session); });
+  std::erase_if(over_,
+                [this](std::shared_ptr<Session>& session) { return ForgetIfAbandoned(*session); });
   // The memory that the last session was decoded in may be promised to others now.
   if (live_.empty() && count != 0) decode_lane_.ReleaseWhenIdle();
 }
 
-bool Scheduler::Forget(Session& session) {
+bool Scheduler::ForgetIfAbandoned(Session& session) {
   const absl::Status life = session.CheckLife();
   const bool expired = !session.cancelled() && !life.ok();
   if (expired) session.Cancel(life);

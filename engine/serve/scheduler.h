@@ -69,7 +69,7 @@ class Scheduler {
   // A session that is over gives its K/V back at once; its outbox waits in over_ for the reader.
   void DropFinished();
   // Forgets a session that was deleted or whose ttl ran out; false for any other.
-  bool Forget(Session& session);
+  bool ForgetIfAbandoned(Session& session);
   void TakeEvents(LiveSession& live);
   bool ApplyEvents(LiveSession& live);
   void Apply(LiveSession& live, PendingEvent& event);

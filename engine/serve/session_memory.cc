@@ -62,7 +62,7 @@ uint64_t DecodeScratchBytes(const ResolvedSpec& spec, const LatentGrid& grid,
 
 }  // namespace
 
-std::vector<std::pair<std::string, uint64_t>> SessionMemory::Rows() const {
+std::vector<std::pair<std::string, uint64_t>> SessionMemory::ByName() const {
   return {{"outbox", outbox},
           {"chunk being sent", sending},
           {"start frames", start_pixels},

@@ -41,7 +41,7 @@ struct SessionMemory {
   uint64_t held() const { return outbox + sending + start() + rollout() + decoder(); }
   uint64_t total() const { return held() + decode_scratch; }
   // For people, in the order above: {"outbox", bytes}.
-  std::vector<std::pair<std::string, uint64_t>> Rows() const;
+  std::vector<std::pair<std::string, uint64_t>> ByName() const;
 };
 
 // INVALID_ARGUMENT when a size overflows.

@@ -10,17 +10,18 @@ namespace {
 constexpr char kLayerFaultUrl[] = "longtake/layer-fault";
 
 // One layer, and what it took.
-absl::Status RunOne(StackPass& pass, LayerStream& layers, int64_t layer, const SweepProbe& probe) {
+absl::Status RunOne(ModelSweep& model_sweep, LayerStream& layers, int64_t layer,
+                    const SweepProbe& probe) {
   const LayerStream::Stats before = layers.stats();
   const double kv_before = probe.kv_seconds ? probe.kv_seconds() : 0.0;
   const int64_t start_nanos = probe.clock.MonotonicNanos();
   {
     LT_ASSIGN_OR_RETURN(LayerLease lease, layers.Next());
-    LT_RETURN_IF_ERROR(pass.RunLayer(layer, lease));
+    LT_RETURN_IF_ERROR(model_sweep.RunLayer(layer, lease));
   }
   const int64_t end_nanos = probe.clock.MonotonicNanos();
   if (probe.trace != nullptr) {
-    probe.trace->Span(probe.row, absl::StrCat("layer ", layer), start_nanos, end_nanos);
+    probe.trace->Span(probe.track, absl::StrCat("layer ", layer), start_nanos, end_nanos);
   }
   if (probe.times != nullptr) {
     const LayerStream::Stats after = layers.stats();
@@ -36,26 +37,26 @@ absl::Status RunOne(StackPass& pass, LayerStream& layers, int64_t layer, const S
   return absl::OkStatus();
 }
 
-absl::Status RunLayers(StackPass& pass, LayerStream& layers,
+absl::Status RunLayers(ModelSweep& model_sweep, LayerStream& layers,
                        const std::function<bool()>& keep_going, const SweepProbe& probe) {
   for (int64_t layer = layers.layers().first; layer < layers.layers().end; ++layer) {
     if (!keep_going()) return absl::CancelledError("nobody is left in the sweep");
-    LT_RETURN_IF_ERROR(RunOne(pass, layers, layer, probe));
+    LT_RETURN_IF_ERROR(RunOne(model_sweep, layers, layer, probe));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status RunSweep(StackPass& pass, LayerStream& layers, const std::function<bool()>& keep_going,
-                      const SweepProbe& probe) {
-  LT_RETURN_IF_ERROR(pass.Embed());
-  if (absl::Status status = RunLayers(pass, layers, keep_going, probe); !status.ok()) {
+absl::Status RunSweep(ModelSweep& model_sweep, LayerStream& layers,
+                      const std::function<bool()>& keep_going, const SweepProbe& probe) {
+  LT_RETURN_IF_ERROR(model_sweep.Embed());
+  if (absl::Status status = RunLayers(model_sweep, layers, keep_going, probe); !status.ok()) {
     if (layers.failed()) status.SetPayload(kLayerFaultUrl, absl::Cord());
     layers.Rewind();
     return status;
   }
-  return pass.Head();
+  return model_sweep.Head();
 }
 
 bool IsLayerFault(const absl::Status& status) {

@@ -10,7 +10,7 @@
 
 #include "base/status_macros.h"
 #include "base/trace.h"
-#include "engine/model/stack_pass.h"
+#include "engine/model/model_sweep.h"
 #include "storage/stream/layer_stream.h"
 
 namespace longtake {
@@ -27,7 +27,7 @@ struct LayerTimes {
 struct SweepProbe {
   Clock& clock;
   Trace* trace = nullptr;                    // or null
-  std::string row = {};                      // of the trace, for the layers' spans
+  std::string track = {};                    // of the trace, for the layers' spans
   std::vector<LayerTimes>* times = nullptr;  // per layer, or null
   std::function<double()> kv_seconds = {};   // spent on K/V of the file so far; or empty
 };
@@ -35,8 +35,8 @@ struct SweepProbe {
 // Embeds, runs every layer, then the head. keep_going is asked between layers; when it says no, the
 // sweep is dropped with CANCELLED. After any error the stream is back at its first layer. An error
 // of reading a layer is marked (IsLayerFault).
-absl::Status RunSweep(StackPass& pass, LayerStream& layers, const std::function<bool()>& keep_going,
-                      const SweepProbe& probe);
+absl::Status RunSweep(ModelSweep& model_sweep, LayerStream& layers,
+                      const std::function<bool()>& keep_going, const SweepProbe& probe);
 
 // Whether a sweep failed because a layer could not be read. Every session needs every layer, so
 // trying sessions one by one would not help. Any other error may be one item's.

@@ -29,11 +29,11 @@ absl::Status SweepRunner::Run(const SweepStack& stack, const std::function<absl:
 
 absl::Status SweepRunner::RunOnce(SweepStack& stack, const std::function<bool()>& keep_going,
                                   SweepProbe probe) {
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<StackPass> pass, stack.NewPass());
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<ModelSweep> model_sweep, stack.NewSweep());
   probe.trace = model_.options().trace;
-  probe.row = std::string(stack.name()) + " layers";
+  probe.track = std::string(stack.name()) + " layers";
   return RunSweep(
-      *pass, stack.layers(),
+      *model_sweep, stack.layers(),
       [&] {
         PublishDisk();
         return keep_going();

@@ -46,7 +46,7 @@ struct SessionEstimate {
   double realtime_factor = 0.0;         // seconds of video per second
   uint64_t memory_bytes = 0;            // held for the session, K/V too unless it is in the file
   // What that is, by name; the sum is memory_bytes.
-  std::vector<std::pair<std::string, uint64_t>> memory_rows;
+  std::vector<std::pair<std::string, uint64_t>> memory_by_name;
   uint64_t kv_bytes = 0;    // in memory or in the file
   bool kv_in_file = false;  // K/V would come from the file, at most so much with each sweep
   uint64_t kv_file_bytes_per_sweep = 0;

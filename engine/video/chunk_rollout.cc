@@ -67,7 +67,7 @@ absl::Status ChunkRollout::SettleDenoise() {
   return absl::OkStatus();
 }
 
-void ChunkRollout::Kept(const Latents& latents) {
+void ChunkRollout::Written(const Latents& latents) {
   if (!remembers_latents()) return;
   std::deque<Latents>& recent = state_.recent;
   for (int64_t i = 0; i < latents.frames(); ++i) recent.push_back(latents.Frames(i, 1));
@@ -80,7 +80,7 @@ RecachePlan ChunkRollout::PlanTheRecache() const {
 
 // What is made again next is not read before, so its room serves what is made.
 std::set<int64_t> ChunkRollout::FramesToHold(size_t branch) const {
-  if (branch != 0 || !state_.recache || !all_kept()) return Rollout::FramesToHold(branch);
+  if (branch != 0 || !state_.recache || !all_written()) return Rollout::FramesToHold(branch);
   std::set<int64_t> read;
   for (const PlannedKey& key : PlanTheRecache().plan.keys) read.insert(key.frame);
   return read;
@@ -100,7 +100,7 @@ void ChunkRollout::AppendRecache(std::vector<RolloutItem>* items) {
   step_forward_.AddTimesteps(frames, 0.0);
   for (int64_t frame = recache.first; frame < start(); ++frame) {
     const bool needed = FrameNeeded(after, frame, start(), spec_.chunk.frames);
-    step_forward_.keep.push_back(needed ? frame : kNotKept);
+    step_forward_.writes.push_back(needed ? frame : kNotWritten);
   }
   items->push_back(MakeItem(step_forward_, 0));
 }

@@ -22,12 +22,12 @@ class ChunkRollout final : public Rollout {
 
  private:
   int64_t forward_rows() const override;
-  bool makes_again() const override { return state_.recache; }
+  bool is_recache() const override { return state_.recache; }
   void AppendForward(std::vector<RolloutItem>* items) override;
   absl::StatusOr<std::optional<FinishedChunk>> SettleForward() override;
   KeyPlanSpec clean_plan(size_t branch) const override { return key_plan(branch); }
   std::set<int64_t> FramesToHold(size_t branch) const override;
-  void Kept(const Latents& latents) override;
+  void Written(const Latents& latents) override;
   int64_t start() const { return chunk() * spec_.chunk.frames; }
   bool remembers_latents() const { return spec_.prompt_switch != PromptSwitch::kSwap; }
   KeyPlanSpec key_plan(size_t branch) const;  // with the sink where it is now

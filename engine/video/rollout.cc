@@ -78,7 +78,7 @@ void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
 // under the old one.
 void Rollout::ChangeText(std::unique_ptr<TextContext> text) {
   LT_CHECK(at_chunk_start());
-  if (!all_kept() && !needs_old_text()) {
+  if (!all_written() && !needs_old_text()) {
     state_.old_text = true;
     old_text_ = std::move(branches_[0].text);
   }
@@ -87,7 +87,7 @@ void Rollout::ChangeText(std::unique_ptr<TextContext> text) {
 
 std::optional<FinishedChunk> Rollout::TakeGiven() {
   // Two texts at a time: the clean passes under the old one come first.
-  if (!HasStart() || !is_given() || needs_old_text() || makes_again()) return std::nullopt;
+  if (!HasStart() || !is_given() || needs_old_text() || is_recache()) return std::nullopt;
   at_chunk_start_ = true;
   return Finish(FinishedLatents(chunk()));
 }
@@ -95,22 +95,22 @@ std::optional<FinishedChunk> Rollout::TakeGiven() {
 FinishedChunk Rollout::Finish(Latents latents) {
   const int64_t index = state_.chunk++;
   if (done()) {
-    state_.kept = chunk();  // nothing will ever attend to the last chunk
+    state_.written = chunk();  // nothing will ever attend to the last chunk
   } else if (!IsGiven(index)) {
-    state_.unkept = latents;
+    state_.unwritten = latents;
   }
   return {.index = index, .latents = std::move(latents)};
 }
 
 Rollout::SweepParts Rollout::PartsOf(int64_t rows_max) const {
-  const int64_t waiting = chunk() - state_.kept;
+  const int64_t waiting = chunk() - state_.written;
   if (waiting == 0) return {.forward = true};
   SweepParts parts = {.clean_passes = 1};
   while (parts.clean_passes < waiting && (parts.clean_passes + 1) * clean_rows() <= rows_max &&
          HasRoomFor(parts.clean_passes + 1)) {
     ++parts.clean_passes;
   }
-  parts.forward = parts.clean_passes == waiting && !is_given() && !makes_again() &&
+  parts.forward = parts.clean_passes == waiting && !is_given() && !is_recache() &&
                   waiting * clean_rows() + forward_rows() <= rows_max;
   return parts;
 }
@@ -130,7 +130,7 @@ SweepNeeds Rollout::needs(int64_t rows_max) const {
   const int64_t branches = std::ssize(branches_);
   const bool chained = parts.clean_passes + (parts.forward ? 1 : 0) > 1;
   const int64_t kept = parts.clean_passes * spec_.chunk.frames * branches;
-  const int64_t made_again = parts.forward && makes_again() ? shape_.frames_held : 0;
+  const int64_t made_again = parts.forward && is_recache() ? shape_.frames_held : 0;
   int64_t read = 0;
   for (const std::set<int64_t>& frames : state_.frames) read += std::ssize(frames);
   // Forwards of one sweep need not attend to the same frames.
@@ -146,10 +146,10 @@ SweepNeeds Rollout::needs(int64_t rows_max) const {
 
 void Rollout::AppendItems(int64_t rows_max, std::vector<RolloutItem>* items) {
   const SweepParts parts = PartsOf(rows_max);
-  LT_CHECK(!parts.forward || !is_given() || makes_again());
+  LT_CHECK(!parts.forward || !is_given() || is_recache());
   clean_passes_.clear();
   for (int64_t i = 0; i < parts.clean_passes; ++i) {
-    CleanPass& pass = clean_passes_.emplace_back(PlanClean(state_.kept + i));
+    CleanPass& pass = clean_passes_.emplace_back(PlanClean(state_.written + i));
     pass.forward.latents = &pass.latents;
     const size_t first = items->size();
     AppendAllBranches(pass.forward, items);
@@ -160,7 +160,7 @@ void Rollout::AppendItems(int64_t rows_max, std::vector<RolloutItem>* items) {
 }
 
 Latents Rollout::FinishedLatents(int64_t chunk) const {
-  if (!IsGiven(chunk)) return state_.unkept;
+  if (!IsGiven(chunk)) return state_.unwritten;
   return state_.start.Frames(chunk * spec_.chunk.frames, spec_.chunk.frames);
 }
 
@@ -171,7 +171,7 @@ Rollout::CleanPass Rollout::PlanClean(int64_t chunk) const {
     pass.forward.plans.push_back(PlanKeys(clean_plan(branch), first, spec_.chunk.frames));
   }
   pass.forward.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
-  for (int64_t i = 0; i < spec_.chunk.frames; ++i) pass.forward.keep.push_back(first + i);
+  for (int64_t i = 0; i < spec_.chunk.frames; ++i) pass.forward.writes.push_back(first + i);
   return pass;
 }
 
@@ -185,14 +185,14 @@ absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
 }
 
 void Rollout::CommitClean(const Latents& latents) {
-  ++state_.kept;
-  if (all_kept()) {
-    state_.unkept = {};
+  ++state_.written;
+  if (all_written()) {
+    state_.unwritten = {};
     state_.old_text = false;
     old_text_ = nullptr;
   }
-  if (!IsGiven(state_.kept)) state_.start = {};
-  Kept(latents);
+  if (!IsGiven(state_.written)) state_.start = {};
+  Written(latents);
   for (size_t branch = 0; branch < branch_count(); ++branch) {
     state_.frames[branch] = FramesToHold(branch);
   }
@@ -201,7 +201,7 @@ void Rollout::CommitClean(const Latents& latents) {
 std::set<int64_t> Rollout::FramesToHold(size_t branch) const {
   const KeyPlanSpec plan = clean_plan(branch);
   // The last chunk has no clean pass, though nobody waits for it.
-  const int64_t made = (done() ? chunk() - 1 : state_.kept) * spec_.chunk.frames;
+  const int64_t made = (done() ? chunk() - 1 : state_.written) * spec_.chunk.frames;
   std::set<int64_t> frames;
   // Nothing is needed but from the take's beginning, its sink and its latest frames.
   for (const int64_t first : {int64_t{0}, plan.sink_start, made - plan.window_frames}) {
@@ -257,7 +257,8 @@ void Rollout::Forward::AddTimesteps(int64_t frames, double timestep) {
 
 RolloutItem Rollout::MakeItem(const Forward& forward, size_t branch) {
   const KeyPlan& plan = forward.plans[branch];
-  RolloutItem item = {.video = {}, .branch = branch, .context = plan.keys, .keep = forward.keep};
+  RolloutItem item = {
+      .video = {}, .branch = branch, .context = plan.keys, .writes = forward.writes};
   item.video.latents = forward.latents->values().data();
   item.video.frames = forward.latents->frames();
   item.video.height = spec_.chunk.height;
@@ -265,7 +266,7 @@ RolloutItem Rollout::MakeItem(const Forward& forward, size_t branch) {
   item.video.timesteps = forward.timesteps;
   item.video.query_index = plan.query_index;
   item.video.text = branches_[branch].text.get();
-  if (forward.keep.empty()) item.video.flow = branches_[branch].flow.values().data();
+  if (forward.writes.empty()) item.video.flow = branches_[branch].flow.values().data();
   return item;
 }
 

@@ -37,10 +37,10 @@ struct RolloutItem {
   VideoItem video;  // without its context and the frames it writes
   size_t branch = 0;
   std::span<const PlannedKey> context;
-  // As video.keep, by number; kNotKept where nobody wants the frame.
-  std::span<const int64_t> keep;
+  // As video.writes, by number; kNotWritten where nobody wants the frame.
+  std::span<const int64_t> writes;
 };
-inline constexpr int64_t kNotKept = -1;
+inline constexpr int64_t kNotWritten = -1;
 
 // What a noise draw is for; part of the generator's key.
 enum class NoisePurpose : uint64_t { kInitial = 0, kRenoise = 1 };
@@ -110,7 +110,7 @@ class Rollout : public Take {
     std::vector<float> timesteps = {};  // one per frame
     // The frames whose K/V is written, by number. Such a forward needs no flow: it is a clean pass
     // or a re-cache.
-    std::vector<int64_t> keep = {};
+    std::vector<int64_t> writes = {};
 
     // The next frames are at this timestep.
     void AddTimesteps(int64_t frames, double timestep);
@@ -123,7 +123,7 @@ class Rollout : public Take {
   virtual int64_t forward_rows() const = 0;
   // Whether it is a re-cache, which makes the K/V of earlier chunks again. Nothing shares its
   // sweep, and no step comes before it.
-  virtual bool makes_again() const { return false; }
+  virtual bool is_recache() const { return false; }
   virtual void AppendForward(std::vector<RolloutItem>* items) = 0;
   virtual absl::StatusOr<std::optional<FinishedChunk>> SettleForward() = 0;
   // What a clean pass attends to in a branch.
@@ -131,13 +131,13 @@ class Rollout : public Take {
   // The frames that a branch holds at a chunk's start: the rest of the state says which.
   virtual std::set<int64_t> FramesToHold(size_t branch) const;
   // The chunk with these latents has its K/V now.
-  virtual void Kept(const Latents& latents) { (void)latents; }
+  virtual void Written(const Latents& latents) { (void)latents; }
 
   // The next chunk has its last latents.
   FinishedChunk Finish(Latents latents);
   // Whether the next chunk is one of those it was given.
   bool is_given() const { return IsGiven(chunk()); }
-  bool all_kept() const { return state_.kept == chunk(); }
+  bool all_written() const { return state_.written == chunk(); }
   Latents NewLatents(int64_t frames) const;  // zeros
   // For a whole chunk.
   Latents DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const;

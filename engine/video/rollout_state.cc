@@ -18,16 +18,18 @@ bool IsGiven(const RolloutSpec& spec, int64_t chunk) {
 }
 
 // Given chunks may wait for their clean pass together, of others only the last one.
-absl::Status CheckKept(const RolloutSpec& spec, const RolloutState& state) {
+absl::Status CheckWritten(const RolloutSpec& spec, const RolloutState& state) {
   const int64_t last = state.chunk - 1;
   const bool last_is_given = IsGiven(spec, last);
-  if (state.kept < 0 || state.kept > state.chunk || (state.kept < last && !last_is_given)) {
-    return Bad("kept", "out of range");
+  if (state.written < 0 || state.written > state.chunk ||
+      (state.written < last && !last_is_given)) {
+    return Bad("written", "out of range");
   }
-  if (state.old_text && state.kept == state.chunk) return Bad("old_text", "no clean pass waits");
-  const bool waits = state.kept == last && !last_is_given;
-  if (waits ? !IsLatents(spec, state.unkept, spec.chunk.frames) : state.unkept.frames() != 0) {
-    return Bad("unkept", waits ? "latents of another size" : "latents nobody asks for");
+  if (state.old_text && state.written == state.chunk) return Bad("old_text", "no clean pass waits");
+  const bool waits = state.written == last && !last_is_given;
+  if (waits ? !IsLatents(spec, state.unwritten, spec.chunk.frames)
+            : state.unwritten.frames() != 0) {
+    return Bad("unwritten", waits ? "latents of another size" : "latents nobody asks for");
   }
   return absl::OkStatus();
 }
@@ -37,7 +39,7 @@ absl::Status CheckRecache(const RolloutSpec& spec, const RolloutState& state) {
       spec.kind == RolloutKind::kChunks && spec.prompt_switch != PromptSwitch::kSwap;
   // The last chunk has no clean pass, though nobody waits for it.
   const bool done = spec.chunk_count != 0 && state.chunk == spec.chunk_count;
-  const int64_t made = (done ? state.chunk - 1 : state.kept) * spec.chunk.frames;
+  const int64_t made = (done ? state.chunk - 1 : state.written) * spec.chunk.frames;
   const int64_t recent = remembers ? std::min(made, spec.key_plan.window_frames) : 0;
   if (std::ssize(state.recent) != recent) return Bad("recent", "not the window's latents");
   for (const Latents& frame : state.recent) {
@@ -77,13 +79,13 @@ absl::Status CheckRolloutState(const RolloutSpec& spec, const RolloutState& stat
     return Bad("chunk", "out of range");
   }
   if (state.frames.size() != spec.branch_count()) return Bad("frames", "not one set per branch");
-  LT_RETURN_IF_ERROR(CheckKept(spec, state));
+  LT_RETURN_IF_ERROR(CheckWritten(spec, state));
   LT_RETURN_IF_ERROR(CheckRecache(spec, state));
   LT_RETURN_IF_ERROR(CheckInWork(spec, state));
   if (!state.has_start && (spec.start_latents == 0 || state.chunk > 0)) {
     return Bad("has_start", "a chunk was made without it");
   }
-  const bool start_left = state.has_start && state.kept * spec.chunk.frames < spec.start_latents;
+  const bool start_left = state.has_start && state.written * spec.chunk.frames < spec.start_latents;
   if (start_left ? !IsLatents(spec, state.start, spec.start_latents) : state.start.frames() != 0) {
     return Bad("start", start_left ? "latents of another size" : "latents nobody asks for");
   }

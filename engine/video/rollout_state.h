@@ -26,8 +26,8 @@ struct ChunkInWork {
 struct RolloutState {
   int64_t chunk = 0;  // the next to be finished
   // Chunks that had their clean pass. Of those that were not given only the last can lack it.
-  int64_t kept = 0;
-  Latents unkept = {};  // of the last one, while it lacks its clean pass
+  int64_t written = 0;
+  Latents unwritten = {};  // of the last one, while it lacks its clean pass
   // Whether clean passes wait that use the previous prompt.
   bool old_text = false;
   // Latent frames whose K/V is held, per guidance branch.

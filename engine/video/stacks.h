@@ -19,8 +19,8 @@ class TextStack final : public SweepStack {
 
   std::string_view name() const override { return "text"; }
   LayerStream& layers() override { return model_.text_layers(); }
-  absl::StatusOr<std::unique_ptr<StackPass>> NewPass() override {
-    return model_.text_encoder().NewPass(items_);
+  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep() override {
+    return model_.text_encoder().NewSweep(items_);
   }
 
  private:
@@ -36,8 +36,8 @@ class TransformerStack final : public SweepStack {
 
   std::string_view name() const override { return "transformer"; }
   LayerStream& layers() override { return model_.transformer_layers(); }
-  absl::StatusOr<std::unique_ptr<StackPass>> NewPass() override {
-    return model_.transformer().NewPass(items_, kv_stream_);
+  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep() override {
+    return model_.transformer().NewSweep(items_, kv_stream_);
   }
   // What the items have to do together.
   SweepLoad load() const;

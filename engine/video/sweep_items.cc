@@ -30,19 +30,19 @@ absl::Status SweepItems::Add(const KvOwner& owner, const RolloutItem& item) {
     }
     context.push_back({.frame = frame, .rope_index = key.rope_index});
   }
-  std::vector<KvFrame*>& keep = keep_.emplace_back();
-  for (const int64_t number : item.keep) {
-    KvFrame* frame = number == kNotKept ? nullptr : table_.ToWrite(owner, number);
-    if (frame == nullptr && number != kNotKept) {
+  std::vector<KvFrame*>& targets = targets_.emplace_back();
+  for (const int64_t number : item.writes) {
+    KvFrame* frame = number == kNotWritten ? nullptr : table_.ToWrite(owner, number);
+    if (frame == nullptr && number != kNotWritten) {
       return absl::InvalidArgumentError(
           absl::StrCat("item ", items_.size(), ": frame ", number, " is written already"));
     }
-    keep.push_back(frame);
+    targets.push_back(frame);
     if (frame != nullptr) written_[{owner, number}] = frame;
   }
   VideoItem& video = items_.emplace_back(item.video);
   video.context = context;
-  video.keep = keep;
+  video.writes = targets;
   return absl::OkStatus();
 }
 

@@ -37,7 +37,7 @@ class SweepItems {
   std::vector<VideoItem> items_;
   // What the items point to; a deque, so that it stays where it is.
   std::deque<std::vector<ContextFrame>> context_;
-  std::deque<std::vector<KvFrame*>> keep_;
+  std::deque<std::vector<KvFrame*>> targets_;
   std::map<std::pair<KvOwner, int64_t>, const KvFrame*> written_;
 };
 

@@ -76,12 +76,12 @@ absl::Status VideoModel::ReadConfigs() {
   return CheckPartsFit(config_, text_config_, vae_config_, *tokenizer_);
 }
 
-LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t pinned_bytes_max,
+LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t kept_bytes_max,
                                                WorkerPool& workers) const {
   LayerStream::Options out;
   out.slot_count = options_.slot_count;
   out.request_bytes = options_.request_bytes;
-  out.pinned_bytes_max = pinned_bytes_max;
+  out.kept_bytes_max = kept_bytes_max;
   out.io = options_.io;
   out.read_timeout_nanos = options_.read_timeout_nanos;
   out.workers = &workers;
@@ -102,7 +102,7 @@ absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
                                              TransformerOptions(options_)));
   LT_ASSIGN_OR_RETURN(
       transformer_layers_,
-      LayerStream::Open(*pack, StreamOptions("transformer", options_.pinned_bytes_max, workers)));
+      LayerStream::Open(*pack, StreamOptions("transformer", options_.kept_bytes_max, workers)));
   return absl::OkStatus();
 }
 
@@ -112,11 +112,11 @@ absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
   resident_bytes_ += pack->resident().bytes;
   LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_,
                                                          TextOptions(options_)));
-  // What the transformer's pinned layers leave.
-  const uint64_t taken = std::min(options_.pinned_bytes_max, transformer_layers_->memory_bytes());
+  // What the transformer's kept layers leave.
+  const uint64_t taken = std::min(options_.kept_bytes_max, transformer_layers_->memory_bytes());
   LT_ASSIGN_OR_RETURN(
       text_layers_,
-      LayerStream::Open(*pack, StreamOptions("text", options_.pinned_bytes_max - taken, workers)));
+      LayerStream::Open(*pack, StreamOptions("text", options_.kept_bytes_max - taken, workers)));
   return absl::OkStatus();
 }
 

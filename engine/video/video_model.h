@@ -94,7 +94,7 @@ class VideoModel {
  private:
   VideoModel() = default;
   absl::Status ReadConfigs();
-  LayerStream::Options StreamOptions(std::string name, uint64_t pinned_bytes_max,
+  LayerStream::Options StreamOptions(std::string name, uint64_t kept_bytes_max,
                                      WorkerPool& workers) const;
   absl::Status OpenTransformer(WorkerPool& workers);
   absl::Status OpenTextEncoder(WorkerPool& workers);

@@ -16,8 +16,8 @@ namespace longtake {
 struct VideoModelOptions {
   // Of one prompt, </s> included; a session's text memory is for so many.
   int64_t prompt_tokens_max = 512;
-  int64_t tokens_max = 32768;                     // rows of one sweep, all sessions together
-  uint64_t pinned_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
+  int64_t tokens_max = 32768;                   // rows of one sweep, all sessions together
+  uint64_t kept_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
   size_t slot_count = 3;
   uint64_t request_bytes = LayerStream::Options().request_bytes;
   IoChoice io = IoChoice::kAuto;

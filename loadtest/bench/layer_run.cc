@@ -84,18 +84,18 @@ absl::Status LayerRun::Forward(LayerStream& stream, const std::function<void()>&
                      .query_index = query_index_,
                      .context = context_,
                      .text = text_.get(),
-                     .keep = {},
+                     .writes = {},
                      .flow = flow.data()});
   }
-  LT_ASSIGN_OR_RETURN(const auto pass, model_->NewPass(items));
-  LT_RETURN_IF_ERROR(pass->Embed());
+  LT_ASSIGN_OR_RETURN(const auto model_sweep, model_->NewSweep(items));
+  LT_RETURN_IF_ERROR(model_sweep->Embed());
   for (int64_t layer = 0; layer < layers(); ++layer) {
     LT_ASSIGN_OR_RETURN(LayerLease lease, stream.Next());
     if (before) before();
-    LT_RETURN_IF_ERROR(pass->RunLayer(layer, lease));
+    LT_RETURN_IF_ERROR(model_sweep->RunLayer(layer, lease));
     if (after) after(layer);
   }
-  return pass->Head();
+  return model_sweep->Head();
 }
 
 int64_t LayerRun::rows() const {

@@ -25,7 +25,7 @@ struct LayerRunOptions {
   int64_t context = 18;
   int64_t text_tokens = 512;
   int64_t sessions = 1;  // alike, each with a chunk of its own
-  LayerStream::Options stream = {.pinned_bytes_max = uint64_t{1} << 40};
+  LayerStream::Options stream = {.kept_bytes_max = uint64_t{1} << 40};
 };
 
 class LayerRun {

@@ -15,7 +15,7 @@
 #include <string>
 
 #include "loadtest/bench/layer_run_options.h"
-#include "storage/pack/chunk_sums.h"
+#include "storage/pack/block_crcs.h"
 
 namespace longtake {
 namespace {
@@ -90,7 +90,7 @@ class StreamBench {
   absl::StatusOr<LayerStream*> KeptStream() {
     if (kept_ == nullptr) {
       LT_ASSIGN_OR_RETURN(kept_,
-                          LayerStream::Open(run_.pack(), {.pinned_bytes_max = uint64_t{1} << 40}));
+                          LayerStream::Open(run_.pack(), {.kept_bytes_max = uint64_t{1} << 40}));
       LT_RETURN_IF_ERROR(run_.Forward(*kept_, {}, {}));
     }
     return kept_.get();
@@ -109,10 +109,10 @@ class StreamBench {
   absl::Status Check(LayerStream& stream) {
     for (size_t layer = 0; layer < stream.layer_count(); ++layer) {
       LT_ASSIGN_OR_RETURN(LayerLease lease, stream.Next());
-      for (size_t i = 0; i < lease.tensor_count() && !run_.stream().pinned()[layer]; ++i) {
+      for (size_t i = 0; i < lease.tensor_count() && !run_.stream().kept()[layer]; ++i) {
         LT_ASSIGN_OR_RETURN(const TensorView tensor, lease.Tensor(i));
-        checksum_ ^= ChunkSums({static_cast<const std::byte*>(tensor.data), tensor.bytes},
-                               run_.pack().header().chunk_bytes, options_.run.stream.workers)
+        checksum_ ^= BlockCrcs({static_cast<const std::byte*>(tensor.data), tensor.bytes},
+                               run_.pack().header().crc_block_bytes, options_.run.stream.workers)
                          .back();
       }
     }
@@ -164,13 +164,13 @@ absl::Status Run(Options options) {
 
 int Main(int argc, char** argv) {
   Options options;
-  options.run.stream.pinned_bytes_max = 0;
+  options.run.stream.kept_bytes_max = 0;
   options.rounds = {"sweep"};
   CLI::App app("Times sweeps of a packed Wan transformer whose layers come from the disk.");
   AddLayerRunOptions(app, options.run, options.profile);
   app.add_option("--sessions", options.run.sessions)->capture_default_str();
   app.add_option("--slots", options.run.stream.slot_count)->capture_default_str();
-  app.add_option("--pinned-bytes", options.run.stream.pinned_bytes_max)->capture_default_str();
+  app.add_option("--kept-bytes", options.run.stream.kept_bytes_max)->capture_default_str();
   app.add_option("--request-bytes", options.run.stream.request_bytes)->capture_default_str();
   app.add_option("--queue-depth", options.run.stream.queue_depth, "0: what the slots hold");
   app.add_option("--round", options.rounds, "sweep, io, compute or verify; again for more");

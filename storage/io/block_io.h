@@ -65,13 +65,13 @@ class BlockIo {
 
  protected:
   struct RawCompletion {
-    size_t slot = 0;
+    size_t number = 0;
     int64_t result = 0;  // bytes or a negated errno
   };
 
   BlockIo(std::string path, size_t capacity);
-  // Starts one attempt at what is left of a request; slot < capacity names it.
-  virtual void StartRaw(size_t slot, const BlockRequest& rest) = 0;
+  // Starts one attempt at what is left of a request; number < capacity names it.
+  virtual void StartRaw(size_t number, const BlockRequest& rest) = 0;
   virtual void FlushRaw() {}
   // Waits at most so long for one attempt; 0: not at all.
   virtual std::optional<RawCompletion> NextRaw(int64_t wait_nanos) = 0;

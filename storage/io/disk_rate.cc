@@ -22,10 +22,10 @@ absl::StatusOr<double> MeasureReadRate(BlockIo& io, std::span<std::byte> memory,
   const auto over = [&](uint64_t count) {
     return count * trial.request_bytes >= trial.bytes_max || end - start >= trial.nanos_max;
   };
-  const auto submit = [&](uint64_t number, uint64_t place) {
-    io.Submit({.tag = place,
+  const auto submit = [&](uint64_t number, uint64_t index) {
+    io.Submit({.tag = index,
                .offset = number % requests * trial.request_bytes,
-               .memory = memory.subspan(place * trial.request_bytes, trial.request_bytes)});
+               .memory = memory.subspan(index * trial.request_bytes, trial.request_bytes)});
   };
   uint64_t asked = 0;
   for (; asked < depth && !over(asked); ++asked) submit(asked, asked);

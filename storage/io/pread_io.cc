@@ -30,7 +30,7 @@ class PreadIo final : public BlockIo {
 
  private:
   struct Attempt {
-    size_t slot = 0;
+    size_t number = 0;
     BlockRequest rest;
   };
 
@@ -43,10 +43,10 @@ class PreadIo final : public BlockIo {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  void StartRaw(size_t slot, const BlockRequest& rest) override ABSL_LOCKS_EXCLUDED(mutex_) {
+  void StartRaw(size_t number, const BlockRequest& rest) override ABSL_LOCKS_EXCLUDED(mutex_) {
     {
       MutexLock lock(mutex_);
-      waiting_.push_back({.slot = slot, .rest = rest});
+      waiting_.push_back({.number = number, .rest = rest});
     }
     work_there_.NotifyOne();
   }
@@ -81,7 +81,7 @@ class PreadIo final : public BlockIo {
                                  : file_.ReadSome(rest.offset, rest.memory);
       {
         MutexLock lock(mutex_);
-        done_.push_back({.slot = attempt.slot, .result = result});
+        done_.push_back({.number = attempt.number, .result = result});
       }
       done_there_.NotifyOne();
     }

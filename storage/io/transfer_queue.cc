@@ -98,8 +98,8 @@ void TransferQueue::TakeIn(const BlockCompletion& completion) {
   const auto front = static_cast<uint64_t>(gap - transfer.arrived_.begin());
   transfer.front_bytes_ = std::min(front * options_.request_bytes, transfer.memory().size());
   if (options_.trace != nullptr && transfer.front_bytes_ == transfer.memory().size()) {
-    options_.trace->Span(transfer.range_.trace_row, transfer.range_.trace_name,
-                         transfer.issued_nanos_, options_.clock->MonotonicNanos(),
+    options_.trace->Span(transfer.range_.track, transfer.range_.trace_name, transfer.issued_nanos_,
+                         options_.clock->MonotonicNanos(),
                          absl::StrCat(transfer.memory().size(), " bytes"));
   }
   RemoveIfDone(transfer);
@@ -118,7 +118,7 @@ absl::Status TransferQueue::ReadAgain(Transfer& read, uint64_t begin, uint64_t b
   ++read.under_way_;
   Transfer& again = Add({.offset = read.range_.offset + begin,
                          .memory = read.memory().subspan(begin, bytes),
-                         .trace_row = read.range_.trace_row,
+                         .track = read.range_.track,
                          .trace_name = read.range_.trace_name + " again",
                          .done = [this, &read](const absl::Status&) {
                            --read.under_way_;

@@ -33,14 +33,14 @@ class TransferQueue {
     std::function<bool()> add_next;
     Clock* clock = nullptr;       // outlives the queue
     Trace* trace = nullptr;       // gets waits and transfers; null, or outlives the queue
-    std::string trace_name = {};  // before the name of the row of waits
+    std::string trace_name = {};  // before the name of the track of waits
   };
 
   struct Range {
     BlockRequest::Kind kind = BlockRequest::Kind::kRead;
     uint64_t offset = 0;  // in the file
     std::span<std::byte> memory;
-    std::string trace_row = {};
+    std::string track = {};
     std::string trace_name = {};
     // Called once the transfer is gone and the kernel done with the memory, with the first error
     // there was. Must not call the queue.

@@ -60,7 +60,7 @@ class UringIo final : public BlockIo {
   }
 
  private:
-  void StartRaw(size_t slot, const BlockRequest& rest) override {
+  void StartRaw(size_t number, const BlockRequest& rest) override {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     // The queue holds capacity entries; restarts may meet it full until the kernel has taken some.
     while (sqe == nullptr) {
@@ -70,7 +70,7 @@ class UringIo final : public BlockIo {
     Prepare(sqe, rest);
     sqe->flags |= IOSQE_FIXED_FILE;
     if (in_flight() > kInlineMax) sqe->flags |= IOSQE_ASYNC;
-    io_uring_sqe_set_data64(sqe, slot);
+    io_uring_sqe_set_data64(sqe, number);
   }
 
   void Prepare(io_uring_sqe* sqe, const BlockRequest& rest) {
@@ -110,7 +110,7 @@ class UringIo final : public BlockIo {
       LT_CHECK(error == 0 || error == -EINTR || error == -EAGAIN);
     }
     if (cqe == nullptr) return std::nullopt;
-    const RawCompletion raw = {.slot = static_cast<size_t>(io_uring_cqe_get_data64(cqe)),
+    const RawCompletion raw = {.number = static_cast<size_t>(io_uring_cqe_get_data64(cqe)),
                                .result = cqe->res};
     io_uring_cqe_seen(&ring_, cqe);
     return raw;

@@ -19,8 +19,8 @@ absl::StatusOr<PackCopy> ReadPackCopy(File& file, uint64_t file_bytes, uint32_t 
   if (Xxh3Hash128(std::as_bytes(text)) != out.header.table_hash) {
     return absl::InvalidArgumentError("table: damaged (XXH3 differs)");
   }
-  out.chunk_crcs.resize(out.header.crc_count);
-  const std::span crcs(out.chunk_crcs);
+  out.block_crcs.resize(out.header.crc_count);
+  const std::span crcs(out.block_crcs);
   LT_RETURN_IF_ERROR(file.ReadAt(out.header.crc_offset, std::as_writable_bytes(crcs)));
   if (Xxh3Hash128(std::as_bytes(crcs)) != out.header.crc_hash) {
     return absl::InvalidArgumentError("crc array: damaged (XXH3 differs)");

@@ -18,7 +18,7 @@ struct PackCopy {
   PackHeader header;
   PackTable table;
   std::string table_text;
-  std::vector<uint32_t> chunk_crcs;
+  std::vector<uint32_t> block_crcs;
 };
 
 // INVALID_ARGUMENT saying what is wrong with it; errors of the file itself pass through.

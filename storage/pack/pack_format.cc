@@ -82,28 +82,28 @@ absl::StatusOr<PackHeader> PlacePackHeader(const PackSizes& sizes, uint32_t copy
     return Bad("alignment " + std::to_string(sizes.alignment) +
                " is not a power of two between 4 KiB and 1 GiB");
   }
-  if (!std::has_single_bit(sizes.chunk_bytes) || sizes.chunk_bytes < kPackBlockBytes ||
-      sizes.chunk_bytes > sizes.alignment) {
-    return Bad("chunk_bytes " + std::to_string(sizes.chunk_bytes) +
+  if (!std::has_single_bit(sizes.crc_block_bytes) || sizes.crc_block_bytes < kPackBlockBytes ||
+      sizes.crc_block_bytes > sizes.alignment) {
+    return Bad("crc_block_bytes " + std::to_string(sizes.crc_block_bytes) +
                " is not a power of two between 4 KiB and the alignment");
   }
   if (sizes.table_bytes == 0 || sizes.table_bytes > kPackTableBytesMax) {
     return Bad("table_bytes " + std::to_string(sizes.table_bytes) + " is zero or above 64 MiB");
   }
-  // With at most 2^26 chunks of 2^30 bytes no sum below can overflow.
-  if (sizes.payload_bytes % sizes.chunk_bytes != 0 ||
-      sizes.payload_bytes / sizes.chunk_bytes > kPackChunkCountMax) {
+  // With at most 2^26 CRC blocks of 2^30 bytes no sum below can overflow.
+  if (sizes.payload_bytes % sizes.crc_block_bytes != 0 ||
+      sizes.payload_bytes / sizes.crc_block_bytes > kPackCrcBlockCountMax) {
     return Bad("payload_bytes " + std::to_string(sizes.payload_bytes) +
-               " is not a whole number of chunks, or more than 2^26");
+               " is not a whole number of CRC blocks, or more than 2^26");
   }
   if (copy > 1) return Bad("copy is neither 0 nor 1");
 
   PackHeader header;
   header.alignment = sizes.alignment;
-  header.chunk_bytes = sizes.chunk_bytes;
+  header.crc_block_bytes = sizes.crc_block_bytes;
   header.table_bytes = sizes.table_bytes;
   header.payload_bytes = sizes.payload_bytes;
-  header.crc_count = sizes.payload_bytes / sizes.chunk_bytes;
+  header.crc_count = sizes.payload_bytes / sizes.crc_block_bytes;
   header.copy = copy;
   const uint64_t crc_offset = AlignUp(sizes.table_bytes, kCrcArrayAlignment);  // from the table
   const uint64_t front_bytes = crc_offset + header.crc_count * sizeof(uint32_t);
@@ -122,7 +122,7 @@ std::array<std::byte, kPackBlockBytes> EncodePackHeader(const PackHeader& header
   out.Put(kPackVersion);
   out.Put(kPackEndianTag);
   out.Put(header.alignment);
-  out.Put(header.chunk_bytes);
+  out.Put(header.crc_block_bytes);
   out.Put(header.table_offset);
   out.Put(header.table_bytes);
   out.Put(header.crc_offset);
@@ -156,7 +156,7 @@ absl::StatusOr<PackHeader> DecodePackHeader(std::span<const std::byte> block, ui
   }
   PackHeader header;
   header.alignment = in.Take<uint64_t>();
-  header.chunk_bytes = in.Take<uint64_t>();
+  header.crc_block_bytes = in.Take<uint64_t>();
   header.table_offset = in.Take<uint64_t>();
   header.table_bytes = in.Take<uint64_t>();
   header.crc_offset = in.Take<uint64_t>();
@@ -169,7 +169,7 @@ absl::StatusOr<PackHeader> DecodePackHeader(std::span<const std::byte> block, ui
   header.copy = in.Take<uint32_t>();
 
   const PackSizes sizes = {.alignment = header.alignment,
-                           .chunk_bytes = header.chunk_bytes,
+                           .crc_block_bytes = header.crc_block_bytes,
                            .table_bytes = header.table_bytes,
                            .payload_bytes = header.payload_bytes};
   LT_ASSIGN_OR_RETURN(const PackHeader placed, PlacePackHeader(sizes, copy));

@@ -22,34 +22,34 @@ namespace longtake {
 constexpr std::array<char, 8> kPackMagic = {'L', 'T', 'P', 'A', 'C', 'K', '\r', '\n'};
 constexpr uint32_t kPackVersion = 1;
 constexpr uint32_t kPackEndianTag = 0x01020304;
-constexpr uint64_t kPackBlockBytes = 4096;      // header block; least alignment and chunk
+constexpr uint64_t kPackBlockBytes = 4096;      // header block; least alignment and CRC block
 constexpr uint64_t kPackTensorAlignment = 256;  // tensors inside a part
 constexpr uint64_t kPackAlignmentMax = 1ull << 30;
 constexpr uint64_t kPackTableBytesMax = 64ull << 20;
-constexpr uint64_t kPackChunkCountMax = 1ull << 26;  // 64 TiB in chunks of 1 MiB
+constexpr uint64_t kPackCrcBlockCountMax = 1ull << 26;  // 64 TiB in CRC blocks of 1 MiB
 
 // One header block. There are two, first and last in the file, each with its own table and crc
 // array.
 struct PackHeader {
-  uint64_t alignment = 0;    // of the payload and of every slab; a power of two, >= chunk_bytes
-  uint64_t chunk_bytes = 0;  // one CRC32C each; a power of two, >= 4 KiB
+  uint64_t alignment = 0;  // of the payload and of every slab; a power of two, >= crc_block_bytes
+  uint64_t crc_block_bytes = 0;  // one CRC32C each; a power of two, >= 4 KiB
   uint64_t table_offset = 0;
   uint64_t table_bytes = 0;
-  uint64_t crc_offset = 0;  // u32 per chunk of the payload
+  uint64_t crc_offset = 0;  // u32 per CRC block of the payload
   uint64_t crc_count = 0;
   uint64_t payload_offset = 0;
-  uint64_t payload_bytes = 0;  // a multiple of chunk_bytes
+  uint64_t payload_bytes = 0;  // a multiple of crc_block_bytes
   uint64_t file_bytes = 0;
   Hash128 table_hash = {};
   Hash128 crc_hash = {};
   uint32_t copy = 0;  // 0: first block of the file, 1: last
 };
 
-// A run of whole chunks that is read, verified and lent as one: a part of a slab, or the resident
-// section. Tensors in use order.
+// A run of whole CRC blocks that is read, verified and lent as one: a part of a slab, or the
+// resident section. Tensors in use order.
 struct PartInfo {
   uint64_t offset = 0;  // from the start of the payload
-  uint64_t bytes = 0;   // a multiple of chunk_bytes
+  uint64_t bytes = 0;   // a multiple of crc_block_bytes
   Hash128 hash;         // XXH3-128 of all its bytes, padding included
   std::vector<TensorInfo> tensors;
 };
@@ -66,7 +66,7 @@ struct LayerInfo {
 struct RowTableInfo {
   TensorInfo tensor;    // offset 0
   uint64_t offset = 0;  // from the start of the payload
-  uint64_t bytes = 0;   // a multiple of chunk_bytes
+  uint64_t bytes = 0;   // a multiple of crc_block_bytes
   Hash128 hash;
 };
 
@@ -78,11 +78,11 @@ struct PackTable {
   std::vector<LayerInfo> layers;
 };
 
-// All places in a file follow from four sizes and the copy's number; hashes stay zero.
+// All offsets in a file follow from four sizes and the copy's number; hashes stay zero.
 // INVALID_ARGUMENT naming the size that is out of range.
 struct PackSizes {
   uint64_t alignment = 0;
-  uint64_t chunk_bytes = 0;
+  uint64_t crc_block_bytes = 0;
   uint64_t table_bytes = 0;
   uint64_t payload_bytes = 0;
 };
@@ -94,10 +94,11 @@ std::array<std::byte, kPackBlockBytes> EncodePackHeader(const PackHeader& header
 absl::StatusOr<PackHeader> DecodePackHeader(std::span<const std::byte> block, uint64_t file_bytes,
                                             uint32_t copy);
 
-// Gives every tensor, part and slab its place from names, types, shapes and the cuts between parts;
-// returns payload_bytes. INVALID_ARGUMENT naming layer and tensor for an empty tensor, part or
-// layer, a name twice in one section, a row table that is not a matrix, or overflow.
-absl::StatusOr<uint64_t> PlacePackTable(PackTable& table, uint64_t alignment, uint64_t chunk_bytes);
+// Gives every tensor, part and slab its offset from names, types, shapes and the cuts between
+// parts; returns payload_bytes. INVALID_ARGUMENT naming layer and tensor for an empty tensor, part
+// or layer, a name twice in one section, a row table that is not a matrix, or overflow.
+absl::StatusOr<uint64_t> PlacePackTable(PackTable& table, uint64_t alignment,
+                                        uint64_t crc_block_bytes);
 
 // Deterministic: equal tables give equal text, and its length does not depend on the hashes.
 std::string EncodePackTable(const PackTable& table);

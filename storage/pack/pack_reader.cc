@@ -45,7 +45,8 @@ absl::StatusOr<ResidentSection> PackReader::LoadResident(const MemoryPopulator* 
   section.pack_path_ = path();
   LT_ASSIGN_OR_RETURN(section.buffer_,
                       AlignedBuffer::Allocate(resident().bytes, kPackBlockBytes, populator));
-  LT_RETURN_IF_ERROR(ReadChunks(resident().offset / header().chunk_bytes, section.buffer_.span()));
+  LT_RETURN_IF_ERROR(
+      ReadCrcBlocks(resident().offset / header().crc_block_bytes, section.buffer_.span()));
   if (Xxh3Hash128(section.buffer_.span()) != resident().hash) {
     return absl::DataLossError(path() + ": resident section: XXH3 differs");
   }
@@ -53,9 +54,9 @@ absl::StatusOr<ResidentSection> PackReader::LoadResident(const MemoryPopulator* 
   return section;
 }
 
-std::string PackReader::ChunkName(uint64_t chunk) const {
-  return path() + ": chunk " + std::to_string(chunk) + " at byte " +
-         std::to_string(header().payload_offset + chunk * header().chunk_bytes);
+std::string PackReader::CrcBlockName(uint64_t block) const {
+  return path() + ": CRC block " + std::to_string(block) + " at byte " +
+         std::to_string(header().payload_offset + block * header().crc_block_bytes);
 }
 
 absl::Status PackReader::ReadCounted(uint64_t offset, std::span<std::byte> out) const {
@@ -64,27 +65,27 @@ absl::Status PackReader::ReadCounted(uint64_t offset, std::span<std::byte> out) 
   return status;
 }
 
-bool PackReader::IsRight(uint64_t chunk, std::span<const std::byte> bytes) const {
-  const bool right = Crc32c(bytes) == chunk_crc(chunk);
+bool PackReader::IsRight(uint64_t block, std::span<const std::byte> bytes) const {
+  const bool right = Crc32c(bytes) == block_crc(block);
   if (!right) ++checksum_failures_;
   return right;
 }
 
-absl::Status PackReader::ReadChunks(uint64_t first_chunk, std::span<std::byte> out) const {
-  const uint64_t chunk_bytes = header().chunk_bytes;
-  LT_CHECK(out.size() % chunk_bytes == 0);
-  const uint64_t offset = header().payload_offset + first_chunk * chunk_bytes;
+absl::Status PackReader::ReadCrcBlocks(uint64_t first_block, std::span<std::byte> out) const {
+  const uint64_t crc_block_bytes = header().crc_block_bytes;
+  LT_CHECK(out.size() % crc_block_bytes == 0);
+  const uint64_t offset = header().payload_offset + first_block * crc_block_bytes;
   LT_RETURN_IF_ERROR(ReadCounted(offset, out));
   file_->DropCached(offset, out.size());  // the memory promise counts the page cache, too
-  for (uint64_t at = 0; at < out.size(); at += chunk_bytes) {
-    const uint64_t chunk = first_chunk + at / chunk_bytes;
-    const std::span<std::byte> bytes = out.subspan(at, chunk_bytes);
-    if (IsRight(chunk, bytes)) continue;
+  for (uint64_t at = 0; at < out.size(); at += crc_block_bytes) {
+    const uint64_t block = first_block + at / crc_block_bytes;
+    const std::span<std::byte> bytes = out.subspan(at, crc_block_bytes);
+    if (IsRight(block, bytes)) continue;
     // A fault on the way (bus, controller) may be gone the second time; one on the disk is not.
     LT_RETURN_IF_ERROR(ReadCounted(offset + at, bytes));
-    if (!IsRight(chunk, bytes)) {
+    if (!IsRight(block, bytes)) {
       std::memset(out.data(), 0, out.size());
-      return absl::DataLossError(ChunkName(chunk) + ": CRC32C differs");
+      return absl::DataLossError(CrcBlockName(block) + ": CRC32C differs");
     }
   }
   return absl::OkStatus();
@@ -112,13 +113,15 @@ absl::Status PackReader::ReadRows(const std::string& table, std::span<const int6
                                    std::to_string(row_count));
     }
   }
-  // In file order every chunk is read once, but for a repeated row that spans two, copied instead.
+  // In file order every CRC block is read once, but for a repeated row that spans two, copied
+  // instead.
   std::vector<size_t> order(rows.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return rows[a] < rows[b]; });
-  const uint64_t chunk_bytes = header().chunk_bytes;
-  LT_ASSIGN_OR_RETURN(AlignedBuffer scratch, AlignedBuffer::Allocate(chunk_bytes, kPackBlockBytes));
-  uint64_t loaded_chunk = UINT64_MAX;
+  const uint64_t crc_block_bytes = header().crc_block_bytes;
+  LT_ASSIGN_OR_RETURN(AlignedBuffer scratch,
+                      AlignedBuffer::Allocate(crc_block_bytes, kPackBlockBytes));
+  uint64_t loaded_block = UINT64_MAX;
   for (size_t i = 0; i < order.size(); ++i) {
     std::byte* to = out.data() + order[i] * row_bytes;
     if (i > 0 && rows[order[i]] == rows[order[i - 1]]) {
@@ -127,13 +130,13 @@ absl::Status PackReader::ReadRows(const std::string& table, std::span<const int6
     }
     uint64_t at = row_table->offset + static_cast<uint64_t>(rows[order[i]]) * row_bytes;
     for (uint64_t left = row_bytes; left > 0;) {
-      if (at / chunk_bytes != loaded_chunk) {
-        loaded_chunk = UINT64_MAX;
-        LT_RETURN_IF_ERROR(ReadChunks(at / chunk_bytes, scratch.span()));
-        loaded_chunk = at / chunk_bytes;
+      if (at / crc_block_bytes != loaded_block) {
+        loaded_block = UINT64_MAX;
+        LT_RETURN_IF_ERROR(ReadCrcBlocks(at / crc_block_bytes, scratch.span()));
+        loaded_block = at / crc_block_bytes;
       }
-      const uint64_t count = std::min(left, chunk_bytes - at % chunk_bytes);
-      std::memcpy(to, scratch.data() + at % chunk_bytes, count);
+      const uint64_t count = std::min(left, crc_block_bytes - at % crc_block_bytes);
+      std::memcpy(to, scratch.data() + at % crc_block_bytes, count);
       to += count;
       at += count;
       left -= count;
@@ -145,12 +148,12 @@ absl::Status PackReader::ReadRows(const std::string& table, std::span<const int6
 void PackReader::AddToDigest(Sha256& digest) const {
   digest.UpdateU64(kPackVersion);
   digest.UpdateU64(header().alignment);
-  digest.UpdateU64(header().chunk_bytes);
+  digest.UpdateU64(header().crc_block_bytes);
   digest.UpdateU64(header().payload_bytes);
   digest.UpdateU64(table_text().size());
   digest.Update(table_text());
-  digest.UpdateU64(copy_.chunk_crcs.size());
-  digest.Update(std::as_bytes(std::span(copy_.chunk_crcs)));
+  digest.UpdateU64(copy_.block_crcs.size());
+  digest.Update(std::as_bytes(std::span(copy_.block_crcs)));
 }
 
 }  // namespace longtake

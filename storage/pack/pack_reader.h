@@ -2,8 +2,8 @@
 //
 // One pack file, opened and checked: its table, its resident section, and rows of its big
 // embeddings. Layers go through LayerStream. No byte leaves here that did not match its checksum; a
-// chunk that differs is read once more, then the answer is DATA_LOSS naming pack and chunk. I/O
-// errors are UNAVAILABLE; a file that is no pack, or whose both headers are damaged, is
+// CRC block that differs is read once more, then the answer is DATA_LOSS naming pack and CRC block.
+// I/O errors are UNAVAILABLE; a file that is no pack, or whose both headers are damaged, is
 // INVALID_ARGUMENT.
 //
 // Immutable after Open but for counters; safe from several threads.
@@ -46,10 +46,10 @@ class PackReader {
  public:
   PackReader(Key, FileSystem& files, std::unique_ptr<File> file, PackCopy copy);  // use Open
 
-  // What went wrong with ReadChunks and ReadRows.
+  // What went wrong with ReadCrcBlocks and ReadRows.
   struct Stats {
     uint64_t io_errors = 0;          // the file cut short included
-    uint64_t checksum_failures = 0;  // chunks that differed, also those right at the second reading
+    uint64_t checksum_failures = 0;  // CRC blocks that differed at the first reading
   };
 
   // The file system must outlive the reader.
@@ -72,28 +72,29 @@ class PackReader {
   // Bytes that LoadResident will allocate: resident().bytes.
   absl::StatusOr<ResidentSection> LoadResident(const MemoryPopulator* populator = nullptr) const;
 
-  // Rows of a row table, concatenated in the order asked into out (rows.size() * row bytes). Chunks
-  // are read once each, through one chunk of scratch. OUT_OF_RANGE names the row, NOT_FOUND the
-  // table.
+  // Rows of a row table, concatenated in the order asked into out (rows.size() * row bytes). CRC
+  // blocks are read once each, through one CRC block of scratch. OUT_OF_RANGE names the row,
+  // NOT_FOUND the table.
   absl::Status ReadRows(const std::string& table, std::span<const int64_t> rows,
                         std::span<std::byte> out) const;
   absl::StatusOr<const RowTableInfo*> FindRowTable(const std::string& table) const;
 
-  // CRC32C of a chunk, counted from the start of the payload.
-  uint32_t chunk_crc(uint64_t chunk) const { return copy_.chunk_crcs[chunk]; }
-  // Reads and verifies a run of whole chunks of the payload.
-  absl::Status ReadChunks(uint64_t first_chunk, std::span<std::byte> out) const;
+  // CRC32C of a CRC block, counted from the start of the payload.
+  uint32_t block_crc(uint64_t block) const { return copy_.block_crcs[block]; }
+  // Reads and verifies a run of whole CRC blocks of the payload.
+  absl::Status ReadCrcBlocks(uint64_t first_block, std::span<std::byte> out) const;
 
   Stats stats() const { return {io_errors_.load(), checksum_failures_.load()}; }
 
-  // Feeds what identifies this pack: layout, table (which holds all part hashes), chunk checksums.
+  // Feeds what identifies this pack: layout, table (which holds all part hashes), CRC block
+  // checksums.
   void AddToDigest(Sha256& digest) const;
 
  private:
-  std::string ChunkName(uint64_t chunk) const;
+  std::string CrcBlockName(uint64_t block) const;
   // ReadAt that counts its errors.
   absl::Status ReadCounted(uint64_t offset, std::span<std::byte> out) const;
-  bool IsRight(uint64_t chunk, std::span<const std::byte> bytes) const;
+  bool IsRight(uint64_t block, std::span<const std::byte> bytes) const;
 
   FileSystem& files_;
   std::unique_ptr<File> file_;

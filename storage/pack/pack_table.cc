@@ -11,11 +11,11 @@ namespace {
 
 constexpr char kTable[] = "table";
 
-// Hands out places from the front of the payload.
+// Hands out offsets from the front of the payload.
 class Placer {
  public:
-  Placer(uint64_t alignment, uint64_t chunk_bytes)
-      : alignment_(alignment), chunk_bytes_(chunk_bytes) {}
+  Placer(uint64_t alignment, uint64_t crc_block_bytes)
+      : alignment_(alignment), crc_block_bytes_(crc_block_bytes) {}
 
   absl::Status PlacePart(PartInfo& part, const std::string& section, std::set<std::string>& names) {
     part.offset = end_;
@@ -63,7 +63,7 @@ class Placer {
   }
 
   absl::Status Take(uint64_t used_bytes, const std::string& what, uint64_t& bytes) {
-    const std::optional<uint64_t> padded = CheckedAlignUp(used_bytes, chunk_bytes_);
+    const std::optional<uint64_t> padded = CheckedAlignUp(used_bytes, crc_block_bytes_);
     const std::optional<uint64_t> end = padded ? CheckedAdd(end_, *padded) : std::nullopt;
     if (!end) return Overflow(what);
     bytes = *padded;
@@ -72,7 +72,7 @@ class Placer {
   }
 
   uint64_t alignment_;
-  uint64_t chunk_bytes_;
+  uint64_t crc_block_bytes_;
   uint64_t end_ = 0;
 };
 
@@ -140,7 +140,7 @@ absl::StatusOr<PartInfo> PartFromJson(const Json& json, const std::string& what)
   return part;
 }
 
-// What is stated, without places.
+// What is stated, without offsets.
 absl::StatusOr<PackTable> TableFromJson(const Json& json) {
   PackTable table;
   LT_ASSIGN_OR_RETURN(table.component, JsonString(json, "component", kTable));
@@ -171,8 +171,8 @@ absl::StatusOr<PackTable> TableFromJson(const Json& json) {
 }  // namespace
 
 absl::StatusOr<uint64_t> PlacePackTable(PackTable& table, uint64_t alignment,
-                                        uint64_t chunk_bytes) {
-  Placer placer(alignment, chunk_bytes);
+                                        uint64_t crc_block_bytes) {
+  Placer placer(alignment, crc_block_bytes);
   std::set<std::string> names;
   LT_RETURN_IF_ERROR(placer.PlacePart(table.resident, "resident section", names));
   for (RowTableInfo& row_table : table.row_tables) {
@@ -217,14 +217,14 @@ absl::StatusOr<PackTable> DecodePackTable(std::string_view text, const PackHeade
   LT_ASSIGN_OR_RETURN(const Json json, ParseJson(text, kTable));
   LT_ASSIGN_OR_RETURN(PackTable table, TableFromJson(json));
   LT_ASSIGN_OR_RETURN(const uint64_t payload_bytes,
-                      PlacePackTable(table, header.alignment, header.chunk_bytes));
+                      PlacePackTable(table, header.alignment, header.crc_block_bytes));
   if (payload_bytes != header.payload_bytes) {
-    return absl::InvalidArgumentError("table: places " + std::to_string(payload_bytes) +
+    return absl::InvalidArgumentError("table: describes " + std::to_string(payload_bytes) +
                                       " bytes, the payload has " +
                                       std::to_string(header.payload_bytes));
   }
   if (EncodePackTable(table) != text) {
-    return absl::InvalidArgumentError("table: places do not follow from the tensors");
+    return absl::InvalidArgumentError("table: offsets do not follow from the tensors");
   }
   return table;
 }

@@ -15,11 +15,11 @@ bool AllZero(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
-// Goes through the payload once from front to back, one checked chunk at a time.
+// Goes through the payload once from front to back, one checked CRC block at a time.
 class PayloadWalk {
  public:
-  PayloadWalk(File& file, const PackCopy& copy, AlignedBuffer chunk, const PackProgress& progress)
-      : file_(file), copy_(copy), chunk_(std::move(chunk)), progress_(progress) {}
+  PayloadWalk(File& file, const PackCopy& copy, AlignedBuffer block, const PackProgress& progress)
+      : file_(file), copy_(copy), block_(std::move(block)), progress_(progress) {}
 
   // Any bytes.
   absl::Status TakeTo(uint64_t offset) { return Walk(offset, /*must_be_zero=*/false); }
@@ -32,12 +32,12 @@ class PayloadWalk {
 
  private:
   absl::Status Walk(uint64_t end, bool must_be_zero) {
-    const uint64_t chunk_bytes = chunk_.size();
+    const uint64_t crc_block_bytes = block_.size();
     while (position_ < end) {
-      const uint64_t inside = position_ % chunk_bytes;
-      if (inside == 0) LT_RETURN_IF_ERROR(Load(position_ / chunk_bytes));
-      const uint64_t count = std::min(end - position_, chunk_bytes - inside);
-      const auto bytes = std::span<const std::byte>(chunk_.span()).subspan(inside, count);
+      const uint64_t inside = position_ % crc_block_bytes;
+      if (inside == 0) LT_RETURN_IF_ERROR(Load(position_ / crc_block_bytes));
+      const uint64_t count = std::min(end - position_, crc_block_bytes - inside);
+      const auto bytes = std::span<const std::byte>(block_.span()).subspan(inside, count);
       if (must_be_zero && !AllZero(bytes)) {
         return absl::DataLossError("padding at payload byte " + std::to_string(position_) +
                                    " is not zero");
@@ -48,20 +48,20 @@ class PayloadWalk {
     return absl::OkStatus();
   }
 
-  absl::Status Load(uint64_t chunk) {
-    const uint64_t offset = copy_.header.payload_offset + chunk * chunk_.size();
-    LT_RETURN_IF_ERROR(file_.ReadAt(offset, chunk_.span()));
-    if (Crc32c(chunk_.span()) != copy_.chunk_crcs[chunk]) {
-      return absl::DataLossError("chunk " + std::to_string(chunk) + " at byte " +
+  absl::Status Load(uint64_t block) {
+    const uint64_t offset = copy_.header.payload_offset + block * block_.size();
+    LT_RETURN_IF_ERROR(file_.ReadAt(offset, block_.span()));
+    if (Crc32c(block_.span()) != copy_.block_crcs[block]) {
+      return absl::DataLossError("CRC block " + std::to_string(block) + " at byte " +
                                  std::to_string(offset) + ": CRC32C differs");
     }
-    if (progress_) progress_((chunk + 1) * chunk_.size(), copy_.header.payload_bytes);
+    if (progress_) progress_((block + 1) * block_.size(), copy_.header.payload_bytes);
     return absl::OkStatus();
   }
 
   File& file_;
   const PackCopy& copy_;
-  AlignedBuffer chunk_;
+  AlignedBuffer block_;
   const PackProgress& progress_;
   uint64_t position_ = 0;
   Xxh3Stream hash_;
@@ -126,14 +126,14 @@ absl::Status VerifyOpened(File& file, const PackProgress& progress) {
   if (!second.ok()) {
     return absl::DataLossError("second copy: " + std::string(second.status().message()));
   }
-  if (first->table_text != second->table_text || first->chunk_crcs != second->chunk_crcs) {
+  if (first->table_text != second->table_text || first->block_crcs != second->block_crcs) {
     return absl::DataLossError("the two copies of the table differ");
   }
   LT_RETURN_IF_ERROR(VerifyGaps(file, first->header, first->header.payload_offset));
   LT_RETURN_IF_ERROR(VerifyGaps(file, second->header, file_bytes - kPackBlockBytes));
-  LT_ASSIGN_OR_RETURN(AlignedBuffer chunk,
-                      AlignedBuffer::Allocate(first->header.chunk_bytes, kPackBlockBytes));
-  PayloadWalk walk(file, *first, std::move(chunk), progress);
+  LT_ASSIGN_OR_RETURN(AlignedBuffer block,
+                      AlignedBuffer::Allocate(first->header.crc_block_bytes, kPackBlockBytes));
+  PayloadWalk walk(file, *first, std::move(block), progress);
   return VerifyPayload(walk, first->table);
 }
 

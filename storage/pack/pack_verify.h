@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Walks every byte of a pack file: both headers, tables and crc arrays, every chunk against its
+// Walks every byte of a pack file: both headers, tables and crc arrays, every CRC block against its
 // CRC32C, every part, row table and resident section against its XXH3-128, and all padding for
 // zero.
 #pragma once
@@ -14,7 +14,7 @@
 namespace longtake {
 
 // OK only when no bit is out of place. DATA_LOSS names the first thing that is, also when the
-// second copy would save the reader. One thread; holds 1 MiB or one chunk.
+// second copy would save the reader. One thread; holds 1 MiB or one CRC block.
 absl::Status VerifyPack(FileSystem& files, const std::string& path, const PackProgress& progress);
 
 }  // namespace longtake

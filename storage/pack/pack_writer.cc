@@ -14,7 +14,7 @@ namespace longtake {
 namespace {
 
 constexpr uint64_t kLargeAlignment = 2ull << 20;
-constexpr uint64_t kLargeChunkBytes = 1ull << 20;
+constexpr uint64_t kLargeCrcBlockBytes = 1ull << 20;
 
 TensorInfo ToInfo(const TensorDecl& decl) {
   return {.name = decl.name, .dtype = decl.dtype, .shape = decl.shape};
@@ -53,9 +53,10 @@ void ChooseSizes(PackTable table, PackSizes& sizes) {
     }
     sizes.alignment = bytes < kLargeAlignment ? kPackBlockBytes : kLargeAlignment;
   }
-  if (sizes.chunk_bytes == 0) {
-    sizes.chunk_bytes = std::min(
-        sizes.alignment >= kLargeChunkBytes ? kLargeChunkBytes : kPackBlockBytes, sizes.alignment);
+  if (sizes.crc_block_bytes == 0) {
+    sizes.crc_block_bytes =
+        std::min(sizes.alignment >= kLargeCrcBlockBytes ? kLargeCrcBlockBytes : kPackBlockBytes,
+                 sizes.alignment);
   }
 }
 
@@ -75,12 +76,12 @@ class PayloadWriter {
       std::copy_n(bytes.data(), count, buffer_.data() + used_);
       used_ += count;
       bytes = bytes.subspan(count);
-      if (used_ == buffer_.size()) LT_RETURN_IF_ERROR(FlushChunk());
+      if (used_ == buffer_.size()) LT_RETURN_IF_ERROR(FlushCrcBlock());
     }
     return absl::OkStatus();
   }
 
-  // Zeros up to a place in the payload.
+  // Zeros up to an offset in the payload.
   absl::Status PadTo(uint64_t offset) {
     static constexpr std::array<std::byte, 4096> kZeros{};
     LT_CHECK(offset >= position());
@@ -97,8 +98,8 @@ class PayloadWriter {
   const std::vector<uint32_t>& crcs() const { return crcs_; }
 
  private:
-  // The buffer is one chunk.
-  absl::Status FlushChunk() {
+  // The buffer is one CRC block.
+  absl::Status FlushCrcBlock() {
     crcs_.push_back(Crc32c(buffer_.span()));
     LT_RETURN_IF_ERROR(file_.WriteAt(header_.payload_offset + written_, buffer_.span()));
     written_ += used_;
@@ -171,14 +172,14 @@ absl::Status WriteCopy(File& file, PackHeader header, const std::string& text,
 absl::Status WriteAll(File& file, PackLayout layout, const PackWriteCalls& calls) {
   const PackHeader& header = layout.header;
   LT_ASSIGN_OR_RETURN(AlignedBuffer buffer,
-                      AlignedBuffer::Allocate(header.chunk_bytes, kPackBlockBytes));
+                      AlignedBuffer::Allocate(header.crc_block_bytes, kPackBlockBytes));
   PayloadWriter payload(file, header, std::move(buffer), calls.progress);
   LT_RETURN_IF_ERROR(WritePayload(payload, layout.table, calls.source));
   LT_CHECK(payload.position() == header.payload_bytes);
   const std::string text = EncodePackTable(layout.table);
   LT_CHECK(text.size() == header.table_bytes);
   const PackSizes sizes = {.alignment = header.alignment,
-                           .chunk_bytes = header.chunk_bytes,
+                           .crc_block_bytes = header.crc_block_bytes,
                            .table_bytes = header.table_bytes,
                            .payload_bytes = header.payload_bytes};
   for (uint32_t copy : {0u, 1u}) {
@@ -217,13 +218,13 @@ absl::StatusOr<PackLayout> PlanPack(const PackSpec& spec) {
     if (!layer.ok()) return Annotate(layer.status(), what);
     table.layers.push_back(*std::move(layer));
   }
-  PackSizes sizes = {.alignment = spec.alignment, .chunk_bytes = spec.chunk_bytes};
+  PackSizes sizes = {.alignment = spec.alignment, .crc_block_bytes = spec.crc_block_bytes};
   ChooseSizes(table, sizes);
   // Placing needs sound sizes, so these are checked first, with the table's length yet unknown.
   sizes.table_bytes = 1;
   LT_RETURN_IF_ERROR(PlacePackHeader(sizes, 0));
   absl::StatusOr<uint64_t> payload_bytes =
-      PlacePackTable(table, sizes.alignment, sizes.chunk_bytes);
+      PlacePackTable(table, sizes.alignment, sizes.crc_block_bytes);
   if (!payload_bytes.ok()) return Annotate(payload_bytes.status(), what);
   sizes.payload_bytes = *payload_bytes;
   sizes.table_bytes = EncodePackTable(table).size();

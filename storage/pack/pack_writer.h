@@ -2,7 +2,7 @@
 //
 // Writes one pack file as a stream: the layout is fixed first from the declarations, then each
 // tensor's bytes are asked for once, in file order, and checksummed on the way. Nothing larger than
-// one chunk is held. The file appears under its name only when complete and on disk.
+// one CRC block is held. The file appears under its name only when complete and on disk.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +26,10 @@ struct PackSpec {
   std::vector<TensorDecl> resident;
   std::vector<TensorDecl> row_tables;           // two dimensions
   std::vector<std::vector<TensorDecl>> layers;  // execution order, tensors in use order
-  // 0: chosen. 2 MiB and 1 MiB chunks, or 4 KiB for both when the mean slab (without layers: the
-  // whole payload) is below 2 MiB.
+  // 0: chosen. 2 MiB and 1 MiB CRC blocks, or 4 KiB for both when the mean slab (without layers:
+  // the whole payload) is below 2 MiB.
   uint64_t alignment = 0;
-  uint64_t chunk_bytes = 0;
+  uint64_t crc_block_bytes = 0;
   // A layer is cut at tensor boundaries into parts of at most this; a larger tensor is a part
   // alone.
   uint64_t part_bytes_max = kPackPartBytesMax;
@@ -39,7 +39,7 @@ struct PackSpec {
 using TensorSink = std::function<absl::Status(std::span<const std::byte> bytes)>;
 // Produces all bytes of one tensor, already in its declared type.
 using TensorSource = std::function<absl::Status(const TensorDecl& tensor, const TensorSink& sink)>;
-// Bytes done and in all; called about once a chunk, from the calling thread.
+// Bytes done and in all; called about once a CRC block, from the calling thread.
 using PackProgress = std::function<void(uint64_t done_bytes, uint64_t total_bytes)>;
 
 // The layout a spec will get: offsets and sizes final, hashes zero. INVALID_ARGUMENT naming the

@@ -167,7 +167,7 @@ absl::Status CheckSize(const SafetensorsEntry& entry) {
                                     std::to_string(entry.bytes));
 }
 
-// The format has neither overlaps nor gaps: in order of their place, tensors touch.
+// The format has neither overlaps nor gaps: in order of their offset, tensors touch.
 absl::Status CheckCover(const std::vector<SafetensorsEntry>& entries, uint64_t data_bytes) {
   std::vector<const SafetensorsEntry*> placed;
   placed.reserve(entries.size());

@@ -30,32 +30,32 @@ uint64_t ScratchFile::bytes_taken() const {
   return taken_;
 }
 
-absl::StatusOr<std::vector<uint64_t>> ScratchFile::Take(uint64_t place_bytes, uint64_t count) {
-  LT_CHECK(place_bytes > 0 && place_bytes % kBlockBytes == 0);
+absl::StatusOr<std::vector<uint64_t>> ScratchFile::Take(uint64_t extent_bytes, uint64_t count) {
+  LT_CHECK(extent_bytes > 0 && extent_bytes % kBlockBytes == 0);
   MutexLock lock(mutex_);
-  std::vector<uint64_t> places;
-  for (auto next = free_.begin(); places.size() < count && next != free_.end();) {
+  std::vector<uint64_t> extents;
+  for (auto next = free_.begin(); extents.size() < count && next != free_.end();) {
     uint64_t offset = next->first;
     uint64_t bytes = next->second;
-    while (places.size() < count && bytes >= place_bytes) {
-      places.push_back(offset);
-      offset += place_bytes;
-      bytes -= place_bytes;
+    while (extents.size() < count && bytes >= extent_bytes) {
+      extents.push_back(offset);
+      offset += extent_bytes;
+      bytes -= extent_bytes;
     }
     next = free_.erase(next);
     if (bytes > 0) free_[offset] = bytes;  // before next, so not met again
   }
-  taken_ += places.size() * place_bytes;
-  if (places.size() == count) return places;
-  for (const uint64_t place : places) GiveLocked(place, place_bytes);
-  return absl::ResourceExhaustedError(absl::StrCat("no room for ", count, " places of ",
-                                                   place_bytes, " bytes; ", bytes_max_ - taken_,
+  taken_ += extents.size() * extent_bytes;
+  if (extents.size() == count) return extents;
+  for (const uint64_t extent : extents) GiveLocked(extent, extent_bytes);
+  return absl::ResourceExhaustedError(absl::StrCat("no room for ", count, " extents of ",
+                                                   extent_bytes, " bytes; ", bytes_max_ - taken_,
                                                    " of ", bytes_max_, " are free"));
 }
 
-void ScratchFile::Give(std::span<const uint64_t> places, uint64_t place_bytes) {
+void ScratchFile::Give(std::span<const uint64_t> extents, uint64_t extent_bytes) {
   MutexLock lock(mutex_);
-  for (const uint64_t place : places) GiveLocked(place, place_bytes);
+  for (const uint64_t extent : extents) GiveLocked(extent, extent_bytes);
 }
 
 void ScratchFile::GiveLocked(uint64_t offset, uint64_t bytes) {

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// A file to work in, on a disk: places of whole blocks, which are taken and given back. It has no
-// name, is taken whole at start and is gone with the process. Any thread; a place's contents belong
-// to who took it.
+// A file to work in, on a disk: extents of whole blocks, which are taken and given back. It has no
+// name, is taken whole at start and is gone with the process. Any thread; an extent's contents
+// belong to who took it.
 #pragma once
 
 #include <cstdint>
@@ -33,11 +33,11 @@ class ScratchFile {
   uint64_t bytes_max() const { return bytes_max_; }
   uint64_t bytes_taken() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Places of place_bytes (whole blocks) each; their offsets. RESOURCE_EXHAUSTED names what is
+  // Extents of extent_bytes (whole blocks) each; their offsets. RESOURCE_EXHAUSTED names what is
   // free, which may not lie together.
-  absl::StatusOr<std::vector<uint64_t>> Take(uint64_t place_bytes, uint64_t count)
+  absl::StatusOr<std::vector<uint64_t>> Take(uint64_t extent_bytes, uint64_t count)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  void Give(std::span<const uint64_t> places, uint64_t place_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Give(std::span<const uint64_t> extents, uint64_t extent_bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   ScratchFile() = default;

@@ -41,8 +41,8 @@ absl::StatusOr<OpenedPack> OpenPack(const PackReader& pack, const LayerStream::O
 }
 
 uint64_t RequestBytes(const PackReader& pack, const LayerStream::Options& options) {
-  const uint64_t chunk_bytes = pack.header().chunk_bytes;
-  return std::max<uint64_t>(options.request_bytes / chunk_bytes, 1) * chunk_bytes;
+  const uint64_t crc_block_bytes = pack.header().crc_block_bytes;
+  return std::max<uint64_t>(options.request_bytes / crc_block_bytes, 1) * crc_block_bytes;
 }
 
 absl::Status CheckOptions(const PackReader& pack, const LayerStream::Options& options) {
@@ -200,7 +200,7 @@ LayerStream::~LayerStream() { LT_CHECK(!impl_->leased); }
 absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader& pack,
                                                                const Options& options) {
   LT_RETURN_IF_ERROR(CheckOptions(pack, options));
-  StreamPlan plan = PlanStream(pack, options.slot_count, options.pinned_bytes_max, options.layers);
+  StreamPlan plan = PlanStream(pack, options.slot_count, options.kept_bytes_max, options.layers);
   auto impl = std::make_unique<Impl>(pack, std::move(plan), options);
   LT_RETURN_IF_ERROR(Annotate(impl->fetcher.Allocate(), pack.path() + ": layer stream"));
   IoNeeds needs = {.slots = impl->fetcher.slot_memory(), .depth = options.queue_depth};
@@ -219,7 +219,7 @@ absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader&
 }
 
 uint64_t LayerStream::MemoryBytes(const PackReader& pack, const Options& options) {
-  return PlanStream(pack, options.slot_count, options.pinned_bytes_max, options.layers)
+  return PlanStream(pack, options.slot_count, options.kept_bytes_max, options.layers)
       .memory_bytes();
 }
 
@@ -234,7 +234,7 @@ LayerStream::Stats LayerStream::stats() const { return impl_->ReadStats(); }
 const LayerRange& LayerStream::layers() const { return impl_->plan.layers; }
 size_t LayerStream::layer_count() const { return static_cast<size_t>(impl_->plan.layers.count()); }
 uint64_t LayerStream::memory_bytes() const { return impl_->plan.memory_bytes(); }
-const std::vector<bool>& LayerStream::pinned() const { return impl_->plan.pinned; }
+const std::vector<bool>& LayerStream::kept() const { return impl_->plan.kept; }
 uint64_t LayerStream::bytes_per_sweep() const { return impl_->plan.bytes_per_sweep; }
 std::string LayerStream::io_name() const { return impl_->io_name; }
 std::string LayerStream::io_reason() const { return impl_->io_reason; }

@@ -40,8 +40,9 @@ class LayerLease {
   size_t tensor_count() const;
   // Waits for the part that holds the tensor and verifies it. The view is valid until a tensor of a
   // later part is asked for or the lease ends. FAILED_PRECONDITION for a part already given back;
-  // OUT_OF_RANGE for an index beyond the layer; DATA_LOSS naming pack, layer and chunk when bytes
-  // differ from their checksum twice; UNAVAILABLE for I/O errors and a disk that does not answer.
+  // OUT_OF_RANGE for an index beyond the layer; DATA_LOSS naming pack, layer and CRC block when
+  // bytes differ from their checksum twice; UNAVAILABLE for I/O errors and a disk that does not
+  // answer.
   absl::StatusOr<TensorView> Tensor(size_t index);
 
  private:
@@ -55,15 +56,15 @@ class LayerStream {
   struct Key {};
 
  public:
-  // kFirstTouch trusts a chunk that was right once since Open.
+  // kFirstTouch trusts a CRC block that was right once since Open.
   enum class Verify { kFirstTouch, kEverySweep };
 
   struct Options {
-    LayerRange layers = {};         // those of the pack that are wanted
-    size_t slot_count = 3;          // parts in memory at once, the one in use included; at least 1
-    uint64_t pinned_bytes_max = 0;  // whole layers, and parts for what they leave
-    size_t queue_depth = 0;         // reads in flight; 0: as many as the slots hold
-    uint64_t request_bytes = 1 << 20;  // rounded to whole chunks
+    LayerRange layers = {};       // those of the pack that are wanted
+    size_t slot_count = 3;        // parts in memory at once, the one in use included; at least 1
+    uint64_t kept_bytes_max = 0;  // whole layers, and parts for what they leave
+    size_t queue_depth = 0;       // reads in flight; 0: as many as the slots hold
+    uint64_t request_bytes = 1 << 20;  // rounded to whole CRC blocks
     size_t pread_thread_count = 8;
     int64_t read_timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
     IoChoice io = IoChoice::kAuto;
@@ -71,7 +72,7 @@ class LayerStream {
     WorkerPool* workers = nullptr;  // share the checksums; null: the caller's thread does them
     Clock* clock = nullptr;         // for wait_seconds; null: the system's
     Trace* trace = nullptr;         // gets reads, waits and checksums; outlives the stream
-    std::string trace_name = {};    // of the stack, before the rows' names
+    std::string trace_name = {};    // of the stack, before the tracks' names
     const MemoryPopulator* populator = nullptr;  // of slots and layers; null: the caller's thread
   };
 
@@ -80,7 +81,7 @@ class LayerStream {
     uint64_t reads = 0;
     uint64_t short_reads = 0;
     uint64_t retries = 0;            // EINTR, EAGAIN
-    uint64_t checksum_failures = 0;  // chunks that differed, also those right at the second reading
+    uint64_t checksum_failures = 0;  // CRC blocks that differed at the first reading
     uint64_t io_errors = 0;
     uint64_t read_timeouts = 0;  // waits in which no read was answered
     uint64_t sweeps_done = 0;
@@ -109,12 +110,12 @@ class LayerStream {
   void Rewind();
 
   const LayerRange& layers() const;
-  size_t layer_count() const;               // of the range
-  uint64_t memory_bytes() const;            // slots and kept layers
-  const std::vector<bool>& pinned() const;  // per layer: whole
-  uint64_t bytes_per_sweep() const;         // read in a steady sweep
-  std::string io_name() const;              // "io_uring" or "pread", and "direct" or "buffered"
-  std::string io_reason() const;            // why not the first choice; empty when it is
+  size_t layer_count() const;             // of the range
+  uint64_t memory_bytes() const;          // slots and kept layers
+  const std::vector<bool>& kept() const;  // per layer: whole
+  uint64_t bytes_per_sweep() const;       // read in a steady sweep
+  std::string io_name() const;            // "io_uring" or "pread", and "direct" or "buffered"
+  std::string io_reason() const;          // why not the first choice; empty when it is
   Stats stats() const;
 
  private:

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "base/checksum.h"
-#include "storage/pack/chunk_sums.h"
+#include "storage/pack/block_crcs.h"
 
 namespace longtake {
 
@@ -23,11 +23,11 @@ PartFetcher::PartFetcher(const PackReader& pack, const StreamPlan& plan, Options
 
 absl::Status PartFetcher::Allocate() {
   std::vector<uint64_t> sizes(plan_.slot_count, plan_.slot_bytes);
-  for (const StreamUnit& unit : plan_.units) sizes.push_back(unit.pinned ? unit.bytes : 0);
+  for (const StreamUnit& unit : plan_.units) sizes.push_back(unit.kept ? unit.bytes : 0);
   for (const uint64_t bytes : sizes) {
     LT_ASSIGN_OR_RETURN(
         AlignedBuffer slot,
-        AlignedBuffer::Allocate(bytes, pack_.header().chunk_bytes, options_.populator));
+        AlignedBuffer::Allocate(bytes, pack_.header().crc_block_bytes, options_.populator));
     slots_.push_back(std::move(slot));
   }
   return absl::OkStatus();
@@ -58,23 +58,23 @@ bool PartFetcher::StartNextFetch() {
   if (!slot.has_value()) return false;
   slot_taken_[*slot] = true;
   const StreamUnit& unit = plan_.units[next_unit_];
-  TransferQueue::Transfer& read = queue_->Add(
-      {.offset = pack_.header().payload_offset + unit.offset,
-       .memory = slots_[*slot].span().first(unit.bytes),
-       .trace_row = unit.pinned ? options_.trace_name + " read, kept"
-                                : absl::StrCat(options_.trace_name, " read, slot ", *slot),
-       .trace_name = absl::StrCat("layer ", unit.layer, " part ", unit.part),
-       .done = [this, slot](const absl::Status&) { slot_taken_[*slot] = false; }});
+  TransferQueue::Transfer& read =
+      queue_->Add({.offset = pack_.header().payload_offset + unit.offset,
+                   .memory = slots_[*slot].span().first(unit.bytes),
+                   .track = unit.kept ? options_.trace_name + " read, kept"
+                                      : absl::StrCat(options_.trace_name, " read, slot ", *slot),
+                   .trace_name = absl::StrCat("layer ", unit.layer, " part ", unit.part),
+                   .done = [this, slot](const absl::Status&) { slot_taken_[*slot] = false; }});
   fetches_.push_back({.unit = next_unit_, .read = &read});
   next_unit_ = (next_unit_ + 1) % plan_.units.size();
   return true;
 }
 
-// A pinned unit has only one memory: the sweep before may still be reading into it.
+// A kept unit has only one memory: the sweep before may still be reading into it.
 std::optional<size_t> PartFetcher::FreeSlot(size_t unit) const {
-  const bool pinned = plan_.units[unit].pinned;
-  const size_t end = pinned ? plan_.slot_count + unit + 1 : plan_.slot_count;
-  for (size_t slot = pinned ? end - 1 : 0; slot < end; ++slot) {
+  const bool kept = plan_.units[unit].kept;
+  const size_t end = kept ? plan_.slot_count + unit + 1 : plan_.slot_count;
+  for (size_t slot = kept ? end - 1 : 0; slot < end; ++slot) {
     if (!slot_taken_[slot]) return slot;
   }
   return std::nullopt;
@@ -105,7 +105,7 @@ absl::StatusOr<std::span<const std::byte>> PartFetcher::Await(size_t unit) {
     LT_RETURN_IF_ERROR(read.status());
     LT_RETURN_IF_ERROR(VerifyTo(fetch, read.front_bytes()));
   }
-  if (plan_.units[unit].pinned) resident_[unit] = true;
+  if (plan_.units[unit].kept) resident_[unit] = true;
   return std::span<const std::byte>(read.memory());
 }
 
@@ -125,34 +125,35 @@ absl::Status PartFetcher::VerifyTo(Fetch& fetch, uint64_t end) {
 }
 
 absl::Status PartFetcher::Verify(const Fetch& fetch, std::span<std::byte> bytes) {
-  const uint64_t chunk_bytes = pack_.header().chunk_bytes;
-  LT_CHECK(bytes.size() % chunk_bytes == 0);
-  const uint64_t first = (plan_.units[fetch.unit].offset + fetch.verified) / chunk_bytes;
+  const uint64_t crc_block_bytes = pack_.header().crc_block_bytes;
+  LT_CHECK(bytes.size() % crc_block_bytes == 0);
+  const uint64_t first = (plan_.units[fetch.unit].offset + fetch.verified) / crc_block_bytes;
   const auto seen = seen_.begin() + static_cast<int64_t>(first);
-  const auto seen_end = seen + static_cast<int64_t>(bytes.size() / chunk_bytes);
+  const auto seen_end = seen + static_cast<int64_t>(bytes.size() / crc_block_bytes);
   if (!options_.verify_every_sweep && std::find(seen, seen_end, false) == seen_end) {
     return absl::OkStatus();
   }
-  const std::vector<uint32_t> sums = ChunkSums(bytes, chunk_bytes, options_.workers);
+  const std::vector<uint32_t> sums = BlockCrcs(bytes, crc_block_bytes, options_.workers);
   for (size_t i = 0; i < sums.size(); ++i) {
-    if (sums[i] == pack_.chunk_crc(first + i)) continue;
+    if (sums[i] == pack_.block_crc(first + i)) continue;
     ++stats_.checksum_failures;
-    LT_RETURN_IF_ERROR(RepairChunk(fetch, first + i, bytes.subspan(i * chunk_bytes, chunk_bytes)));
+    LT_RETURN_IF_ERROR(
+        RepairCrcBlock(fetch, first + i, bytes.subspan(i * crc_block_bytes, crc_block_bytes)));
   }
   std::fill(seen, seen_end, true);
   return absl::OkStatus();
 }
 
 // A fault on the way (bus, controller) may be gone the second time; one on the disk is not.
-absl::Status PartFetcher::RepairChunk(const Fetch& fetch, uint64_t chunk,
-                                      std::span<std::byte> bytes) {
+absl::Status PartFetcher::RepairCrcBlock(const Fetch& fetch, uint64_t block,
+                                         std::span<std::byte> bytes) {
   const auto begin = static_cast<uint64_t>(bytes.data() - fetch.read->memory().data());
   LT_RETURN_IF_ERROR(queue_->ReadAgain(*fetch.read, begin, bytes.size()));
-  if (Crc32c(bytes) == pack_.chunk_crc(chunk)) return absl::OkStatus();
+  if (Crc32c(bytes) == pack_.block_crc(block)) return absl::OkStatus();
   ++stats_.checksum_failures;
   return absl::DataLossError(absl::StrCat(pack_.path(), ": layer ", plan_.units[fetch.unit].layer,
-                                          ", chunk ", chunk, " at byte ",
-                                          pack_.header().payload_offset + chunk * bytes.size(),
+                                          ", CRC block ", block, " at byte ",
+                                          pack_.header().payload_offset + block * bytes.size(),
                                           ": CRC32C differs, also when read again"));
 }
 

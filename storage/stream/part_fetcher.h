@@ -39,7 +39,7 @@ struct PartFetcherStats {
 class PartFetcher {
  public:
   struct Options {
-    uint64_t request_bytes = 0;  // a multiple of the chunk
+    uint64_t request_bytes = 0;  // a multiple of the CRC block
     bool verify_every_sweep = true;
     int64_t read_timeout_nanos = 0;
     WorkerPool* workers = nullptr;  // for checksums; null: the caller's thread
@@ -88,7 +88,7 @@ class PartFetcher {
   std::deque<Fetch>::iterator Find(size_t unit);
   absl::Status VerifyTo(Fetch& fetch, uint64_t end);
   absl::Status Verify(const Fetch& fetch, std::span<std::byte> bytes);
-  absl::Status RepairChunk(const Fetch& fetch, uint64_t chunk, std::span<std::byte> bytes);
+  absl::Status RepairCrcBlock(const Fetch& fetch, uint64_t block, std::span<std::byte> bytes);
 
   const PackReader& pack_;
   const StreamPlan& plan_;
@@ -98,7 +98,7 @@ class PartFetcher {
   std::vector<AlignedBuffer> slots_;  // those of the plan, then one a unit, empty if it is streamed
   std::vector<bool> slot_taken_;
   std::vector<bool> resident_;          // per unit: kept and verified
-  std::vector<bool> seen_;              // per chunk: was right once
+  std::vector<bool> seen_;              // per CRC block: was right once
   std::deque<Fetch> fetches_;           // in the order of use
   size_t next_unit_ = 0;                // to fetch
   PartFetcherStats stats_;              // what the queue does not count

@@ -9,11 +9,11 @@ bool IsSpread(uint64_t i, uint64_t k, uint64_t n) { return (i + 1) * k / n > i *
 
 }  // namespace
 
-std::vector<bool> PlanPinned(std::span<const uint64_t> unit_bytes, uint64_t pinned_bytes_max) {
+std::vector<bool> PlanKept(std::span<const uint64_t> unit_bytes, uint64_t kept_bytes_max) {
   const uint64_t n = unit_bytes.size();
-  std::vector<bool> pinned(n, false);
+  std::vector<bool> kept(n, false);
   for (uint64_t k = n; k > 0; --k) {
-    uint64_t left = pinned_bytes_max;
+    uint64_t left = kept_bytes_max;
     bool fits = true;
     for (uint64_t i = 0; i < n && fits; ++i) {
       if (!IsSpread(i, k, n)) continue;
@@ -21,10 +21,10 @@ std::vector<bool> PlanPinned(std::span<const uint64_t> unit_bytes, uint64_t pinn
       if (fits) left -= unit_bytes[i];
     }
     if (!fits) continue;
-    for (uint64_t i = 0; i < n; ++i) pinned[i] = IsSpread(i, k, n);
+    for (uint64_t i = 0; i < n; ++i) kept[i] = IsSpread(i, k, n);
     break;
   }
-  return pinned;
+  return kept;
 }
 
 }  // namespace longtake

@@ -9,9 +9,9 @@
 
 namespace longtake {
 
-// As many units as fit in pinned_bytes_max, spread evenly among the streamed ones, so that every
+// As many units as fit in kept_bytes_max, spread evenly among the streamed ones, so that every
 // streamed unit has the same compute to hide its read behind. Were the units that stay a contiguous
 // run, a sweep would take up to a third longer where reading and computing take equally long.
-std::vector<bool> PlanPinned(std::span<const uint64_t> unit_bytes, uint64_t pinned_bytes_max);
+std::vector<bool> PlanKept(std::span<const uint64_t> unit_bytes, uint64_t kept_bytes_max);
 
 }  // namespace longtake

@@ -15,7 +15,7 @@ namespace longtake {
 struct StreamUnit {
   size_t layer = 0;
   size_t part = 0;
-  bool pinned = false;
+  bool kept = false;
   uint64_t offset = 0;  // in the payload
   uint64_t bytes = 0;
 };
@@ -24,18 +24,18 @@ struct StreamPlan {
   LayerRange layers;  // the pack's that it is of; "per layer" means these
   std::vector<StreamUnit> units;
   std::vector<size_t> first_unit;  // per layer
-  std::vector<bool> pinned;        // per layer: all of its parts
-  uint64_t pinned_part_count = 0;  // of the other layers
+  std::vector<bool> kept;          // per layer: all of its parts
+  uint64_t kept_part_count = 0;    // of the other layers
   uint64_t slot_count = 0;         // 0 when all layers are kept
   uint64_t slot_bytes = 0;         // the largest streamed part
-  uint64_t pinned_bytes = 0;
+  uint64_t kept_bytes = 0;
   uint64_t bytes_per_sweep = 0;
 
-  uint64_t memory_bytes() const { return slot_count * slot_bytes + pinned_bytes; }
+  uint64_t memory_bytes() const { return slot_count * slot_bytes + kept_bytes; }
 };
 
 // Whole layers first; single parts of others take what that leaves.
-StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t pinned_bytes_max,
+StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t kept_bytes_max,
                       const LayerRange& layers = {});
 
 }  // namespace longtake

@@ -16,9 +16,9 @@ class Simulation {
       : plan_(plan), rates_(rates), free_(plan.slot_count, 0.0) {}
 
   void RunUnit(const StreamUnit& unit, double compute_seconds) {
-    if (!unit.pinned) Arrive(unit.bytes);
+    if (!unit.kept) Arrive(unit.bytes);
     now_ += compute_seconds;
-    if (!unit.pinned) free_.push_back(now_);
+    if (!unit.kept) free_.push_back(now_);
   }
   void Compute(double seconds) { now_ += seconds; }
   double now() const { return now_; }
@@ -44,7 +44,7 @@ class Simulation {
   const StreamPlan& plan_;
   const StreamRates& rates_;
   const size_t streamed_ = static_cast<size_t>(std::count_if(
-      plan_.units.begin(), plan_.units.end(), [](const StreamUnit& unit) { return !unit.pinned; }));
+      plan_.units.begin(), plan_.units.end(), [](const StreamUnit& unit) { return !unit.kept; }));
   std::deque<double> free_;  // when each free slot became so
   double disk_ = 0;
   double now_ = 0;

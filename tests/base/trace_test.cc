@@ -59,7 +59,7 @@ class TraceTest : public ::testing::Test {
   Told told_;
 };
 
-TEST_F(TraceTest, HasEverySpanOnItsRow) {
+TEST_F(TraceTest, HasEverySpanOnItsTrack) {
   Open()->Span("disk", "layer \"1\"", 1000, 3500, "a\nb");
   EXPECT_EQ(Text(),
             "[\n"
@@ -74,9 +74,9 @@ TEST_F(TraceTest, HasEverySpanOnItsRow) {
 TEST_F(TraceTest, TheFirstWriteThatFailsEndsItAndIsToldOnce) {
   files_.set_decide_write([](const auto& attempt) { return attempt.bytes > 2 ? ENOSPC : 0; });
   const auto trace = Open();
-  for (int i = 0; i < 1000; ++i) trace->Span("row", "span", i, i + 1);
+  for (int i = 0; i < 1000; ++i) trace->Span("track", "span", i, i + 1);
   told_.WaitForOne();
-  for (int i = 0; i < 1000; ++i) trace->Span("row", "span", i, i + 1);
+  for (int i = 0; i < 1000; ++i) trace->Span("track", "span", i, i + 1);
   EXPECT_THAT(told_.messages(), ElementsAre(HasSubstr("trace.json at byte")));
   EXPECT_LE(Text().size(), 2u);
 }
@@ -97,7 +97,7 @@ TEST_F(TraceTest, ADiskThatTakesNothingKeepsNobodyWaiting) {
   {
     const auto trace = Open();
     for (size_t i = 0; i < 3 * Trace::kUnwrittenBytesMax / detail.size(); ++i) {
-      trace->Span("row", "span", 0, 1, detail);
+      trace->Span("track", "span", 0, 1, detail);
     }
     EXPECT_THAT(told_.messages(), ElementsAre(HasSubstr("spans are left out")));
     disk_works = true;

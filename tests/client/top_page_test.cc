@@ -30,7 +30,7 @@ MetricValues Look(int sweeps, double compute, double wait, double read_bytes) {
                    "longtake_layer_seconds_total{layer=\"1\",kind=\"wait\"} ",
                    wait,
                    "\n"
-                   "longtake_stage_seconds_total{stage=\"transformer\"} ",
+                   "longtake_component_seconds_total{component=\"transformer\"} ",
                    compute + wait,
                    "\n"
                    "longtake_storage_read_bytes_total{stack=\"transformer\"} ",

@@ -33,7 +33,7 @@ TEST(BitsTest, ThreadsDoNotMatter) {
 
 TEST(BitsTest, StreamedIsResident) {
   EngineSetup setup;
-  setup.model.pinned_bytes_max = 0;
+  setup.model.kept_bytes_max = 0;
   setup.model.slot_count = 2;
   EXPECT_EQ(DigestsWith(setup), Reference());
   TestEngine engine(setup);
@@ -44,7 +44,7 @@ TEST(BitsTest, StreamedIsResident) {
 
 TEST(BitsTest, PreadIsIoUring) {
   EngineSetup setup;
-  setup.model.pinned_bytes_max = 0;
+  setup.model.kept_bytes_max = 0;
   setup.model.io = IoChoice::kPread;
   EXPECT_EQ(DigestsWith(setup), Reference());
 }
@@ -83,7 +83,7 @@ TEST(BitsTest, AmxProfileDiffersFromPortableAndIsReproducible) {
   const std::vector<std::string> digests = DigestsWith(setup);
   EXPECT_NE(digests, Reference());
   setup.threads = 3;
-  setup.model.pinned_bytes_max = 0;
+  setup.model.kept_bytes_max = 0;
   EXPECT_EQ(DigestsWith(setup), digests);
   setup.model.tokens_max = 100;
   TestEngine engine(setup);

@@ -27,7 +27,7 @@ bool IsTransformer(const Attempt& attempt) {
 EngineSetup Streaming(FileSystem& files, int64_t read_timeout_millis = 30'000) {
   EngineSetup setup;
   setup.files = &files;
-  setup.model.pinned_bytes_max = 0;
+  setup.model.kept_bytes_max = 0;
   setup.model.io = IoChoice::kPread;
   setup.model.read_timeout_nanos = read_timeout_millis * 1'000'000;
   return setup;

@@ -36,8 +36,8 @@ TEST(KeyPlanTest, WindowKeepsItsSinkAndTheLatest) {
               ElementsAre(0, 1, 2, 24, 25, 26, 27, 28, 29));
 }
 
-// LongLive "infinity": the sources of the window, seen at slots 0..W-1 whatever the time.
-TEST(KeyPlanTest, SlotWindowSeesTheWindowsFramesAtTheirSlots) {
+// LongLive "infinity": the sources of the window, seen at positions 0..W-1 whatever the time.
+TEST(KeyPlanTest, SlotWindowSeesTheWindowsFramesAtTheirPositions) {
   const KeyPlanSpec slots{KeyPlanKind::kSlotWindow, 12, 3};
   for (int64_t start = 0; start < 30000; start += 3) {
     const KeyPlan plan = PlanKeys(slots, start, 3);

@@ -28,7 +28,7 @@ TEST(MemoryPlanTest, WithoutABudgetTheDefaultsHold) {
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->kv, kKvBytesDefault);
   EXPECT_EQ(plan->sessions, kSessionBytesDefault);
-  EXPECT_GT(plan->pinned, 38000 * kMiB);
+  EXPECT_GT(plan->kept, 38000 * kMiB);
   EXPECT_EQ(plan->layers(), 38000 * kMiB);
 }
 
@@ -64,7 +64,7 @@ TEST(MemoryPlanTest, WhatIsLeftKeepsLayers) {
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->kv, 200 * kMiB);
   EXPECT_EQ(plan->sessions, 300 * kMiB);
-  EXPECT_EQ(plan->pinned, (4000 - 400 - 600 - 100 - 480 - 300 - 200 - 300) * kMiB);
+  EXPECT_EQ(plan->kept, (4000 - 400 - 600 - 100 - 480 - 300 - 200 - 300) * kMiB);
   EXPECT_EQ(plan->total(), 4000 * kMiB);
 }
 
@@ -91,10 +91,10 @@ TEST(MemoryPlanTest, WhatASmallModelLeavesGoesToItsSessions) {
 
 TEST(MemoryPlanTest, EveryPartCounts) {
   MemoryWishes wishes = {.budget = 4000 * kMiB, .kv = 200 * kMiB, .sessions = 300 * kMiB};
-  const uint64_t without = PlanMemory(Large(), wishes)->pinned;
+  const uint64_t without = PlanMemory(Large(), wishes)->kept;
   wishes.prompt_cache = 32 * kMiB;
   wishes.kv_staging = 64 * kMiB;
-  EXPECT_EQ(PlanMemory(Large(), wishes)->pinned, without - 96 * kMiB);
+  EXPECT_EQ(PlanMemory(Large(), wishes)->kept, without - 96 * kMiB);
   const MemoryPlan plan = *PlanMemory(Large(), wishes);
   uint64_t sum = 0;
   for (const auto& [name, bytes] : plan.Breakdown()) sum += bytes;
@@ -112,8 +112,8 @@ TEST(MemoryPlanTest, SumsBeyondAllNumbersAreTooLarge) {
   EXPECT_EQ(unbounded->total(), kMost - 1);
 }
 
-TEST(MemoryPlanTest, PinnedBytesAreAnUpperBound) {
-  const auto plan = PlanMemory(Large(), {.budget = 60000 * kMiB, .pinned = 0});
+TEST(MemoryPlanTest, KeptBytesAreAnUpperBound) {
+  const auto plan = PlanMemory(Large(), {.budget = 60000 * kMiB, .kept = 0});
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->layers(), 780 * kMiB);
 }
@@ -123,7 +123,7 @@ TEST(MemoryPlanTest, TooLittleSaysHowMuchAndForWhat) {
   EXPECT_EQ(plan.status().code(), absl::StatusCode::kResourceExhausted);
   const std::string message(plan.status().message());
   EXPECT_THAT(message, HasSubstr("memory-budget: 1800 MiB are 580 MiB too few"));
-  EXPECT_THAT(message, HasSubstr("780 MiB for layers of the model (slots, pinned-bytes)"));
+  EXPECT_THAT(message, HasSubstr("780 MiB for layers of the model (slots, kept-bytes)"));
   EXPECT_THAT(message, HasSubstr("500 MiB for keys and values (kv-bytes)"));
   EXPECT_THAT(message, ::testing::Not(HasSubstr("\n"))) << "a terminal shows it as one line";
 }

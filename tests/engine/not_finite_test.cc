@@ -9,7 +9,7 @@
 #include <iterator>
 
 #include "base/error_reason.h"
-#include "engine/model/vae/stages.h"
+#include "engine/model/vae/layers.h"
 #include "nlohmann/json.hpp"
 #include "pack/synthetic_weights.h"
 #include "tests/engine/engine_fixture.h"

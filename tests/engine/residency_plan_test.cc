@@ -52,7 +52,7 @@ TEST(ResidencyPlanTest, AMeasuredCalibrationHoldsWhatItShould) {
   EXPECT_GT(measured->decode.full, 1e-9);
   EXPECT_LT(measured->decode.full, 1e-3);
   EXPECT_EQ(measured->decode.tiny, 0) << "the embedded model has none";
-  const auto plan = Plan({.pinned = 0}, *measured);
+  const auto plan = Plan({.kept = 0}, *measured);
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_GE(DescribeResidency(*plan, *measured).size(), 3 + measured->layers.size());
 }
@@ -65,8 +65,8 @@ TEST(ResidencyPlanTest, WithRoomForEverythingNothingIsRead) {
 }
 
 TEST(ResidencyPlanTest, AFasterDiskHasAnEarlierKnee) {
-  const auto slow = Plan({.pinned = 0}, Invented(1e8));
-  const auto fast = Plan({.pinned = 0}, Invented(4e8));
+  const auto slow = Plan({.kept = 0}, Invented(1e8));
+  const auto fast = Plan({.kept = 0}, Invented(4e8));
   ASSERT_TRUE(slow.ok() && fast.ok());
   EXPECT_GT(fast->knee_tokens, 1);
   EXPECT_GT(slow->knee_tokens, 3 * fast->knee_tokens);
@@ -79,14 +79,14 @@ TEST(ResidencyPlanTest, AFasterDiskHasAnEarlierKnee) {
 TEST(ResidencyPlanTest, ChosenSlotsAreTheFewestThatAreAsFast) {
   Calibration calibration = Invented(1e8);
   calibration.layers = {{1, 0.010, 0.060}, {1024, 0.011, 0.060}};
-  const auto chosen = Plan({.pinned = 0}, calibration);
+  const auto chosen = Plan({.kept = 0}, calibration);
   ASSERT_TRUE(chosen.ok()) << chosen.status();
   EXPECT_GT(chosen->slot_count, kSlotsMin);
   const int64_t tokens = std::max<int64_t>(chosen->knee_tokens, 1);
   double least = 1e9;
   std::vector<double> seconds;
   for (size_t slots = kSlotsMin; slots <= 8; ++slots) {
-    const auto other = Plan({.pinned = 0}, calibration, slots);
+    const auto other = Plan({.kept = 0}, calibration, slots);
     ASSERT_TRUE(other.ok());
     EXPECT_EQ(other->slot_count, slots);
     seconds.push_back(PredictLoad(*other, calibration, SweepLoad::Forward(tokens)).seconds);
@@ -103,7 +103,7 @@ TEST(ResidencyPlanTest, ContextIsComputedWithEachLayer) {
   for (const double disk : {1e12, 1e6}) {
     Calibration calibration = Invented(disk);
     for (LayerCost& cost : calibration.layers) cost.context_row_seconds = 1e-6;
-    const auto plan = Plan({.pinned = 0}, calibration);
+    const auto plan = Plan({.kept = 0}, calibration);
     ASSERT_TRUE(plan.ok());
     const double layers = static_cast<double>(plan->layers.first_unit.size());
     const double without = PredictLoad(*plan, calibration, SweepLoad::Forward(18)).seconds;
@@ -114,7 +114,7 @@ TEST(ResidencyPlanTest, ContextIsComputedWithEachLayer) {
 
 TEST(ResidencyPlanTest, KvFromTheFileMakesSweepsLonger) {
   const Calibration calibration = Invented(1e8);
-  const auto plan = Plan({.pinned = 0}, calibration);
+  const auto plan = Plan({.kept = 0}, calibration);
   ASSERT_TRUE(plan.ok());
   const double layers = static_cast<double>(plan->layers.first_unit.size());
   const double without = PredictLoad(*plan, calibration, SweepLoad::Forward(18)).seconds;

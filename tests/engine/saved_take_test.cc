@@ -113,8 +113,9 @@ TEST_F(SavedTakeTest, WhatDoesNotBelongTogetherIsRefusedByName) {
   refused("undecoded", [](SavedTake& take) { take.undecoded.emplace_back(); });
   refused("kv", [](SavedTake& take) { take.kv.clear(); });
   refused("chunk", [](SavedTake& take) { take.rollout.chunk = take.decoder.chunk = -1; });
-  refused("kept", [](SavedTake& take) { take.rollout.kept = take.rollout.chunk + 1; });
-  refused("unkept", [](SavedTake& take) { take.rollout.unkept = Latents(16, {.height = 4}); });
+  refused("written", [](SavedTake& take) { take.rollout.written = take.rollout.chunk + 1; });
+  refused("unwritten",
+          [](SavedTake& take) { take.rollout.unwritten = Latents(16, {.height = 4}); });
   refused("frames", [](SavedTake& take) { take.rollout.frames.emplace_back(); });
   refused("frames", [](SavedTake& take) {
     take.rollout.frames[0].insert(99);
@@ -132,7 +133,7 @@ TEST_F(SavedTakeTest, WhatDoesNotBelongTogetherIsRefusedByName) {
   refused("chunk", [](SavedTake& take) {
     const int64_t ahead = (int64_t{1} << 40) + 1 - take.rollout.chunk;
     take.rollout.chunk += ahead;
-    take.rollout.kept += ahead;
+    take.rollout.written += ahead;
     take.decoder.chunk += ahead;
   });
   refused("undecoded", [](SavedTake& take) {

@@ -128,7 +128,7 @@ TEST(SessionMemoryTest, RowsAreAllOfIt) {
   const SessionMemory memory =
       *MeasureSession(resolved, RolloutFor(resolved, engine.model()), engine.model(), 8 << 20);
   uint64_t sum = 0;
-  for (const auto& [name, bytes] : memory.Rows()) {
+  for (const auto& [name, bytes] : memory.ByName()) {
     EXPECT_GT(bytes, 0u) << name;
     sum += bytes;
   }

@@ -109,7 +109,7 @@ TEST(SharingTest, WhoeverLeavesInMidSweepIsNotComputedToTheEnd) {
   FaultFileSystem files(PosixFileSystem());
   EngineSetup setup;
   setup.files = &files;
-  setup.model.pinned_bytes_max = 0;  // every sweep reads its layers
+  setup.model.kept_bytes_max = 0;  // every sweep reads its layers
   setup.model.slot_count = 1;
   setup.model.io = IoChoice::kPread;
   TestEngine engine(setup);

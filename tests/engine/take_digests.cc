@@ -83,7 +83,7 @@ void FromFile(EngineSetup& setup) {
 }
 
 void Streamed(EngineSetup& setup) {
-  setup.model.pinned_bytes_max = 0;
+  setup.model.kept_bytes_max = 0;
   setup.model.slot_count = 2;
 }
 

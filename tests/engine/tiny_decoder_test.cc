@@ -10,7 +10,7 @@
 #include <functional>
 
 #include "engine/backend/backend.h"
-#include "engine/model/vae/stages.h"
+#include "engine/model/vae/layers.h"
 #include "pack/synthesise.h"
 #include "pack/synthetic_weights.h"
 #include "tests/engine/engine_fixture.h"

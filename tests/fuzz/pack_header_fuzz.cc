@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The front of a pack file of any bytes. Checksums stop a fuzzer at the door, so they are made
-// right first: what is left to try are the fields, the table's JSON and the places it gives.
+// right first: what is left to try are the fields, the table's JSON and the offsets it gives.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -41,10 +41,10 @@ void MendChecksums(std::vector<std::byte>& file) {
 
 }  // namespace
 
-// The table alone, without the places that a whole file must have.
+// The table alone, without the offsets that a whole file must have.
 static void DecodeTable(std::string_view text) {
   const longtake::PackHeader header = {
-      .alignment = 4096, .chunk_bytes = 4096, .payload_bytes = 3 * 4096};
+      .alignment = 4096, .crc_block_bytes = 4096, .payload_bytes = 3 * 4096};
   const auto table = longtake::DecodePackTable(text, header);
   if (table.ok() && longtake::EncodePackTable(*table) != text) std::abort();
 }

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Chunks with a K/V cache against an independent float64 reference: fixture F5. Each chunk runs at
-// t = 1000, 625 and 0 over the same context; the last pass writes the K/V that later chunks see.
+// t = 1000, 625 and 0 over the same context; the last forward writes the K/V that later chunks see.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -20,7 +20,7 @@ namespace {
 
 constexpr double kLimit = 1e-5;
 constexpr size_t kChunkFrames = 3;
-constexpr size_t kPasses = 3;
+constexpr size_t kForwards = 3;
 constexpr size_t kPlanRows = 18;
 constexpr int64_t kLatentSide = 4;
 constexpr size_t kLatentValues = 16 * kChunkFrames * kLatentSide * kLatentSide;
@@ -72,24 +72,24 @@ class Rollout5 {
   }
 
   void RunChunk(size_t chunk) {
-    flows.assign(kPasses * kLatentValues, 0.0f);
+    flows.assign(kForwards * kLatentValues, 0.0f);
     for (size_t i = 0; i < kChunkFrames; ++i) {
       frames.push_back(KvFrame::Allocate(*pool, layout_));
     }
     SetPlan(chunk);
-    std::vector<KvFrame*> keep;
+    std::vector<KvFrame*> writes;
     for (size_t i = 0; i < kChunkFrames; ++i) {
-      keep.push_back(&frames[chunk * kChunkFrames + i]);
+      writes.push_back(&frames[chunk * kChunkFrames + i]);
     }
-    for (size_t pass = 0; pass < kPasses; ++pass) {
-      float* flow = flows.data() + pass * kLatentValues;
-      Forward(chunk, pass, pass + 1 == kPasses ? keep : std::vector<KvFrame*>(), flow);
+    for (size_t forward = 0; forward < kForwards; ++forward) {
+      float* flow = flows.data() + forward * kLatentValues;
+      Forward(chunk, forward, forward + 1 == kForwards ? writes : std::vector<KvFrame*>(), flow);
     }
     ExpectCleanPassKeepsTheSame(chunk);
   }
 
   std::unique_ptr<KvPool> pool;  // outlives the frames
-  std::vector<float> flows;      // of the last chunk, [passes, latents]
+  std::vector<float> flows;      // of the last chunk, [forwards, latents]
   std::vector<KvFrame> frames;   // of all chunks
 
  private:
@@ -106,9 +106,9 @@ class Rollout5 {
     }
   }
 
-  void Forward(size_t chunk, size_t pass, const std::vector<KvFrame*>& keep, float* flow) {
-    const std::vector<float> timesteps(kChunkFrames, times_[pass]);
-    MustBeOk(tiny_.Run({{.latents = inputs_.data() + (chunk * kPasses + pass) * kLatentValues,
+  void Forward(size_t chunk, size_t forward, const std::vector<KvFrame*>& writes, float* flow) {
+    const std::vector<float> timesteps(kChunkFrames, times_[forward]);
+    MustBeOk(tiny_.Run({{.latents = inputs_.data() + (chunk * kForwards + forward) * kLatentValues,
                          .frames = kChunkFrames,
                          .height = kLatentSide,
                          .width = kLatentSide,
@@ -116,17 +116,17 @@ class Rollout5 {
                          .query_index = query_index_,
                          .context = context_,
                          .text = text_.get(),
-                         .keep = keep,
+                         .writes = writes,
                          .flow = flow}}));
   }
 
   // Without a flow the last layer stops early; K/V must not notice.
   void ExpectCleanPassKeepsTheSame(size_t chunk) {
     std::vector<KvFrame> again;
-    std::vector<KvFrame*> keep;
+    std::vector<KvFrame*> writes;
     for (size_t i = 0; i < kChunkFrames; ++i) again.push_back(KvFrame::Allocate(*pool, layout_));
-    for (KvFrame& frame : again) keep.push_back(&frame);
-    Forward(chunk, kPasses - 1, keep, nullptr);
+    for (KvFrame& frame : again) writes.push_back(&frame);
+    Forward(chunk, kForwards - 1, writes, nullptr);
     for (size_t i = 0; i < kChunkFrames; ++i) {
       const KvFrame& first = frames[chunk * kChunkFrames + i];
       for (int64_t layer = 0; layer < layout_.layers; ++layer) {

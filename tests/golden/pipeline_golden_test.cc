@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Prompt ids to frames over five chunks against an independent float64 reference: fixture F13. The
-// engine's own rollout decides the passes, draws the noise and keeps the K/V.
+// engine's own rollout decides the forwards, draws the noise and keeps the K/V.
 #include <gtest/gtest.h>
 
 #include <cstdio>

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Whole rollouts of every policy against an independent float64 reference: fixture F6. The engine's
-// own Rollout decides the passes, draws the noise, keeps and remakes the K/V.
+// own Rollout decides the forwards, draws the noise, keeps and remakes the K/V.
 #include <gtest/gtest.h>
 
 #include <algorithm>

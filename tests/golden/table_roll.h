@@ -40,11 +40,11 @@ class TableRoll {
   void DropSweep(int64_t rows_max, int64_t layers) {
     SweepItems sweep(table);
     MustBeOk(sweep.Add(kSession, *rollout, rows_max));
-    const auto pass = Must(tiny_.model->NewPass(sweep.items()));
-    MustBeOk(pass->Embed());
+    const auto model_sweep = Must(tiny_.model->NewSweep(sweep.items()));
+    MustBeOk(model_sweep->Embed());
     for (int64_t layer = 0; layer < layers; ++layer) {
       LayerLease lease = Must(tiny_.layers->Next());
-      MustBeOk(pass->RunLayer(layer, lease));
+      MustBeOk(model_sweep->RunLayer(layer, lease));
     }
     tiny_.layers->Rewind();
   }

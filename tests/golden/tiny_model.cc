@@ -30,18 +30,18 @@ std::unique_ptr<PackReader> MakePack(const std::string& directory,
   return Must(PackReader::Open(files, path));
 }
 
-absl::Status RunLayers(StackPass& pass, LayerStream& layers) {
+absl::Status RunLayers(ModelSweep& model_sweep, LayerStream& layers) {
   for (size_t i = 0; i < layers.layer_count(); ++i) {
     LT_ASSIGN_OR_RETURN(LayerLease lease, layers.Next());
-    LT_RETURN_IF_ERROR(pass.RunLayer(static_cast<int64_t>(lease.layer()), lease));
+    LT_RETURN_IF_ERROR(model_sweep.RunLayer(static_cast<int64_t>(lease.layer()), lease));
   }
   return absl::OkStatus();
 }
 
-absl::Status RunPass(StackPass& pass, LayerStream& layers) {
-  LT_RETURN_IF_ERROR(pass.Embed());
-  LT_RETURN_IF_ERROR(RunLayers(pass, layers));
-  return pass.Head();
+absl::Status RunWholeSweep(ModelSweep& model_sweep, LayerStream& layers) {
+  LT_RETURN_IF_ERROR(model_sweep.Embed());
+  LT_RETURN_IF_ERROR(RunLayers(model_sweep, layers));
+  return model_sweep.Head();
 }
 
 TinyTransformer::TinyTransformer(const Options& options, Backend& backend)
@@ -57,8 +57,8 @@ TinyTransformer::TinyTransformer(const Options& options, Backend& backend)
 }
 
 absl::Status TinyTransformer::Run(std::vector<VideoItem> items) {
-  LT_ASSIGN_OR_RETURN(const auto pass, model->NewPass(items));
-  return RunPass(*pass, *layers);
+  LT_ASSIGN_OR_RETURN(const auto model_sweep, model->NewSweep(items));
+  return RunWholeSweep(*model_sweep, *layers);
 }
 
 TinyTextEncoder::TinyTextEncoder(const Options& options, Backend& backend)
@@ -81,8 +81,8 @@ std::vector<std::vector<float>> TinyTextEncoder::Encode(
     states.emplace_back(ids.size() * static_cast<size_t>(model->config().d_model));
     items.push_back({.ids = ids, .out = states.back().data()});
   }
-  const auto pass = Must(model->NewPass(items));
-  MustBeOk(RunPass(*pass, *layers));
+  const auto model_sweep = Must(model->NewSweep(items));
+  MustBeOk(RunWholeSweep(*model_sweep, *layers));
   return states;
 }
 

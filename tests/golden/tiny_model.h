@@ -9,7 +9,7 @@
 
 #include "base/dtype.h"
 #include "engine/backend/backend.h"
-#include "engine/model/stack_pass.h"
+#include "engine/model/model_sweep.h"
 #include "engine/model/umt5/encoder.h"
 #include "engine/model/wan/transformer.h"
 #include "pack/synthetic_weights.h"
@@ -25,9 +25,9 @@ std::unique_ptr<PackReader> MakePack(const std::string& directory,
                                      const SyntheticComponent& component, DType dtype);
 
 // All layers of the stream.
-absl::Status RunLayers(StackPass& pass, LayerStream& layers);
+absl::Status RunLayers(ModelSweep& model_sweep, LayerStream& layers);
 // Embed, all layers, head.
-absl::Status RunPass(StackPass& pass, LayerStream& layers);
+absl::Status RunWholeSweep(ModelSweep& model_sweep, LayerStream& layers);
 
 // A transformer with its pack and stream. Everything it needs lives as long as it does.
 struct TinyTransformer {
@@ -40,7 +40,7 @@ struct TinyTransformer {
   };
   TinyTransformer(const Options& options, Backend& backend);
 
-  // A pass over the items, from embedding to head.
+  // A sweep over the items, from embedding to head.
   absl::Status Run(std::vector<VideoItem> items);
 
   ScratchDirectory directory;
@@ -58,7 +58,7 @@ struct TinyTextEncoder {
   };
   TinyTextEncoder(const Options& options, Backend& backend);
 
-  // States of each prompt, all in one pass.
+  // States of each prompt, all in one sweep.
   std::vector<std::vector<float>> Encode(const std::vector<std::vector<int32_t>>& prompts);
 
   ScratchDirectory directory;

@@ -34,7 +34,7 @@ TEST_P(Umt5Golden, StatesAreThePublishedModels) {
   // 230 tokens reach every bucket of the relative bias.
   ExpectClose("f9 long.states", states[1], fixture.Floats("long.states"), kLimit);
 
-  // In the same pass or alone: the same bits.
+  // In the same sweep or alone: the same bits.
   EXPECT_EQ(encoder.Encode({ids})[0], states[0]);
 }
 

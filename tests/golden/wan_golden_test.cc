@@ -51,7 +51,7 @@ class OneForward {
                         .query_index = query_index_,
                         .context = {},
                         .text = text.get(),
-                        .keep = {},
+                        .writes = {},
                         .flow = flow.data()}}));
   }
 
@@ -207,10 +207,10 @@ TEST(WanGolden, ThirtyLayersAgainstDoubles) {
                                            .query_index = query_index,
                                            .context = {},
                                            .text = text.get(),
-                                           .keep = {},
+                                           .writes = {},
                                            .flow = flow.data()}};
-    const auto pass = Must(model->NewPass(items));
-    MustBeOk(RunPass(*pass, *tiny.layers));
+    const auto model_sweep = Must(model->NewSweep(items));
+    MustBeOk(RunWholeSweep(*model_sweep, *tiny.layers));
   }
   ExpectClose("30 layers, kernels against doubles", flows[1], flows[0], kLimit);
 }

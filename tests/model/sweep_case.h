@@ -56,11 +56,11 @@ class SweepCase {
     for (int64_t i = 0; i < options.context_frames; ++i) {
       plan.push_back({&context_[static_cast<size_t>(i)], i});
     }
-    for (size_t i = 0; i < frames; ++i) kept.push_back(KvFrame::Allocate(*pool, layout_));
+    for (size_t i = 0; i < frames; ++i) written.push_back(KvFrame::Allocate(*pool, layout_));
     NewText(model);
   }
 
-  // Forgets the text keys, so that the next pass computes them.
+  // Forgets the text keys, so that the next sweep computes them.
   void NewText(const WanTransformer& model) {
     const auto states = RandomFloats(
         options_.seed + 100, static_cast<size_t>(options_.prompt_tokens * model.config().text_dim));
@@ -68,9 +68,9 @@ class SweepCase {
   }
 
   VideoItem Item() {
-    keep_.clear();
+    targets_.clear();
     if (options_.clean) {
-      for (KvFrame& frame : kept) keep_.push_back(&frame);
+      for (KvFrame& frame : written) targets_.push_back(&frame);
     }
     return {.latents = latents_.data(),
             .frames = options_.frames,
@@ -80,15 +80,15 @@ class SweepCase {
             .query_index = query_index,
             .context = plan,
             .text = text.get(),
-            .keep = keep_,
+            .writes = targets_,
             .flow = options_.clean ? nullptr : flow.data()};
   }
 
-  // Everything the item's pass produced: its flow, or the K/V it kept, in fp32.
+  // Everything the item's sweep produced: its flow, or the K/V it wrote, in fp32.
   std::vector<float> Output() const {
     if (!options_.clean) return flow;
     std::vector<float> out;
-    for (const KvFrame& frame : kept) AppendFrame(frame, &out);
+    for (const KvFrame& frame : written) AppendFrame(frame, &out);
     return out;
   }
 
@@ -113,7 +113,7 @@ class SweepCase {
   std::vector<int64_t> query_index;
   std::vector<ContextFrame> plan;
   std::unique_ptr<TextContext> text;
-  std::vector<KvFrame> kept;
+  std::vector<KvFrame> written;
   std::vector<float> flow;
 
  private:
@@ -136,7 +136,7 @@ class SweepCase {
   int64_t first_layer_;  // of the stage, so that all stages see parts of the same frames
   std::vector<float> latents_;
   std::vector<KvFrame> context_;
-  std::vector<KvFrame*> keep_;
+  std::vector<KvFrame*> targets_;
 };
 
 }  // namespace longtake

@@ -90,16 +90,16 @@ TEST(RotaryTable, FarFramesAreAsExactAsNearOnes) {
 
 TEST(RotaryTables, KeepsWhatThePassBeforeUsed) {
   RotaryTables tables(12);
-  tables.BeginPass();
+  tables.BeginSweep();
   const float* first = tables.Get({2, 2}, 5);
   EXPECT_EQ(tables.Get({2, 2}, 5), first);
   EXPECT_NE(tables.Get({2, 3}, 5), first);
   EXPECT_EQ(tables.size(), 2u);
-  tables.BeginPass();
+  tables.BeginSweep();
   EXPECT_EQ(tables.Get({2, 2}, 5), first);
-  tables.BeginPass();
+  tables.BeginSweep();
   EXPECT_EQ(tables.size(), 1u);
-  tables.BeginPass();
+  tables.BeginSweep();
   EXPECT_EQ(tables.size(), 0u);
 }
 

@@ -49,7 +49,7 @@ TEST(Config, DefaultsAreComplete) {
   EXPECT_EQ(loaded->config.memory_budget, std::nullopt);
   EXPECT_EQ(loaded->config.default_ttl_nanos, int64_t{60} * 1'000'000'000);
   EXPECT_GE(loaded->config.threads, 1u);
-  EXPECT_EQ(loaded->config.pinned_bytes, std::nullopt);
+  EXPECT_EQ(loaded->config.kept_bytes, std::nullopt);
   EXPECT_FALSE(loaded->config.reflection);
 }
 

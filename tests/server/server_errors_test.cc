@@ -332,7 +332,7 @@ TEST(ServerErrors, ACorruptPackIsNeverComputedOn) {
   const std::filesystem::path pack = EmbeddedPack() + "-spoiled";
   std::filesystem::copy(EmbeddedPack(), pack, std::filesystem::copy_options::recursive);
   {
-    TestServer server({"--pack", pack.string(), "--pinned-bytes", "0", "--io", "pread"});
+    TestServer server({"--pack", pack.string(), "--kept-bytes", "0", "--io", "pread"});
     TestStream stream(server);
     stream.Open(SmallSession(0));
     stream.ReadOpened();

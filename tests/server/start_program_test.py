@@ -65,7 +65,7 @@ class StartTest(unittest.TestCase):
 
     def test_a_trace_has_rows_for_reading_computing_and_decoding(self):
         trace = self.path("trace.json")
-        program = self.start("--trace", trace, "--pinned-bytes", "0")
+        program = self.start("--trace", trace, "--kept-bytes", "0")
         self.client(program, *TAKE, "--out", self.path("take.mp4"))
         self.end(program)
         with open(trace, encoding="utf-8") as file:
@@ -81,7 +81,7 @@ class StartTest(unittest.TestCase):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-        program = self.start("--trace", self.path("trace.json"), "--pinned-bytes", "0", enter=no_large_files)
+        program = self.start("--trace", self.path("trace.json"), "--kept-bytes", "0", enter=no_large_files)
         self.client(program, *TAKE, "--out", self.path("take.mp4"))
         self.client(program, *TAKE, "--out", self.path("take.mp4"))
         self.assertEqual(self.end(program).count("the trace is not whole"), 1)

@@ -168,13 +168,13 @@ TEST_F(LayerStreamFaultTest, AFlipOnTheWayIsReadAgain) {
 }
 
 TEST_F(LayerStreamFaultTest, AFlipOnTheDiskIsDataLoss) {
-  for (const uint64_t pinned_bytes_max : {uint64_t{0}, uint64_t{1} << 30}) {
-    auto stream = Open({.pinned_bytes_max = pinned_bytes_max});
+  for (const uint64_t kept_bytes_max : {uint64_t{0}, uint64_t{1} << 30}) {
+    auto stream = Open({.kept_bytes_max = kept_bytes_max});
     const uint64_t bit = LayerBit(2) + 12345;
     files_.set_decide([bit](const Attempt&) { return ReadFault{.flip_bit = bit}; });
     const absl::Status status = TakeSweep(*stream, *pack_);
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
-    EXPECT_THAT(std::string(status.message()), HasSubstr("t.pack: layer 2, chunk "));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("t.pack: layer 2, CRC block "));
     EXPECT_EQ(stream->stats().checksum_failures, 2u);
     files_.set_decide(nullptr);
     stream->Rewind();
@@ -183,7 +183,7 @@ TEST_F(LayerStreamFaultTest, AFlipOnTheDiskIsDataLoss) {
 }
 
 TEST_F(LayerStreamFaultTest, AMisplacedChunkIsDataLoss) {
-  // Layers 1 and 2 change places: each chunk is a good one, but not here.
+  // Layers 1 and 2 change places: each CRC block is a good one, but not here.
   auto stream = Open();
   MemoryFileSystem::Bytes& bytes = memory_.Contents(kPath);
   const auto first = bytes.begin() + static_cast<ptrdiff_t>(LayerBit(1) / 8);
@@ -229,7 +229,7 @@ TEST_F(LayerStreamFaultTest, NoWrongByteUnderAStormOfFaults) {
       }
     });
     auto stream = Open({.slot_count = 1 + seed % 4,
-                        .pinned_bytes_max = seed % 3 * 2 * pack_->layer(0).bytes(),
+                        .kept_bytes_max = seed % 3 * 2 * pack_->layer(0).bytes(),
                         .queue_depth = seed % 5});
     int failed = 0;
     for (int sweep = 0; sweep < 10; ++sweep) {

@@ -35,13 +35,13 @@ class LayerStreamTest : public ::testing::Test {
   std::unique_ptr<PackReader> pack_;
 };
 
-TEST_F(LayerStreamTest, CyclicOrderWithAnySlotsAndPins) {
+TEST_F(LayerStreamTest, CyclicOrderWithAnySlotsAndKeptLayers) {
   Write(5);
   for (size_t slot_count : {1, 2, 3, 7, 30}) {
-    for (size_t pinned = 0; pinned <= 5; ++pinned) {
+    for (size_t kept = 0; kept <= 5; ++kept) {
       for (size_t queue_depth : {1, 2, 0}) {
         auto stream = Open({.slot_count = slot_count,
-                            .pinned_bytes_max = pinned * layer_bytes(),
+                            .kept_bytes_max = kept * layer_bytes(),
                             .queue_depth = queue_depth,
                             .request_bytes = 4096,
                             .pread_thread_count = 3});
@@ -59,14 +59,14 @@ TEST_F(LayerStreamTest, MemoryIsKnownBeforehand) {
   Write(4);
   const uint64_t slot_bytes = pack_->layer(0).parts[1].bytes;  // the larger of the two
   EXPECT_EQ(Open({.slot_count = 3})->memory_bytes(), 3 * slot_bytes);
-  const LayerStream::Options half = {.slot_count = 2, .pinned_bytes_max = 2 * layer_bytes() + 1};
+  const LayerStream::Options half = {.slot_count = 2, .kept_bytes_max = 2 * layer_bytes() + 1};
   EXPECT_EQ(LayerStream::MemoryBytes(*pack_, half), 2 * slot_bytes + 2 * layer_bytes());
   auto stream = Open(half);
   EXPECT_EQ(stream->memory_bytes(), 2 * slot_bytes + 2 * layer_bytes());
-  EXPECT_EQ(stream->pinned(), std::vector<bool>({false, true, false, true}));
+  EXPECT_EQ(stream->kept(), std::vector<bool>({false, true, false, true}));
   EXPECT_EQ(stream->bytes_per_sweep(), 2 * layer_bytes());
-  // All pinned: no slots.
-  EXPECT_EQ(Open({.pinned_bytes_max = 4 * layer_bytes()})->memory_bytes(), 4 * layer_bytes());
+  // All kept: no slots.
+  EXPECT_EQ(Open({.kept_bytes_max = 4 * layer_bytes()})->memory_bytes(), 4 * layer_bytes());
 }
 
 // Whatever is allowed is used up to less than a part, and what is kept is not read again.
@@ -75,7 +75,7 @@ TEST_F(LayerStreamTest, PartsTakeWhatWholeLayersLeave) {
   const uint64_t part_bytes =
       std::max(pack_->layer(0).parts[0].bytes, pack_->layer(0).parts[1].bytes);
   for (uint64_t allowed = 0; allowed <= 4 * layer_bytes(); allowed += 4096) {
-    auto stream = Open({.slot_count = 1, .pinned_bytes_max = allowed});
+    auto stream = Open({.slot_count = 1, .kept_bytes_max = allowed});
     const uint64_t kept = 4 * layer_bytes() - stream->bytes_per_sweep();
     EXPECT_LE(kept, allowed);
     EXPECT_GT(kept + part_bytes, allowed);
@@ -84,9 +84,9 @@ TEST_F(LayerStreamTest, PartsTakeWhatWholeLayersLeave) {
   }
 }
 
-TEST_F(LayerStreamTest, PinnedLayersAreReadOnce) {
+TEST_F(LayerStreamTest, KeptLayersAreReadOnce) {
   Write(4);
-  auto stream = Open({.pinned_bytes_max = 4 * layer_bytes()});
+  auto stream = Open({.kept_bytes_max = 4 * layer_bytes()});
   for (int sweep = 0; sweep < 3; ++sweep) {
     ASSERT_EQ(TakeSweep(*stream, *pack_), absl::OkStatus());
     EXPECT_EQ(stream->stats().bytes_read, 4 * layer_bytes());
@@ -134,9 +134,9 @@ TEST_F(LayerStreamTest, OneLeaseAtATime) {
 TEST_F(LayerStreamTest, LayersMayBePassedOver) {
   Write(4);
   for (size_t slot_count : {1, 2, 9}) {
-    for (uint64_t pinned_bytes : {uint64_t{0}, 2 * layer_bytes(), 4 * layer_bytes()}) {
+    for (uint64_t kept_bytes : {uint64_t{0}, 2 * layer_bytes(), 4 * layer_bytes()}) {
       auto stream = Open({.slot_count = slot_count,
-                          .pinned_bytes_max = pinned_bytes,
+                          .kept_bytes_max = kept_bytes,
                           .queue_depth = 1,
                           .request_bytes = 4096});
       for (size_t step = 0; step < 60; ++step) {
@@ -205,7 +205,7 @@ TEST_F(LayerStreamTest, SaysHowItReads) {
   EXPECT_THAT(buffered->io_reason(), HasSubstr("no direct I/O"));
 }
 
-// On the real disk both ways to read give the same bytes, streamed and pinned. Where the kernel
+// On the real disk both ways to read give the same bytes, streamed and kept. Where the kernel
 // refuses io_uring this still tests the fall back.
 TEST(LayerStreamDiskTest, UringAndPreadGiveTheSameBytes) {
   const TempDir dir;
@@ -217,9 +217,9 @@ TEST(LayerStreamDiskTest, UringAndPreadGiveTheSameBytes) {
     const auto pack = PackReader::Open(PosixFileSystem(), dir.File("t.pack"));
     ASSERT_TRUE(pack.ok()) << pack.status();
     for (const auto io : {IoChoice::kAuto, IoChoice::kPread}) {
-      for (const uint64_t pinned_bytes_max : {uint64_t{0}, uint64_t{8} << 20}) {
+      for (const uint64_t kept_bytes_max : {uint64_t{0}, uint64_t{8} << 20}) {
         const auto stream = LayerStream::Open(
-            **pack, {.pinned_bytes_max = pinned_bytes_max, .request_bytes = 64 << 10, .io = io});
+            **pack, {.kept_bytes_max = kept_bytes_max, .request_bytes = 64 << 10, .io = io});
         ASSERT_TRUE(stream.ok()) << stream.status();
         for (int sweep = 0; sweep < 3; ++sweep) {
           ASSERT_EQ(TakeSweep(**stream, **pack), absl::OkStatus()) << (*stream)->io_name();

@@ -112,7 +112,7 @@ TEST(PackDirectoryTest, VerifyFindsWhatOpeningDoesNot) {
   files.Contents("m/transformer.pack")[payload_offset] ^= std::byte{1};
   EXPECT_TRUE(PackDirectory::Open(files, "m").ok());
   EXPECT_THAT(std::string(VerifyPackDirectory(files, "m", nullptr).message()),
-              HasSubstr("m/transformer.pack: chunk 0"));
+              HasSubstr("m/transformer.pack: CRC block 0"));
 }
 
 }  // namespace

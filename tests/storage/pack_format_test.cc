@@ -41,8 +41,10 @@ TEST(PackHeaderTest, FieldsThatDoNotFitAreRefused) {
   EXPECT_EQ(refusal([](PackHeader&) {}), "accepted");
   EXPECT_THAT(refusal([](PackHeader& h) { h.alignment = 0; }), HasSubstr("alignment 0"));
   EXPECT_THAT(refusal([](PackHeader& h) { h.alignment = 1ull << 63; }), HasSubstr("alignment"));
-  EXPECT_THAT(refusal([](PackHeader& h) { h.chunk_bytes = 0; }), HasSubstr("chunk_bytes 0"));
-  EXPECT_THAT(refusal([](PackHeader& h) { h.chunk_bytes = 512; }), HasSubstr("chunk_bytes 512"));
+  EXPECT_THAT(refusal([](PackHeader& h) { h.crc_block_bytes = 0; }),
+              HasSubstr("crc_block_bytes 0"));
+  EXPECT_THAT(refusal([](PackHeader& h) { h.crc_block_bytes = 512; }),
+              HasSubstr("crc_block_bytes 512"));
   EXPECT_THAT(refusal([](PackHeader& h) { h.table_bytes = 0; }), HasSubstr("table_bytes"));
   EXPECT_THAT(refusal([](PackHeader& h) { h.table_bytes = UINT64_MAX; }), HasSubstr("table_bytes"));
   EXPECT_THAT(refusal([](PackHeader& h) { h.payload_bytes = UINT64_MAX - 4095; }),
@@ -70,11 +72,11 @@ TEST(PackTableTest, TextThatIsNotCanonicalIsRefused) {
     const auto decoded = DecodePackTable(text.replace(at, from.size(), to), layout.header);
     return decoded.ok() ? std::string("accepted") : std::string(decoded.status().message());
   };
-  EXPECT_THAT(refusal("\"offset\":256", "\"offset\":512"), HasSubstr("places do not follow"));
-  EXPECT_THAT(refusal("\"offset\":256", "\"offset\":0"), HasSubstr("places do not follow"));
-  EXPECT_THAT(refusal("\"bytes\":8192", "\"bytes\":4096"), HasSubstr("places do not follow"));
-  EXPECT_THAT(refusal(",", ", "), HasSubstr("places do not follow"));
-  EXPECT_THAT(refusal("{", "{\"x\":1,"), HasSubstr("places do not follow"));
+  EXPECT_THAT(refusal("\"offset\":256", "\"offset\":512"), HasSubstr("offsets do not follow"));
+  EXPECT_THAT(refusal("\"offset\":256", "\"offset\":0"), HasSubstr("offsets do not follow"));
+  EXPECT_THAT(refusal("\"bytes\":8192", "\"bytes\":4096"), HasSubstr("offsets do not follow"));
+  EXPECT_THAT(refusal(",", ", "), HasSubstr("offsets do not follow"));
+  EXPECT_THAT(refusal("{", "{\"x\":1,"), HasSubstr("offsets do not follow"));
   EXPECT_THAT(refusal("[33]", "[9999]"), HasSubstr("payload has"));
   EXPECT_THAT(refusal("[33]", "[-33]"), HasSubstr("\"blocks.0.norm\": bad shape"));
   EXPECT_THAT(refusal("[33]", "33"), HasSubstr("\"blocks.0.norm\": no shape"));
@@ -106,14 +108,14 @@ TEST(PackPaddingTest, VerifyFindsPaddingUnderRightChecksums) {
     const auto payload = std::span(bytes).subspan(header.payload_offset, header.payload_bytes);
     payload[pad] = std::byte{1};
     part.hash = Xxh3Hash128(payload.subspan(part.offset, part.bytes));
-    const uint64_t chunk = pad / header.chunk_bytes;
-    copy.chunk_crcs[chunk] =
-        Crc32c(payload.subspan(chunk * header.chunk_bytes, header.chunk_bytes));
+    const uint64_t block = pad / header.crc_block_bytes;
+    copy.block_crcs[block] =
+        Crc32c(payload.subspan(block * header.crc_block_bytes, header.crc_block_bytes));
     const std::string text = EncodePackTable(copy.table);
     header.table_hash = Xxh3Hash128(std::as_bytes(std::span(text)));
-    header.crc_hash = Xxh3Hash128(std::as_bytes(std::span(copy.chunk_crcs)));
+    header.crc_hash = Xxh3Hash128(std::as_bytes(std::span(copy.block_crcs)));
     put(header.table_offset, std::as_bytes(std::span(text)));
-    put(header.crc_offset, std::as_bytes(std::span(copy.chunk_crcs)));
+    put(header.crc_offset, std::as_bytes(std::span(copy.block_crcs)));
     put(copy_number == 0 ? 0 : bytes.size() - kPackBlockBytes, EncodePackHeader(header));
   }
   EXPECT_TRUE(PackReader::Open(files, kPath).ok());

@@ -54,15 +54,15 @@ TEST(PackTest, EqualSpecsGiveEqualBytes) {
 TEST(PackTest, PlacesFollowTheRules) {
   PackSpec spec = FixtureSpec(2);
   spec.alignment = 64 << 10;
-  spec.chunk_bytes = 8 << 10;
+  spec.crc_block_bytes = 8 << 10;
   const auto layout = PlanPack(spec);
   ASSERT_TRUE(layout.ok()) << layout.status();
   EXPECT_EQ(layout->header.payload_offset % spec.alignment, 0u);
   for (const LayerInfo& layer : layout->table.layers) {
     EXPECT_EQ(layer.parts[0].offset % spec.alignment, 0u);
     for (const PartInfo& part : layer.parts) {
-      EXPECT_EQ(part.offset % spec.chunk_bytes, 0u);
-      EXPECT_EQ(part.bytes % spec.chunk_bytes, 0u);
+      EXPECT_EQ(part.offset % spec.crc_block_bytes, 0u);
+      EXPECT_EQ(part.bytes % spec.crc_block_bytes, 0u);
       for (const TensorInfo& tensor : part.tensors) EXPECT_EQ(tensor.offset % 256, 0u);
     }
   }
@@ -77,7 +77,7 @@ TEST(PackTest, LargeSlabsGetLargeAlignment) {
   spec.config = "{}";
   spec.layers = {{{.name = "w", .dtype = DType::kBf16, .shape = {1024, 1024}}}};
   EXPECT_EQ(PlanPack(spec)->header.alignment, 2u << 20);
-  EXPECT_EQ(PlanPack(spec)->header.chunk_bytes, 1u << 20);
+  EXPECT_EQ(PlanPack(spec)->header.crc_block_bytes, 1u << 20);
   spec.layers[0][0].shape = {1023, 1024};
   EXPECT_EQ(PlanPack(spec)->header.alignment, 2u << 20);  // padded to 2 MiB all the same
   spec.layers[0][0].shape = {1000, 1024};
@@ -92,7 +92,7 @@ TEST(PackTest, RowsInAnyOrder) {
   WriteFixture(files, kPath, FixtureSpec(1));
   const auto pack = PackReader::Open(files, kPath);
   const std::vector<std::byte> all = FixtureBytes("shared.weight", 50 * 600);
-  const std::vector<int64_t> rows = {49, 0, 6, 6, 13, 0};  // 6 and 13 cross a chunk's end
+  const std::vector<int64_t> rows = {49, 0, 6, 6, 13, 0};  // 6 and 13 cross a CRC block's end
   std::vector<std::byte> out(rows.size() * 600);
   ASSERT_TRUE((*pack)->ReadRows("shared.weight", rows, out).ok());
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -185,8 +185,8 @@ TEST(PackTest, RefusesBadDeclarations) {
   EXPECT_THAT(message(spec), HasSubstr("alignment 12345"));
   spec = FixtureSpec(1);
   spec.alignment = 4096;
-  spec.chunk_bytes = 8192;
-  EXPECT_THAT(message(spec), HasSubstr("chunk_bytes 8192"));
+  spec.crc_block_bytes = 8192;
+  EXPECT_THAT(message(spec), HasSubstr("crc_block_bytes 8192"));
   spec = FixtureSpec(1);
   spec.config = "{";
   EXPECT_THAT(message(spec), HasSubstr("config: not valid JSON"));
@@ -265,7 +265,7 @@ TEST(PackTest, ReadErrorsAreStatuses) {
   files.set_decide([bit](const FaultFileSystem::Attempt&) { return ReadFault{.flip_bit = bit}; });
   const absl::Status flipped = (*pack)->LoadResident().status();
   EXPECT_EQ(flipped.code(), absl::StatusCode::kDataLoss);
-  EXPECT_THAT(std::string(flipped.message()), HasSubstr("t.pack: chunk 0"));
+  EXPECT_THAT(std::string(flipped.message()), HasSubstr("t.pack: CRC block 0"));
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ namespace {
 class ScriptedIo final : public BlockIo {
  public:
   struct Waiting {
-    size_t slot = 0;
+    size_t number = 0;
     uint64_t offset = 0;
     std::span<std::byte> memory;
   };
@@ -33,18 +33,18 @@ class ScriptedIo final : public BlockIo {
       : BlockIo("disk", 64), file_(file), script_(std::move(script)) {}
 
  private:
-  void StartRaw(size_t slot, const BlockRequest& rest) override {
-    waiting_.push_back({slot, rest.offset, rest.memory});
+  void StartRaw(size_t number, const BlockRequest& rest) override {
+    waiting_.push_back({number, rest.offset, rest.memory});
   }
   std::optional<RawCompletion> NextRaw(int64_t) override {
     const std::optional<Pick> pick = waiting_.empty() ? std::nullopt : script_(waiting_);
     if (!pick.has_value()) return std::nullopt;
     const Waiting request = waiting_[pick->index];
     waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(pick->index));
-    if (pick->error != 0) return RawCompletion{request.slot, -pick->error};
+    if (pick->error != 0) return RawCompletion{request.number, -pick->error};
     const int64_t bytes = file_.ReadSome(request.offset, request.memory);
     if (pick->flip) request.memory[5] ^= std::byte{1};
-    return RawCompletion{request.slot, bytes};
+    return RawCompletion{request.number, bytes};
   }
 
   File& file_;
@@ -68,7 +68,7 @@ class PartFetcherTest : public ::testing::Test {
     ASSERT_TRUE(fetcher_->Allocate().ok());
     fetcher_->Start(std::make_unique<ScriptedIo>(*file_, std::move(script)));
   }
-  // Those that read the first chunk of the first unit, again or with what is behind it.
+  // Those that read the first CRC block of the first unit, again or with what is behind it.
   std::vector<size_t> OfFirstChunk(const std::vector<ScriptedIo::Waiting>& waiting) const {
     std::vector<size_t> out;
     for (size_t i = 0; i < waiting.size(); ++i) {
@@ -87,10 +87,10 @@ class PartFetcherTest : public ::testing::Test {
 };
 
 TEST_F(PartFetcherTest, AReadThatFailsBesideASecondReadingIsNotForgotten) {
-  const uint64_t chunk = pack_->header().chunk_bytes;
-  ASSERT_GE(plan_.units[0].bytes, 2 * chunk);
+  const uint64_t block = pack_->header().crc_block_bytes;
+  ASSERT_GE(plan_.units[0].bytes, 2 * block);
   int answers = 0;
-  Start(chunk,
+  Start(block,
         [&](const std::vector<ScriptedIo::Waiting>& waiting) -> std::optional<ScriptedIo::Pick> {
           if (answers > 0 && OfFirstChunk(waiting).empty() && answers < 3) return std::nullopt;
           ++answers;

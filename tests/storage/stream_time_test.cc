@@ -15,7 +15,7 @@ namespace longtake {
 namespace {
 
 constexpr double kDiskRate = 1e6;  // bytes per second of virtual time
-constexpr uint64_t kChunk = 4096;
+constexpr uint64_t kCrcBlock = 4096;
 
 // Answers one request after the other at kDiskRate; waiting moves the clock.
 class FixedRateIo final : public BlockIo {
@@ -50,7 +50,7 @@ class FixedRateIo final : public BlockIo {
   std::deque<Answer> answers_;
 };
 
-// Layers of two parts, 12 and 20 chunks.
+// Layers of two parts, 12 and 20 CRC blocks.
 PackSpec Spec(size_t layers) {
   PackSpec spec;
   spec.component = "transformer";
@@ -61,16 +61,16 @@ PackSpec Spec(size_t layers) {
     spec.layers.push_back({{.name = prefix + "a", .dtype = DType::kI8, .shape = {12, 4096}},
                            {.name = prefix + "b", .dtype = DType::kI8, .shape = {20, 4096}}});
   }
-  spec.alignment = kChunk;
-  spec.chunk_bytes = kChunk;
-  spec.part_bytes_max = 20 * kChunk;
+  spec.alignment = kCrcBlock;
+  spec.crc_block_bytes = kCrcBlock;
+  spec.part_bytes_max = 20 * kCrcBlock;
   return spec;
 }
 
 struct Case {
   size_t layers = 10;
   uint64_t slots = 3;
-  uint64_t pinned_layers = 0;
+  uint64_t kept_layers = 0;
   double layer_seconds = 0;
   double between_seconds = 0;
 };
@@ -80,7 +80,7 @@ double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const Strea
   ManualClock clock;
   auto file = files.OpenRead(pack.path(), ReadMode::kDirect);
   PartFetcher fetcher(pack, plan,
-                      {.request_bytes = kChunk,
+                      {.request_bytes = kCrcBlock,
                        .verify_every_sweep = true,
                        .read_timeout_nanos = int64_t{1} << 60,
                        .trace = nullptr,
@@ -95,7 +95,7 @@ double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const Strea
     for (size_t i = 0; i < plan.units.size(); ++i) {
       EXPECT_TRUE(fetcher.AwaitBegin(i).ok());
       EXPECT_TRUE(fetcher.Await(i).ok());
-      const double share = static_cast<double>(plan.units[i].bytes) / (32.0 * kChunk);
+      const double share = static_cast<double>(plan.units[i].bytes) / (32.0 * kCrcBlock);
       advance(c.layer_seconds * share);
       fetcher.Release(i);
       fetcher.Pump();
@@ -106,31 +106,31 @@ double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const Strea
 }
 
 TEST(StreamTimeTest, PredictsWhatTheFetcherTakesOnADiskOfFixedRate) {
-  const double read_seconds = 32.0 * kChunk / kDiskRate;  // of a layer
+  const double read_seconds = 32.0 * kCrcBlock / kDiskRate;  // of a layer
   int stalled = 0;
   for (const double ratio : {0.0, 0.2, 0.5, 0.9, 1.0, 1.1, 1.5, 5.0}) {
     for (const uint64_t slots : {1, 2, 3, 4, 8}) {
-      for (const uint64_t pinned : {0, 3, 5, 9}) {
+      for (const uint64_t kept : {0, 3, 5, 9}) {
         for (const double between : {0.0, 0.5}) {
           const Case c = {.slots = slots,
-                          .pinned_layers = pinned,
+                          .kept_layers = kept,
                           .layer_seconds = ratio * read_seconds,
                           .between_seconds = between * read_seconds};
           MemoryFileSystem files;
           WriteFixture(files, "p", Spec(c.layers));
           const auto pack = PackReader::Open(files, "p");
           ASSERT_TRUE(pack.ok()) << pack.status();
-          const StreamPlan plan = PlanStream(**pack, slots, pinned * 32 * kChunk);
+          const StreamPlan plan = PlanStream(**pack, slots, kept * 32 * kCrcBlock);
           const double measured = MeasureSweep(**pack, files, plan, c);
           const SweepTime predicted =
               PredictSweep(plan,
                            {.disk_bytes_per_second = kDiskRate,
                             .verify_bytes_per_second = 1e18,
-                            .request_bytes = kChunk},
+                            .request_bytes = kCrcBlock},
                            std::vector<double>(c.layers, c.layer_seconds), c.between_seconds);
           EXPECT_NEAR(predicted.seconds, measured, 0.03 * measured)
-              << "compute " << ratio << " of reading, " << slots << " slots, " << pinned
-              << " pinned, between " << between;
+              << "compute " << ratio << " of reading, " << slots << " slots, " << kept
+              << " kept, between " << between;
           const double bound = std::max(predicted.read_seconds, predicted.work_seconds);
           EXPECT_GE(predicted.seconds, bound * 0.999);
           stalled += predicted.seconds > bound * 1.05 ? 1 : 0;
@@ -153,7 +153,7 @@ TEST(StreamTimeTest, ChecksumsTakeTheirTime) {
     return PredictSweep(PlanStream(**pack, slots, 0),
                         {.disk_bytes_per_second = 1e6,
                          .verify_bytes_per_second = verify_rate,
-                         .request_bytes = kChunk},
+                         .request_bytes = kCrcBlock},
                         nothing, 0)
         .seconds;
   };
@@ -162,7 +162,7 @@ TEST(StreamTimeTest, ChecksumsTakeTheirTime) {
   const auto parts = static_cast<double>(plan.units.size());
   EXPECT_NEAR(seconds(3, 1e18), bytes / 1e6, 1e-9 * bytes);
   EXPECT_NEAR(seconds(3, 0.5e6), bytes / 0.5e6, 1e-9 * bytes) << "slower than the disk";
-  EXPECT_NEAR(seconds(1, 4e6), bytes / 1e6 + parts * kChunk / 4e6, 1e-9 * bytes) << "one slot";
+  EXPECT_NEAR(seconds(1, 4e6), bytes / 1e6 + parts * kCrcBlock / 4e6, 1e-9 * bytes) << "one slot";
 }
 
 TEST(StreamTimeTest, WithEveryLayerKeptNothingIsReadButWhatElseTheDiskBrings) {

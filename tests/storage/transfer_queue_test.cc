@@ -53,7 +53,7 @@ class ScriptedDisk final : public BlockIo {
     const Attempt attempt = waiting_.at(index);
     waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(index));
     const auto bytes = static_cast<int64_t>(attempt.rest.memory.size());
-    answers_.push_back({attempt.slot, std::min(result, bytes)});
+    answers_.push_back({attempt.number, std::min(result, bytes)});
     if (result > 0 && attempt.rest.kind == Kind::kRead) {
       const auto answered = static_cast<size_t>(std::min(result, bytes));
       std::fill_n(attempt.rest.memory.begin(), answered, read_byte);
@@ -66,12 +66,12 @@ class ScriptedDisk final : public BlockIo {
 
  private:
   struct Attempt {
-    size_t slot = 0;
+    size_t number = 0;
     BlockRequest rest;
   };
 
-  void StartRaw(size_t slot, const BlockRequest& rest) override {
-    waiting_.push_back({slot, rest});
+  void StartRaw(size_t number, const BlockRequest& rest) override {
+    waiting_.push_back({number, rest});
   }
   std::optional<RawCompletion> NextRaw(int64_t wait_nanos) override {
     if (answers_.empty() && wait_nanos > 0) {
@@ -107,7 +107,7 @@ class TransferQueueTest : public ::testing::Test {
     return queue_->Add({.kind = kind,
                         .offset = block * kBlock,
                         .memory = std::span(memory_).subspan(block * kBlock, blocks * kBlock),
-                        .trace_row = "row",
+                        .track = "row",
                         .trace_name = "block " + std::to_string(block),
                         .done = [this, block](const absl::Status& status) {
                           done_.push_back(std::to_string(block) + (status.ok() ? "" : " failed"));

@@ -313,7 +313,7 @@ def self_test():
         "check_headers": [{"base/x.h": good.split("\n")[0] + "\n"}],
         "check_includes": [{"base/x.cc": good + '#include "storage/tensor.h"\n'},
                            {"engine/plan/x.cc": good + '#include "engine/serve/engine.h"\n'},
-                           {"engine/model/vae/x.cc": good + '#include "engine/model/wan/pass.h"\n'}],
+                           {"engine/model/vae/x.cc": good + '#include "engine/model/wan/sweep.h"\n'}],
         "check_bans": [{"storage/x.cc": good + "std::thread worker(Run);\n"}],
         "check_shared_ptr": [{"storage/x.h": good + "std::shared_ptr<int> p;\n"}],
         "check_targets": [{"base/y.cc": good}, {"tools/y_test.py": good}],

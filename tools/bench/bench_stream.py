@@ -72,7 +72,7 @@ class Longtake:
         # What it takes with nothing resident is known now; the rest of the cap keeps layers.
         spare = cap - group.peak() - MARGIN
         self.asked.end()
-        self.asked = Asked([*command, "--pinned-bytes", str(max(spare, 0))], group)
+        self.asked = Asked([*command, "--kept-bytes", str(max(spare, 0))], group)
 
     def round(self):
         self.asked.ask("sweep")  # what was read ahead between turns is used up

@@ -18,8 +18,8 @@ COLOURS = ("read", "#4878a8"), ("wait", "#c04040"), ("verify", "#b09030"), ("lay
     "sweeps", "#888888"), ("decode", "#8060a8")
 
 
-def colour(row):
-    return next((c for word, c in COLOURS if word in row), "#606060")
+def colour(track):
+    return next((c for word, c in COLOURS if word in track), "#606060")
 
 
 def load(path):
@@ -44,15 +44,15 @@ def main():
     shown = {e["tid"] for e in spans if options.first <= (e["ts"] - zero) / 1e6 <= options.first + options.seconds}
     order = sorted((names[tid] for tid in shown), key=lambda n: ([i for i, (w, _) in enumerate(COLOURS) if w in n] or [9], n))
     figure, axis = plt.subplots(figsize=(13, 0.42 * len(order) + 1))
-    for place, row in enumerate(order):
-        bars = [((e["ts"] - zero) / 1e6, e["dur"] / 1e6) for e in spans if names[e["tid"]] == row]
+    for index, track in enumerate(order):
+        bars = [((e["ts"] - zero) / 1e6, e["dur"] / 1e6) for e in spans if names[e["tid"]] == track]
         bars = [(max(0.0, t - options.first), min(options.seconds, t + d - options.first)) for t, d in bars]
         bars = [(start, end - start) for start, end in bars if end > start]
-        axis.broken_barh(bars, (place - 0.4, 0.8), facecolors=colour(row))
-        if "layers" in row or "sweeps" in row:  # where one ends and the next begins
-            axis.vlines([start for start, _ in bars], place - 0.4, place + 0.4, "white", linewidth=0.8)
+        axis.broken_barh(bars, (index - 0.4, 0.8), facecolors=colour(track))
+        if "layers" in track or "sweeps" in track:  # where one ends and the next begins
+            axis.vlines([start for start, _ in bars], index - 0.4, index + 0.4, "white", linewidth=0.8)
         busy = sum(d for _, d in bars)
-        axis.text(options.seconds * 1.005, place, f"{100 * busy / options.seconds:.0f} %", va="center", fontsize=8)
+        axis.text(options.seconds * 1.005, index, f"{100 * busy / options.seconds:.0f} %", va="center", fontsize=8)
     axis.set(yticks=range(len(order)), yticklabels=order, xlim=(0, options.seconds), xlabel="seconds")
     axis.invert_yaxis()
     figure.tight_layout()

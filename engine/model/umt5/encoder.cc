@@ -8,8 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "engine/model/tensor_lookup.h"
-#include "engine/model/umt5/pass.h"
 #include "engine/model/umt5/relative_buckets.h"
+#include "engine/model/umt5/sweep.h"
 
 namespace longtake {
 namespace {
@@ -105,7 +105,7 @@ absl::StatusOr<std::unique_ptr<Umt5Encoder>> Umt5Encoder::Create(
 
 Umt5Encoder::Umt5Encoder(std::unique_ptr<Umt5Core> core) : core_(std::move(core)) {}
 
-Umt5Encoder::~Umt5Encoder() { LT_CHECK(!core_->in_pass); }
+Umt5Encoder::~Umt5Encoder() { LT_CHECK(!core_->in_sweep); }
 
 const Umt5Config& Umt5Encoder::config() const { return core_->config; }
 
@@ -113,8 +113,8 @@ uint64_t Umt5Encoder::buffer_bytes() const {
   return core_->residual.size() + core_->normed.size() + core_->hidden.size() + core_->bias.size();
 }
 
-absl::StatusOr<std::unique_ptr<StackPass>> Umt5Encoder::NewPass(std::span<const TextItem> items) {
-  return Umt5Pass::Create(*core_, items);
+absl::StatusOr<std::unique_ptr<ModelSweep>> Umt5Encoder::NewSweep(std::span<const TextItem> items) {
+  return Umt5Sweep::Create(*core_, items);
 }
 
 }  // namespace longtake

@@ -14,7 +14,7 @@
 
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
-#include "engine/model/stack_pass.h"
+#include "engine/model/model_sweep.h"
 #include "engine/model/umt5/config.h"
 #include "storage/pack/pack_reader.h"
 
@@ -53,7 +53,7 @@ class Umt5Encoder {
 
   // INVALID_ARGUMENT names item and field; RESOURCE_EXHAUSTED when the prompts exceed tokens_max or
   // one prompt_tokens_max; FAILED_PRECONDITION while a sweep lives.
-  absl::StatusOr<std::unique_ptr<StackPass>> NewPass(std::span<const TextItem> items);
+  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep(std::span<const TextItem> items);
 
  private:
   explicit Umt5Encoder(std::unique_ptr<Umt5Core> core);

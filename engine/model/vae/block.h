@@ -13,7 +13,7 @@
 #include "engine/model/tensor_lookup.h"
 #include "engine/model/vae/cache.h"
 #include "engine/model/vae/frames.h"
-#include "engine/model/vae/stages.h"
+#include "engine/model/vae/layers.h"
 
 namespace longtake {
 

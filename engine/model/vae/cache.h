@@ -10,7 +10,7 @@
 
 #include "base/status_macros.h"
 #include "engine/model/vae/config.h"
-#include "engine/model/vae/stages.h"
+#include "engine/model/vae/layers.h"
 
 namespace longtake {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/model/wan/pass.h"
+#include "engine/model/wan/sweep.h"
 
 namespace longtake {
 namespace {
@@ -15,12 +15,12 @@ constexpr int64_t kBlockLines = 6;
 
 }  // namespace
 
-absl::Status WanPass::RunBlock(const Step& step) {
+absl::Status WanSweep::RunBlock(const Step& step) {
   LT_RETURN_IF_ERROR(FillTexts(step));
   Modulate(step.block.modulation, stack_.times.blocks, kBlockLines);
   NormModulated({.shift = kSelfShift, .scale = kSelfScale});
   LT_RETURN_IF_ERROR(SelfKeys(step));
-  LT_RETURN_IF_ERROR(KeepKeys(step));
+  LT_RETURN_IF_ERROR(WriteKeys(step));
   // Of the last layer a clean pass needs nothing but its keys and values.
   if (next_layer_ == core_.config.layers) rows_ = stack_.flow_rows;
   if (rows_ == 0) return absl::OkStatus();
@@ -29,7 +29,7 @@ absl::Status WanPass::RunBlock(const Step& step) {
   return FeedForward(step);
 }
 
-absl::Status WanPass::FillTexts(const Step& step) {
+absl::Status WanSweep::FillTexts(const Step& step) {
   if (stack_.new_texts.empty()) return absl::OkStatus();
   const WanAttentionVectors& vectors = step.block.text;
   const int64_t rows = stack_.text_rows;
@@ -50,7 +50,7 @@ absl::Status WanPass::FillTexts(const Step& step) {
   return absl::OkStatus();
 }
 
-absl::Status WanPass::SelfKeys(const Step& step) {
+absl::Status WanSweep::SelfKeys(const Step& step) {
   const WanAttentionVectors& vectors = step.block.self;
   LT_RETURN_IF_ERROR(Project(
       step, kWanSelfK,
@@ -61,10 +61,10 @@ absl::Status WanPass::SelfKeys(const Step& step) {
       {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.v_bias, .out = values()});
 }
 
-absl::Status WanPass::KeepKeys(const Step& step) {
+absl::Status WanSweep::WriteKeys(const Step& step) {
   for (const PlacedItem& item : stack_.items) {
     int64_t row = item.row;
-    for (KvFrame* frame : item.video.keep) {
+    for (KvFrame* frame : item.video.writes) {
       if (frame != nullptr) {
         LT_RETURN_IF_ERROR(
             kv_.Write(*frame, step.layer, keys() + row * width_, values() + row * width_));
@@ -75,7 +75,7 @@ absl::Status WanPass::KeepKeys(const Step& step) {
   return absl::OkStatus();
 }
 
-absl::Status WanPass::SelfAttention(const Step& step) {
+absl::Status WanSweep::SelfAttention(const Step& step) {
   const WanAttentionVectors& vectors = step.block.self;
   LT_RETURN_IF_ERROR(Project(
       step, kWanSelfQ,
@@ -93,7 +93,7 @@ absl::Status WanPass::SelfAttention(const Step& step) {
   return absl::OkStatus();
 }
 
-void WanPass::RotateQueries() {
+void WanSweep::RotateQueries() {
   const WanConfig& config = core_.config;
   for (const PlacedItem& item : stack_.items) {
     if (item.row >= rows_) break;
@@ -109,7 +109,7 @@ void WanPass::RotateQueries() {
   }
 }
 
-absl::Status WanPass::GatherSelfKeys(int64_t layer) {
+absl::Status WanSweep::GatherSelfKeys(int64_t layer) {
   for (size_t i = 0; i < stack_.items.size(); ++i) {
     const PlacedItem& item = stack_.items[i];
     std::vector<KeySegment>& segments = segments_[i];
@@ -132,7 +132,7 @@ absl::Status WanPass::GatherSelfKeys(int64_t layer) {
   return absl::OkStatus();
 }
 
-absl::Status WanPass::TextAttention(const Step& step) {
+absl::Status WanSweep::TextAttention(const Step& step) {
   const WanBlockVectors& block = step.block;
   if (block.text_norm_gain != nullptr) {
     backend_.LayerNorm({.in = residual(),
@@ -161,7 +161,7 @@ absl::Status WanPass::TextAttention(const Step& step) {
   return absl::OkStatus();
 }
 
-void WanPass::Attend(bool text) {
+void WanSweep::Attend(bool text) {
   const WanConfig& config = core_.config;
   attention_.clear();
   for (size_t i = 0; i < stack_.items.size(); ++i) {
@@ -180,7 +180,7 @@ void WanPass::Attend(bool text) {
   backend_.Attention(attention_);
 }
 
-absl::Status WanPass::FeedForward(const Step& step) {
+absl::Status WanSweep::FeedForward(const Step& step) {
   NormModulated({.shift = kFfnShift, .scale = kFfnScale});
   LT_RETURN_IF_ERROR(Project(step, kWanFfnUp,
                              {.in = normed(),
@@ -199,7 +199,7 @@ absl::Status WanPass::FeedForward(const Step& step) {
   return absl::OkStatus();
 }
 
-absl::Status WanPass::Project(const Step& step, WanMatrix matrix, LinearArgs args) {
+absl::Status WanSweep::Project(const Step& step, WanMatrix matrix, LinearArgs args) {
   const MatrixShape shape = WanMatrixShape(core_.config, matrix);
   LT_ASSIGN_OR_RETURN(args.weight,
                       LeaseMatrix(step.lease, matrix, shape, step.block.scales[matrix]));
@@ -207,7 +207,7 @@ absl::Status WanPass::Project(const Step& step, WanMatrix matrix, LinearArgs arg
   return absl::OkStatus();
 }
 
-void WanPass::RmsNormRows(float* x, int64_t rows, const float* gain) {
+void WanSweep::RmsNormRows(float* x, int64_t rows, const float* gain) {
   backend_.RmsNorm({.in = x,
                     .rows = rows,
                     .width = width_,
@@ -216,7 +216,7 @@ void WanPass::RmsNormRows(float* x, int64_t rows, const float* gain) {
                     .out = x});
 }
 
-void WanPass::Modulate(const float* table, const std::vector<float>& embedding, int64_t lines) {
+void WanSweep::Modulate(const float* table, const std::vector<float>& embedding, int64_t lines) {
   const size_t times = stack_.times.timesteps.size();
   const auto line_count = static_cast<size_t>(lines * width_);
   const size_t stride = embedding.size() / times;  // lines * width, or width for every line
@@ -229,11 +229,11 @@ void WanPass::Modulate(const float* table, const std::vector<float>& embedding, 
   }
 }
 
-const float* WanPass::Line(int64_t time_row, int64_t line) const {
+const float* WanSweep::Line(int64_t time_row, int64_t line) const {
   return modulation_.data() + (time_row * modulation_lines_ + line) * width_;
 }
 
-void WanPass::NormModulated(const Lines& lines) {
+void WanSweep::NormModulated(const Lines& lines) {
   for (const TimeRun& run : stack_.runs) {
     if (run.row >= rows_) break;
     backend_.LayerNormModulate({.in = residual() + run.row * width_,
@@ -247,7 +247,7 @@ void WanPass::NormModulated(const Lines& lines) {
   }
 }
 
-void WanPass::AddGated(const float* y, int64_t gate_line) {
+void WanSweep::AddGated(const float* y, int64_t gate_line) {
   for (const TimeRun& run : stack_.runs) {
     if (run.row >= rows_) break;
     backend_.GatedAdd({.x = residual() + run.row * width_,

@@ -20,7 +20,7 @@ struct WanCore {
   TimeEmbedder time;
   RotaryTables rotary;
   Backend* backend = nullptr;
-  bool in_pass = false;
+  bool in_sweep = false;
 
   // fp32 activations, rows up to tokens_max.
   AlignedBuffer residual;  // [rows, width]: the stream that attention and feed-forward add to

@@ -35,8 +35,8 @@ absl::Status CheckSizes(const VideoItem& item, size_t index, int64_t tokens_max)
   const auto frames = static_cast<size_t>(item.frames);
   if (item.timesteps.size() != frames) return Bad(index, "timesteps: one per frame");
   if (item.query_index.size() != frames) return Bad(index, "query_index: one per frame");
-  if (!item.keep.empty() && item.keep.size() != frames) {
-    return Bad(index, "keep: one per frame, or none");
+  if (!item.writes.empty() && item.writes.size() != frames) {
+    return Bad(index, "writes: one per frame, or none");
   }
   return absl::OkStatus();
 }
@@ -54,9 +54,9 @@ absl::Status CheckItem(const WanCore& core, const VideoItem& item, size_t index)
   for (const ContextFrame& context : item.context) {
     if (!Matches(context.frame, layout)) return Bad(index, "context: frame of another shape");
   }
-  for (const KvFrame* frame : item.keep) {
+  for (const KvFrame* frame : item.writes) {
     if (frame != nullptr && !Matches(frame, layout)) {
-      return Bad(index, "keep: frame of another shape");
+      return Bad(index, "writes: frame of another shape");
     }
   }
   if (item.text == nullptr) return Bad(index, "text missing");
@@ -122,7 +122,7 @@ absl::StatusOr<WanStack> PlaceItems(WanCore& core, std::span<const VideoItem> it
           absl::StrCat("a sweep of more than ", core.options.tokens_max, " tokens"));
     }
   }
-  core.rotary.BeginPass();
+  core.rotary.BeginSweep();
   WanStack stack;
   for (const VideoItem& video : items) {
     if (video.flow != nullptr) Place(core, video, stack);

@@ -42,7 +42,7 @@ struct WanStack {
   int64_t text_rows = 0;  // of new_texts
 };
 
-// Errors as WanTransformer::NewPass.
+// Errors as WanTransformer::NewSweep.
 absl::StatusOr<WanStack> PlaceItems(WanCore& core, std::span<const VideoItem> items);
 
 }  // namespace longtake

@@ -51,14 +51,14 @@ void FillRotaryTable(const TokenGrid& grid, int64_t head_dim, int64_t frame_inde
   }
 }
 
-void RotaryTables::BeginPass() {
-  std::erase_if(tables_, [this](const auto& entry) { return entry.second.pass != pass_; });
-  ++pass_;
+void RotaryTables::BeginSweep() {
+  std::erase_if(tables_, [this](const auto& entry) { return entry.second.sweep != sweep_; });
+  ++sweep_;
 }
 
 const float* RotaryTables::Get(const TokenGrid& grid, int64_t frame_index) {
   Table& table = tables_[std::make_tuple(grid.height, grid.width, frame_index)];
-  table.pass = pass_;
+  table.sweep = sweep_;
   if (table.values.empty()) {
     table.values.resize(static_cast<size_t>(grid.tokens() * head_dim_));
     FillRotaryTable(grid, head_dim_, frame_index, table.values);

@@ -27,8 +27,8 @@ class RotaryTables {
   explicit RotaryTables(int64_t head_dim) : head_dim_(head_dim) {}
 
   // Forgets what the sweep before did not ask for. Between sweeps.
-  void BeginPass();
-  // [grid.tokens(), head_dim]; valid until the next BeginPass but one.
+  void BeginSweep();
+  // [grid.tokens(), head_dim]; valid until the next BeginSweep but one.
   const float* Get(const TokenGrid& grid, int64_t frame_index);
 
   size_t size() const { return tables_.size(); }
@@ -36,10 +36,10 @@ class RotaryTables {
  private:
   struct Table {
     std::vector<float> values;
-    uint64_t pass = 0;  // the last that asked
+    uint64_t sweep = 0;  // the last that asked
   };
   int64_t head_dim_;
-  uint64_t pass_ = 0;
+  uint64_t sweep_ = 0;
   std::map<std::tuple<int64_t, int64_t, int64_t>, Table> tables_;
 };
 

@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "engine/model/wan/core.h"
-#include "engine/model/wan/pass.h"
+#include "engine/model/wan/sweep.h"
 
 namespace longtake {
 namespace {
@@ -101,7 +101,7 @@ absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
 
 WanTransformer::WanTransformer(std::unique_ptr<WanCore> core) : core_(std::move(core)) {}
 
-WanTransformer::~WanTransformer() { LT_CHECK(!core_->in_pass); }
+WanTransformer::~WanTransformer() { LT_CHECK(!core_->in_sweep); }
 
 const WanConfig& WanTransformer::config() const { return core_->config; }
 
@@ -137,9 +137,9 @@ absl::StatusOr<std::unique_ptr<TextContext>> WanTransformer::NewTextContext(
   return TextContext::Create(text_shape(tokens), states);
 }
 
-absl::StatusOr<std::unique_ptr<StackPass>> WanTransformer::NewPass(std::span<const VideoItem> items,
-                                                                   KvStream* kv_stream) {
-  return WanPass::Create(*core_, items, kv_stream);
+absl::StatusOr<std::unique_ptr<ModelSweep>> WanTransformer::NewSweep(
+    std::span<const VideoItem> items, KvStream* kv_stream) {
+  return WanSweep::Create(*core_, items, kv_stream);
 }
 
 }  // namespace longtake

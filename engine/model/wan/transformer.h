@@ -17,7 +17,7 @@
 #include "engine/backend/backend.h"
 #include "engine/kv/kv_memory.h"
 #include "engine/kv/kv_stream.h"
-#include "engine/model/stack_pass.h"
+#include "engine/model/model_sweep.h"
 #include "engine/model/wan/config.h"
 #include "engine/model/wan/text_context.h"
 #include "engine/model/wan/token_grid.h"
@@ -44,7 +44,7 @@ struct VideoItem {
   TextContext* text = nullptr;  // filled by the first sweep that uses it
   // Empty, or for each frame where its K/V is to be written, null where it is not wanted. The item
   // itself attends to its keys and values in fp32; only what is written is rounded.
-  std::span<KvFrame* const> keep;
+  std::span<KvFrame* const> writes;
   float* flow = nullptr;  // [channels, frames, height, width], noise - x0; null for a clean pass
 
   TokenGrid grid() const { return TokenGrid::FromLatents(height, width); }
@@ -93,8 +93,8 @@ class WanTransformer {
   // Checks the items against this model. INVALID_ARGUMENT names item and field; RESOURCE_EXHAUSTED
   // when they exceed tokens_max or prompt_rows_max; FAILED_PRECONDITION while a sweep lives. The
   // stream brings and takes frames that live in the K/V file; it outlives the sweep.
-  absl::StatusOr<std::unique_ptr<StackPass>> NewPass(std::span<const VideoItem> items,
-                                                     KvStream* kv_stream = nullptr);
+  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep(std::span<const VideoItem> items,
+                                                       KvStream* kv_stream = nullptr);
 
  private:
   explicit WanTransformer(std::unique_ptr<WanCore> core);

@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/model/vae/stages.h"
+#include "engine/model/vae/layers.h"
 
 #include <utility>
 

@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "storage/pack/chunk_sums.h"
+#include "storage/pack/block_crcs.h"
 
 #include <algorithm>
 
@@ -22,16 +22,16 @@ uint64_t TileBytes(uint64_t bytes, const WorkerPool* workers) {
 
 }  // namespace
 
-std::vector<uint32_t> ChunkSums(std::span<const std::byte> bytes, uint64_t chunk_bytes,
+std::vector<uint32_t> BlockCrcs(std::span<const std::byte> bytes, uint64_t crc_block_bytes,
                                 WorkerPool* workers) {
-  std::vector<uint32_t> sums(CeilDiv(bytes.size(), chunk_bytes));
-  const uint64_t per_tile = CeilDiv(TileBytes(bytes.size(), workers), chunk_bytes);
+  std::vector<uint32_t> sums(CeilDiv(bytes.size(), crc_block_bytes));
+  const uint64_t per_tile = CeilDiv(TileBytes(bytes.size(), workers), crc_block_bytes);
   const auto tile = [&](int64_t index, int) {
     const uint64_t first = static_cast<uint64_t>(index) * per_tile;
     const uint64_t end = std::min<uint64_t>(first + per_tile, sums.size());
-    for (uint64_t chunk = first; chunk < end; ++chunk) {
-      const uint64_t at = chunk * chunk_bytes;
-      sums[chunk] = Crc32c(bytes.subspan(at, std::min(chunk_bytes, bytes.size() - at)));
+    for (uint64_t block = first; block < end; ++block) {
+      const uint64_t at = block * crc_block_bytes;
+      sums[block] = Crc32c(bytes.subspan(at, std::min(crc_block_bytes, bytes.size() - at)));
     }
   };
   const auto tiles = static_cast<int64_t>(CeilDiv(sums.size(), per_tile));

@@ -19,9 +19,9 @@ namespace longtake {
 // Where several stages have a range of the layers each, all sweep the same items, and only the
 // activations between two layers go from one to the next: the first stage embeds and sends, the
 // last one receives and ends with the head.
-class StackPass {
+class ModelSweep {
  public:
-  virtual ~StackPass() = default;
+  virtual ~ModelSweep() = default;
   virtual absl::Status Embed() = 0;
   // Instead of Embed: [rows, width] as Send of the stage before gave them. INVALID_ARGUMENT for
   // another size.

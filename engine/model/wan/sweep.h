@@ -9,18 +9,18 @@
 #include <vector>
 
 #include "engine/kv/kv_sweep.h"
-#include "engine/model/stack_pass.h"
+#include "engine/model/model_sweep.h"
 #include "engine/model/wan/items.h"
 #include "engine/model/wan/layout.h"
 
 namespace longtake {
 
-class WanPass final : public StackPass {
+class WanSweep final : public ModelSweep {
  public:
-  static absl::StatusOr<std::unique_ptr<StackPass>> Create(WanCore& core,
-                                                           std::span<const VideoItem> items,
-                                                           KvStream* kv_stream);
-  ~WanPass() override;
+  static absl::StatusOr<std::unique_ptr<ModelSweep>> Create(WanCore& core,
+                                                            std::span<const VideoItem> items,
+                                                            KvStream* kv_stream);
+  ~WanSweep() override;
 
   absl::Status Embed() override;
   absl::Status Receive(std::span<const float> activations) override;
@@ -40,7 +40,7 @@ class WanPass final : public StackPass {
     int64_t scale;
   };
 
-  WanPass(WanCore& core, WanStack stack, KvStream* kv_stream);
+  WanSweep(WanCore& core, WanStack stack, KvStream* kv_stream);
 
   absl::Status BeginKv();
   void EmbedPatches();
@@ -49,7 +49,7 @@ class WanPass final : public StackPass {
   absl::Status RunBlock(const Step& step);
   absl::Status FillTexts(const Step& step);
   absl::Status SelfKeys(const Step& step);
-  absl::Status KeepKeys(const Step& step);
+  absl::Status WriteKeys(const Step& step);
   absl::Status GatherSelfKeys(int64_t layer);
   absl::Status SelfAttention(const Step& step);
   absl::Status TextAttention(const Step& step);

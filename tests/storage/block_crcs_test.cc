@@ -2,7 +2,7 @@
 //
 // Checksums on the workers: the same numbers as alone, and a layer stream that finds and mends
 // every flip wherever a worker meets it.
-#include "storage/pack/chunk_sums.h"
+#include "storage/pack/block_crcs.h"
 
 #include <gtest/gtest.h>
 
@@ -19,21 +19,21 @@ namespace {
 
 constexpr uint64_t kMiB = 1 << 20;
 
-TEST(ChunkSumsTest, AreThoseOfOneThread) {
+TEST(BlockCrcsTest, AreThoseOfOneThread) {
   const std::vector<std::byte> bytes = FixtureBytes("sums", 9 * kMiB + 777);
   WorkerPool one(1);
   WorkerPool three(3);
   for (const uint64_t size :
        {uint64_t{0}, uint64_t{1}, kMiB - 1, kMiB, 3 * kMiB + 1, bytes.size()}) {
-    for (const uint64_t chunk_bytes : {uint64_t{4096}, uint64_t{65536}, 2 * kMiB}) {
+    for (const uint64_t crc_block_bytes : {uint64_t{4096}, uint64_t{65536}, 2 * kMiB}) {
       const std::span<const std::byte> part = std::span(bytes).first(size);
       std::vector<uint32_t> expected;
-      for (uint64_t at = 0; at < size; at += chunk_bytes) {
-        expected.push_back(Crc32c(part.subspan(at, std::min(chunk_bytes, size - at))));
+      for (uint64_t at = 0; at < size; at += crc_block_bytes) {
+        expected.push_back(Crc32c(part.subspan(at, std::min(crc_block_bytes, size - at))));
       }
-      EXPECT_EQ(ChunkSums(part, chunk_bytes, nullptr), expected) << size;
-      EXPECT_EQ(ChunkSums(part, chunk_bytes, &one), expected) << size;
-      EXPECT_EQ(ChunkSums(part, chunk_bytes, &three), expected) << size;
+      EXPECT_EQ(BlockCrcs(part, crc_block_bytes, nullptr), expected) << size;
+      EXPECT_EQ(BlockCrcs(part, crc_block_bytes, &one), expected) << size;
+      EXPECT_EQ(BlockCrcs(part, crc_block_bytes, &three), expected) << size;
     }
   }
 }

@@ -28,7 +28,7 @@ struct Umt5Core {
   const PackReader* pack = nullptr;
   DType table_dtype = DType::kF32;
   Backend* backend = nullptr;
-  bool in_pass = false;
+  bool in_sweep = false;
 
   // fp32 activations, rows up to tokens_max.
   AlignedBuffer residual;  // [rows, d_model]
@@ -37,18 +37,18 @@ struct Umt5Core {
   AlignedBuffer bias;      // [heads, prompt_tokens_max, prompt_tokens_max]: of one prompt
 };
 
-class Umt5Pass final : public StackPass {
+class Umt5Sweep final : public ModelSweep {
  public:
-  static absl::StatusOr<std::unique_ptr<StackPass>> Create(Umt5Core& core,
-                                                           std::span<const TextItem> items);
-  ~Umt5Pass() override;
+  static absl::StatusOr<std::unique_ptr<ModelSweep>> Create(Umt5Core& core,
+                                                            std::span<const TextItem> items);
+  ~Umt5Sweep() override;
 
   absl::Status Embed() override;
   absl::Status RunLayer(int64_t layer, LayerLease& lease) override;
   absl::Status Head() override;
 
  private:
-  Umt5Pass(Umt5Core& core, std::span<const TextItem> items);
+  Umt5Sweep(Umt5Core& core, std::span<const TextItem> items);
 
   absl::Status SelfAttention(const Umt5BlockVectors& block, LayerLease& lease);
   absl::Status FeedForward(const Umt5BlockVectors& block, LayerLease& lease);

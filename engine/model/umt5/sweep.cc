@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/model/umt5/pass.h"
+#include "engine/model/umt5/sweep.h"
 
 #include <algorithm>
 #include <cstring>
@@ -42,9 +42,9 @@ void WidenRows(const std::byte* rows, DType dtype, int64_t count, float* out) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<StackPass>> Umt5Pass::Create(Umt5Core& core,
-                                                            std::span<const TextItem> items) {
-  if (core.in_pass) return absl::FailedPreconditionError("text encoder: a sweep is under way");
+absl::StatusOr<std::unique_ptr<ModelSweep>> Umt5Sweep::Create(Umt5Core& core,
+                                                              std::span<const TextItem> items) {
+  if (core.in_sweep) return absl::FailedPreconditionError("text encoder: a sweep is under way");
   if (items.empty()) return absl::InvalidArgumentError("a sweep without prompts");
   int64_t tokens = 0;
   for (size_t i = 0; i < items.size(); ++i) {
@@ -55,18 +55,18 @@ absl::StatusOr<std::unique_ptr<StackPass>> Umt5Pass::Create(Umt5Core& core,
           absl::StrCat("prompts of more than ", core.options.tokens_max, " tokens in one sweep"));
     }
   }
-  return std::unique_ptr<StackPass>(new Umt5Pass(core, items));
+  return std::unique_ptr<ModelSweep>(new Umt5Sweep(core, items));
 }
 
-Umt5Pass::Umt5Pass(Umt5Core& core, std::span<const TextItem> items)
+Umt5Sweep::Umt5Sweep(Umt5Core& core, std::span<const TextItem> items)
     : core_(core), backend_(*core.backend), items_(items.begin(), items.end()) {
   for (const TextItem& item : items_) rows_ += static_cast<int64_t>(item.ids.size());
-  core_.in_pass = true;
+  core_.in_sweep = true;
 }
 
-Umt5Pass::~Umt5Pass() { core_.in_pass = false; }
+Umt5Sweep::~Umt5Sweep() { core_.in_sweep = false; }
 
-absl::Status Umt5Pass::Embed() {
+absl::Status Umt5Sweep::Embed() {
   std::vector<int64_t> ids;
   for (const TextItem& item : items_) ids.insert(ids.end(), item.ids.begin(), item.ids.end());
   const int64_t count = rows_ * core_.config.d_model;
@@ -77,7 +77,7 @@ absl::Status Umt5Pass::Embed() {
   return absl::OkStatus();
 }
 
-absl::Status Umt5Pass::RunLayer(int64_t layer, LayerLease& lease) {
+absl::Status Umt5Sweep::RunLayer(int64_t layer, LayerLease& lease) {
   if (layer != next_layer_ || layer >= core_.config.layers) {
     return absl::FailedPreconditionError(
         absl::StrCat("text encoder: layer ", layer, " instead of ", next_layer_));
@@ -88,7 +88,7 @@ absl::Status Umt5Pass::RunLayer(int64_t layer, LayerLease& lease) {
   return FeedForward(block, lease);
 }
 
-absl::Status Umt5Pass::Head() {
+absl::Status Umt5Sweep::Head() {
   if (next_layer_ != core_.config.layers) {
     return absl::FailedPreconditionError("text encoder: head before the last layer");
   }
@@ -106,7 +106,7 @@ absl::Status Umt5Pass::Head() {
   return absl::OkStatus();
 }
 
-absl::Status Umt5Pass::SelfAttention(const Umt5BlockVectors& block, LayerLease& lease) {
+absl::Status Umt5Sweep::SelfAttention(const Umt5BlockVectors& block, LayerLease& lease) {
   const int64_t side = rows_ * core_.config.inner();
   Norm(block.attention_gain);
   LT_RETURN_IF_ERROR(Project(lease, kUmt5Q, {.in = normed(), .weight = {}, .out = hidden()}));
@@ -120,7 +120,7 @@ absl::Status Umt5Pass::SelfAttention(const Umt5BlockVectors& block, LayerLease& 
   return absl::OkStatus();
 }
 
-void Umt5Pass::Attend(const float* position_bias) {
+void Umt5Sweep::Attend(const float* position_bias) {
   const Umt5Config& config = core_.config;
   const int64_t side = rows_ * config.inner();
   int64_t row = 0;
@@ -142,7 +142,7 @@ void Umt5Pass::Attend(const float* position_bias) {
   }
 }
 
-void Umt5Pass::FillBias(const float* position_bias, int64_t tokens) {
+void Umt5Sweep::FillBias(const float* position_bias, int64_t tokens) {
   const int64_t heads = core_.config.heads;
   std::vector<float> by_distance(static_cast<size_t>(2 * tokens));
   float* out = bias();
@@ -158,7 +158,7 @@ void Umt5Pass::FillBias(const float* position_bias, int64_t tokens) {
   }
 }
 
-absl::Status Umt5Pass::FeedForward(const Umt5BlockVectors& block, LayerLease& lease) {
+absl::Status Umt5Sweep::FeedForward(const Umt5BlockVectors& block, LayerLease& lease) {
   const int64_t side = rows_ * core_.config.d_ff;
   Norm(block.ffn_gain);
   LT_RETURN_IF_ERROR(Project(
@@ -172,7 +172,7 @@ absl::Status Umt5Pass::FeedForward(const Umt5BlockVectors& block, LayerLease& le
   return absl::OkStatus();
 }
 
-absl::Status Umt5Pass::Project(LayerLease& lease, Umt5Matrix matrix, LinearArgs args) {
+absl::Status Umt5Sweep::Project(LayerLease& lease, Umt5Matrix matrix, LinearArgs args) {
   const MatrixShape shape = Umt5MatrixShape(core_.config, matrix);
   LT_ASSIGN_OR_RETURN(args.weight, LeaseMatrix(lease, matrix, shape, /*scales=*/nullptr));
   args.rows = rows_;
@@ -180,7 +180,7 @@ absl::Status Umt5Pass::Project(LayerLease& lease, Umt5Matrix matrix, LinearArgs 
   return absl::OkStatus();
 }
 
-void Umt5Pass::Norm(const float* gain) {
+void Umt5Sweep::Norm(const float* gain) {
   backend_.RmsNorm({.in = residual(),
                     .rows = rows_,
                     .width = core_.config.d_model,
@@ -189,7 +189,7 @@ void Umt5Pass::Norm(const float* gain) {
                     .out = normed()});
 }
 
-void Umt5Pass::AddToResidual(const float* y) {
+void Umt5Sweep::AddToResidual(const float* y) {
   backend_.GatedAdd({.x = residual(), .y = y, .rows = rows_, .width = core_.config.d_model});
 }
 

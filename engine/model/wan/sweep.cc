@@ -1,5 +1,5 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
-#include "engine/model/wan/pass.h"
+#include "engine/model/wan/sweep.h"
 
 #include <algorithm>
 #include <iterator>
@@ -10,15 +10,15 @@
 
 namespace longtake {
 
-absl::StatusOr<std::unique_ptr<StackPass>> WanPass::Create(WanCore& core,
-                                                           std::span<const VideoItem> items,
-                                                           KvStream* kv_stream) {
-  if (core.in_pass) return absl::FailedPreconditionError("transformer: a sweep is under way");
+absl::StatusOr<std::unique_ptr<ModelSweep>> WanSweep::Create(WanCore& core,
+                                                             std::span<const VideoItem> items,
+                                                             KvStream* kv_stream) {
+  if (core.in_sweep) return absl::FailedPreconditionError("transformer: a sweep is under way");
   LT_ASSIGN_OR_RETURN(WanStack stack, PlaceItems(core, items));
-  return std::unique_ptr<StackPass>(new WanPass(core, std::move(stack), kv_stream));
+  return std::unique_ptr<ModelSweep>(new WanSweep(core, std::move(stack), kv_stream));
 }
 
-WanPass::WanPass(WanCore& core, WanStack stack, KvStream* kv_stream)
+WanSweep::WanSweep(WanCore& core, WanStack stack, KvStream* kv_stream)
     : core_(core),
       backend_(*core.backend),
       stack_(std::move(stack)),
@@ -27,13 +27,13 @@ WanPass::WanPass(WanCore& core, WanStack stack, KvStream* kv_stream)
       rows_(stack_.rows),
       next_layer_(core.layers.first),
       segments_(stack_.items.size()) {
-  core_.in_pass = true;
+  core_.in_sweep = true;
   attention_.reserve(stack_.items.size());
 }
 
-WanPass::~WanPass() { core_.in_pass = false; }
+WanSweep::~WanSweep() { core_.in_sweep = false; }
 
-absl::Status WanPass::Embed() {
+absl::Status WanSweep::Embed() {
   if (core_.layers.first != 0) {
     return absl::FailedPreconditionError("transformer: only the first stage embeds");
   }
@@ -44,7 +44,7 @@ absl::Status WanPass::Embed() {
   return absl::OkStatus();
 }
 
-absl::Status WanPass::Receive(std::span<const float> activations) {
+absl::Status WanSweep::Receive(std::span<const float> activations) {
   if (std::ssize(activations) != rows_ * width_) {
     return absl::InvalidArgumentError(absl::StrCat("transformer: activations of ",
                                                    activations.size(), " values for ", rows_,
@@ -57,7 +57,7 @@ absl::Status WanPass::Receive(std::span<const float> activations) {
   return absl::OkStatus();
 }
 
-absl::Status WanPass::Send(std::vector<float>* activations) {
+absl::Status WanSweep::Send(std::vector<float>* activations) {
   if (next_layer_ != core_.layers.end || next_layer_ == core_.config.layers) {
     return absl::FailedPreconditionError("transformer: nothing to send at this layer");
   }
@@ -66,18 +66,18 @@ absl::Status WanPass::Send(std::vector<float>* activations) {
   return absl::OkStatus();
 }
 
-absl::Status WanPass::BeginKv() {
+absl::Status WanSweep::BeginKv() {
   std::vector<const KvFrame*> read;
   std::vector<KvFrame*> written;
   for (const PlacedItem& item : stack_.items) {
     for (const ContextFrame& context : item.video.context) read.push_back(context.frame);
-    std::copy_if(item.video.keep.begin(), item.video.keep.end(), std::back_inserter(written),
+    std::copy_if(item.video.writes.begin(), item.video.writes.end(), std::back_inserter(written),
                  [](const KvFrame* frame) { return frame != nullptr; });
   }
   return kv_.Begin(read, written, core_.layers.count());
 }
 
-void WanPass::EmbedPatches() {
+void WanSweep::EmbedPatches() {
   const int64_t values = core_.config.patch_values();
   for (const PlacedItem& item : stack_.items) {
     const VideoItem& video = item.video;
@@ -91,7 +91,7 @@ void WanPass::EmbedPatches() {
                    .out = residual()});
 }
 
-void WanPass::EmbedTexts() {
+void WanSweep::EmbedTexts() {
   int64_t row = 0;
   for (const TextContext* context : stack_.new_texts) {
     backend_.Linear({.in = context->states(),
@@ -110,23 +110,22 @@ void WanPass::EmbedTexts() {
                    .out = text()});
 }
 
-absl::Status WanPass::RunLayer(int64_t layer, LayerLease& lease) {
+absl::Status WanSweep::RunLayer(int64_t layer, LayerLease& lease) {
   if (layer != next_layer_ || layer >= core_.layers.end) {
     return absl::FailedPreconditionError(
         absl::StrCat("transformer: layer ", layer, " instead of ", next_layer_));
   }
   ++next_layer_;
-  const int64_t kept_layer = layer - core_.layers.first;
-  LT_RETURN_IF_ERROR(
-      RunBlock({kept_layer, core_.weights.blocks[static_cast<size_t>(layer)], lease}));
-  kv_.EndLayer(kept_layer);
+  const int64_t kv_layer = layer - core_.layers.first;
+  LT_RETURN_IF_ERROR(RunBlock({kv_layer, core_.weights.blocks[static_cast<size_t>(layer)], lease}));
+  kv_.EndLayer(kv_layer);
   if (next_layer_ == core_.layers.end) {
     for (TextContext* context : stack_.new_texts) context->MarkReady();
   }
   return absl::OkStatus();
 }
 
-absl::Status WanPass::Head() {
+absl::Status WanSweep::Head() {
   if (next_layer_ != core_.config.layers) {
     return absl::FailedPreconditionError("transformer: head before the last layer");
   }

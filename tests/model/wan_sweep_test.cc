@@ -19,7 +19,7 @@ namespace {
 
 using testing::HasSubstr;
 
-class WanPassTest : public testing::Test {
+class WanSweepTest : public testing::Test {
  protected:
   static TinyTransformer::Options Options() {
     return {.config_json = kTinyTransformerConfig, .seed = 7, .stream = {}};
@@ -42,7 +42,7 @@ std::vector<SweepCaseOptions> Company() {
           {.seed = 5, .frames = 2, .context_frames = 7, .prompt_tokens = 1}};
 }
 
-TEST_F(WanPassTest, CompanyChangesNoBit) {
+TEST_F(WanSweepTest, CompanyChangesNoBit) {
   TinyTransformer tiny(Options(), backend_.get());
   std::vector<std::unique_ptr<SweepCase>> together;
   std::vector<VideoItem> items;
@@ -73,8 +73,8 @@ class DividedStack {
   }
 
   void Run() {
-    const auto first = NewPass(0);
-    const auto second = NewPass(1);
+    const auto first = NewSweep(0);
+    const auto second = NewSweep(1);
     std::vector<float> activations;
     MustBeOk(first->Embed());
     EXPECT_FALSE(first->Send(&activations).ok()) << "before its layers";
@@ -94,26 +94,26 @@ class DividedStack {
     const SweepCase& second = cases_[Company().size() + item];
     if (!Company()[item].clean) return second.flow;
     std::vector<float> out;
-    for (size_t frame = 0; frame < second.kept.size(); ++frame) {
-      cases_[item].AppendFrame(cases_[item].kept[frame], &out);
-      second.AppendFrame(second.kept[frame], &out);
+    for (size_t frame = 0; frame < second.written.size(); ++frame) {
+      cases_[item].AppendFrame(cases_[item].written[frame], &out);
+      second.AppendFrame(second.written[frame], &out);
     }
     return out;
   }
 
  private:
-  std::unique_ptr<StackPass> NewPass(size_t stage) {
+  std::unique_ptr<ModelSweep> NewSweep(size_t stage) {
     std::vector<VideoItem> items;
     const size_t count = Company().size();
     for (size_t i = 0; i < count; ++i) items.push_back(cases_[stage * count + i].Item());
-    return Must(stages_[stage]->model->NewPass(items));
+    return Must(stages_[stage]->model->NewSweep(items));
   }
 
   std::vector<std::unique_ptr<TinyTransformer>> stages_;
   std::deque<SweepCase> cases_;  // of the first stage, then of the second
 };
 
-TEST_F(WanPassTest, ARangeOfLayersOnEachOfTwoStagesChangesNoBit) {
+TEST_F(WanSweepTest, ARangeOfLayersOnEachOfTwoStagesChangesNoBit) {
   TinyTransformer whole(Options(), backend_.get());
   for (const int64_t first_of_second : {1, 2}) {
     DividedStack divided(Options(), first_of_second, backend_.get());
@@ -125,7 +125,7 @@ TEST_F(WanPassTest, ARangeOfLayersOnEachOfTwoStagesChangesNoBit) {
   }
 }
 
-TEST_F(WanPassTest, ARangeWithoutLayersIsRefused) {
+TEST_F(WanSweepTest, ARangeWithoutLayersIsRefused) {
   TinyTransformer whole(Options(), backend_.get());
   for (const LayerRange& layers : {LayerRange{3, 9}, LayerRange{1, 1}, LayerRange{-1, 2}}) {
     WanTransformerOptions options = Options().model;
@@ -140,13 +140,13 @@ TEST_F(WanPassTest, ARangeWithoutLayersIsRefused) {
   }
 }
 
-TEST_F(WanPassTest, StreamedIsResident) {
+TEST_F(WanSweepTest, StreamedIsResident) {
   for (const DType dtype : {DType::kF32, DType::kBf16}) {
     TinyTransformer::Options options = Options();
     options.dtype = dtype;
-    options.stream = {.slot_count = 1, .pinned_bytes_max = 0, .io = IoChoice::kPread};
+    options.stream = {.slot_count = 1, .kept_bytes_max = 0, .io = IoChoice::kPread};
     TinyTransformer streamed(options, backend_.get());
-    options.stream = {.pinned_bytes_max = 1 << 30};
+    options.stream = {.kept_bytes_max = 1 << 30};
     TinyTransformer resident(options, backend_.get());
     EXPECT_GT(streamed.layers->bytes_per_sweep(), 0u);
     EXPECT_EQ(resident.layers->bytes_per_sweep(), 0u);
@@ -158,7 +158,7 @@ TEST_F(WanPassTest, StreamedIsResident) {
   }
 }
 
-TEST_F(WanPassTest, TextKeysAreComputedOnce) {
+TEST_F(WanSweepTest, TextKeysAreComputedOnce) {
   TinyTransformer tiny(Options(), backend_.get());
   SweepCase one({.seed = 3}, *tiny.model);
   EXPECT_FALSE(one.text->ready());
@@ -167,8 +167,8 @@ TEST_F(WanPassTest, TextKeysAreComputedOnce) {
   EXPECT_EQ(RunAlone(tiny, one), first);
 }
 
-// The first pass of a prompt may be a clean one, whose last block is cut short.
-TEST_F(WanPassTest, CleanPassFillsTextKeysOfAllLayers) {
+// The first sweep of a prompt may be a clean one, whose last block is cut short.
+TEST_F(WanSweepTest, CleanPassFillsTextKeysOfAllLayers) {
   TinyTransformer tiny(Options(), backend_.get());
   SweepCase noisy({.seed = 3}, *tiny.model);
   const std::vector<float> expected = RunAlone(tiny, noisy);
@@ -178,24 +178,24 @@ TEST_F(WanPassTest, CleanPassFillsTextKeysOfAllLayers) {
   EXPECT_EQ(RunAlone(tiny, noisy), expected);
 }
 
-TEST_F(WanPassTest, DroppedSweepLeavesNoTrace) {
+TEST_F(WanSweepTest, DroppedSweepLeavesNoTrace) {
   TinyTransformer tiny(Options(), backend_.get());
   SweepCase one({.seed = 3, .context_frames = 2}, *tiny.model);
   const std::vector<float> expected = RunAlone(tiny, one);
   one.NewText(*tiny.model);
   const std::vector<VideoItem> items = {one.Item()};
   {
-    const auto pass = Must(tiny.model->NewPass(items));
-    MustBeOk(pass->Embed());
+    const auto model_sweep = Must(tiny.model->NewSweep(items));
+    MustBeOk(model_sweep->Embed());
     LayerLease lease = Must(tiny.layers->Next());
-    MustBeOk(pass->RunLayer(0, lease));
+    MustBeOk(model_sweep->RunLayer(0, lease));
   }
   tiny.layers->Rewind();
   EXPECT_FALSE(one.text->ready());
   EXPECT_EQ(RunAlone(tiny, one), expected);
 }
 
-TEST_F(WanPassTest, ItemsMayShareAPrompt) {
+TEST_F(WanSweepTest, ItemsMayShareAPrompt) {
   TinyTransformer tiny(Options(), backend_.get());
   SweepCase a({.seed = 3}, *tiny.model);
   SweepCase b({.seed = 3}, *tiny.model);
@@ -207,7 +207,7 @@ TEST_F(WanPassTest, ItemsMayShareAPrompt) {
   EXPECT_EQ(a.flow, b.flow);
 }
 
-TEST_F(WanPassTest, OnePaddingKeyStandsForAll) {
+TEST_F(WanSweepTest, OnePaddingKeyStandsForAll) {
   TinyTransformer::Options options = Options();
   options.model.text_rows = 40;
   TinyTransformer tiny(options, backend_.get());
@@ -227,7 +227,7 @@ TEST_F(WanPassTest, OnePaddingKeyStandsForAll) {
   EXPECT_GT(RelativeError(RunAlone(other, fewer), flow), 1e-4);
 }
 
-TEST_F(WanPassTest, OrderOfThePlanIsFree) {
+TEST_F(WanSweepTest, OrderOfThePlanIsFree) {
   TinyTransformer tiny(Options(), backend_.get());
   SweepCase one({.seed = 3, .context_frames = 6}, *tiny.model);
   const std::vector<float> flow = RunAlone(tiny, one);
@@ -237,7 +237,7 @@ TEST_F(WanPassTest, OrderOfThePlanIsFree) {
   EXPECT_GT(RelativeError(RunAlone(tiny, one), flow), 1e-4);
 }
 
-TEST_F(WanPassTest, OnlyIndexDifferencesMatter) {
+TEST_F(WanSweepTest, OnlyIndexDifferencesMatter) {
   TinyTransformer tiny(Options(), backend_.get());
   SweepCase one({.seed = 3, .context_frames = 6}, *tiny.model);
   const std::vector<float> flow = RunAlone(tiny, one);
@@ -247,16 +247,16 @@ TEST_F(WanPassTest, OnlyIndexDifferencesMatter) {
   EXPECT_LT(RelativeError(RunAlone(tiny, one), flow), 1e-5);
 }
 
-TEST_F(WanPassTest, Bf16KeysRoundWhatIsKeptAndNothingElse) {
+TEST_F(WanSweepTest, Bf16KeysRoundWhatIsWrittenAndNothingElse) {
   TinyTransformer exact(Options(), backend_.get());
   TinyTransformer::Options options = Options();
   options.model.kv_dtype = DType::kBf16;
   TinyTransformer rounded(options, backend_.get());
 
   // Without context only the text keys differ.
-  SweepCase kept({.seed = 3, .clean = true}, *exact.model);
-  SweepCase kept16({.seed = 3, .clean = true}, *rounded.model);
-  const double error = RelativeError(RunAlone(rounded, kept16), RunAlone(exact, kept));
+  SweepCase written({.seed = 3, .clean = true}, *exact.model);
+  SweepCase written16({.seed = 3, .clean = true}, *rounded.model);
+  const double error = RelativeError(RunAlone(rounded, written16), RunAlone(exact, written));
   EXPECT_GT(error, 1e-4);
   EXPECT_LT(error, 1e-2);
 
@@ -265,12 +265,12 @@ TEST_F(WanPassTest, Bf16KeysRoundWhatIsKeptAndNothingElse) {
   EXPECT_LT(RelativeError(RunAlone(rounded, flow16), RunAlone(exact, flow)), 1e-2);
 }
 
-TEST_F(WanPassTest, RefusesWhatDoesNotFit) {
+TEST_F(WanSweepTest, RefusesWhatDoesNotFit) {
   TinyTransformer tiny(Options(), backend_.get());
   const auto refusal = [&](const VideoItem& item) {
     const std::vector<VideoItem> items = {item};
-    const auto pass = tiny.model->NewPass(items);
-    return pass.ok() ? std::string("accepted") : std::string(pass.status().message());
+    const auto model_sweep = tiny.model->NewSweep(items);
+    return model_sweep.ok() ? std::string("accepted") : std::string(model_sweep.status().message());
   };
   SweepCase one({.seed = 3, .context_frames = 1, .clean = true}, *tiny.model);
   SweepCase wide({.seed = 3, .width = 8, .context_frames = 1}, *tiny.model);
@@ -288,8 +288,8 @@ TEST_F(WanPassTest, RefusesWhatDoesNotFit) {
   item.query_index = {};
   EXPECT_THAT(refusal(item), HasSubstr("query_index"));
   item = good;
-  item.keep = item.keep.first(1);
-  EXPECT_THAT(refusal(item), HasSubstr("keep"));
+  item.writes = item.writes.first(1);
+  EXPECT_THAT(refusal(item), HasSubstr("writes"));
   item = good;
   item.context = wide.Item().context;
   EXPECT_THAT(refusal(item), HasSubstr("context"));
@@ -303,10 +303,10 @@ TEST_F(WanPassTest, RefusesWhatDoesNotFit) {
   EXPECT_THAT(refusal(good), HasSubstr("not finite"));
   one.timesteps[1] = 0;
   EXPECT_EQ(refusal(good), "accepted");
-  EXPECT_THAT(std::string(tiny.model->NewPass({}).status().message()), HasSubstr("without items"));
+  EXPECT_THAT(std::string(tiny.model->NewSweep({}).status().message()), HasSubstr("without items"));
 }
 
-TEST_F(WanPassTest, BoundsTokensPromptsAndPasses) {
+TEST_F(WanSweepTest, BoundsTokensPromptsAndSweeps) {
   TinyTransformer::Options options = Options();
   options.model.tokens_max = 24;
   options.model.prompt_rows_max = 10;
@@ -321,14 +321,14 @@ TEST_F(WanPassTest, BoundsTokensPromptsAndPasses) {
   MustBeOk(tiny.Run({a.Item(), b.Item()}));  // one new prompt at a time fits
 
   const std::vector<VideoItem> items = {a.Item()};
-  const auto pass = Must(tiny.model->NewPass(items));
+  const auto model_sweep = Must(tiny.model->NewSweep(items));
   EXPECT_EQ(tiny.Run(items).code(), StatusCode::kFailedPrecondition);
   LayerLease lease = Must(tiny.layers->Next());
-  EXPECT_EQ(pass->RunLayer(1, lease).code(), StatusCode::kFailedPrecondition);
-  EXPECT_EQ(pass->Head().code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(model_sweep->RunLayer(1, lease).code(), StatusCode::kFailedPrecondition);
+  EXPECT_EQ(model_sweep->Head().code(), StatusCode::kFailedPrecondition);
 }
 
-TEST_F(WanPassTest, RefusesAPackOfAnotherShape) {
+TEST_F(WanSweepTest, RefusesAPackOfAnotherShape) {
   const TinyTransformer tiny(Options(), backend_.get());
   WanConfig config = tiny.model->config();
   config.layers = 4;
