@@ -64,7 +64,7 @@ TEST(Metrics, AReaderThatTakesNothingEndsWithItsSession) {
   ASSERT_TRUE(server.WaitForState(name, v1::Session::STATE_BLOCKED));
   ASSERT_TRUE(server.Delete(name).ok());
   EXPECT_TRUE(server.WaitUntilGone(name));
-  for (int i = 0; i < 200 && streams() > 0; ++i) {
+  for (int i = 0; i < 600 && streams() > 0; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   EXPECT_EQ(streams(), 0.0);
