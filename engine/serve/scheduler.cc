@@ -246,36 +246,37 @@ void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
   HoldFrames(live);
 }
 
-bool Scheduler::Ready(LiveSession& live) {
-  Session& session = live.session();
-  if (live.done() || !live.take().has_inputs()) return false;
-  if (live.needs_clean_passes()) return true;
-  if (live.held_back()) return false;  // its next prompt is being encoded
-  if (live.take().at_chunk_start()) {
-    if (live.paused) {
-      session.SetState(SessionState::kPaused);
-      return false;
-    }
-    const uint64_t bytes = ChunkBytesMax(session.spec(), model_.recipe().chunk_frames);
-    const auto in_flight = static_cast<uint64_t>(live.arrival.decode->chunks_in_flight.load());
-    if (!session.HasRoom(bytes, in_flight * bytes)) {
-      session.SetState(SessionState::kBlocked);
-      return false;
-    }
-  }
-  session.SetState(SessionState::kRunning);
-  return true;
+SessionState Scheduler::StateOf(LiveSession& live) const {
+  if (!live.take().at_chunk_start()) return SessionState::kRunning;
+  if (live.paused) return SessionState::kPaused;
+  const ResolvedSpec& spec = live.session().spec();
+  const uint64_t bytes = ChunkBytesMax(spec, model_.recipe().chunk_frames);
+  const auto in_flight = static_cast<uint64_t>(live.arrival.decode->chunks_in_flight.load());
+  const bool has_room = live.session().HasRoom(bytes, in_flight * bytes);
+  return has_room ? SessionState::kRunning : SessionState::kBlocked;
 }
 
-// Given chunks need no sweep; each ends at a chunk boundary like any other.
-bool Scheduler::ReadyForSweep(LiveSession& live) {
+bool Scheduler::Ready(LiveSession& live) const {
+  if (live.done() || !live.take().has_inputs()) return false;
+  if (live.needs_clean_passes()) return true;
+  return !live.held_back() && StateOf(live) == SessionState::kRunning;
+}
+
+// Each ends at a chunk boundary like any other.
+void Scheduler::DeliverGiven(LiveSession& live) {
   while (Ready(live)) {
     std::optional<FinishedChunk> given = live.take().TakeGiven();
-    if (!given.has_value()) return true;
+    if (!given.has_value()) return;
     Deliver(live, *std::move(given));
     ApplyEvents(live);
   }
-  return false;
+}
+
+// Not while the next chunk's prompt is being encoded: that is no state of its own.
+void Scheduler::ShowState(LiveSession& live) const {
+  if (live.done() || !live.take().has_inputs()) return;
+  if (live.needs_clean_passes() || live.held_back()) return;
+  live.session().SetState(StateOf(live));
 }
 
 // Clean passes ride along for nothing while a sweep is bound by its layers. Beyond the knee they
@@ -290,7 +291,9 @@ std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs) {
   std::vector<SweepCandidate> candidates;
   int64_t waiting_tokens = 0;
   for (auto& live : live_) {
-    if (ReadyForSweep(*live)) ready.push_back(live.get());
+    DeliverGiven(*live);
+    ShowState(*live);
+    if (Ready(*live)) ready.push_back(live.get());
   }
   const SweepLimits limits = {.tokens_max = model_.options().tokens_max, .knee = costs.Knee()};
   for (LiveSession* live : ready) {

@@ -74,10 +74,14 @@ class Scheduler {
   bool ApplyEvents(LiveSession& live);
   void Apply(LiveSession& live, PendingEvent& event);
   void ChangePrompt(LiveSession& live, PendingEvent& event);
-  // Whether it can take part in a sweep. Also sets the state that a client sees.
-  bool Ready(LiveSession& live);
-  // The same, after the chunks it was given are delivered, as far as the outbox has room.
-  bool ReadyForSweep(LiveSession& live);
+  // What its next chunk waits for, if for anything: its client or room in its outbox.
+  SessionState StateOf(LiveSession& live) const;
+  // Whether it can take part in a sweep.
+  bool Ready(LiveSession& live) const;
+  // The chunks that it was given, which need no sweep, as far as the outbox has room.
+  void DeliverGiven(LiveSession& live);
+  // Its state as a client sees it.
+  void ShowState(LiveSession& live) const;
   static int64_t RowsMax(size_t ready, const SweepLimits& limits);
   // Of the planned sessions (indices into ready) those whose prompts and K/V from the file find
   // room.
