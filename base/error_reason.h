@@ -27,6 +27,7 @@ enum class Reason {
   kPeerShareExhausted,
   kSessionTooLarge,
   kEventsWaiting,
+  kServerBusy,
   kChunkNotHeld,
   kTakenOver,
   kSessionOver,

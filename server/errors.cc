@@ -89,6 +89,10 @@ std::string ClientMessage(const absl::Status& status) {
 
 absl::Status ProtocolError(const std::string& why) { return Error(Reason::kStreamProtocol, why); }
 
+absl::Status BusyError() {
+  return Error(Reason::kServerBusy, "too many calls wait to be looked at");
+}
+
 absl::Status GarbledError(const std::string& message) {
   return FieldError("request", absl::StrCat("these bytes are no ", message));
 }

@@ -21,6 +21,8 @@ std::string ClientMessage(const absl::Status& status);
 
 // Messages that do not come when and as the protocol says.
 absl::Status ProtocolError(const std::string& why);
+// Too many calls wait to be looked at.
+absl::Status BusyError();
 // Bytes that are no message of this kind.
 absl::Status GarbledError(const std::string& message);
 

@@ -27,8 +27,10 @@ inline constexpr int64_t kWaitingEventsMax = 64;
 inline constexpr int64_t kUnsentReceiptsMax = 64;
 inline constexpr int64_t kFirstAttachSeconds = 30;
 inline constexpr int64_t kFirstMessageSeconds = 10;
+inline constexpr int64_t kAnswerSeconds = 10;
 inline constexpr int64_t kLastWriteSeconds = 5;
 inline constexpr int64_t kConnectionStreamsMax = 256;
+inline constexpr int64_t kWaitingCallsMax = 128;
 inline constexpr int64_t kHandshakeSeconds = 10;
 inline constexpr int64_t kKeepaliveSeconds = 60;
 inline constexpr int64_t kKeepaliveTimeoutSeconds = 20;
@@ -70,8 +72,10 @@ inline constexpr Limit kLimits[] = {
     {"prompt_changes_max", kPromptChangesMax},
     {"first_attach_seconds", kFirstAttachSeconds},
     {"first_message_seconds", kFirstMessageSeconds},
+    {"answer_seconds", kAnswerSeconds},
     {"last_write_seconds", kLastWriteSeconds},
     {"connection_streams_max", kConnectionStreamsMax},
+    {"waiting_calls_max", kWaitingCallsMax},
     {"handshake_seconds", kHandshakeSeconds},
     {"keepalive_seconds", kKeepaliveSeconds},
     {"keepalive_timeout_seconds", kKeepaliveTimeoutSeconds},

@@ -24,6 +24,7 @@
 #include "server/descriptors.h"
 #include "server/end_signals.h"
 #include "server/log.h"
+#include "server/port_file.h"
 #include "server/server.h"
 
 namespace longtake {
@@ -46,18 +47,28 @@ void Drain(Server& server, const EndSignals& signals, int64_t timeout_nanos, Clo
   }
 }
 
-absl::Status WritePortFile(const std::string& path, int port) {
-  if (path.empty()) return absl::OkStatus();
-  const std::string text = absl::StrCat(port, "\n");
-  return WriteFileAtomically(PosixFileSystem(), path, std::as_bytes(std::span(text)));
-}
+// The files that name the two ports.
+struct PortFiles {
+  explicit PortFiles(const Config& config)
+      : grpc(config.port_file), metrics(config.metrics_port_file) {}
+  ~PortFiles() { Remove(); }
 
-// Whoever reads one finds no port of a server that is gone.
-void RemovePortFiles(const Config& config) {
-  for (const std::string& path : {config.port_file, config.metrics_port_file}) {
-    if (!path.empty()) PosixFileSystem().Remove(path).IgnoreError();
+  void RemoveStale() const {
+    grpc.RemoveStale();
+    metrics.RemoveStale();
   }
-}
+  absl::Status Write(const Server& server) {
+    LT_RETURN_IF_ERROR(grpc.Write(server.port()));
+    return metrics.Write(server.metrics_port());
+  }
+  void Remove() {
+    grpc.Remove();
+    metrics.Remove();
+  }
+
+  PortFile grpc;
+  PortFile metrics;
+};
 
 absl::Status Print(const std::string& text) {
   if (std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0) return absl::OkStatus();
@@ -76,28 +87,28 @@ absl::Status Run(int argc, char** argv) {
   if (loaded.print.has_value()) return Print(*loaded.print);
   const Config& config = loaded.config;
   SystemClock clock;
+  PortFiles port_files(config);
   LT_ASSIGN_OR_RETURN(const std::unique_ptr<EndSignals> signals,
                       EndSignals::Listen(clock, [&](const char* why) {
-                        RemovePortFiles(config);
+                        port_files.Remove();
                         Log(LogLevel::kInfo, "ended at once", {{"reason", why}});
                         FlushLog(kLastLinesNanos);
                       }));
   StartLog(config.log_level, config.log_format);
-  RemovePortFiles(config);  // of a server before this one
+  port_files.RemoveStale();
   const DescriptorLimit descriptors = RaiseDescriptorLimit();
   Log(LogLevel::kInfo, "file descriptors", {{"limit", descriptors.now}, {"was", descriptors.soft}});
 
   LT_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(config, clock));
   signals->BeginServing();
-  LT_RETURN_IF_ERROR(WritePortFile(config.port_file, server->port()));
-  LT_RETURN_IF_ERROR(WritePortFile(config.metrics_port_file, server->metrics_port()));
+  LT_RETURN_IF_ERROR(port_files.Write(*server));
 
   signals->Wait();
   signals->EndWithin(config.drain_timeout_nanos + kStopNanos);
   Drain(*server, *signals, config.drain_timeout_nanos, clock);
   signals->EndWithin(kStopNanos);
   server->Stop();
-  RemovePortFiles(config);
+  port_files.Remove();
   Log(LogLevel::kInfo, "ended");
   return absl::OkStatus();
 }

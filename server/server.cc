@@ -189,6 +189,7 @@ struct Server::Parts {
   std::optional<ResidencyPlan> residency;
   std::unique_ptr<Trace> trace;
   std::unique_ptr<WorkerPool> workers;
+  std::unique_ptr<CallQueue> calls;  // until the workers are finished
   std::unique_ptr<MemoryPopulator> populator;
   std::unique_ptr<VideoModel> model;
   std::unique_ptr<Engine> engine;
@@ -212,6 +213,7 @@ struct Server::Parts {
 
 absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
   workers = std::make_unique<WorkerPool>(static_cast<int>(config.threads));
+  calls = std::make_unique<CallQueue>(*workers, kWaitingCallsMax);
   populator = std::make_unique<MemoryPopulator>(MemoryPopulator::Options{
       .workers = workers.get(), .clock = &clock, .progress = LogMemoryProgress});
   LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanFromConfig(config, *workers, *populator, clock));
@@ -246,6 +248,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
   context = std::unique_ptr<ServiceContext>(new ServiceContext{
       .engine = *engine,
       .workers = *workers,
+      .calls = *calls,
       .metrics = metrics,
       .connections = connections,
       .clock = clock,

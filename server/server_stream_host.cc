@@ -30,6 +30,10 @@ void ServerStreamHost::Run(std::function<void()> work) {
   context_.workers.Schedule(std::move(work));
 }
 
+bool ServerStreamHost::RunOpening(std::function<void()> work) {
+  return context_.calls.Run(std::move(work));
+}
+
 int64_t ServerStreamHost::MonotonicNanos() { return context_.clock.MonotonicNanos(); }
 
 absl::StatusOr<StreamOpening> ServerStreamHost::Open(const v1::StreamRequest& first,

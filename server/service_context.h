@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/worker_pool.h"
 #include "engine/serve/engine.h"
+#include "server/call_queue.h"
 #include "server/connection_uses.h"
 #include "server/convert.h"
 #include "server/metrics.h"
@@ -21,6 +22,7 @@ namespace longtake {
 struct ServiceContext {
   Engine& engine;
   WorkerPool& workers;
+  CallQueue& calls;
   ServerMetrics& metrics;
   const ConnectionUses& connections;
   Clock& clock;

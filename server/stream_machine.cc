@@ -37,7 +37,9 @@ void StreamMachine::OnRead(v1::StreamRequest message) {
     phase_ = Phase::kOpening;
     report_.asked = true;
     host_->OnAsked();
-    host_->Run([self = shared_from_this(), first = std::move(message)] { self->Open(first); });
+    const bool has_turn = host_->RunOpening(
+        [self = shared_from_this(), first = std::move(message)] { self->Open(first); });
+    if (!has_turn) Finish(BusyError());
     return;
   }
   HandleLater(std::move(message));
@@ -83,7 +85,7 @@ void StreamMachine::OnTime() {
   if (phase_ == Phase::kWaiting) {
     Finish(
         ProtocolError(absl::StrCat("no first message came within ", kFirstMessageSeconds, " s")));
-  } else if (lost_) {
+  } else if (phase_ == Phase::kFinished && write_in_flight_) {
     wire_.Cancel();
   }
 }
@@ -98,6 +100,11 @@ StreamMachine::Report StreamMachine::report() const {
   return report_;
 }
 
+bool StreamMachine::IsFinished() const {
+  MutexLock lock(mutex_);
+  return phase_ == Phase::kFinished;
+}
+
 void StreamMachine::Wake() {
   if (wake_scheduled_.exchange(true)) return;
   host_->Run([self = shared_from_this()] {
@@ -108,6 +115,7 @@ void StreamMachine::Wake() {
 }
 
 void StreamMachine::Open(const v1::StreamRequest& first) {
+  if (IsFinished()) return;
   absl::StatusOr<StreamOpening> opening = host_->Open(first, [weak = weak_from_this()] {
     if (const auto stream = weak.lock()) stream->Wake();
   });
@@ -178,7 +186,8 @@ void StreamMachine::OnAnswered(uint64_t control_id, const absl::StatusOr<EventAc
   RenderReceipt(control_id, answer, response.mutable_receipt());
   MutexLock lock(mutex_);
   submitting_ = false;
-  if (phase_ != Phase::kLive) return;
+  // After Ended nothing follows.
+  if (phase_ != Phase::kLive || ending_) return Pump();
   if (absl::IsAborted(answer.status())) return Finish(answer.status());
   queued_.push_back(std::move(response));
   ReadMore();
@@ -200,14 +209,11 @@ void StreamMachine::Pump() {
   }
 }
 
-// The status still reaches a client that goes on reading in time.
+// Also while a control is being answered or a chunk encoded, as no further wake-up will come.
 void StreamMachine::EndIfLost() {
-  if (phase_ != Phase::kLive || !write_in_flight_) return;
+  if (phase_ != Phase::kLive) return;
   const absl::Status status = session_->CheckReader(attachment_);
-  if (status.ok()) return;
-  Finish(status);
-  lost_ = true;
-  wire_.WakeIn(kLastWriteSeconds * kNanosPerSecond);
+  if (!status.ok()) Finish(status);
 }
 
 // False when there is nothing for now.
@@ -290,6 +296,8 @@ void StreamMachine::Finish(const absl::Status& status) {
   queued_.clear();
   if (!encoding_) media_.reset();
   wire_.Finish(status);
+  // The status still reaches a client that goes on reading in time.
+  if (write_in_flight_) wire_.WakeIn(kLastWriteSeconds * kNanosPerSecond);
 }
 
 }  // namespace longtake

@@ -62,6 +62,7 @@ class StreamMachine final : public std::enable_shared_from_this<StreamMachine> {
   void Encode(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // Schedules a Pump, at most one at a time. Any thread, under any lock but this one's.
   void Wake();
+  bool IsFinished() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   void GoLive(StreamOpening opening) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -91,7 +92,6 @@ class StreamMachine final : public std::enable_shared_from_this<StreamMachine> {
   bool write_in_flight_ ABSL_GUARDED_BY(mutex_) = false;
   bool read_paused_ ABSL_GUARDED_BY(mutex_) = false;  // too many receipts wait for the reader
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;       // Ended is queued; finish after it
-  bool lost_ ABSL_GUARDED_BY(mutex_) = false;         // finished while its client took nothing
   // A control is on its way into the session, which is not polled meanwhile: the receipt that it
   // holds must not overtake the one that it was accepted.
   bool submitting_ ABSL_GUARDED_BY(mutex_) = false;

@@ -15,7 +15,7 @@
 namespace longtake {
 
 UnaryCall* UnaryCall::Start(ServiceContext& context, const Method& method,
-                            const grpc::CallbackServerContext& call) {
+                            grpc::CallbackServerContext& call) {
   auto started = std::make_shared<UnaryCall>(context, method, call);
   started->self_ = started;
   started->StartRead(&started->request_);
@@ -24,22 +24,23 @@ UnaryCall* UnaryCall::Start(ServiceContext& context, const Method& method,
 }
 
 UnaryCall::UnaryCall(ServiceContext& context, const Method& method,
-                     const grpc::CallbackServerContext& call)
+                     grpc::CallbackServerContext& call)
     : context_(context),
       method_(method),
+      call_(call),
       caller_{.peer = PeerNetwork(call.peer())},
       connection_(context.connections.Find(ConnectionName(call.peer()))) {}
 
 void UnaryCall::AwaitRequest() {
-  alarm_.Set(gpr_time_from_seconds(kFirstMessageSeconds, GPR_TIMESPAN),
-             [weak = weak_from_this()](bool in_time) {
-               const auto call = weak.lock();
-               if (!in_time || call == nullptr) return;
-               MutexLock lock(call->mutex_);
-               if (call->phase_ != Phase::kWaiting) return;
-               call->FinishCall(ProtocolError(
-                   absl::StrCat("the request did not come within ", kFirstMessageSeconds, " s")));
-             });
+  request_alarm_.Set(gpr_time_from_seconds(kFirstMessageSeconds, GPR_TIMESPAN),
+                     [weak = weak_from_this()](bool in_time) {
+                       const auto call = weak.lock();
+                       if (!in_time || call == nullptr) return;
+                       MutexLock lock(call->mutex_);
+                       if (call->phase_ != Phase::kWaiting) return;
+                       call->FinishCall(ProtocolError(absl::StrCat(
+                           "the request did not come within ", kFirstMessageSeconds, " s")));
+                     });
 }
 
 void UnaryCall::OnReadDone(bool ok) {
@@ -55,10 +56,21 @@ void UnaryCall::OnReadDone(bool ok) {
     phase_ = Phase::kWorking;
   }
   if (!method_.computes) return Answer();
-  context_.workers.Schedule([self = shared_from_this()] { self->Answer(); });
+  if (context_.calls.Run([self = shared_from_this()] { self->Answer(); })) return;
+  MutexLock lock(mutex_);
+  FinishCall(BusyError());
+}
+
+void UnaryCall::OnCancel() {
+  MutexLock lock(mutex_);
+  cancelled_ = true;
 }
 
 void UnaryCall::Answer() {
+  {
+    MutexLock lock(mutex_);
+    if (cancelled_) return FinishCall(absl::CancelledError("the client went away"));
+  }
   const absl::StatusOr<grpc::ByteBuffer> answer = method_.work(caller_, &request_);
   MutexLock lock(mutex_);
   FinishCall(answer);
@@ -70,10 +82,26 @@ void UnaryCall::FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer) {
   if (!answer.ok()) return Finish(ToGrpcStatus(answer.status()));
   response_ = *answer;
   StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
+  AwaitEnd();
+}
+
+void UnaryCall::AwaitEnd() {
+  answer_alarm_.Set(gpr_time_from_seconds(kAnswerSeconds, GPR_TIMESPAN),
+                    [weak = weak_from_this()](bool in_time) {
+                      const auto call = weak.lock();
+                      if (!in_time || call == nullptr) return;
+                      MutexLock lock(call->mutex_);
+                      if (!call->done_) call->call_.TryCancel();
+                    });
 }
 
 void UnaryCall::OnDone() {
-  alarm_.Cancel();
+  {
+    MutexLock lock(mutex_);
+    done_ = true;
+  }
+  request_alarm_.Cancel();
+  answer_alarm_.Cancel();
   // Maybe the last owner: nothing may follow.
   const std::shared_ptr<UnaryCall> last = std::move(self_);
 }

@@ -2,7 +2,7 @@
 //
 // A call with one request and one answer, as gRPC sees it a stream: only so does it begin when its
 // headers are there, and a request that does not come or never ends can be given up after
-// kFirstMessageSeconds.
+// kFirstMessageSeconds, an answer that is not taken after kAnswerSeconds.
 //
 // Threads: gRPC's, and the worker pool for what computes. Owns itself until OnDone, as gRPC does
 // not say who frees a reactor.
@@ -34,29 +34,36 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
 
   // The reactor for gRPC; it frees itself. The method must outlive every call.
   static UnaryCall* Start(ServiceContext& context, const Method& method,
-                          const grpc::CallbackServerContext& call);
-  UnaryCall(ServiceContext& context, const Method& method, const grpc::CallbackServerContext& call);
+                          grpc::CallbackServerContext& call);
+  UnaryCall(ServiceContext& context, const Method& method, grpc::CallbackServerContext& call);
 
   void OnReadDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
-  void OnDone() override;
+  void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnDone() override ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   enum class Phase { kWaiting, kWorking, kFinished };
   void AwaitRequest();
+  // For an answer that its client does not take.
+  void AwaitEnd() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answer() ABSL_LOCKS_EXCLUDED(mutex_);
   void FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ServiceContext& context_;
   const Method& method_;
+  grpc::CallbackServerContext& call_;  // until OnDone
   const Caller caller_;
   const std::shared_ptr<ConnectionUse> connection_;
   std::shared_ptr<UnaryCall> self_;
   Mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
-  grpc::ByteBuffer request_;   // gRPC's until OnReadDone
-  grpc::ByteBuffer response_;  // gRPC's once finished
-  grpc::Alarm alarm_;
+  grpc::ByteBuffer request_;                        // gRPC's until OnReadDone
+  grpc::ByteBuffer response_;                       // gRPC's once finished
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;  // nobody waits for the answer
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;       // OnDone was called
+  grpc::Alarm request_alarm_;
+  grpc::Alarm answer_alarm_;
 };
 
 }  // namespace longtake

@@ -12,6 +12,21 @@
 namespace longtake {
 namespace {
 
+absl::Status TokenizePrompts(const ResolvedSpec& spec, const VideoModel& model, Arrival* arrival) {
+  LT_ASSIGN_OR_RETURN(arrival->prompts.branches.emplace_back(), model.Tokenize(spec.prompt));
+  if (spec.guided()) {
+    auto ids = model.Tokenize(spec.negative_prompt);
+    if (!ids.ok()) return WithFieldPrefix(ids.status(), "negative_");
+    arrival->prompts.branches.push_back(*std::move(ids));
+  }
+  for (size_t i = 0; i < spec.prompt_changes.size(); ++i) {
+    auto ids = model.Tokenize(spec.prompt_changes[i].prompt);
+    if (!ids.ok()) return WithFieldPrefix(ids.status(), absl::StrCat("prompt_changes[", i, "]."));
+    arrival->change_ids.push_back(*std::move(ids));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ShuttingDown() { return Error(Reason::kShuttingDown, "the server is shutting down"); }
 
 }  // namespace
@@ -119,30 +134,31 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const ResolvedSpec& spec,
   return out;
 }
 
+absl::StatusOr<std::optional<CreatedSession>> Engine::FindSame(const ResolvedSpec& spec,
+                                                               const std::string& id) const {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end() || found->second.session->cancelled()) return std::nullopt;
+  if (found->second.session->spec() == spec) {
+    return CreatedSession{.session = found->second.session, .is_new = false};
+  }
+  return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"), {{"session", id}});
+}
+
 absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, std::string id,
                                                      const Caller& caller) {
+  {
+    // What needs no tokens is answered without them: long prompts take their time.
+    MutexLock lock(mutex_);
+    LT_ASSIGN_OR_RETURN(const auto same, FindSame(spec, id));
+    if (same.has_value()) return *same;
+    LT_RETURN_IF_ERROR(CheckPlaces());
+  }
   Arrival arrival;
-  LT_ASSIGN_OR_RETURN(arrival.prompts.branches.emplace_back(), model_.Tokenize(spec.prompt));
-  if (spec.guided()) {
-    auto ids = model_.Tokenize(spec.negative_prompt);
-    if (!ids.ok()) return WithFieldPrefix(ids.status(), "negative_");
-    arrival.prompts.branches.push_back(*std::move(ids));
-  }
-  for (size_t i = 0; i < spec.prompt_changes.size(); ++i) {
-    auto ids = model_.Tokenize(spec.prompt_changes[i].prompt);
-    if (!ids.ok()) return WithFieldPrefix(ids.status(), absl::StrCat("prompt_changes[", i, "]."));
-    arrival.change_ids.push_back(*std::move(ids));
-  }
+  LT_RETURN_IF_ERROR(TokenizePrompts(spec, model_, &arrival));
   {
     MutexLock lock(mutex_);
-    if (const auto found = sessions_.find(id);
-        found != sessions_.end() && !found->second.session->cancelled()) {
-      if (found->second.session->spec() == spec) {
-        return CreatedSession{.session = found->second.session, .is_new = false};
-      }
-      return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"),
-                   {{"session", id}});
-    }
+    LT_ASSIGN_OR_RETURN(const auto same, FindSame(spec, id));
+    if (same.has_value()) return *same;
     if (id.empty()) id = RandomId();
     LT_RETURN_IF_ERROR(Enter(spec, id, caller, &arrival));
     arrival.rollout = Rollout::Create(RolloutFor(spec, model_));

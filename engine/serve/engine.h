@@ -127,6 +127,10 @@ class Engine {
   // Whether the session can be asked this; the tokens of its prompt.
   absl::StatusOr<std::vector<int32_t>> CheckEvent(const Session& session,
                                                   const SessionEvent& event) const;
+  // The session of this id, for who asks again; ALREADY_EXISTS when it is another.
+  absl::StatusOr<std::optional<CreatedSession>> FindSame(const ResolvedSpec& spec,
+                                                         const std::string& id) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // UNAVAILABLE while draining, RESOURCE_EXHAUSTED when all places are taken.
   absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);

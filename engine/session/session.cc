@@ -384,7 +384,7 @@ absl::Status Session::CheckLife() const {
 
 bool Session::WaitsForClient() const {
   if (!records_.empty()) return false;  // it waits for its sink
-  if (ended_) return !end_sent_;
+  if (ended_) return true;              // to take the rest, or to leave
   if (!start_taken_ && start_.size() < spec_.start_bytes()) return true;
   return state_ == SessionState::kPaused || state_ == SessionState::kBlocked;
 }

@@ -96,6 +96,17 @@ class EndTest(unittest.TestCase):
         self.assertEqual(refused.returncode, 1)
         self.assertFalse(any(os.path.exists(file) for file in files), "of the server before it")
 
+    def test_a_port_file_of_a_living_server_stays(self):
+        program = self.start()
+        files = [self.path("port"), self.path("metrics-port")]
+        refused = subprocess.run([os.path.join(BIN, "longtaked"), "--pack", self.path("none"), "--port-file", files[0],
+                                  "--metrics-port-file", files[1]], stderr=subprocess.DEVNULL, check=False)
+        self.assertEqual(refused.returncode, 1)
+        self.assertTrue(all(os.path.exists(file) for file in files))
+        program.process.kill()
+        program.process.wait()
+        self.assertTrue(all(os.path.exists(file) for file in files), "nobody could remove them")
+
     def test_a_stream_that_says_nothing_holds_nobody(self):
         program = self.start("--drain-timeout", "60s")
         self.open(program)

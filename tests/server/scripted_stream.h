@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -84,10 +85,17 @@ class ScriptedWire final : public StreamWire {
 class ScriptedHost : public StreamHost {
  public:
   void Run(std::function<void()> work) override { tasks.push_back(std::move(work)); }
+  bool RunOpening(std::function<void()> work) override {
+    if (busy) return false;
+    Run(std::move(work));
+    return true;
+  }
   int64_t MonotonicNanos() override { return clock.MonotonicNanos(); }
 
   absl::StatusOr<StreamOpening> Open(const v1::StreamRequest&,
                                      std::function<void()> wake) override {
+    ++opened;
+    if (while_opening) while_opening();
     if (!open_error.ok()) return open_error;
     LT_ASSIGN_OR_RETURN(MediaWriter media, MediaWriter::Create(session->spec()));
     LT_ASSIGN_OR_RETURN(const uint64_t attachment, session->Attach(-1, std::move(wake)));
@@ -100,8 +108,14 @@ class ScriptedHost : public StreamHost {
   }
   void Submit(std::shared_ptr<Session> of, SessionEvent event, uint64_t attachment,
               SubmitDone done) override {
-    of->Submit(std::move(event), {}, attachment, std::move(done));
+    if (answers_later) {
+      answer_ = [of, event, attachment, done] { of->Submit(event, {}, attachment, done); };
+    } else {
+      of->Submit(std::move(event), {}, attachment, std::move(done));
+    }
   }
+  // Of the control that waits for it.
+  void Answer() { std::exchange(answer_, nullptr)(); }
   void Render(const SessionInfo& info, v1::Session* out) override {
     RenderSession(info, ModelIdentity{}, out);
   }
@@ -129,12 +143,19 @@ class ScriptedHost : public StreamHost {
   std::shared_ptr<Session> session = ScriptedSession(clock, ScriptedSpec());
   absl::Status open_error;
   bool closed_unread = false;
+  bool busy = false;
+  bool answers_later = false;
+  std::function<void()> while_opening;
+  int opened = 0;
   int asked = 0;
   int finished = 0;
   int later_chunks = 0;
   double first_chunk_seconds = 0;
   int64_t delivered_frames = 0;
   uint64_t delivered_bytes = 0;
+
+ private:
+  std::function<void()> answer_;
 };
 
 }  // namespace longtake

@@ -6,6 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <vector>
+
 #include "base/error_reason.h"
 #include "server/limits.h"
 #include "tests/server/scripted_stream.h"
@@ -237,6 +240,85 @@ TEST_F(StreamMachineTest, WhoIsTakenOverEndsEvenInAWriteThatNeverEnds) {
   EXPECT_TRUE(host_->session->Info().attached) << "by the other one";
 }
 
+// The only wake-up comes while nothing can be written.
+TEST_F(StreamMachineTest, SoDoesWhoIsTakenOverWhileItsChunkIsEncoded) {
+  Open();
+  host_->session->PutChunk(ScriptedChunk(0));
+  host_->tasks.front()();  // the wake-up, which takes the chunk
+  host_->tasks.pop_front();
+  ASSERT_TRUE(host_->session->Attach(-1, nullptr).ok());
+  host_->tasks.back()();  // the wake-up of the one that lost
+  host_->tasks.pop_back();
+  EXPECT_EQ(EndReason(), Reason::kTakenOver);
+  host_->RunTasks();
+  EXPECT_EQ(wire_.written.size(), 1u) << "Opened alone";
+}
+
+TEST_F(StreamMachineTest, SoDoesWhoseControlIsStillBeingRecorded) {
+  Open();
+  host_->answers_later = true;
+  Send(PauseRequest(1));
+  host_->RunTasks();
+  host_->session->Cancel(Error(Reason::kSessionDeleted, "deleted"));
+  host_->RunTasks();
+  EXPECT_EQ(EndReason(), Reason::kSessionDeleted);
+  host_->Answer();
+  EXPECT_EQ(wire_.written.size(), 1u) << "Opened alone";
+}
+
+// Whatever ends it, a client that takes nothing does not keep it.
+TEST_F(StreamMachineTest, NoEndWaitsForAWriteThatNeverEnds) {
+  const std::vector<std::function<void()>> ends = {
+      [&] { machine_->OnGarbled(); },
+      [&] { Send(OpenRequest()); },
+      [&] { Send(StartRequest(1, 1)); },
+      [&] { machine_->OnReadEnd(); },
+  };
+  for (size_t i = 0; i < ends.size(); ++i) {
+    wire_ = ScriptedWire();
+    host_ = std::make_shared<ScriptedHost>();
+    host_->session = ScriptedSession(host_->clock, ScriptedSpec(1));
+    machine_->OnDone();
+    machine_ = std::make_shared<StreamMachine>(wire_, host_);
+    machine_->Start();
+    Send(OpenRequest());
+    host_->RunTasks();
+    ASSERT_TRUE(wire_.writing) << "Opened";
+    ends[i]();
+    ASSERT_TRUE(wire_.finished()) << i;
+    EXPECT_EQ(wire_.wake_nanos, kLastWriteSeconds * kSecond) << i;
+    machine_->OnTime();
+    EXPECT_TRUE(wire_.cancelled) << i;
+  }
+}
+
+TEST_F(StreamMachineTest, AfterEndedNothingFollows) {
+  Open();
+  Put(0);
+  host_->answers_later = true;
+  Send(PauseRequest(1));
+  host_->RunTasks();
+  host_->session->PutEnd(absl::OkStatus());
+  WriteAll();
+  host_->Answer();  // refused, as the session has ended
+  WriteAll();
+  ASSERT_TRUE(wire_.finished());
+  EXPECT_TRUE(wire_.written.back().has_ended());
+}
+
+TEST_F(StreamMachineTest, WhereTooManyWaitItIsToldSo) {
+  host_->busy = true;
+  Send(OpenRequest());
+  EXPECT_EQ(EndReason(), Reason::kServerBusy);
+}
+
+TEST_F(StreamMachineTest, NobodyOpensForAClientThatLeft) {
+  Send(OpenRequest());
+  machine_->OnCancelled();
+  host_->RunTasks();
+  EXPECT_EQ(host_->opened, 0);
+}
+
 TEST_F(StreamMachineTest, OfADeletedSessionNothingIsHeld) {
   Open();
   std::weak_ptr<MediaChunk> chunk;
@@ -268,11 +350,11 @@ TEST_F(StreamMachineTest, AfterOnDoneTheCallIsNotTouched) {
   EXPECT_FALSE(wire_.cancelled);
 }
 
-TEST_F(StreamMachineTest, AClientThatLeavesBeforeItIsOpenedReadsNothing) {
+TEST_F(StreamMachineTest, AClientThatLeavesWhileItIsOpenedReadsNothing) {
   Send(OpenRequest());
-  machine_->OnCancelled();
-  ASSERT_TRUE(wire_.finished());
+  host_->while_opening = [&] { machine_->OnCancelled(); };
   host_->RunTasks();
+  ASSERT_TRUE(wire_.finished());
   EXPECT_TRUE(host_->closed_unread);
   EXPECT_TRUE(wire_.written.empty());
 }

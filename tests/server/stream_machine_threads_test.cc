@@ -31,7 +31,9 @@ class ThreadedHost final : public ScriptedHost {
 // write with its end. After Finish it calls back no more but OnDone.
 class ThreadedWire final : public StreamWire {
  public:
-  explicit ThreadedWire(WorkerPool& workers) : workers_(workers) {}
+  // Its client takes nothing after so many writes; -1: it takes all.
+  explicit ThreadedWire(WorkerPool& workers, int stuck_from = -1)
+      : workers_(workers), stuck_from_(stuck_from) {}
   void SetMachine(std::shared_ptr<StreamMachine> machine) { machine_ = std::move(machine); }
 
   void Read() override {
@@ -48,6 +50,7 @@ class ThreadedWire final : public StreamWire {
   void Write(const v1::StreamResponse& message) override {
     EXPECT_FALSE(writing_.exchange(true)) << "one write at a time";
     if (message.has_chunk()) ++chunks;
+    if (stuck_from_ >= 0 && writes_++ >= stuck_from_) return;
     Later([this](StreamMachine& machine) {
       writing_ = false;
       machine.OnWritten(true);
@@ -55,10 +58,11 @@ class ThreadedWire final : public StreamWire {
   }
   void Finish(const absl::Status&) override { EXPECT_FALSE(finished.exchange(true)); }
   void Cancel() override {}
-  void WakeIn(int64_t) override {}
+  void WakeIn(int64_t nanos) override { wake_nanos = nanos; }
 
   std::atomic<int> chunks{0};
   std::atomic<bool> finished{false};
+  std::atomic<int64_t> wake_nanos{0};
 
  private:
   void Later(std::function<void(StreamMachine&)> react) {
@@ -66,6 +70,8 @@ class ThreadedWire final : public StreamWire {
   }
 
   WorkerPool& workers_;
+  const int stuck_from_;
+  std::atomic<int> writes_{0};
   std::shared_ptr<StreamMachine> machine_;
   std::atomic<bool> opened_{false};
   std::atomic<bool> writing_{false};
@@ -102,6 +108,33 @@ void RunStream(WorkerPool& workers, End end, int chunk_count) {
   workers.Finish();
   machine->OnDone();
   wire.SetMachine(nullptr);
+}
+
+// One wake-up is enough for who is taken over or deleted, whatever the stream is doing then.
+void LoseStuckStream(End end, int stuck_from) {
+  WorkerPool workers(3);
+  auto host = std::make_shared<ThreadedHost>(workers);
+  ThreadedWire wire(workers, stuck_from);
+  const auto machine = std::make_shared<StreamMachine>(wire, host);
+  wire.SetMachine(machine);
+  machine->Start();
+  for (int i = 0; i < 4; ++i) host->session->PutChunk(ScriptedChunk(i));
+  while (!host->session->Info().attached) std::this_thread::yield();
+  if (end == End::kDeleted) host->session->Cancel(absl::CancelledError("deleted"));
+  if (end == End::kTakenOver) host->session->Attach(-1, nullptr).IgnoreError();
+  for (int i = 0; i < 10'000 && !wire.finished; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_TRUE(wire.finished);
+  workers.Finish();
+  machine->OnDone();
+  wire.SetMachine(nullptr);
+}
+
+TEST(StreamMachineThreadsTest, WhoLosesItsSessionEndsThoughItsClientTakesNothing) {
+  for (int round = 0; round < 100; ++round) {
+    for (const End end : {End::kDeleted, End::kTakenOver}) LoseStuckStream(end, round % 3);
+  }
 }
 
 TEST(StreamMachineThreadsTest, EveryEndMeetsEverythingElse) {

@@ -32,10 +32,12 @@ class StreamOpeningTest : public ::testing::Test {
 
   TestEngine engine_;
   WorkerPool workers_{1};
+  CallQueue calls_{workers_, 1};
   ServerMetrics metrics_;
   ConnectionUses connections_;
   ServiceContext context_{.engine = *engine_,
                           .workers = workers_,
+                          .calls = calls_,
                           .metrics = metrics_,
                           .connections = connections_,
                           .clock = engine_.clock(),
