@@ -1,9 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// How much of what a connection sent was of use: became messages. The
-// acceptor holds it against what came over the wire (connection-waste-bytes): headers without end,
-// calls that are reset as soon as they begin and messages that never end cost a server much more
-// than their sender, and gRPC neither counts nor tells them.
+// How much of what a connection sent became messages. The acceptor holds it against what came over
+// the wire (connection-waste-bytes): headers without end, calls that are reset as soon as they
+// begin and messages that never end cost a server much more than their sender, and gRPC neither
+// counts nor tells them.
 //
 // Any thread.
 #pragma once

@@ -4,8 +4,8 @@
 // memory, a disk, a client. The program ends
 //
 //   before it serves   at the first of them, at once
-//   while it serves    as it likes after the first, which Wait returns for; a second hurries it;
-//                      at the third, or when its time is over (EndWithin), at once
+//   while it serves    in its own time after the first, for which Wait returns; a second asks it to
+//                      hurry; at the third, or when its time is over (EndWithin), at once
 //
 // with status 0. One object a program, made before any other thread, so that all of them leave the
 // signals to this one.

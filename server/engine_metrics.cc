@@ -78,7 +78,8 @@ void AddSessions(const EngineSnapshot& snapshot, Page& page) {
 void AddWork(const EngineStats& stats, Page& page) {
   page.Counter("longtake_sessions_failed_total", "Sessions ended by an error",
                stats.sessions_failed);
-  page.Counter("longtake_sessions_expired_total", "Sessions whose ttl ran out",
+  page.Counter("longtake_sessions_expired_total",
+               "Sessions whose ttl ran out or whose client kept them waiting",
                stats.sessions_expired);
   page.Begin(MetricType::Counter, "longtake_weight_sweeps_total", "Passes over all layers");
   page.Add(stats.text_sweeps, "stack", "text");

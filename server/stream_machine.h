@@ -92,8 +92,8 @@ class StreamMachine final : public std::enable_shared_from_this<StreamMachine> {
   bool write_in_flight_ ABSL_GUARDED_BY(mutex_) = false;
   bool read_paused_ ABSL_GUARDED_BY(mutex_) = false;  // too many receipts wait for the reader
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;       // Ended is queued; finish after it
-  // A control is on its way into the session, which is not polled meanwhile: the receipt that it
-  // holds must not overtake the one that it was accepted.
+  // A control is on its way into the session, which is not polled meanwhile: else *applied* could
+  // be sent before *accepted*.
   bool submitting_ ABSL_GUARDED_BY(mutex_) = false;
   // While encoding_ is set the task alone touches media_.
   bool encoding_ ABSL_GUARDED_BY(mutex_) = false;

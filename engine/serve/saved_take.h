@@ -55,8 +55,8 @@ struct SavedTake {
 
 // The rollout that goes on with a take, once every part of the take was seen to belong to the
 // others and to the model: a take may come from a file. INVALID_ARGUMENT names the part; errors as
-// ResolveSpec for a spec that this model does not make. Of latents, caches and K/V only sizes are
-// looked at, of K/V and the entries of caches when they are used.
+// ResolveSpec for a spec that this model does not make. Latents are checked by their size alone,
+// and K/V and the entries of caches once they are used.
 absl::StatusOr<std::unique_ptr<Rollout>> RestoreRollout(const SavedTake& take,
                                                         const VideoModel& model);
 

@@ -27,9 +27,10 @@ class SweepRunner {
 
   // A read that fails may well succeed when asked again, so a sweep is run twice before its error
   // is the answer. keep_going is asked between layers; CANCELLED when it said no.
-  // Of prompts: counted, nothing more.
+  //
+  // A sweep of prompts: its time is counted, and no cost is learned from it.
   absl::Status RunPrompts(SweepStack& stack, const std::function<bool()>& keep_going);
-  // Of takes, which bring so many items and this to do: the cost model learns from it.
+  // A sweep of takes, which bring so many items and this load: the cost model learns from it.
   absl::Status RunTakes(SweepStack& stack, size_t items, const SweepLoad& load,
                         const std::function<bool()>& keep_going);
 

@@ -1,9 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Where a client and the engine meet: an inbox of events, an outbox of chunks, and who is attached,
-// under one lock.
-// Everything here is bounded. A full outbox has one effect: the session is left out of the next
-// plan. All methods are safe from any thread; the engine's own state of a session is in Rollout.
+// under one lock. Everything here is bounded. A full outbox has one effect: the session is left out
+// of the next plan. All methods are safe from any thread; the engine's own state of a session is in
+// Rollout.
 #pragma once
 
 #include <functional>

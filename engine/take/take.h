@@ -43,13 +43,13 @@ class Take {
   // The next chunk to be finished.
   virtual int64_t chunk() const = 0;
   virtual bool done() const = 0;
-  // Whether events may be applied now: since chunk() changed nothing was settled that belongs to
-  // it. What there is then is a state that one can stop in and go on from.
+  // Whether events may be applied now: nothing of the next chunk was settled yet. Its state can be
+  // written down then, and gone on from.
   virtual bool at_chunk_start() const = 0;
   // Whether its texts, and what else it begins with, are there.
   virtual bool has_inputs() const = 0;
   // The next chunk when it is one of those it was given, which are finished without a sweep. After
-  // each there is a chunk's start like any other; a sweep wants none left.
+  // each there is a chunk's start like any other. They are all taken before a sweep.
   virtual std::optional<FinishedChunk> TakeGiven() = 0;
 
   // Of the next sweep: as much as it has to do and fits rows_max, or the least it can do.

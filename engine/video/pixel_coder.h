@@ -4,7 +4,8 @@
 // decoder. Each keeps what it worked in for its next call; sessions pay for the largest of them, so
 // the others give theirs back before one begins.
 //
-// Thread rule as ChunkDecoder; what it has, any thread.
+// The methods of ChunkDecoder on the thread of the decode lane; which networks there are, any
+// thread.
 #pragma once
 
 #include <cstdint>
