@@ -9,6 +9,7 @@ Both folders hold longtaked and longtake; of each pack a take a round and build.
 chunk to the next, without the last; sweeps and bytes are counted on the metrics page. Packs without a disk to read from show nothing.
 """
 import argparse
+import os
 import re
 import statistics
 import subprocess
@@ -50,7 +51,7 @@ def take(server, options, seed):
 def measure(options, pack, group):
     builds = {"old": options.old, "new": options.new}
     enter = group.enter if group else None
-    servers = {name: Server(bin_dir, pack, "--log-level", "warning", "--kept-bytes", "0", *options.server_option, enter=enter)
+    servers = {name: Server(bin_dir, pack, "--log-level", "warning", *options.server_option, enter=enter)
                for name, bin_dir in builds.items()}
     takes = {name: [] for name in builds}
     try:
@@ -81,6 +82,8 @@ def main():
     parser.add_argument("--size", default="48x32")
     parser.add_argument("--server-option", action="append", default=[])
     options = parser.parse_args()
+    # Nothing is kept, whatever a build calls that.
+    os.environ.update({"LONGTAKE_KEPT_BYTES": "0", "LONGTAKE_PINNED_BYTES": "0"})
     print("| pack | build | sweeps a chunk | GB a chunk | s a chunk | first frame s |")
     print("|---|---|---|---|---|---|")
     with read_limit(options.read_rate, f"{options.pack[0]}/transformer.pack") as group:
