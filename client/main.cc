@@ -30,7 +30,6 @@ namespace {
 
 int Main(int argc, char** argv) {
   CLI::App app("Generates video with a longtake server, chunk by chunk, for as long as you like.");
-  app.footer("Example: longtake generate --prompt \"a red circle\" --duration 10s --out take.mp4");
   app.set_version_flag("--version", "longtake " LONGTAKE_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
@@ -43,6 +42,11 @@ int Main(int argc, char** argv) {
   AddSessionCommands(app, globals);
   AddTopCommand(app, globals);
   AddDoctorCommand(app, globals);
+  const char* example =
+      "Example: longtake generate --prompt \"a red circle\" --duration 10s --out take.mp4";
+  app.footer(example);
+  app.get_subcommand("generate")->footer(example);
+  app.get_subcommand("attach")->footer("Example: longtake attach sessions/ID --continue take.mp4");
   CLI11_PARSE(app, argc, argv);
   const int status = globals.run();
   return status != 0 ? status : Report(FlushOutput());

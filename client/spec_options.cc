@@ -165,16 +165,21 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
   command.add_option("--prompt", options.prompt,
                      "What to show; default: the model's first example");
   command.add_option("--negative-prompt", options.negative_prompt,
-                     "What to avoid; needs --guidance other than 1");
+                     "What to avoid; used only with --guidance other than 1");
   command.add_option("--guidance", options.guidance, "Guidance scale; 1 is none");
   command.add_option("--seed", options.seed, "Everything random follows from it")->default_str("0");
-  command.add_option("--size", options.size, "WIDTHxHEIGHT in pixels, multiples of 16");
-  command.add_option("--fps", options.fps, "Frames per second of the media clock");
+  command.add_option(
+      "--size", options.size,
+      "WIDTHxHEIGHT in pixels, multiples of 16; default: the model's, as longtake models shows it");
+  command.add_option("--fps", options.fps,
+                     "Frames per second of the media clock; default: the model's");
   command.add_option("--duration", options.duration, "10s, 1.5m, 2h; default: endless");
   command.add_option("--key-plan", options.key_plan,
                      "window:FRAMES[:SINK], slot_window:FRAMES[:SINK], rolling_sink:FRAMES or "
-                     "global:FRAMES, latent frames");
-  command.add_option("--steps", options.steps, "Timesteps of the sampler, as 1000,750,500,250");
+                     "global:FRAMES: how many latent frames a chunk sees, itself included; SINK of "
+                     "them are the take's first; default: the model's");
+  command.add_option("--steps", options.steps,
+                     "Timesteps of the sampler, as 1000,750,500,250; default: the model's");
   command.add_option("--step-count", options.step_count,
                      "Steps of a sampler that spaces them itself");
   command.add_option("--prompt-switch", options.prompt_switch,
@@ -192,7 +197,10 @@ void AddSpecOptions(CLI::App& command, SpecOptions& options) {
       ->check(CLI::IsMember({"full", "tiny"}));
   command.add_flag("--tiled-decode", options.tiled_decode,
                    "Decode in overlapping tiles: less memory for large frames");
-  command.add_option("--ttl", options.ttl, "How long the session lives without a client");
+  command.add_option(
+      "--ttl", options.ttl,
+      "How long the session lives without a client, as 5m; default: the server's --default-ttl, "
+      "which is 1m unless it was set");
 }
 
 // Protocol buffers carry no other bytes in a string.

@@ -46,7 +46,8 @@ void StreamMachine::OnRead(v1::StreamRequest message) {
   Pump();
 }
 
-// The client may well go on listening, to what needs no more of it.
+// The client sends nothing more but may go on reading, unless the session still needs something of
+// it.
 void StreamMachine::OnReadEnd() {
   MutexLock lock(mutex_);
   if (phase_ == Phase::kWaiting) {
@@ -147,7 +148,8 @@ void StreamMachine::GoLive(StreamOpening opening) {
 }
 
 void StreamMachine::ReadMore() {
-  // To a session that has ended nothing more is to be said, and who talks on must not hold it.
+  // A session that has ended takes no more messages, and a client that goes on sending must not
+  // keep it alive.
   if (phase_ != Phase::kLive || ending_) return;
   read_paused_ = queued_.size() >= kUnsentReceiptsMax;
   if (!read_paused_) wire_.Read();

@@ -43,8 +43,9 @@ class KvSweep {
   absl::Status Finish();
 
  private:
-  KvStream* stream_;               // null when no frame of the sweep lives in a file
-  std::set<const KvFrame*> lent_;  // written by one item, attended to by a later one
+  KvStream* stream_;  // null when no frame of the sweep lives in a file
+  // Frames of the file that one item of the sweep writes and a later one attends to.
+  std::set<const KvFrame*> lent_;
   // Frames of the file whose bytes of the current layer are here.
   std::map<const KvFrame*, std::span<const std::byte>> here_;
 };

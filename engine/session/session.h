@@ -30,7 +30,7 @@ namespace longtake {
 // Called once for each session, on any thread, without locks: OK when it ended as asked.
 using SessionEndObserver = std::function<void(const std::string& id, const absl::Status& status)>;
 
-// Where a session continues that another engine began.
+// Where a session continues that another engine began (engine/serve/saved_take.h).
 struct SessionBeginning {
   Inbox inbox;
   int64_t chunk = 0;  // the first that comes

@@ -78,7 +78,8 @@ RecachePlan ChunkRollout::PlanTheRecache() const {
   return PlanRecache(key_plan(0), start(), spec_.prompt_switch == PromptSwitch::kRecache);
 }
 
-// What is made again next is not read before, so its room serves what is made.
+// Frames whose K/V is made again next are not read before, so they are given back first and their
+// room serves the new K/V.
 std::set<int64_t> ChunkRollout::FramesToHold(size_t branch) const {
   if (branch != 0 || !state_.recache || !all_written()) return Rollout::FramesToHold(branch);
   std::set<int64_t> read;

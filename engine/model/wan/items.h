@@ -31,7 +31,8 @@ struct TimeRun {
   int64_t time_row = 0;  // in TimeStates
 };
 
-// Those that want a flow first, so that the last block and the head work on the first flow_rows.
+// The rows of a sweep, item after item; not a stack of layers. Items that want a flow come first,
+// so that the last block and the head work on the first flow_rows.
 struct WanStack {
   std::vector<PlacedItem> items;
   std::vector<TimeRun> runs;

@@ -140,7 +140,7 @@ absl::Status WanSweep::Head() {
                    .out = hidden()});
   for (const PlacedItem& item : stack_.items) {
     const VideoItem& video = item.video;
-    if (video.flow == nullptr) break;
+    if (video.flow == nullptr) break;  // those without a flow come last (items.h)
     Unpatchify({core_.config.channels, video.frames, video.height, video.width},
                hidden() + item.row * core_.config.patch_values(), video.flow);
   }
