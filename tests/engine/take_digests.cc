@@ -350,7 +350,7 @@ bool Print(const TakeCase& take, bool moving, const std::map<std::string, std::s
   std::fflush(stdout);
   if (!digest.ok() || expected.empty()) return digest.ok();
   const auto row = expected.find(take.name);
-  const std::string wanted = row == expected.end() ? "a line" : row->second;
+  const std::string wanted = row == expected.end() ? "no digest" : row->second;
   if (wanted == text) return true;
   std::printf("%-26s %s is in the table\n", "", wanted.c_str());
   return false;
