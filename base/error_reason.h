@@ -28,6 +28,7 @@ enum class Reason {
   kSessionTooLarge,
   kEventsWaiting,
   kServerBusy,
+  kRequestLate,
   kChunkNotHeld,
   kTakenOver,
   kSessionOver,

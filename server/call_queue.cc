@@ -5,11 +5,13 @@
 
 namespace longtake {
 
-bool CallQueue::Run(std::function<void()> work) {
+bool CallQueue::Run(uint64_t bytes, std::function<void()> work) {
   {
     MutexLock lock(mutex_);
-    if (waiting_.size() >= waiting_max_) return false;
-    waiting_.push_back(std::move(work));
+    if (waiting_.size() >= limits_.calls_max) return false;
+    if (waiting_bytes_ + bytes > limits_.bytes_max) return false;
+    waiting_.push_back({.bytes = bytes, .work = std::move(work)});
+    waiting_bytes_ += bytes;
     if (std::exchange(running_, true)) return true;
   }
   ScheduleNext();
@@ -24,7 +26,8 @@ void CallQueue::RunNext() {
   std::function<void()> work;
   {
     MutexLock lock(mutex_);
-    work = std::move(waiting_.front());
+    work = std::move(waiting_.front().work);
+    waiting_bytes_ -= waiting_.front().bytes;
     waiting_.pop_front();
   }
   work();

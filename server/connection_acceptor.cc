@@ -25,11 +25,13 @@ constexpr int kPauseMillisMin = 10;
 constexpr int kPauseMillisMax = 500;
 // How often connections are looked at whether they are of use.
 constexpr int kLookMillis = 20;
-// gRPC needs a moment to free what an ended connection held.
+// gRPC may need minutes to free what an ended connection held, so that the heap is asked after one
+// second, two, four and so on.
 constexpr int kTrimMillis = 1000;
 constexpr uint64_t kMuchBytes = 1 << 20;
 constexpr uint64_t kFreeBytesPerSecond = 1 << 10;
 constexpr int64_t kSecondNanos = 1'000'000'000;
+constexpr int64_t kTrimDelayNanosMax = 256 * kSecondNanos;
 // After so many the thread looks at everything else again.
 constexpr int kAcceptsAtOnce = 64;
 
@@ -98,9 +100,11 @@ int ConnectionAcceptor::PatienceMillis() const {
 }
 
 void ConnectionAcceptor::TrimWhenDue() {
-  if (clock_.MonotonicNanos() < trim_nanos_) return;
-  trim_nanos_ = kNever;
+  const int64_t now_nanos = clock_.MonotonicNanos();
+  if (now_nanos < trim_nanos_) return;
   malloc_trim(0);
+  trim_delay_nanos_ *= 2;
+  trim_nanos_ = trim_delay_nanos_ > kTrimDelayNanosMax ? kNever : now_nanos + trim_delay_nanos_;
 }
 
 void ConnectionAcceptor::Accept(const Fd& listener) {
@@ -175,8 +179,9 @@ void ConnectionAcceptor::Forget(int key) {
   const auto found = connections_.find(key);
   if (found == connections_.end()) return;
   const Connection& connection = found->second;
-  if (trim_nanos_ == kNever && TcpBytesOf(key).received > kMuchBytes) {
-    trim_nanos_ = clock_.MonotonicNanos() + kSecondNanos;
+  if (TcpBytesOf(key).received > kMuchBytes) {
+    trim_delay_nanos_ = kSecondNanos;
+    trim_nanos_ = std::min(trim_nanos_, clock_.MonotonicNanos() + kSecondNanos);
   }
   if (connection.use != nullptr) uses_.Remove(connection.name, *connection.use);
   connections_.erase(found);

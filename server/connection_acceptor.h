@@ -91,7 +91,8 @@ class ConnectionAcceptor {
   int pause_millis_ = 0;                   // 0: accepting works
   bool paused_ = false;
   bool refusal_told_ = false;
-  int64_t trim_nanos_ = kNever;  // when the heap gives back what an ended connection held
+  int64_t trim_nanos_ = kNever;   // when the heap gives back what an ended connection held
+  int64_t trim_delay_nanos_ = 0;  // until the next time
   std::thread thread_;
 };
 

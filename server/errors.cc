@@ -89,6 +89,10 @@ std::string ClientMessage(const absl::Status& status) {
 
 absl::Status ProtocolError(const std::string& why) { return Error(Reason::kStreamProtocol, why); }
 
+absl::Status LateError(int64_t seconds) {
+  return Error(Reason::kRequestLate, absl::StrCat("no request came within ", seconds, " s"));
+}
+
 absl::Status BusyError() {
   return Error(Reason::kServerBusy, "too many calls wait to be looked at");
 }

@@ -4,6 +4,7 @@
 // they help BadRequest, RetryInfo and ResourceInfo (AIP-193); docs/errors.md. Pure functions.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/error_reason.h"
@@ -21,6 +22,8 @@ std::string ClientMessage(const absl::Status& status);
 
 // Messages that do not come when and as the protocol says.
 absl::Status ProtocolError(const std::string& why);
+// The request, or a first message, was not there in time.
+absl::Status LateError(int64_t seconds);
 // Too many calls wait to be looked at.
 absl::Status BusyError();
 // Bytes that are no message of this kind.

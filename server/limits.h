@@ -30,7 +30,8 @@ inline constexpr int64_t kFirstMessageSeconds = 10;
 inline constexpr int64_t kAnswerSeconds = 10;
 inline constexpr int64_t kLastWriteSeconds = 5;
 inline constexpr int64_t kConnectionStreamsMax = 256;
-inline constexpr int64_t kWaitingCallsMax = 128;
+inline constexpr int64_t kWaitingCallsMax = 256;
+inline constexpr int64_t kWaitingCallBytesMax = 16 << 20;
 inline constexpr int64_t kHandshakeSeconds = 10;
 inline constexpr int64_t kKeepaliveSeconds = 60;
 inline constexpr int64_t kKeepaliveTimeoutSeconds = 20;
@@ -76,6 +77,7 @@ inline constexpr Limit kLimits[] = {
     {"last_write_seconds", kLastWriteSeconds},
     {"connection_streams_max", kConnectionStreamsMax},
     {"waiting_calls_max", kWaitingCallsMax},
+    {"waiting_call_bytes_max", kWaitingCallBytesMax},
     {"handshake_seconds", kHandshakeSeconds},
     {"keepalive_seconds", kKeepaliveSeconds},
     {"keepalive_timeout_seconds", kKeepaliveTimeoutSeconds},

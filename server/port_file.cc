@@ -37,7 +37,8 @@ void PortFile::RemoveStale() const {
 }
 
 absl::Status PortFile::Write(int port) {
-  if (path_.empty()) return absl::OkStatus();
+  MutexLock lock(mutex_);
+  if (path_.empty() || removed_) return absl::OkStatus();
   const std::string text = absl::StrCat(port, "\n");
   LT_RETURN_IF_ERROR(WriteFileAtomically(PosixFileSystem(), path_, std::as_bytes(std::span(text))));
   file_ = OpenLocked(path_);
@@ -45,6 +46,8 @@ absl::Status PortFile::Write(int port) {
 }
 
 void PortFile::Remove() {
+  MutexLock lock(mutex_);
+  removed_ = true;
   if (file_.valid() && IsAt(file_, path_)) unlink(path_.c_str());
   file_.Reset();
 }

@@ -4,13 +4,14 @@
 // lets go with the process, so that the file of one that was killed can be told from that of one
 // that is there.
 //
-// One thread at a time.
+// Any thread: a server may end while it begins to serve.
 #pragma once
 
 #include <string>
 #include <utility>
 
 #include "base/fd.h"
+#include "base/mutex.h"
 #include "base/status_macros.h"
 
 namespace longtake {
@@ -25,13 +26,15 @@ class PortFile {
   // Removes the file of a server that is gone.
   void RemoveStale() const;
   // Whoever reads it sees the whole of it. An earlier file is replaced.
-  absl::Status Write(int port);
-  // Removes what was written, unless another server has replaced it.
-  void Remove();
+  absl::Status Write(int port) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Removes what was written, unless another server has replaced it; nothing is written afterwards.
+  void Remove() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   const std::string path_;
-  Fd file_;  // locked
+  Mutex mutex_;
+  Fd file_ ABSL_GUARDED_BY(mutex_);  // locked
+  bool removed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace longtake

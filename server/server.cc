@@ -213,7 +213,9 @@ struct Server::Parts {
 
 absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
   workers = std::make_unique<WorkerPool>(static_cast<int>(config.threads));
-  calls = std::make_unique<CallQueue>(*workers, kWaitingCallsMax);
+  calls = std::make_unique<CallQueue>(
+      *workers,
+      CallQueue::Limits{.calls_max = kWaitingCallsMax, .bytes_max = kWaitingCallBytesMax});
   populator = std::make_unique<MemoryPopulator>(MemoryPopulator::Options{
       .workers = workers.get(), .clock = &clock, .progress = LogMemoryProgress});
   LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanFromConfig(config, *workers, *populator, clock));

@@ -30,8 +30,8 @@ void ServerStreamHost::Run(std::function<void()> work) {
   context_.workers.Schedule(std::move(work));
 }
 
-bool ServerStreamHost::RunOpening(std::function<void()> work) {
-  return context_.calls.Run(std::move(work));
+bool ServerStreamHost::RunOpening(uint64_t bytes, std::function<void()> work) {
+  return context_.calls.Run(bytes, std::move(work));
 }
 
 int64_t ServerStreamHost::MonotonicNanos() { return context_.clock.MonotonicNanos(); }

@@ -20,7 +20,7 @@ class ServerStreamHost final : public StreamHost {
   void OnClosed(const StreamMachine::Report& report);
 
   void Run(std::function<void()> work) override;
-  bool RunOpening(std::function<void()> work) override;
+  bool RunOpening(uint64_t bytes, std::function<void()> work) override;
   int64_t MonotonicNanos() override;
   absl::StatusOr<StreamOpening> Open(const v1::StreamRequest& first,
                                      std::function<void()> wake) override;

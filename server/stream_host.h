@@ -48,9 +48,9 @@ class StreamHost {
   virtual ~StreamHost() = default;
   // On another thread: for all that computes.
   virtual void Run(std::function<void()> work) = 0;
-  // The same for what comes before there is a session; false, and nothing is done, when too many
-  // wait for that.
-  virtual bool RunOpening(std::function<void()> work) = 0;
+  // The same for what comes before there is a session, with the bytes of the request that waits;
+  // false, and nothing is done, when too much waits.
+  virtual bool RunOpening(uint64_t bytes, std::function<void()> work) = 0;
   virtual int64_t MonotonicNanos() = 0;
 
   // By its first message a stream's session is made or found, and attached to; wake as in

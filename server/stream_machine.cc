@@ -37,8 +37,9 @@ void StreamMachine::OnRead(v1::StreamRequest message) {
     phase_ = Phase::kOpening;
     report_.asked = true;
     host_->OnAsked();
+    const uint64_t bytes = message.ByteSizeLong();
     const bool has_turn = host_->RunOpening(
-        [self = shared_from_this(), first = std::move(message)] { self->Open(first); });
+        bytes, [self = shared_from_this(), first = std::move(message)] { self->Open(first); });
     if (!has_turn) Finish(BusyError());
     return;
   }
@@ -84,8 +85,7 @@ void StreamMachine::OnTime() {
   MutexLock lock(mutex_);
   if (done_) return;
   if (phase_ == Phase::kWaiting) {
-    Finish(
-        ProtocolError(absl::StrCat("no first message came within ", kFirstMessageSeconds, " s")));
+    Finish(LateError(kFirstMessageSeconds));
   } else if (phase_ == Phase::kFinished && write_in_flight_) {
     wire_.Cancel();
   }

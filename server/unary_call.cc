@@ -38,8 +38,7 @@ void UnaryCall::AwaitRequest() {
                        if (!in_time || call == nullptr) return;
                        MutexLock lock(call->mutex_);
                        if (call->phase_ != Phase::kWaiting) return;
-                       call->FinishCall(ProtocolError(absl::StrCat(
-                           "the request did not come within ", kFirstMessageSeconds, " s")));
+                       call->FinishCall(LateError(kFirstMessageSeconds));
                      });
 }
 
@@ -56,7 +55,8 @@ void UnaryCall::OnReadDone(bool ok) {
     phase_ = Phase::kWorking;
   }
   if (!method_.computes) return Answer();
-  if (context_.calls.Run([self = shared_from_this()] { self->Answer(); })) return;
+  if (context_.calls.Run(request_.Length(), [self = shared_from_this()] { self->Answer(); }))
+    return;
   MutexLock lock(mutex_);
   FinishCall(BusyError());
 }

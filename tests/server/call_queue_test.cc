@@ -31,10 +31,10 @@ TEST(CallQueueTest, TakesTurnsWithWhatTheWorkersAreAskedFor) {
   std::string order;
   Gate gate;
   WorkerPool workers(1);
-  CallQueue calls(workers, 10);
+  CallQueue calls(workers, {.calls_max = 10, .bytes_max = 10});
   workers.Schedule([&] { gate.Wait(); });
   for (const char name : {'a', 'b', 'c'}) {
-    EXPECT_TRUE(calls.Run([&order, name] { order += name; }));
+    EXPECT_TRUE(calls.Run(1, [&order, name] { order += name; }));
   }
   workers.Schedule([&] { order += '1'; });
   workers.Schedule([&] { order += '2'; });
@@ -43,18 +43,20 @@ TEST(CallQueueTest, TakesTurnsWithWhatTheWorkersAreAskedFor) {
   EXPECT_EQ(order, "a12bc") << "the others were asked for before the second call's turn";
 }
 
-TEST(CallQueueTest, SoManyWaitAtMost) {
+TEST(CallQueueTest, SoMuchWaitsAtMost) {
   int done = 0;
   Gate gate;
   WorkerPool workers(1);
-  CallQueue calls(workers, 2);
+  CallQueue calls(workers, {.calls_max = 3, .bytes_max = 10});
   workers.Schedule([&] { gate.Wait(); });
-  EXPECT_TRUE(calls.Run([&] { ++done; }));
-  EXPECT_TRUE(calls.Run([&] { ++done; }));
-  EXPECT_FALSE(calls.Run([&] { ++done; }));
+  EXPECT_TRUE(calls.Run(8, [&] { ++done; }));
+  EXPECT_FALSE(calls.Run(3, [&] { ++done; })) << "too many bytes";
+  EXPECT_TRUE(calls.Run(2, [&] { ++done; }));
+  EXPECT_TRUE(calls.Run(0, [&] { ++done; }));
+  EXPECT_FALSE(calls.Run(0, [&] { ++done; })) << "too many calls";
   gate.Open();
   workers.Finish();
-  EXPECT_EQ(done, 2);
+  EXPECT_EQ(done, 3);
 }
 
 }  // namespace

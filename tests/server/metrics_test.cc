@@ -77,7 +77,7 @@ TEST(Metrics, AStreamNeedsAFirstMessage) {
   TestServer server({"--metrics-listen", "127.0.0.1:0"});
   TestStream stream(server);
   const grpc::Status status = stream.Finish();
-  EXPECT_EQ(ReasonOf(status), "STREAM_PROTOCOL");
+  EXPECT_EQ(ReasonOf(status), "REQUEST_LATE");
   EXPECT_NE(status.error_message().find("within 10 s"), std::string::npos)
       << status.error_message();
 }

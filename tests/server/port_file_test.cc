@@ -36,6 +36,8 @@ TEST_F(PortFileTest, IsThereAsLongAsItsServer) {
   EXPECT_EQ(Read(), "5000\n");
   file.Remove();
   EXPECT_FALSE(Exists());
+  EXPECT_TRUE(file.Write(5000).ok());
+  EXPECT_FALSE(Exists()) << "its server has ended";
 }
 
 TEST_F(PortFileTest, OfAServerThatIsGoneItIsRemovedOfOneThatLivesNot) {

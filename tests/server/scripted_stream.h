@@ -85,7 +85,7 @@ class ScriptedWire final : public StreamWire {
 class ScriptedHost : public StreamHost {
  public:
   void Run(std::function<void()> work) override { tasks.push_back(std::move(work)); }
-  bool RunOpening(std::function<void()> work) override {
+  bool RunOpening(uint64_t, std::function<void()> work) override {
     if (busy) return false;
     Run(std::move(work));
     return true;

@@ -107,7 +107,7 @@ TEST_F(StreamMachineTest, ATakeIsOpenedThenChunksThenEnded) {
 TEST_F(StreamMachineTest, AFirstMessageHasToComeInTime) {
   EXPECT_EQ(wire_.wake_nanos, kFirstMessageSeconds * kSecond);
   machine_->OnTime();
-  EXPECT_EQ(EndReason(), Reason::kStreamProtocol);
+  EXPECT_EQ(EndReason(), Reason::kRequestLate);
   EXPECT_EQ(host_->asked, 0);
   EXPECT_FALSE(machine_->report().asked);
 }

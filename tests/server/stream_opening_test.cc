@@ -32,7 +32,7 @@ class StreamOpeningTest : public ::testing::Test {
 
   TestEngine engine_;
   WorkerPool workers_{1};
-  CallQueue calls_{workers_, 1};
+  CallQueue calls_{workers_, {}};
   ServerMetrics metrics_;
   ConnectionUses connections_;
   ServiceContext context_{.engine = *engine_,
