@@ -2,7 +2,6 @@
 #include "server/connection_acceptor.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -102,7 +101,7 @@ int ConnectionAcceptor::PatienceMillis() const {
 void ConnectionAcceptor::TrimWhenDue() {
   const int64_t now_nanos = clock_.MonotonicNanos();
   if (now_nanos < trim_nanos_) return;
-  malloc_trim(0);
+  if (options_.trim) options_.trim();
   trim_delay_nanos_ *= 2;
   trim_nanos_ = trim_delay_nanos_ > kTrimDelayNanosMax ? kNever : now_nanos + trim_delay_nanos_;
 }

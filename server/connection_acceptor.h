@@ -38,6 +38,9 @@ class ConnectionAcceptor {
     int64_t connections_max = 0;
     // What a connection may send beyond what was of use; 0: nobody looks.
     uint64_t waste_bytes_max = 0;
+    // Gives back to the system what the heap no longer needs, on another thread: it may take long,
+    // and who is of no use must not be waited for with it. May be empty.
+    std::function<void()> trim = {};
   };
 
   // Begins to accept. The sockets listen and are non-blocking. Uses, metrics and clock must outlive

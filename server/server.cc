@@ -2,6 +2,7 @@
 #include "server/server.h"
 
 #include <grpcpp/grpcpp.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <chrono>
@@ -289,8 +290,10 @@ absl::Status Server::Parts::Accept(const Config& config) {
     parameters.fd = connection.Release();
     grpc_door->HandleNewConnection(&parameters);
   };
-  const ConnectionAcceptor::Options options = {.connections_max = connections_max,
-                                               .waste_bytes_max = config.connection_waste_bytes};
+  const ConnectionAcceptor::Options options = {
+      .connections_max = connections_max,
+      .waste_bytes_max = config.connection_waste_bytes,
+      .trim = [this] { workers->Schedule([] { malloc_trim(0); }); }};
   LT_ASSIGN_OR_RETURN(acceptor,
                       ConnectionAcceptor::Start(std::move(listening.sockets), options, hand_over,
                                                 connections, metrics, context->clock));
