@@ -169,16 +169,6 @@ class BadCallsTest(CallsTest):
         self.assertLess(self.resident_mib() - before, 64)
         self.assert_served()
 
-    def test_after_messages_that_never_end_all_is_as_before(self):
-        before = self.resident_mib()
-        self.flood(6)
-        self.assert_served()
-        for _ in range(60):
-            if self.resident_mib() - before < 128:
-                return
-            time.sleep(1)
-        self.assertLess(self.resident_mib() - before, 128, "the system got it back")
-
 
 class WasteTest(CallsTest):
     """With connection-waste-bytes: connections that cost more than they send are cut before they have cost much."""
