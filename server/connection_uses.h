@@ -35,10 +35,13 @@ class ConnectionUses {
   // unnoticed.
   std::shared_ptr<ConnectionUse> Add(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
   void Remove(const std::string& name, const ConnectionUse& use) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Never null: where nobody asks, what is counted goes nowhere.
-  std::shared_ptr<ConnectionUse> Find(const std::string& name) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // By what gRPC calls the peer. Never null: where nobody asks, what is counted goes nowhere, and
+  // no call takes the lock.
+  std::shared_ptr<ConnectionUse> Find(const std::string& grpc_peer) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  std::atomic<bool> asked_{false};  // there was a connection
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<ConnectionUse>> uses_ ABSL_GUARDED_BY(mutex_);
   const std::shared_ptr<ConnectionUse> nobodys_ = std::make_shared<ConnectionUse>();

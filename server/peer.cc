@@ -30,11 +30,14 @@ std::string WithoutPort(absl::string_view text) {
   return std::string(text.substr(0, text.find('%')));
 }
 
+bool IsMapped(const std::array<uint8_t, 16>& address) {
+  return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin());
+}
+
 // Of an address in network order; without a zone, and as IPv4 where it is one.
 std::string NameOf(const std::array<uint8_t, 16>& address) {
-  const bool mapped = std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin());
-  return mapped ? Text(AF_INET, address.data() + kMappedPrefix.size())
-                : Text(AF_INET6, address.data());
+  return IsMapped(address) ? Text(AF_INET, address.data() + kMappedPrefix.size())
+                           : Text(AF_INET6, address.data());
 }
 
 }  // namespace
@@ -68,9 +71,7 @@ std::string PeerNetwork(const std::string& grpc_peer) {
   if (!absl::ConsumePrefix(&rest, "ipv6:")) return grpc_peer;
   std::array<uint8_t, 16> address{};
   if (inet_pton(AF_INET6, WithoutPort(rest).c_str(), address.data()) != 1) return grpc_peer;
-  if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin())) {
-    return Text(AF_INET, address.data() + kMappedPrefix.size());
-  }
+  if (IsMapped(address)) return NameOf(address);
   std::fill(address.begin() + kNetworkBytes, address.end(), uint8_t{0});
   return Text(AF_INET6, address.data()) + "/64";
 }

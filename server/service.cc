@@ -92,8 +92,7 @@ void LongtakeService::AddUnary(RpcMethod method, Holds holds, Handler<Request, R
   const auto work = [this, handler](const Caller& caller,
                                     grpc::ByteBuffer* bytes) -> absl::StatusOr<grpc::ByteBuffer> {
     Request request;
-    if (!ParseMessage(bytes, &request))
-      return GarbledError(std::string(Request::descriptor()->name()));
+    if (!ParseMessage(bytes, &request)) return GarbledError(Request::descriptor()->name());
     Response response;
     LT_RETURN_IF_ERROR(handler(context_, caller, request, &response));
     return RenderMessage(response);

@@ -20,7 +20,7 @@ SessionStream* SessionStream::Start(ServiceContext& context, grpc::CallbackServe
 
 SessionStream::SessionStream(ServiceContext& context, grpc::CallbackServerContext& call)
     : call_(call),
-      connection_(context.connections.Find(ConnectionName(call.peer()))),
+      connection_(context.connections.Find(call.peer())),
       host_(std::make_shared<ServerStreamHost>(context, Caller{.peer = PeerNetwork(call.peer())})),
       machine_(std::make_shared<StreamMachine>(*this, host_)) {}
 

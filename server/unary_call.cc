@@ -19,7 +19,7 @@ UnaryCall* UnaryCall::Start(ServiceContext& context, const Method& method,
   auto started = std::make_shared<UnaryCall>(context, method, call);
   started->self_ = started;
   started->StartRead(&started->request_);
-  started->AwaitRequest();
+  started->After(started->request_alarm_, kFirstMessageSeconds, &UnaryCall::GiveUpRequest);
   return started.get();
 }
 
@@ -29,17 +29,24 @@ UnaryCall::UnaryCall(ServiceContext& context, const Method& method,
       method_(method),
       call_(call),
       caller_{.peer = PeerNetwork(call.peer())},
-      connection_(context.connections.Find(ConnectionName(call.peer()))) {}
+      connection_(context.connections.Find(call.peer())) {}
 
-void UnaryCall::AwaitRequest() {
-  request_alarm_.Set(gpr_time_from_seconds(kFirstMessageSeconds, GPR_TIMESPAN),
-                     [weak = weak_from_this()](bool in_time) {
-                       const auto call = weak.lock();
-                       if (!in_time || call == nullptr) return;
-                       MutexLock lock(call->mutex_);
-                       if (call->phase_ != Phase::kWaiting) return;
-                       call->FinishCall(LateError(kFirstMessageSeconds));
-                     });
+void UnaryCall::After(grpc::Alarm& alarm, int64_t seconds, void (UnaryCall::*act)()) {
+  alarm.Set(gpr_time_from_seconds(seconds, GPR_TIMESPAN),
+            [weak = weak_from_this(), act](bool in_time) {
+              const auto call = weak.lock();
+              if (!in_time || call == nullptr) return;
+              MutexLock lock(call->mutex_);
+              (call.get()->*act)();
+            });
+}
+
+void UnaryCall::GiveUpRequest() {
+  if (phase_ == Phase::kWaiting) FinishCall(LateError(kFirstMessageSeconds));
+}
+
+void UnaryCall::GiveUpAnswer() {
+  if (!done_) call_.TryCancel();
 }
 
 void UnaryCall::OnReadDone(bool ok) {
@@ -55,8 +62,9 @@ void UnaryCall::OnReadDone(bool ok) {
     phase_ = Phase::kWorking;
   }
   if (!method_.computes) return Answer();
-  if (context_.calls.Run(request_.Length(), [self = shared_from_this()] { self->Answer(); }))
-    return;
+  const bool has_turn =
+      context_.calls.Run(request_.Length(), [self = shared_from_this()] { self->Answer(); });
+  if (has_turn) return;
   MutexLock lock(mutex_);
   FinishCall(BusyError());
 }
@@ -82,17 +90,7 @@ void UnaryCall::FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer) {
   if (!answer.ok()) return Finish(ToGrpcStatus(answer.status()));
   response_ = *answer;
   StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
-  AwaitEnd();
-}
-
-void UnaryCall::AwaitEnd() {
-  answer_alarm_.Set(gpr_time_from_seconds(kAnswerSeconds, GPR_TIMESPAN),
-                    [weak = weak_from_this()](bool in_time) {
-                      const auto call = weak.lock();
-                      if (!in_time || call == nullptr) return;
-                      MutexLock lock(call->mutex_);
-                      if (!call->done_) call->call_.TryCancel();
-                    });
+  After(answer_alarm_, kAnswerSeconds, &UnaryCall::GiveUpAnswer);
 }
 
 void UnaryCall::OnDone() {

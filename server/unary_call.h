@@ -43,9 +43,10 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
 
  private:
   enum class Phase { kWaiting, kWorking, kFinished };
-  void AwaitRequest();
-  // For an answer that its client does not take.
-  void AwaitEnd() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Calls it under the lock after so long, unless the alarm is cancelled.
+  void After(grpc::Alarm& alarm, int64_t seconds, void (UnaryCall::*act)());
+  void GiveUpRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveUpAnswer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answer() ABSL_LOCKS_EXCLUDED(mutex_);
   void FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

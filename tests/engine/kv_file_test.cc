@@ -19,13 +19,19 @@ constexpr uint64_t kBlock = ScratchFile::kBlockBytes;
 
 std::string ScratchDirectory() { return std::filesystem::temp_directory_path().string(); }
 
+// A pool, and a file for what it cannot hold.
+KvMemory Beside(KvPool& pool, ScratchFile& file) {
+  KvMemory memory(pool);
+  memory.file = &file;
+  memory.file_layer_bytes_max = memory.file_frame_bytes_max = 1 << 20;
+  return memory;
+}
+
 TEST(KvShareTest, WhatTheFileCannotHoldIsRefusedWithFigures) {
   constexpr KvLayout kLayout = {.layers = 1, .rows = 2, .width = 256, .dtype = DType::kF32};
   const auto pool = *KvPool::Create(4096, 4096);
   const auto file = *ScratchFile::Create(PosixFileSystem(), ScratchDirectory(), 10 * kBlock);
-  KvMemory memory(*pool);
-  memory.file = file.get();
-  memory.file_layer_bytes_max = memory.file_frame_bytes_max = 1 << 20;
+  const KvMemory memory = Beside(*pool, *file);
   const auto refusal = [&](uint64_t frames) {
     return KvShare::Create(memory, kLayout, {.held = frames, .read = 1}).status();
   };
@@ -47,9 +53,7 @@ TEST(KvShareTest, RoomInTooSmallPiecesIsNoRoom) {
   constexpr KvLayout kLayout = {.layers = 2, .rows = 2, .width = 256, .dtype = DType::kF32};
   const auto pool = *KvPool::Create(4096, 4096);
   const auto file = *ScratchFile::Create(PosixFileSystem(), ScratchDirectory(), 4 * kBlock);
-  KvMemory memory(*pool);
-  memory.file = file.get();
-  memory.file_layer_bytes_max = memory.file_frame_bytes_max = 1 << 20;
+  const KvMemory memory = Beside(*pool, *file);
   const std::vector<uint64_t> blocks = *file->Take(kBlock, 4);
   file->Give(std::vector<uint64_t>{blocks[0], blocks[2]}, kBlock);
   const auto share = KvShare::Create(memory, kLayout, {.held = 1, .read = 1});

@@ -128,7 +128,7 @@ TEST(ConnectionAcceptor, WhatIsOfNoUseIsCut) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
   ASSERT_EQ(getsockname(clients[1].get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  server.uses().Find(ConnectionName(address))->CountMessage(1);
+  server.uses().Find("ipv4:" + ConnectionName(address))->CountMessage(1);
   const std::string sent(kSent, 'x');
   for (const Fd& client : clients) {
     ASSERT_EQ(send(client.get(), sent.data(), sent.size(), 0), static_cast<ssize_t>(kSent));

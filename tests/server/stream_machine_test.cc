@@ -71,6 +71,12 @@ class StreamMachineTest : public ::testing::Test {
     host_->session->PutChunk(ScriptedChunk(chunk));
     host_->RunTasks();
   }
+  // A chunk that nobody but session and stream holds.
+  std::weak_ptr<const MediaChunk> PutWatched() {
+    const std::shared_ptr<const MediaChunk> made = ScriptedChunk(0);
+    host_->session->PutChunk(made);
+    return made;
+  }
   // What the call ended with.
   Reason EndReason() const {
     return wire_.finished() ? ReasonFor(*wire_.status) : Reason::kInternal;
@@ -321,12 +327,7 @@ TEST_F(StreamMachineTest, NobodyOpensForAClientThatLeft) {
 
 TEST_F(StreamMachineTest, OfADeletedSessionNothingIsHeld) {
   Open();
-  std::weak_ptr<MediaChunk> chunk;
-  {
-    const std::shared_ptr<MediaChunk> made = ScriptedChunk(0);
-    chunk = made;
-    host_->session->PutChunk(made);
-  }
+  const std::weak_ptr<const MediaChunk> chunk = PutWatched();
   host_->RunTasks();
   ASSERT_TRUE(wire_.writing);
   Put(1);
@@ -369,12 +370,7 @@ TEST_F(StreamMachineTest, AWriteThatFailsDetaches) {
 
 TEST_F(StreamMachineTest, AChunkThatWasBeingEncodedAtTheEndIsDropped) {
   Open();
-  std::weak_ptr<MediaChunk> chunk;
-  {
-    const std::shared_ptr<MediaChunk> made = ScriptedChunk(0);
-    chunk = made;
-    host_->session->PutChunk(made);
-  }
+  const std::weak_ptr<const MediaChunk> chunk = PutWatched();
   host_->tasks.front()();  // the wake-up, which takes the chunk
   host_->tasks.pop_front();
   machine_->OnCancelled();
