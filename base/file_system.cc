@@ -121,6 +121,22 @@ class PosixFile final : public File {
     return ErrnoError(error, "reserve " + std::to_string(bytes) + " bytes of " + path_);
   }
 
+  absl::Status Truncate(uint64_t bytes) override {
+    if (::ftruncate(fd_.get(), static_cast<off_t>(bytes)) == 0) return absl::OkStatus();
+    return ErrnoError(errno, "cut " + path_ + " to " + std::to_string(bytes) + " bytes");
+  }
+
+  // Of the open file, not of the process: a process's locks would be lost when any descriptor of
+  // the file is closed, and would let the same process in twice.
+  absl::Status Lock() override {
+    struct flock whole{};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (::fcntl(fd_.get(), F_OFD_SETLK, &whole) == 0) return absl::OkStatus();
+    if (errno != EAGAIN && errno != EACCES) return ErrnoError(errno, "lock " + path_);
+    return absl::FailedPreconditionError(path_ + " is locked by another");
+  }
+
   absl::StatusOr<uint64_t> Size() override {
     struct stat info{};
     if (::fstat(fd_.get(), &info) != 0) return ErrnoError(errno, "size of " + path_);
@@ -145,6 +161,10 @@ class PosixFileSystemImpl final : public FileSystem {
                         OpenWith(path, O_RDWR | O_CREAT | O_CLOEXEC, "create "));
     if (::ftruncate(file->fd(), 0) != 0) return ErrnoError(errno, "empty " + path);
     return file;
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> OpenReadWrite(const std::string& path) override {
+    return OpenWith(path, O_RDWR | O_CREAT | O_CLOEXEC, "open ");
   }
 
   absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) override {

@@ -39,6 +39,12 @@ class File {
   virtual absl::StatusOr<uint64_t> Size() = 0;
   // The file is at least so long from now on, and no write within it can find the disk full.
   virtual absl::Status Reserve(uint64_t bytes) = 0;
+  // The file has this many bytes from now on: what lies beyond is gone, what is missing reads as
+  // zeros. Durable after Sync.
+  virtual absl::Status Truncate(uint64_t bytes) = 0;
+  // Nobody else, in this process or another, gets this lock until the file is closed; reading and
+  // writing ask nobody. FAILED_PRECONDITION when it is held through another open of the file.
+  virtual absl::Status Lock() = 0;
   // What was read is not wanted again: it need not stay in the page cache. Advice only.
   virtual void DropCached(uint64_t /*offset*/, uint64_t /*bytes*/) {}
   // The descriptor for io_uring, or -1 when this file must be used through the calls above.
@@ -70,6 +76,8 @@ class FileSystem {
                                                          ReadMode mode) = 0;
   // A new empty file, readable and writable; an old one of that name is emptied.
   virtual absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) = 0;
+  // What is there, readable and writable, or a new empty file.
+  virtual absl::StatusOr<std::unique_ptr<File>> OpenReadWrite(const std::string& path) = 0;
   // A new empty file in the directory of path, to be renamed to it once it is whole. Its name has
   // an end that nobody can foresee, and what has that name already is never followed or written.
   virtual absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) = 0;

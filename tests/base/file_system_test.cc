@@ -89,15 +89,50 @@ TEST_F(FileSystemTest, OnlyRegularFilesAreOpened) {
     cases[Path("device")] = "a device";
   }
   for (const auto& [path, kind] : cases) {
-    const absl::Status statuses[] = {
-        files_.OpenRead(path, ReadMode::kBuffered).status(), files_.Create(path).status(),
-        files_.CreateTemporary(path).status(), WriteFileAtomically(files_, path, Bytes("x")),
-        ReadTextFile(files_, path, 10).status()};
+    const absl::Status statuses[] = {files_.OpenRead(path, ReadMode::kBuffered).status(),
+                                     files_.Create(path).status(),
+                                     files_.OpenReadWrite(path).status(),
+                                     files_.CreateTemporary(path).status(),
+                                     WriteFileAtomically(files_, path, Bytes("x")),
+                                     ReadTextFile(files_, path, 10).status()};
     for (const absl::Status& status : statuses) {
       EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << path;
       EXPECT_EQ(status.message(), path + " is " + kind + ", not a file");
     }
   }
+}
+
+TEST_F(FileSystemTest, OpenReadWriteKeepsWhatIsThere) {
+  const auto created = files_.OpenReadWrite(Path("f")).value();
+  EXPECT_EQ(created->Size().value(), 0u);
+  ASSERT_TRUE(created->WriteAt(0, Bytes("hello")).ok());
+  const auto again = files_.OpenReadWrite(Path("f")).value();
+  ASSERT_TRUE(again->WriteAt(1, Bytes("a")).ok());
+  EXPECT_EQ(ReadTextFile(files_, Path("f"), 9).value(), "hallo");
+  EXPECT_EQ(files_.OpenReadWrite(Path("none/f")).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(FileSystemTest, TruncateCutsAndExtendsWithZeros) {
+  const auto file = files_.OpenReadWrite(Path("f")).value();
+  ASSERT_TRUE(file->WriteAt(0, Bytes("hello")).ok());
+  ASSERT_TRUE(file->Truncate(2).ok());
+  ASSERT_TRUE(file->Truncate(4).ok());
+  EXPECT_EQ(ReadTextFile(files_, Path("f"), 9).value(), std::string("he\0\0", 4));
+  const absl::Status status = files_.OpenRead(Path("f"), ReadMode::kBuffered).value()->Truncate(1);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("cut " + Path("f") + " to 1 bytes"));
+}
+
+TEST_F(FileSystemTest, ALockKeepsOthersOutUntilItsFileIsClosed) {
+  auto first = files_.OpenReadWrite(Path("f")).value();
+  const auto second = files_.OpenReadWrite(Path("f")).value();
+  ASSERT_TRUE(first->Lock().ok());
+  EXPECT_TRUE(first->Lock().ok());
+  files_.OpenReadWrite(Path("f")).value().reset();  // closing another descriptor changes nothing
+  const absl::Status refused = second->Lock();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(refused.message(), Path("f") + " is locked by another");
+  first.reset();
+  EXPECT_TRUE(second->Lock().ok());
 }
 
 // io_uring answers EAGAIN where a descriptor is non-blocking.
@@ -106,6 +141,7 @@ TEST_F(FileSystemTest, OpenFilesAreBlocking) {
   const auto opened = files_.OpenRead(Path("f"), ReadMode::kBuffered).value();
   EXPECT_EQ(fcntl(created->fd(), F_GETFL) & O_NONBLOCK, 0);
   EXPECT_EQ(fcntl(opened->fd(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(fcntl(files_.OpenReadWrite(Path("f")).value()->fd(), F_GETFL) & O_NONBLOCK, 0);
 }
 
 TEST_F(FileSystemTest, TextWithoutASizeIsReadToItsEnd) {
@@ -189,6 +225,8 @@ class ScriptedFile final : public File {
   int64_t WriteSome(uint64_t, std::span<const std::byte>) override { return Next(); }
   absl::Status Sync() override { return absl::OkStatus(); }
   absl::Status Reserve(uint64_t) override { return absl::OkStatus(); }
+  absl::Status Truncate(uint64_t) override { return absl::OkStatus(); }
+  absl::Status Lock() override { return absl::OkStatus(); }
   absl::StatusOr<uint64_t> Size() override { return 0; }
   size_t left() const { return results_.size(); }
 

@@ -67,6 +67,10 @@ class FaultFileSystem final : public FileSystem {
     LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.Create(path));
     return std::make_unique<FaultFile>(*this, std::move(file));
   }
+  absl::StatusOr<std::unique_ptr<File>> OpenReadWrite(const std::string& path) override {
+    LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_.OpenReadWrite(path));
+    return std::make_unique<FaultFile>(*this, std::move(file));
+  }
   absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) override {
     return files_.CreateTemporary(path);
   }
@@ -122,6 +126,8 @@ class FaultFileSystem final : public FileSystem {
     }
     absl::Status Sync() override { return file_->Sync(); }
     absl::Status Reserve(uint64_t bytes) override { return file_->Reserve(bytes); }
+    absl::Status Truncate(uint64_t bytes) override { return file_->Truncate(bytes); }
+    absl::Status Lock() override { return file_->Lock(); }
     absl::StatusOr<uint64_t> Size() override { return file_->Size(); }
 
    private:

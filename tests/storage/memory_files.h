@@ -38,6 +38,9 @@ class MemoryFileSystem final : public FileSystem {
     Put(path, std::span<const std::byte>());
     return std::make_unique<MemoryFile>(Contents(path), path);
   }
+  absl::StatusOr<std::unique_ptr<File>> OpenReadWrite(const std::string& path) override {
+    return Has(path) ? OpenRead(path, ReadMode::kBuffered) : Create(path);
+  }
   absl::StatusOr<std::unique_ptr<File>> CreateTemporary(const std::string& path) override {
     return Create(path + kTemporaryInfix);
   }
@@ -91,6 +94,11 @@ class MemoryFileSystem final : public FileSystem {
       if (bytes_.size() < bytes) bytes_.resize(bytes);
       return absl::OkStatus();
     }
+    absl::Status Truncate(uint64_t bytes) override {
+      bytes_.resize(bytes);
+      return absl::OkStatus();
+    }
+    absl::Status Lock() override { return absl::OkStatus(); }  // nobody else is there
     absl::StatusOr<uint64_t> Size() override { return bytes_.size(); }
 
    private:
