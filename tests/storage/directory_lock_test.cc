@@ -10,6 +10,8 @@
 #include <array>
 #include <filesystem>
 
+#include "tests/storage/temporary_directory.h"
+
 namespace longtake {
 namespace {
 
@@ -17,11 +19,6 @@ using ::testing::ElementsAre;
 
 class DirectoryLockTest : public ::testing::Test {
  protected:
-  DirectoryLockTest() {
-    std::string pattern = ::testing::TempDir() + "longtake_XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~DirectoryLockTest() override { std::filesystem::remove_all(directory_); }
   absl::StatusOr<std::unique_ptr<DirectoryLock>> Take(const std::string& holder) {
     return DirectoryLock::Take(PosixFileSystem(), directory_, holder);
   }
@@ -29,7 +26,8 @@ class DirectoryLockTest : public ::testing::Test {
     return ReadTextFile(PosixFileSystem(), JoinPath(directory_, "LOCK"), 4096).value();
   }
 
-  std::string directory_;
+  TemporaryDirectory temporary_;
+  const std::string& directory_ = temporary_.path();
 };
 
 TEST_F(DirectoryLockTest, TheSecondIsToldWhoTheFirstIs) {

@@ -1,0 +1,72 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "storage/database/connection.h"
+
+#include <sqlite3.h>
+
+namespace longtake {
+namespace {
+
+absl::StatusCode CodeOf(int result) {
+  switch (result & 0xff) {
+    case SQLITE_FULL:
+      return absl::StatusCode::kResourceExhausted;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:  // what an I/O error at opening a file becomes
+      return absl::StatusCode::kUnavailable;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::StatusCode::kDataLoss;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return absl::StatusCode::kFailedPrecondition;
+    case SQLITE_CONSTRAINT:
+      return absl::StatusCode::kAlreadyExists;
+    default:
+      return absl::StatusCode::kInternal;
+  }
+}
+
+}  // namespace
+
+bool IsFailedSync(int result) {
+  return result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_DIR_FSYNC;
+}
+
+Connection::~Connection() {
+  if (handle_ == nullptr) return;
+  if (!failed_sync_.ok()) set_checkpoint_on_close(false);
+  LT_CHECK(sqlite3_close(handle_) == SQLITE_OK);  // else a statement is left
+}
+
+absl::Status Connection::Open(const std::string& vfs) {
+  constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                         SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
+  const int result =
+      sqlite3_open_v2(path_.c_str(), &handle_, kFlags, vfs.empty() ? nullptr : vfs.c_str());
+  return result == SQLITE_OK ? absl::OkStatus() : Failed(result, "open");
+}
+
+void Connection::set_checkpoint_on_close(bool checkpoint) {
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, checkpoint ? 0 : 1, nullptr);
+}
+
+absl::Status Connection::Failed(int result, std::string_view what) {
+  // The handle's message is the last call's; where it speaks of another result, the result's own.
+  const bool told = handle_ != nullptr && sqlite3_extended_errcode(handle_) == result;
+  std::string message = told ? sqlite3_errmsg(handle_) : sqlite3_errstr(result);
+  message += " (SQLite " + std::to_string(result) + ")";
+  const absl::Status status(CodeOf(result), path_ + ": " + std::string(what) + ": " + message);
+  if (IsFailedSync(result) && failed_sync_.ok()) {
+    failed_sync_ = status;
+    if (sqlite3_get_autocommit(handle_) == 0) {
+      sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+    }
+  }
+  return status;
+}
+
+absl::Status Connection::Mistake(std::string_view what, std::string_view message) const {
+  return absl::InternalError(path_ + ": " + std::string(what) + ": " + std::string(message));
+}
+
+}  // namespace longtake

@@ -1,0 +1,52 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// An SQLite database with the settings a durable store needs, and no table of its own. A commit
+// that returned OK is on disk: every one syncs the log (`path-wal`). Nobody else can open the file
+// meanwhile. What SQLite does not find (a flipped byte in a row, a flipped byte in the log, after
+// which it drops the later commits) must be found by who uses it: rows need checksums, and the log
+// is to be looked at before it is opened.
+//
+// Errors as in storage/database/statement.h. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "storage/database/statement.h"
+
+namespace longtake {
+
+struct DatabaseOptions {
+  std::string path = {};
+  std::string vfs = {};  // empty: SQLite's own for Unix; tests have others
+};
+
+class Database {
+ public:
+  // Opens or creates the file, in a directory that exists, and makes every setting or fails.
+  // FAILED_PRECONDITION while another has it open; what was created without incremental vacuum is
+  // refused.
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const DatabaseOptions& options);
+
+  const std::string& path() const { return connection_->path(); }
+  // Whether a BEGIN waits for its COMMIT: an error may have taken the transaction back.
+  bool in_transaction() const;
+  // Rows that the last INSERT, UPDATE or DELETE touched.
+  int64_t changes() const;
+
+  // SQL without rows that are wanted; several statements may follow one another.
+  absl::Status Execute(const std::string& sql);
+  // One statement, which must end before the database does.
+  absl::StatusOr<Statement> Prepare(std::string_view sql);
+
+ private:
+  explicit Database(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace longtake
