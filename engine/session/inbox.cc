@@ -27,6 +27,20 @@ absl::Status ControlIdError(uint64_t control_id) {
   return FieldError("id", absl::StrCat(control_id, " was another control's"));
 }
 
+Inbox Inbox::Restore(size_t events_max, std::vector<RestoredEvent> events) {
+  Inbox inbox(events_max);
+  for (RestoredEvent& event : events) {
+    const uint64_t sequence = event.accepted.sequence;
+    inbox.next_sequence_ = sequence + 1;
+    inbox.Accept(std::move(event.accepted));
+    if (!event.applied_chunk.has_value()) continue;
+    inbox.accepted_.pop_back();
+    inbox.PutApplied(sequence, *event.applied_chunk);
+    inbox.PopApplied();
+  }
+  return inbox;
+}
+
 absl::StatusOr<std::optional<EventAccepted>> Inbox::Find(const SessionEvent& event) const {
   const Control* known = FindId(event.control_id);
   if (known == nullptr) return std::nullopt;

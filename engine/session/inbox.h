@@ -20,9 +20,18 @@ namespace longtake {
 // INVALID_ARGUMENT: a control_id came again with another event.
 absl::Status ControlIdError(uint64_t control_id);
 
+// An event that an earlier process accepted.
+struct RestoredEvent {
+  AcceptedEvent accepted;
+  std::optional<int64_t> applied_chunk = {};
+};
+
 class Inbox {
  public:
   explicit Inbox(size_t events_max = 0) : events_max_(events_max) {}
+  // As it was when these had been accepted, each with the chunk it holds from when it has been
+  // applied; receipts of those count as sent, the others are there to be taken.
+  static Inbox Restore(size_t events_max, std::vector<RestoredEvent> events);
 
   // What Accept gave for this event, while its control_id is known: of the latest kControlIdsMax
   // that were accepted. INVALID_ARGUMENT when that was another event.

@@ -102,13 +102,14 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
     MutexLock lock(mutex_);
     if (reader != attachment_.latest()) return TakenOver();
     // A receipt goes before the chunk it holds for. Who cancelled wants no more chunks.
-    const bool chunk_ready = outbox_.ready() && !cancelled_;
+    const bool chunk_ready = ChunkIsReady();
     const EventApplied* applied = inbox_.next_applied();
     if (applied != nullptr && (!chunk_ready || applied->chunk <= outbox_.next_unsent())) {
       output = inbox_.PopApplied();
     } else if (chunk_ready) {
       output = outbox_.Pop();
-    } else if (ended_ && !end_sent_ && records_.empty()) {
+    } else if (ended_ && !end_sent_ && records_.empty() && applied_expected_ == 0 &&
+               !outbox_.ready()) {
       end_sent_ = true;
       output = SessionEnd{end_status_};
     }
@@ -280,6 +281,7 @@ void Session::BeginAt(SessionBeginning beginning) {
   inbox_ = std::move(beginning.inbox);
   outbox_ = Outbox(limits_.outbox_bytes_max, beginning.chunk, beginning.frame);
   start_taken_ = beginning.has_start;
+  create_wall_nanos_ = beginning.create_wall_nanos.value_or(create_wall_nanos_);
   if (start_taken_) memory_.start.Return();
   attachment_.BeginAt(beginning.attachment, clock_.MonotonicNanos(), clock_.WallNanos());
 }
@@ -321,9 +323,34 @@ void Session::PutApplied(uint64_t sequence, int64_t chunk) {
   {
     MutexLock lock(mutex_);
     inbox_.PutApplied(sequence, chunk);
+    if (applied_expected_ > 0) --applied_expected_;
     wake = attachment_.wake();
   }
   if (wake) wake();
+}
+
+void Session::ExpectApplied() {
+  MutexLock lock(mutex_);
+  ++applied_expected_;
+}
+
+void Session::ReleaseChunks(int64_t end) {
+  std::function<void()> wake;
+  {
+    MutexLock lock(mutex_);
+    released_ = released_ == kAllReleased ? end : std::max(released_, end);
+    wake = attachment_.wake();
+  }
+  if (wake) wake();
+}
+
+int64_t Session::next_unsent() const {
+  MutexLock lock(mutex_);
+  return outbox_.next_unsent();
+}
+
+bool Session::ChunkIsReady() const {
+  return outbox_.ready() && !cancelled_ && outbox_.next_unsent() < released_;
 }
 
 void Session::PutEnd(absl::Status status) {

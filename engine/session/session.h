@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,7 @@ struct SessionBeginning {
   int64_t chunk = 0;  // the first that comes
   int64_t frame = 0;  // its first pixel frame
   bool has_start = false;
+  std::optional<int64_t> create_wall_nanos = {};  // empty: now
   SavedAttachment attachment = {};
 };
 
@@ -51,6 +53,7 @@ class Session {
 
   const std::string& id() const { return id_; }
   const ResolvedSpec& spec() const { return spec_; }
+  int64_t create_wall_nanos() const { return create_wall_nanos_; }
 
   // --- The client's side -------------------------------------------------------------------------
 
@@ -107,7 +110,14 @@ class Session {
   // The first unsent chunk always fits.
   bool HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
   void PutChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The second receipt of an event: from this chunk on it holds.
   void PutApplied(uint64_t sequence, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
+  // One is on its way, once it is recorded; the reader's last output waits for it.
+  void ExpectApplied() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Chunks wait in the outbox until they are released: from the first call on those before this one
+  // may be sent.
+  void ReleaseChunks(int64_t end) ABSL_LOCKS_EXCLUDED(mutex_);
+  int64_t next_unsent() const ABSL_LOCKS_EXCLUDED(mutex_);
   // No further chunk comes. The first call decides the status. Events that the engine did not take
   // any more get their second receipt now; the reader's last output waits for those that are still
   // being recorded.
@@ -136,10 +146,13 @@ class Session {
   void OnRecorded(uint64_t sequence, const absl::Status& result) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<EventAccepted> Accept(PendingRecords::Record& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool ChunkIsReady() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Nothing happens before its client sends or takes something.
   bool WaitsForClient() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How long it lives without a client, from the last one on.
   int64_t LifeNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  static constexpr int64_t kAllReleased = std::numeric_limits<int64_t>::max();
 
   const std::string id_;
   const ResolvedSpec spec_;
@@ -148,7 +161,7 @@ class Session {
   const std::function<void()> wake_engine_;
   const SessionEndObserver on_end_;
   EventSink& sink_;
-  const int64_t create_wall_nanos_;
+  int64_t create_wall_nanos_;  // constant once other threads know the session
 
   mutable Mutex mutex_;
   SessionState state_ ABSL_GUARDED_BY(mutex_) = SessionState::kStarting;
@@ -162,6 +175,8 @@ class Session {
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
+  int64_t released_ ABSL_GUARDED_BY(mutex_) = kAllReleased;  // chunks before it may be sent
+  size_t applied_expected_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
 };
 
