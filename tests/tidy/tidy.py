@@ -44,23 +44,26 @@ ALLOWED = {
     "engine/video": {"base", "storage", "storage/*", "engine/backend", "engine/text", "engine/policy",
                      "engine/kv", "engine/model", "engine/model/*", "engine/take"},
     "engine/session": {"base", "engine/policy"},
+    "engine/store": {"base", "storage", "storage/*", "engine/policy", "engine/model", "engine/model/*",
+                     "engine/take", "engine/session"},
     "engine/plan": {"base", "storage", "storage/*", "engine/backend", "engine/text", "engine/policy",
                     "engine/kv", "engine/model", "engine/model/*", "engine/take", "engine/video"},
     "engine/serve": {"base", "storage", "storage/*", "engine/backend", "engine/text", "engine/policy",
-                     "engine/kv", "engine/model", "engine/model/*", "engine/take", "engine/video", "engine/session"},
+                     "engine/kv", "engine/model", "engine/model/*", "engine/take", "engine/video", "engine/session", "engine/store"},
     "pack": {"base", "storage", "storage/*", "engine/policy", "engine/backend", "engine/text", "engine/kv",
              "engine/model", "engine/model/*", "engine/take", "engine/video"},
     "server": {"base", "storage", "storage/*", "media", "engine/*", "engine/model/*"},
     "client": {"base", "storage", "storage/*", "engine/backend", "engine/text", "media"},
     "loadtest": {"base", "storage", "storage/*", "engine/*", "engine/model/*"},
 }
-PROTOBUF_FOLDERS = ("server", "client", "loadtest", "tests")
+PROTOBUF_FOLDERS = ("server", "client", "loadtest", "tests", "engine/store")
 PROTOBUF_WORDS = "generated protobuf"
 THREAD_FILES = {
     "base/worker_pool.h", "base/worker_pool.cc", "engine/serve/stage.h", "engine/serve/stage.cc",
     "engine/serve/decode_lane.h", "engine/serve/decode_lane.cc", "storage/io/pread_io.h",
     "storage/io/pread_io.cc", "server/connection_acceptor.h", "server/connection_acceptor.cc",
-    "base/trace.h", "base/trace.cc", "server/end_signals.h", "server/end_signals.cc",
+    "base/trace.h", "base/trace.cc", "engine/store/session_store.h", "engine/store/session_store.cc",
+    "server/end_signals.h", "server/end_signals.cc",
     # Hears signals while the take waits for the network or a player.
     "client/interrupts.h", "client/interrupts.cc",
 }
@@ -71,7 +74,8 @@ BANS = [
      "memory is owned by types in base"),
     (r"(?<![\w:])delete\s+(?!=)\w", ("base/",), "no naked delete"),
     (r"\bstd::j?thread\s*(\(|\w|>|\{)", tuple(THREAD_FILES) + ("tests/",),
-     "threads start in base/worker_pool, engine/serve/stage, engine/serve/decode_lane, the pread twin, base/trace, "
+     "threads start in base/worker_pool, engine/serve/stage, engine/serve/decode_lane, engine/store/session_store, "
+     "the pread twin, base/trace, "
      "server/connection_acceptor, server/end_signals and client/interrupts only"),
     (r"\bstd::chrono::(system|steady|high_resolution)_clock\b", ("base/clock.h", "server/server.cc", "tests/"),
      "time comes from base/clock.h"),

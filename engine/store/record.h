@@ -1,0 +1,90 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What the store writes down of a session, in the order in which it happened: plain values, and
+// their bytes. From the records of a session follows everything it showed (stored_session.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/checksum.h"
+#include "base/status_macros.h"
+#include "engine/model/vae/latent_grid.h"
+#include "engine/session/resolved_spec.h"
+#include "engine/session/session_event.h"
+#include "engine/take/latents.h"
+
+namespace longtake {
+
+// Latents that lie beside the records.
+struct LatentsRef {
+  int64_t channels = 0;
+  LatentGrid grid = {.frames = 0};
+  Hash128 hash = {};  // XXH3-128 of the values' bytes
+  friend bool operator==(const LatentsRef&, const LatentsRef&) = default;
+};
+LatentsRef RefOf(const Latents& latents);
+
+// The first record.
+struct SessionCreated {
+  ResolvedSpec spec;
+  std::string model_digest;      // what its bits depend on besides the spec
+  std::string numerics_profile;  // in which it is computed
+  int64_t create_wall_nanos = 0;
+  friend bool operator==(const SessionCreated&, const SessionCreated&) = default;
+};
+
+// An event holds from this chunk on.
+struct EventHolds {
+  uint64_t sequence = 0;
+  int64_t chunk = 0;
+  // Of a prompt: it is what is shown from there on, and no later one that holds there, too.
+  bool shown = false;
+  friend bool operator==(const EventHolds&, const EventHolds&) = default;
+};
+
+// The frames it begins with are latents now.
+struct TakeStarted {
+  LatentsRef latents;
+  friend bool operator==(const TakeStarted&, const TakeStarted&) = default;
+};
+
+// A chunk's latents are final.
+struct ChunkSettled {
+  int64_t chunk = 0;
+  LatentsRef latents;
+  friend bool operator==(const ChunkSettled&, const ChunkSettled&) = default;
+};
+
+// A chunk's pixels were made.
+struct ChunkDecoded {
+  int64_t chunk = 0;
+  int64_t end_frame = 0;  // the first pixel frame after it
+  Hash128 digest = {};
+  Hash128 chain = {};  // of this digest and those before it
+  int64_t sent = 0;    // chunks that had been sent by then
+  friend bool operator==(const ChunkDecoded&, const ChunkDecoded&) = default;
+};
+
+// Everything was made, or its client ended it.
+struct SessionEnded {
+  friend bool operator==(const SessionEnded&, const SessionEnded&) = default;
+};
+
+// An AcceptedEvent is kept without its tokens.
+using Record = std::variant<SessionCreated, AcceptedEvent, EventHolds, TakeStarted, ChunkSettled,
+                            ChunkDecoded, SessionEnded>;
+
+// A record as it is kept: what it is, and its message of proto/longtake/store/v1/records.proto.
+struct RecordBytes {
+  int64_t kind = 0;
+  std::string body;
+  friend bool operator==(const RecordBytes&, const RecordBytes&) = default;
+};
+RecordBytes EncodeRecord(const Record& record);
+// DATA_LOSS for bytes that are no record, of an unknown kind or with sizes that no session has.
+absl::StatusOr<Record> DecodeRecord(int64_t kind, std::string_view body);
+
+}  // namespace longtake

@@ -1,0 +1,421 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/store/session_store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
+
+namespace longtake {
+namespace {
+
+constexpr char kDatabaseName[] = "sessions.db";
+// What one commit takes at most, so that nobody waits long for the first of them.
+constexpr size_t kTasksMax = 512;
+constexpr uint64_t kTaskBytesMax = 16 << 20;
+// How long a failing disk is left alone.
+constexpr int64_t kRetryNanos = 1'000'000'000;
+// What a record takes in memory beside its bytes, roughly.
+constexpr uint64_t kTaskOverheadBytes = 512;
+
+absl::Status NoSession(const std::string& id) {
+  return Error(Reason::kSessionNotFound, absl::StrCat("no session ", id), {{"session", id}});
+}
+
+// Said before anything was written, and no fault of the disk.
+bool IsRefusal(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsAlreadyExists(status);
+}
+
+absl::Status Corrupt(const std::string& id, const std::string& problem) {
+  return Error(Reason::kSessionCorrupt, absl::StrCat("session ", id, ": ", problem),
+               {{"session", id}});
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& options,
+                                                                 Clock& clock) {
+  LT_RETURN_IF_ERROR(options.files->MakeDir(options.directory));
+  auto store = std::unique_ptr<SessionStore>(new SessionStore(options, clock));
+  LT_ASSIGN_OR_RETURN(store->lock_,
+                      DirectoryLock::Take(*options.files, options.directory, options.holder));
+  LT_RETURN_IF_ERROR(store->OpenDatabase());
+  LT_ASSIGN_OR_RETURN(const SessionTables::Found found, store->tables_->Sessions());
+  MutexLock lock(store->mutex_);
+  for (const SessionRow& row : found.sessions) store->rows_[row.id] = row;
+  store->stats_.damaged = found.damaged;
+  return store;
+}
+
+SessionStore::SessionStore(const Options& options, Clock& clock)
+    : options_(options), clock_(clock) {}
+
+SessionStore::~SessionStore() { Stop(); }
+
+absl::Status SessionStore::OpenDatabase() {
+  tables_ = nullptr;
+  database_ = nullptr;
+  LT_ASSIGN_OR_RETURN(
+      database_,
+      Database::Open({.path = JoinPath(options_.directory, kDatabaseName), .vfs = options_.vfs}));
+  LT_ASSIGN_OR_RETURN(tables_, SessionTables::Open(*database_));
+  return absl::OkStatus();
+}
+
+void SessionStore::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void SessionStore::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  work_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+}
+
+void SessionStore::Run() {
+  for (;;) {
+    const bool worked = Step();
+    if (!worked || !stats().durable) WaitForWork();
+    MutexLock lock(mutex_);
+    if (stopping_ && (tasks_.empty() || !stats_.durable)) return;
+  }
+}
+
+// A disk that fails is asked again once a period, however much comes meanwhile.
+void SessionStore::WaitForWork() {
+  const int64_t end_nanos = clock_.MonotonicNanos() + kRetryNanos;
+  MutexLock lock(mutex_);
+  while (!stopping_) {
+    const int64_t left_nanos = end_nanos - clock_.MonotonicNanos();
+    if (stats_.durable ? !tasks_.empty() : left_nanos <= 0) return;
+    if (stats_.durable) {
+      work_.Wait(mutex_);
+    } else {
+      work_.WaitFor(mutex_, std::chrono::nanoseconds(left_nanos));
+    }
+  }
+}
+
+bool SessionStore::Step() {
+  std::deque<Task> tasks = TakeTasks();
+  if (tasks.empty()) return false;
+  const int64_t start_nanos = clock_.MonotonicNanos();
+  const absl::Status status = Commit(tasks);
+  if (status.ok()) {
+    Succeed(std::move(tasks), clock_.MonotonicNanos() - start_nanos);
+  } else {
+    Fail(std::move(tasks), status);
+  }
+  return true;
+}
+
+std::deque<SessionStore::Task> SessionStore::TakeTasks() {
+  std::deque<Task> taken;
+  uint64_t bytes = 0;
+  MutexLock lock(mutex_);
+  while (!tasks_.empty() && taken.size() < kTasksMax && bytes < kTaskBytesMax) {
+    bytes += tasks_.front().bytes;
+    taken.push_back(std::move(tasks_.front()));
+    tasks_.pop_front();
+  }
+  return taken;
+}
+
+absl::Status SessionStore::Commit(std::deque<Task>& tasks) {
+  if (tables_ == nullptr) LT_RETURN_IF_ERROR(OpenDatabase());
+  changed_.clear();
+  LT_RETURN_IF_ERROR(tables_->Begin());
+  absl::Status status = RunAll(tasks);
+  if (status.ok()) status = tables_->Commit();
+  if (status.ok()) return status;
+  // What was begun is undone by closing, which does not need the disk to answer.
+  tables_ = nullptr;
+  database_ = nullptr;
+  return status;
+}
+
+absl::Status SessionStore::RunAll(std::deque<Task>& tasks) {
+  for (Task& task : tasks) {
+    task.status = task.run();
+    if (!task.reads && !IsRefusal(task.status)) LT_RETURN_IF_ERROR(task.status);
+  }
+  for (const auto& [id, row] : changed_) {
+    if (row.has_value()) LT_RETURN_IF_ERROR(tables_->Update(*row));
+  }
+  return absl::OkStatus();
+}
+
+void SessionStore::Succeed(std::deque<Task> tasks, int64_t nanos) {
+  {
+    MutexLock lock(mutex_);
+    for (auto& [id, row] : changed_) {
+      if (row.has_value()) {
+        rows_[id] = *row;
+      } else {
+        rows_.erase(id);
+      }
+    }
+    ++stats_.commits;
+    stats_.commit_seconds += NanosToSeconds(nanos);
+    stats_.durable = true;
+    for (Task& task : tasks) {
+      stats_.waiting_bytes -= task.bytes;
+      if (task.answer != nullptr) *task.answer = std::move(task.status);
+    }
+  }
+  answered_.NotifyAll();
+  for (const Task& task : tasks) {
+    if (task.done) task.done(/*durable=*/true);
+  }
+}
+
+void SessionStore::Fail(std::deque<Task> tasks, const absl::Status& status) {
+  std::vector<Done> done;
+  {
+    MutexLock lock(mutex_);
+    ++stats_.failures;
+    stats_.durable = false;
+    for (auto task = tasks.rbegin(); task != tasks.rend(); ++task) {
+      if (task->done) done.push_back(std::exchange(task->done, nullptr));
+      if (task->answer != nullptr) *task->answer = status;
+      if (task->answer != nullptr || task->reads) {
+        stats_.waiting_bytes -= task->bytes;
+      } else {
+        tasks_.push_front(std::move(*task));
+      }
+    }
+  }
+  answered_.NotifyAll();
+  for (auto call = done.rbegin(); call != done.rend(); ++call) (*call)(/*durable=*/false);
+}
+
+void SessionStore::Push(Task task) {
+  task.bytes += kTaskOverheadBytes;
+  Done not_durable;
+  {
+    MutexLock lock(mutex_);
+    const bool writes = task.answer == nullptr && !task.reads;
+    const bool full = stats_.waiting_bytes + task.bytes > options_.waiting_bytes_max;
+    if (full && writes) broken_off_.insert(task.id);
+    const bool lost = writes && broken_off_.contains(task.id);
+    if (lost || (writes && !stats_.durable)) not_durable = std::exchange(task.done, nullptr);
+    if (!lost) {
+      stats_.waiting_bytes += task.bytes;
+      tasks_.push_back(std::move(task));
+    }
+  }
+  work_.NotifyAll();
+  if (not_durable) not_durable(/*durable=*/false);
+}
+
+absl::Status SessionStore::RunNow(const std::string& id, bool reads,
+                                  std::function<absl::Status()> work) {
+  const auto answer = std::make_shared<std::optional<absl::Status>>();
+  Push({.id = id, .run = std::move(work), .reads = reads, .answer = answer});
+  if (!thread_.joinable()) {
+    while (Step()) {
+    }
+  }
+  MutexLock lock(mutex_);
+  while (!answer->has_value()) answered_.Wait(mutex_);
+  return **answer;
+}
+
+std::vector<SessionRow> SessionStore::Sessions() const {
+  std::vector<SessionRow> sessions;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, row] : rows_) sessions.push_back(row);
+  }
+  std::sort(sessions.begin(), sessions.end(),
+            [](const SessionRow& a, const SessionRow& b) { return a.number < b.number; });
+  return sessions;
+}
+
+absl::StatusOr<SessionRow> SessionStore::Committed(const std::string& id) const {
+  MutexLock lock(mutex_);
+  const auto found = rows_.find(id);
+  return found == rows_.end() ? NoSession(id) : absl::StatusOr<SessionRow>(found->second);
+}
+
+bool SessionStore::Contains(const std::string& id) const { return Committed(id).ok(); }
+
+SessionStore::Stats SessionStore::stats() const {
+  MutexLock lock(mutex_);
+  Stats stats = stats_;
+  stats.sessions = std::ssize(rows_);
+  for (const auto& [id, row] : rows_) stats.bytes += static_cast<uint64_t>(row.bytes);
+  return stats;
+}
+
+SessionRow* SessionStore::Change(const std::string& id) {
+  auto changed = changed_.find(id);
+  if (changed == changed_.end()) {
+    const absl::StatusOr<SessionRow> row = Committed(id);
+    if (!row.ok()) return nullptr;
+    changed = changed_.emplace(id, *row).first;
+  }
+  return changed->second.has_value() ? &*changed->second : nullptr;
+}
+
+absl::StatusOr<StoredSummary> SessionStore::Describe(const std::string& id) {
+  StoredSummary summary;
+  LT_RETURN_IF_ERROR(RunNow(id, /*reads=*/true, [&] {
+    const SessionRow* row = Change(id);
+    if (row == nullptr) return NoSession(id);
+    summary.row = *row;
+    LT_ASSIGN_OR_RETURN(const RecordBytes first, tables_->FirstRecord(*row));
+    LT_ASSIGN_OR_RETURN(longtake::Record record, DecodeRecord(first.kind, first.body));
+    auto* created = std::get_if<SessionCreated>(&record);
+    if (created == nullptr) return Corrupt(id, "its first record is another's");
+    summary.created = std::move(*created);
+    return absl::OkStatus();
+  }));
+  return summary;
+}
+
+absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
+  absl::StatusOr<StoredSession> session;
+  LT_RETURN_IF_ERROR(RunNow(id, /*reads=*/true, [&] {
+    const SessionRow* row = Change(id);
+    if (row == nullptr) return NoSession(id);
+    LT_ASSIGN_OR_RETURN(const std::vector<RecordBytes> records, tables_->Records(*row));
+    session = ReadStoredSession(id, records);
+    return session.ok() ? absl::OkStatus() : Corrupt(id, std::string(session.status().message()));
+  }));
+  return session;
+}
+
+absl::StatusOr<Latents> SessionStore::GetLatents(const std::string& id, int64_t chunk,
+                                                 const LatentsRef& ref) {
+  const SessionRow* row = Change(id);
+  if (row == nullptr) return NoSession(id);
+  return tables_->GetLatents(row->number, chunk, ref);
+}
+
+absl::StatusOr<Latents> SessionStore::LoadLatents(const std::string& id, int64_t chunk,
+                                                  const LatentsRef& ref) {
+  absl::StatusOr<Latents> latents;
+  LT_RETURN_IF_ERROR(RunNow(id, /*reads=*/true, [&] {
+    latents = GetLatents(id, chunk, ref);
+    return latents.status();
+  }));
+  return latents;
+}
+
+// An error is the reader's, and no reason for others not to be written.
+void SessionStore::ReadLatents(const std::string& id, int64_t chunk, const LatentsRef& ref,
+                               std::function<void(absl::StatusOr<Latents>)> done) {
+  const auto latents = std::make_shared<absl::StatusOr<Latents>>(
+      Error(Reason::kStorageUnavailable, "the session store cannot be read"));
+  Push({.id = id,
+        .run =
+            [this, id, chunk, ref, latents] {
+              *latents = GetLatents(id, chunk, ref);
+              return absl::OkStatus();
+            },
+        .done = [latents, done = std::move(done)](bool) { done(std::move(*latents)); },
+        .reads = true});
+}
+
+absl::Status SessionStore::Create(const std::string& id, const SessionCreated& created) {
+  return RunNow(id, /*reads=*/false, [&] { return Insert(id, created); });
+}
+
+absl::Status SessionStore::Insert(const std::string& id, const SessionCreated& created) {
+  if (Change(id) != nullptr) {
+    return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"),
+                 {{"session", id}});
+  }
+  SessionRow row = {.id = id, .create_wall_nanos = created.create_wall_nanos};
+  LT_RETURN_IF_ERROR(tables_->Insert(row));
+  LT_RETURN_IF_ERROR(PutRecord(row, created));
+  changed_[id] = row;
+  return absl::OkStatus();
+}
+
+absl::Status SessionStore::Delete(const std::string& id) {
+  return RunNow(id, /*reads=*/false,
+                [&] { return Change(id) == nullptr ? NoSession(id) : Remove(id); });
+}
+
+absl::Status SessionStore::Remove(const std::string& id) {
+  LT_RETURN_IF_ERROR(tables_->Remove(Change(id)->number));
+  changed_[id] = std::nullopt;
+  return absl::OkStatus();
+}
+
+absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& record) {
+  // A session that was in memory twice for a moment made the same chunk twice.
+  const auto* settled = std::get_if<ChunkSettled>(&record);
+  const auto* decoded = std::get_if<ChunkDecoded>(&record);
+  if (settled != nullptr && settled->chunk != row.chunks) return absl::OkStatus();
+  if (decoded != nullptr && decoded->chunk != row.decoded) return absl::OkStatus();
+  LT_RETURN_IF_ERROR(tables_->Append(row, EncodeRecord(record)));
+  if (settled != nullptr) ++row.chunks;
+  if (std::holds_alternative<SessionEnded>(record)) row.ended = true;
+  if (decoded != nullptr) {
+    ++row.decoded;
+    row.end_frame = decoded->end_frame;
+  }
+  return absl::OkStatus();
+}
+
+void SessionStore::Record(const std::string& session_id, const AcceptedEvent& event,
+                          Recorded recorded) {
+  Put(session_id, event, [recorded = std::move(recorded)](bool) { recorded(absl::OkStatus()); });
+}
+
+void SessionStore::Put(const std::string& id, const longtake::Record& record, Done done) {
+  const uint64_t bytes = EncodeRecord(record).body.size();
+  Push({.id = id,
+        .run =
+            [this, id, record] {
+              SessionRow* row = Change(id);
+              return row == nullptr ? absl::OkStatus() : PutRecord(*row, record);
+            },
+        .done = std::move(done),
+        .bytes = bytes});
+}
+
+void SessionStore::PutStart(const std::string& id, const Latents& latents, Done done) {
+  PutLatents(id, kStartLatents, TakeStarted{.latents = RefOf(latents)}, latents, std::move(done));
+}
+
+void SessionStore::PutChunk(const std::string& id, int64_t chunk, const Latents& latents,
+                            Done done) {
+  PutLatents(id, chunk, ChunkSettled{.chunk = chunk, .latents = RefOf(latents)}, latents,
+             std::move(done));
+}
+
+void SessionStore::PutLatents(const std::string& id, int64_t chunk, const longtake::Record& record,
+                              const Latents& latents, Done done) {
+  Push({.id = id,
+        .run =
+            [this, id, chunk, record, latents] {
+              SessionRow* row = Change(id);
+              if (row == nullptr || (chunk >= 0 && chunk != row->chunks)) return absl::OkStatus();
+              LT_RETURN_IF_ERROR(tables_->PutLatents(*row, chunk, latents));
+              return PutRecord(*row, record);
+            },
+        .done = std::move(done),
+        .bytes = latents.values().size_bytes()});
+}
+
+void SessionStore::PutInUse(const std::string& id, bool in_use) {
+  Push({.id = id, .run = [this, id, in_use] {
+          SessionRow* row = Change(id);
+          if (row == nullptr) return absl::OkStatus();
+          row->expire_wall_nanos.reset();
+          if (!in_use) row->expire_wall_nanos = clock_.WallNanos() + options_.retention_nanos;
+          return absl::OkStatus();
+        }});
+}
+
+}  // namespace longtake

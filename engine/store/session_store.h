@@ -1,0 +1,183 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Sessions on disk: what was promised to a client is written here before the client hears of it, so
+// that a process that is killed has lost nothing. Small things lie in a database in the directory
+// (session_tables.h); the directory belongs to one process at a time.
+//
+// What is handed over is written in this order, by one thread, many at a time: a commit waits for
+// the disk once for all that came meanwhile. Done calls come in the same order, on that thread,
+// without locks.
+//
+// A disk that fails does not stop sessions: from then on done says that nothing is durable. What
+// was handed over waits, up to Options::waiting_bytes_max, and is written when the disk is back.
+//
+// Any thread. Without Start nothing runs by itself: Step does one commit on the caller's thread,
+// and calls that wait for an answer do the same.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "base/mutex.h"
+#include "base/status_macros.h"
+#include "engine/session/event_sink.h"
+#include "engine/store/session_tables.h"
+#include "engine/store/stored_session.h"
+#include "storage/directory_lock.h"
+
+namespace longtake {
+
+// What is known of a session without reading all of it.
+struct StoredSummary {
+  SessionRow row;
+  SessionCreated created;
+};
+
+class SessionStore final : public EventSink {
+ public:
+  struct Options {
+    FileSystem* files = nullptr;
+    std::string directory = {};
+    std::string holder = {};  // named to a second process that wants the directory
+    std::string vfs = {};     // SQLite's; empty: its own
+    // How long a session that nobody has in memory is kept.
+    int64_t retention_nanos = 24LL * 3600 * 1'000'000'000;
+    uint64_t session_bytes_max = uint64_t{16} << 30;  // of one session
+    uint64_t bytes_max = uint64_t{64} << 30;          // of all
+    uint64_t waiting_bytes_max = uint64_t{256} << 20;
+  };
+  // Whether what was handed over will survive a crash now.
+  using Done = std::function<void(bool durable)>;
+
+  // FAILED_PRECONDITION names the process that has the directory; DATA_LOSS what is damaged.
+  static absl::StatusOr<std::unique_ptr<SessionStore>> Open(const Options& options, Clock& clock);
+  ~SessionStore() override;
+
+  void Start();
+  // Writes what waits and joins.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+  // One commit of what waits; false when nothing does.
+  bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // --- What lives here, as it was last written
+  // ----------------------------------------------------
+
+  // In order of creation.
+  std::vector<SessionRow> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool Contains(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // NOT_FOUND, or DATA_LOSS.
+  absl::StatusOr<StoredSummary> Describe(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // After all that was handed over before. NOT_FOUND, or DATA_LOSS for this session alone.
+  absl::StatusOr<StoredSession> Load(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Latents> LoadLatents(const std::string& id, int64_t chunk, const LatentsRef& ref)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same without waiting: done is called as a Done is.
+  void ReadLatents(const std::string& id, int64_t chunk, const LatentsRef& ref,
+                   std::function<void(absl::StatusOr<Latents>)> done) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // --- A session's life
+  // ---------------------------------------------------------------------------
+
+  // Both are durable when they return, or nothing has happened. ALREADY_EXISTS,
+  // RESOURCE_EXHAUSTED when the store is full, UNAVAILABLE when the disk does not take it.
+  absl::Status Create(const std::string& id, const SessionCreated& created)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Delete(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // A session that is not there any more is no error: it was deleted meanwhile.
+  void Record(const std::string& session_id, const AcceptedEvent& event,
+              Recorded recorded) override;
+  void Put(const std::string& id, const longtake::Record& record, Done done = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The record of a chunk, or of what the take begins with, and the latents that it names.
+  void PutStart(const std::string& id, const Latents& latents, Done done = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  void PutChunk(const std::string& id, int64_t chunk, const Latents& latents, Done done = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether somebody has it in memory; otherwise its retention begins.
+  void PutInUse(const std::string& id, bool in_use) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  struct Stats {
+    uint64_t commits = 0;
+    uint64_t records = 0;
+    uint64_t bytes = 0;  // that sessions take
+    uint64_t waiting_bytes = 0;
+    uint64_t failures = 0;
+    int64_t sessions = 0;
+    std::vector<int64_t> damaged =
+        {};  // numbers of sessions whose own rows do not prove themselves
+    bool durable = true;
+    double commit_seconds = 0;
+  };
+  Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  // One thing to be done within a transaction.
+  struct Task {
+    std::string id;  // of the session
+    std::function<absl::Status()> run;
+    Done done = {};  // called once, also when it failed and is to be tried again
+    uint64_t bytes = 0;
+    bool reads = false;  // changes nothing; tried once
+    // Somebody waits for this status, under the lock: an error is his, and not tried again.
+    std::shared_ptr<std::optional<absl::Status>> answer = {};
+    absl::Status status = {};  // to become the answer with the commit
+  };
+
+  SessionStore(const Options& options, Clock& clock);
+  absl::Status OpenDatabase();
+  void Run();
+  void WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Push(Task task) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Hands over and waits until it was tried.
+  absl::Status RunNow(const std::string& id, bool reads, std::function<absl::Status()> work)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // On the store's thread.
+  std::deque<Task> TakeTasks() ABSL_LOCKS_EXCLUDED(mutex_);
+  // All of these in one transaction, or none.
+  absl::Status Commit(std::deque<Task>& tasks) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status RunAll(std::deque<Task>& tasks);
+  void Succeed(std::deque<Task> tasks, int64_t nanos) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Fail(std::deque<Task> tasks, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status PutRecord(SessionRow& row, const longtake::Record& record);
+  void PutLatents(const std::string& id, int64_t chunk, const longtake::Record& record,
+                  const Latents& latents, Done done) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Latents> GetLatents(const std::string& id, int64_t chunk, const LatentsRef& ref);
+  absl::Status Insert(const std::string& id, const SessionCreated& created);
+  absl::Status Remove(const std::string& id);
+  absl::StatusOr<SessionRow> Committed(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The row to be changed in this transaction, or null when there is no such session.
+  SessionRow* Change(const std::string& id);
+
+  const Options options_;
+  Clock& clock_;
+  std::unique_ptr<DirectoryLock> lock_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<SessionTables> tables_;
+  // The store's thread's: what the transaction under way changes; nothing: the session goes.
+  std::map<std::string, std::optional<SessionRow>> changed_;
+  std::thread thread_;
+
+  mutable Mutex mutex_;
+  CondVar work_;
+  CondVar answered_;
+  std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, SessionRow> rows_ ABSL_GUARDED_BY(mutex_);  // as they were committed
+  Stats stats_ ABSL_GUARDED_BY(mutex_);
+  // Sessions of which something could not be kept: nothing of them is written any more.
+  std::set<std::string> broken_off_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace longtake

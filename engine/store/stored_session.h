@@ -1,0 +1,40 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What a session's records say together: all that was promised to its client, and all that it
+// takes, beside the model, to make every chunk of it again. A plain value.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/store/record.h"
+
+namespace longtake {
+
+struct StoredEvent {
+  AcceptedEvent accepted;  // without tokens
+  std::optional<int64_t> applied_chunk = {};
+  bool shown = false;  // as in EventHolds
+};
+
+struct StoredSession {
+  std::string id;
+  SessionCreated created = {};
+  std::vector<StoredEvent> events = {};  // by rising numbers
+  std::vector<size_t> applied = {};  // indices of events, in the order in which they were applied
+  std::optional<LatentsRef> start = {};    // what the take begins with, once that is latents
+  std::vector<LatentsRef> settled = {};    // by chunk, from 0 on
+  std::vector<ChunkDecoded> decoded = {};  // by chunk, from 0 on
+  bool ended = false;
+
+  // What the next record adds. DATA_LOSS when it does not follow from those before.
+  absl::Status Add(Record record);
+};
+
+// All records of a session, in order; DATA_LOSS names the one that does not fit.
+absl::StatusOr<StoredSession> ReadStoredSession(const std::string& id,
+                                                const std::vector<RecordBytes>& records);
+
+}  // namespace longtake
