@@ -38,9 +38,14 @@ DecodeChoice ChoiceOf(const ResolvedSpec& spec) {
 
 }  // namespace
 
-DecodeLane::DecodeLane(ChunkDecoder& decoder, Clock& clock, WakeUp& wake_up, Trace* trace,
-                       const PixelSeconds& calibrated)
-    : decoder_(decoder), clock_(clock), wake_up_(wake_up), trace_(trace), lane_costs_(calibrated) {}
+DecodeLane::DecodeLane(ChunkDecoder& decoder, const TakeJournal& journal, Clock& clock,
+                       WakeUp& wake_up, Trace* trace, const PixelSeconds& calibrated)
+    : decoder_(decoder),
+      journal_(journal),
+      clock_(clock),
+      wake_up_(wake_up),
+      trace_(trace),
+      lane_costs_(calibrated) {}
 
 DecodeLane::~DecodeLane() { Stop(); }
 
@@ -207,9 +212,9 @@ void DecodeLane::StepChunk(ChunkInWork work) {
       if (!stopping_) chunks_.push_front(std::move(work));
       return;
     }
-    if (status.ok()) {
+    if (status.ok() && !work.job.warm_up) {
       FinishChunk(work);
-    } else if (!absl::IsCancelled(status)) {
+    } else if (!status.ok() && !absl::IsCancelled(status)) {
       work.job.session->PutEnd(Annotate(status, "decoding"));
     }
   }
@@ -277,6 +282,10 @@ void DecodeLane::FinishChunk(ChunkInWork& work) {
   }
   chunk->digest = Xxh3Hash128(std::as_bytes(std::span(chunk->rgb)));
   chunk->chain = NextLink(state.chain, chunk->digest);
+  if (const absl::Status entered = Enter(job, *chunk); !entered.ok()) {
+    job.session->PutEnd(entered);
+    return;
+  }
   state.chain = chunk->chain;
   state.next_frame += chunk->frame_count;
   state.chunk = chunk->index + 1;
@@ -286,8 +295,25 @@ void DecodeLane::FinishChunk(ChunkInWork& work) {
     stats_.frames += static_cast<uint64_t>(chunk->frame_count);
     stats_.seconds += work.seconds;
   }
-  job.session->PutChunk(std::move(chunk));
+  if (!job.unseen) job.session->PutChunk(std::move(chunk));
   if (job.last) job.session->PutEnd(absl::OkStatus());
+}
+
+absl::Status DecodeLane::Enter(const DecodeJob& job, const MediaChunk& chunk) {
+  std::deque<ChunkDecoded>& before = job.state->before;
+  if (before.empty()) {
+    journal_.Decoded(job.session, {.chunk = chunk.index,
+                                   .end_frame = chunk.first_frame + chunk.frame_count,
+                                   .digest = chunk.digest,
+                                   .chain = chunk.chain,
+                                   .sent = job.session->next_unsent()});
+    return absl::OkStatus();
+  }
+  const ChunkDecoded expected = before.front();
+  before.pop_front();
+  if (expected.chunk == chunk.index && expected.chain == chunk.chain) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      "chunk ", chunk.index, " came out otherwise than before the session was resumed"));
 }
 
 }  // namespace longtake

@@ -24,6 +24,7 @@
 #include "base/trace.h"
 #include "engine/serve/fair_turns.h"
 #include "engine/serve/lane_costs.h"
+#include "engine/serve/take_journal.h"
 #include "engine/serve/wake_up.h"
 #include "engine/session/session.h"
 #include "engine/take/chunk_decoder.h"
@@ -39,6 +40,9 @@ struct DecodeState {
   DecoderState decoder;
   std::atomic<int64_t> chunks_in_flight{0};
   std::optional<double> turn_tag;  // where its next chunk's turn starts; under the lane's lock
+  // Of a session that comes back: what its chunks were that are decoded again, from
+  // decoder.chunk on.
+  std::deque<ChunkDecoded> before = {};
 };
 
 struct DecodeJob {
@@ -46,7 +50,9 @@ struct DecodeJob {
   std::shared_ptr<DecodeState> state;
   int64_t chunk = 0;
   Latents latents;
-  bool last = false;  // the session ends after it
+  bool last = false;     // the session ends after it
+  bool warm_up = false;  // the decoder needs it for what follows; it has no digest
+  bool unseen = false;   // it is not for the client
 };
 
 // Frames a session begins with, on their way to latents, a latent at a time.
@@ -67,8 +73,8 @@ class DecodeLane {
  public:
   // Wakes whoever plans after each chunk and each start. The lane alone uses the decoder. trace may
   // be null. All must outlive it.
-  DecodeLane(ChunkDecoder& decoder, Clock& clock, WakeUp& wake_up, Trace* trace,
-             const PixelSeconds& calibrated = {});
+  DecodeLane(ChunkDecoder& decoder, const TakeJournal& journal, Clock& clock, WakeUp& wake_up,
+             Trace* trace, const PixelSeconds& calibrated = {});
   ~DecodeLane();
 
   void Start();
@@ -126,8 +132,11 @@ class DecodeLane {
 
   absl::Status DecodeNext(ChunkInWork& work);
   void FinishChunk(ChunkInWork& work) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Writes it down, or compares it with what was written. DATA_LOSS when it came out otherwise.
+  absl::Status Enter(const DecodeJob& job, const MediaChunk& chunk);
 
   ChunkDecoder& decoder_;
+  const TakeJournal& journal_;
   Clock& clock_;
   WakeUp& wake_up_;
   Trace* const trace_;  // or null

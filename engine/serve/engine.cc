@@ -2,12 +2,14 @@
 #include "engine/serve/engine.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "base/random_id.h"
 #include "engine/serve/resolve.h"
+#include "engine/serve/resume.h"
 
 namespace longtake {
 namespace {
@@ -27,6 +29,10 @@ absl::Status TokenizePrompts(const ResolvedSpec& spec, const VideoModel& model, 
   return absl::OkStatus();
 }
 
+absl::Status SessionExists(const std::string& id) {
+  return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"), {{"session", id}});
+}
+
 absl::Status ShuttingDown() { return Error(Reason::kShuttingDown, "the server is shutting down"); }
 
 }  // namespace
@@ -35,11 +41,12 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
                                                        const EngineOptions& options, Clock& clock) {
   auto engine = std::unique_ptr<Engine>(new Engine(model, options, clock));
   LT_RETURN_IF_ERROR(engine->OpenKv());
-  engine->decode_lane_ = std::make_unique<DecodeLane>(model.pixel_coder(), clock, engine->wake_up_,
-                                                      model.options().trace, options.decode);
+  engine->decode_lane_ =
+      std::make_unique<DecodeLane>(model.pixel_coder(), engine->journal_, clock, engine->wake_up_,
+                                   model.options().trace, options.decode);
   engine->stage_ = std::make_unique<Stage>(
-      model, *engine->decode_lane_, engine->kv_stream_.get(), engine->sweep_costs_, clock,
-      engine->wake_up_,
+      model, *engine->decode_lane_, engine->kv_stream_.get(), engine->journal_,
+      engine->sweep_costs_, clock, engine->wake_up_,
       Stage::Options{.prompt_cache_bytes_max = options.prompt_cache_bytes_max,
                      .on_gone = [raw = engine.get()](const std::string& id) { raw->Forget(id); },
                      .on_sweep = options.on_sweep});
@@ -50,6 +57,7 @@ Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
     : model_(model),
       options_(options),
       clock_(clock),
+      journal_(options.store),
       sweep_costs_(options.predict_sweep,
                    [&model](const SweepLoad& load) { return model.SweepFlops(load); }) {}
 
@@ -141,11 +149,13 @@ absl::StatusOr<std::optional<CreatedSession>> Engine::FindSame(const ResolvedSpe
   if (found->second.session->spec() == spec) {
     return CreatedSession{.session = found->second.session, .is_new = false};
   }
-  return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"), {{"session", id}});
+  return SessionExists(id);
 }
 
 absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, std::string id,
                                                      const Caller& caller) {
+  LT_ASSIGN_OR_RETURN(const auto parked, FindParked(spec, id, caller));
+  if (parked.has_value()) return *parked;
   {
     // What needs no tokens is answered without them: long prompts take their time.
     MutexLock lock(mutex_);
@@ -164,8 +174,20 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
     arrival.rollout = Rollout::Create(RolloutFor(spec, model_));
   }
   CreatedSession created = {.session = arrival.session, .kv_in_file = arrival.kv->in_file()};
+  LT_RETURN_IF_ERROR(Store(*created.session));
   stage_->Add(std::move(arrival));
   return created;
+}
+
+absl::StatusOr<std::optional<CreatedSession>> Engine::FindParked(const ResolvedSpec& spec,
+                                                                 const std::string& id,
+                                                                 const Caller& caller) {
+  if (options_.store == nullptr || id.empty() || FindSession(id).ok()) return std::nullopt;
+  if (!options_.store->Contains(id)) return std::nullopt;
+  LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
+  if (stored.created.spec != spec) return SessionExists(id);
+  LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, Wake(id, /*next_chunk=*/-1, caller));
+  return CreatedSession{.session = std::move(session), .is_new = false};
 }
 
 absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, const Caller& caller,
@@ -178,7 +200,10 @@ absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, cons
   arrival->memory = std::move(admitted.rollout_memory);
   arrival->session = std::make_shared<Session>(
       id, spec, options_.session, std::move(admitted.session_memory), clock_,
-      [this] { wake_up_.Wake(); }, options_.on_session_end, *options_.event_sink);
+      [this] { wake_up_.Wake(); },
+      [this](const std::string& ended, const absl::Status& status) { OnSessionEnd(ended, status); },
+      options_.store != nullptr ? *options_.store : *options_.event_sink);
+  journal_.Begin(*arrival->session);
   arrival->decode = std::make_shared<DecodeState>();
   arrival->decode->memory = std::move(admitted.decoder_memory);
   sessions_[id] = {
@@ -198,8 +223,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const C
   {
     MutexLock lock(mutex_);
     if (sessions_.contains(take.id)) {
-      return Error(Reason::kSessionExists, absl::StrCat("session ", take.id, " exists"),
-                   {{"session", take.id}});
+      return SessionExists(take.id);
     }
     LT_RETURN_IF_ERROR(Enter(take.spec, take.id, caller, &arrival));
     // Before anybody finds it.
@@ -217,6 +241,51 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const C
                             .paused = take.paused,
                             .ending = take.ending,
                             .undecoded = std::move(take.undecoded)};
+  stage_->Add(std::move(arrival));
+  return session;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int64_t next_chunk,
+                                                      const Caller& caller) {
+  if (options_.store == nullptr) return FindSession(id);
+  const MutexLock wake(wake_mutex_);
+  absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
+  if (found.ok() && !(*found)->cancelled()) return found;
+  LT_ASSIGN_OR_RETURN(const StoredSession stored, options_.store->Load(id));
+  return Resume(stored, next_chunk, caller);
+}
+
+absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& stored,
+                                                        int64_t next_chunk, const Caller& caller) {
+  LT_ASSIGN_OR_RETURN(ResumePlan plan,
+                      PlanResume(stored, next_chunk, options_.session.inbox_events_max, model_));
+  Arrival arrival;
+  const ResolvedSpec& spec = stored.created.spec;
+  LT_RETURN_IF_ERROR(TokenizePrompts(spec, model_, &arrival));
+  arrival.rollout = Rollout::Create(RolloutFor(spec, model_));
+  if (stored.start.has_value()) {
+    LT_ASSIGN_OR_RETURN(Latents start, options_.store->LoadLatents(*stored.start));
+    arrival.rollout->SetStart(std::move(start));
+  }
+  Replay replay = {
+      .settled = std::move(plan.settled), .paused = plan.paused, .ending = plan.ending};
+  if (arrival.rollout->can_replay()) {
+    replay.logged = std::make_unique<LoggedChunks>(*options_.store, replay.settled,
+                                                   [this] { wake_up_.Wake(); });
+  }
+  arrival.resumed =
+      Resumed{.events = std::move(plan.events), .replay = std::move(replay), .chunks = plan.chunks};
+  {
+    MutexLock lock(mutex_);
+    sessions_.erase(stored.id);  // one that was parked and is not yet forgotten
+    LT_RETURN_IF_ERROR(Enter(spec, stored.id, caller, &arrival));
+    arrival.session->BeginAt(std::move(plan.beginning));
+    arrival.session->PutDurable(std::ssize(stored.decoded));
+  }
+  std::shared_ptr<Session> session = arrival.session;
+  arrival.decode->decoder = std::move(plan.decoder);
+  arrival.decode->before = std::move(plan.before);
+  options_.store->PutInUse(stored.id, true);
   stage_->Add(std::move(arrival));
   return session;
 }
@@ -241,8 +310,33 @@ std::vector<std::shared_ptr<Session>> Engine::Sessions() const {
   return out;
 }
 
+absl::StatusOr<SessionInfo> Engine::Describe(const std::string& id) const {
+  const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
+  if (found.ok()) return (*found)->Info();
+  if (options_.store == nullptr) return found.status();
+  LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
+  return InfoOfParked(stored);
+}
+
+std::vector<SessionName> Engine::Names() const {
+  std::set<SessionName> names;
+  if (options_.store != nullptr) {
+    for (const SessionRow& row : options_.store->Sessions()) {
+      names.insert({row.create_wall_nanos, row.id});
+    }
+  }
+  for (const auto& session : Sessions()) {
+    names.insert({session->create_wall_nanos(), session->id()});
+  }
+  return {names.begin(), names.end()};
+}
+
 absl::Status Engine::DeleteSession(const std::string& id) {
-  LT_ASSIGN_OR_RETURN(const std::shared_ptr<Session> session, FindSession(id));
+  const bool stored = options_.store != nullptr && options_.store->Contains(id);
+  if (stored) LT_RETURN_IF_ERROR(options_.store->Delete(id));
+  absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
+  if (!found.ok()) return stored ? absl::OkStatus() : found.status();
+  const std::shared_ptr<Session> session = *std::move(found);
   session->Cancel(Error(Reason::kSessionDeleted, absl::StrCat("session ", id, " was deleted"),
                         {{"session", id}}));
   // For clients it is gone now. Its memory comes back when stage, decode lane and stream let it go.
@@ -255,6 +349,25 @@ void Engine::Forget(const std::string& id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end() || !found->second.session->cancelled()) return;
   sessions_.erase(found);
+  if (options_.store != nullptr) options_.store->PutInUse(id, false);
+}
+
+void Engine::OnSessionEnd(const std::string& id, const absl::Status& status) {
+  if (status.ok()) journal_.Ended(id);
+  if (options_.on_session_end) options_.on_session_end(id, status);
+}
+
+absl::Status Engine::Store(const Session& session) {
+  if (options_.store == nullptr) return absl::OkStatus();
+  const absl::Status stored = options_.store->Create(
+      session.id(), {.spec = session.spec(),
+                     .model_digest = model_.digest(),
+                     .numerics_profile = std::string(model_.numerics_profile()),
+                     .create_wall_nanos = session.create_wall_nanos()});
+  if (stored.ok()) return stored;
+  MutexLock lock(mutex_);
+  sessions_.erase(session.id());
+  return stored;
 }
 
 absl::StatusOr<std::vector<int32_t>> Engine::CheckEvent(const Session& session,

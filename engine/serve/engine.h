@@ -7,6 +7,7 @@
 // table, the stage and the stream that reads it (the one shared_ptr of the design).
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,7 +25,9 @@
 #include "engine/serve/engine_stats.h"
 #include "engine/serve/stage.h"
 #include "engine/serve/sweep_cost_model.h"
+#include "engine/serve/take_journal.h"
 #include "engine/session/session.h"
+#include "engine/store/session_store.h"
 #include "engine/video/pixel_seconds.h"
 #include "engine/video/video_model.h"
 
@@ -51,8 +54,16 @@ struct EngineOptions {
   // Where events are recorded before they are accepted. Must outlive the engine, and have answered
   // what the engine's sessions gave it before the engine goes.
   EventSink* event_sink = &NoRecords::Get();
+  // Keeps the sessions beyond this process, and their events; null: nobody does. As the sink.
+  SessionStore* store = nullptr;
   SessionEndObserver on_session_end = {};  // what both use must outlive the engine
   SweepObserver on_sweep = {};             // on the stage's thread
+};
+
+struct SessionName {
+  int64_t create_wall_nanos = 0;
+  std::string id;
+  friend auto operator<=>(const SessionName&, const SessionName&) = default;
 };
 
 struct CreatedSession {
@@ -97,11 +108,24 @@ class Engine {
   // and CreateSession.
   absl::StatusOr<std::shared_ptr<Session>> Restore(SavedTake take, const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // The session of this id, to be read from this chunk on (-1: the first that was not sent): as it
+  // is, or as it comes back from the store. Errors as Load and CreateSession; OUT_OF_RANGE for a
+  // chunk that it has not made. May wait for the disk.
+  absl::StatusOr<std::shared_ptr<Session>> Wake(const std::string& id, int64_t next_chunk,
+                                                const Caller& caller = {})
+      ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
   // NOT_FOUND names the id.
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // In order of creation.
+  // In order of creation; those in memory.
   std::vector<std::shared_ptr<Session>> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // What is known of a session, in memory or parked. As FindSession; may wait for the disk.
+  absl::StatusOr<SessionInfo> Describe(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ids and times of creation of all sessions, in memory or parked, unsorted.
+  std::vector<SessionName> Names() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether sessions outlive this process.
+  bool keeps_sessions() const { return options_.store != nullptr; }
+  // Also from the store; may wait for the disk.
   absl::Status DeleteSession(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // Checks, tokenises (some milliseconds for a long prompt) and hands an event to the session.
   // Errors as Session::Submit. Waits for the event sink's answer.
@@ -131,9 +155,18 @@ class Engine {
   absl::StatusOr<std::optional<CreatedSession>> FindSame(const ResolvedSpec& spec,
                                                          const std::string& id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The same of the store's sessions, which come back.
+  absl::StatusOr<std::optional<CreatedSession>> FindParked(const ResolvedSpec& spec,
+                                                           const std::string& id,
+                                                           const Caller& caller);
   // UNAVAILABLE while draining, RESOURCE_EXHAUSTED when all places are taken.
   absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnSessionEnd(const std::string& id, const absl::Status& status);
+  // Writes a new session down before anybody hears of it.
+  absl::Status Store(const Session& session) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::shared_ptr<Session>> Resume(const StoredSession& stored, int64_t next_chunk,
+                                                  const Caller& caller) ABSL_LOCKS_EXCLUDED(mutex_);
   // Admits a session with its arrival and puts it into the table.
   absl::Status Enter(const ResolvedSpec& spec, const std::string& id, const Caller& caller,
                      Arrival* arrival) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -145,6 +178,8 @@ class Engine {
   std::unique_ptr<ScratchFile> kv_file_;  // or null
   std::unique_ptr<KvStream> kv_stream_;   // the stage's; null without a file
   std::unique_ptr<Admission> admission_;
+  const TakeJournal journal_;
+  Mutex wake_mutex_;  // one session comes back at a time; before mutex_
   mutable Mutex mutex_;
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;

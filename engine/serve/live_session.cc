@@ -40,6 +40,28 @@ bool LiveSession::needs_clean_passes() {
   return next != nullptr && next->chunk <= rollout().chunk();
 }
 
+bool LiveSession::awaits_log() const {
+  return replaying() && replay->logged != nullptr && take().at_chunk_start() &&
+         !rollout().HasLogged();
+}
+
+absl::Status LiveSession::FeedReplay() {
+  if (!awaits_log()) return absl::OkStatus();
+  LT_ASSIGN_OR_RETURN(std::optional<Latents> latents, replay->logged->Take());
+  if (!latents.has_value()) return absl::OkStatus();
+  std::deque<Latents> next;
+  next.push_back(*std::move(latents));
+  rollout().SetLogged(std::move(next));
+  return absl::OkStatus();
+}
+
+void LiveSession::FinishReplay() {
+  if (!replay.has_value() || replaying()) return;
+  paused = replay->paused;
+  ending |= replay->ending;
+  replay.reset();
+}
+
 bool LiveSession::held_back() {
   return take().at_chunk_start() &&
          std::any_of(events.begin(), events.end(), [this](const PendingEvent& event) {

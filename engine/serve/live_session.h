@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/serve/decode_lane.h"
+#include "engine/serve/replay.h"
 #include "engine/serve/saved_take.h"
 #include "engine/serve/stats_board.h"
 #include "engine/session/session.h"
@@ -19,13 +20,16 @@
 
 namespace longtake {
 
-// What a session brings along that another engine began.
+// What a session brings along that another engine began: a value that was copied between two
+// chunks, or what the store has of it.
 struct Resumed {
-  KvImage kv;
-  std::vector<WaitingEvent> events;
+  KvImage kv = {};
+  std::vector<WaitingEvent> events = {};
   bool paused = false;
   bool ending = false;
-  std::vector<Latents> undecoded;
+  std::vector<Latents> undecoded = {};
+  std::optional<Replay> replay = {};
+  ChunkRange chunks = {};
 };
 
 // What the engine hands over with a new session.
@@ -54,9 +58,11 @@ struct LiveSession {
   std::vector<PendingEvent> events;  // by chunk, then as they were accepted
   bool paused = false;
   bool ending = false;
-  absl::Status failure;  // why it ends, when it was not asked to
-  double turn_tag = 0;   // of its next sweep, in rows (engine/serve/fair_turns.h)
-  int64_t rows_max = 0;  // of its next sweep, when it has so much to do
+  absl::Status failure;               // why it ends, when it was not asked to
+  double turn_tag = 0;                // of its next sweep, in rows (engine/serve/fair_turns.h)
+  int64_t rows_max = 0;               // of its next sweep, when it has so much to do
+  std::optional<Replay> replay = {};  // until it is where it was
+  ChunkRange chunks = {};             // of all it makes, those that its client wants
 
   Session& session() { return *arrival.session; }
   Take& take() const { return *arrival.rollout; }
@@ -64,6 +70,14 @@ struct LiveSession {
   bool done() const { return ending || take().done(); }
   // What it brings to its next sweep.
   SweepNeeds needs() const { return take().needs(rows_max); }
+  // Whether it still does what it did before.
+  bool replaying() const { return replay.has_value() && take().chunk() < replay->chunk_count(); }
+  // Hands over what is written of its next chunk, once that has come.
+  absl::Status FeedReplay();
+  // Whether its next chunk is written, and still to come from the store.
+  bool awaits_log() const;
+  // It is where it was.
+  void FinishReplay();
   // The chunk before which events can be applied next.
   int64_t next_boundary() { return take().chunk() + (take().at_chunk_start() ? 0 : 1); }
   // Nobody wants it any more: it was deleted, or its ttl ran out.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/model/vae/latent_grid.h"
 #include "engine/serve/resolve.h"
@@ -19,11 +20,13 @@ uint64_t ChunkBytesMax(const ResolvedSpec& spec, int64_t chunk_frames) {
 }  // namespace
 
 Scheduler::Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
-                     StatsBoard& board, std::function<void(const std::string& id)> on_gone)
+                     const TakeJournal& journal, StatsBoard& board,
+                     std::function<void(const std::string& id)> on_gone)
     : model_(model),
       kv_(kv),
       kv_stream_(kv_stream),
       decode_lane_(decode_lane),
+      journal_(journal),
       board_(board),
       on_gone_(std::move(on_gone)) {}
 
@@ -41,7 +44,7 @@ void Scheduler::TakeNews() {
   FailEnded();
   DropFinished();
   for (auto& live : live_) {
-    if (!live->done()) TakeEvents(*live);
+    if (!live->done() && !live->replaying()) TakeEvents(*live);
   }
 }
 
@@ -55,11 +58,8 @@ void Scheduler::TakeArrivals() {
     LiveSession& live = *live_.emplace_back(std::make_unique<LiveSession>());
     live.arrival = std::move(arrival);
     kv_.Open(live.arrival.number, std::move(live.arrival.kv));
-    if (live.arrival.resumed.has_value()) {
-      Resume(live);
-    } else {
-      AddPromptChanges(live);
-    }
+    AddPromptChanges(live);
+    if (live.arrival.resumed.has_value()) Resume(live);
     live.turn_tag = turns_.TagOfNewcomer(static_cast<double>(live.needs().rows));
   }
 }
@@ -71,6 +71,9 @@ void Scheduler::Resume(LiveSession& live) {
   for (WaitingEvent& event : resumed.events) live.events.emplace_back(std::move(event));
   live.paused = resumed.paused;
   live.ending |= resumed.ending;
+  live.replay = std::move(resumed.replay);
+  live.chunks = resumed.chunks;
+  live.FinishReplay();  // it had no chunk yet
   int64_t chunk = live.arrival.decode->decoder.chunk;
   for (Latents& latents : resumed.undecoded) Decode(live, {chunk++, std::move(latents)});
   live.arrival.resumed.reset();
@@ -121,6 +124,7 @@ void Scheduler::PutStart(FinishedStart& start) {
   });
   if (live == live_.end() || (*live)->done()) return;
   if (start.latents.ok()) {
+    journal_.Started((*live)->session(), *start.latents);
     (*live)->rollout().SetStart(*std::move(start.latents));
   } else {
     FailSession(**live, Annotate(start.latents.status(), "encoding the start frames"), board_);
@@ -167,7 +171,7 @@ bool Scheduler::ForgetIfAbandoned(Session& session) {
 
 void Scheduler::AddPromptChanges(LiveSession& live) {
   const std::vector<PromptChange>& changes = live.session().spec().prompt_changes;
-  for (size_t i = 0; i < changes.size(); ++i) {
+  for (size_t i = 0; i < live.arrival.change_ids.size(); ++i) {
     live.AddEvent({.accepted = {.sequence = 0,
                                 .event = {.kind = EventKind::kPrompt, .prompt = changes[i].prompt},
                                 .prompt_ids = std::move(live.arrival.change_ids[i])},
@@ -216,10 +220,10 @@ bool Scheduler::ApplyEvents(LiveSession& live) {
 }
 
 void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
+  const bool shown = event.text != nullptr && !live.done();
   switch (event.accepted.event.kind) {
     case EventKind::kPrompt:
-      if (event.text == nullptr || live.done()) break;
-      ChangePrompt(live, event);
+      if (shown) ChangePrompt(live, event);
       break;
     case EventKind::kPause:
       live.paused = true;
@@ -232,8 +236,12 @@ void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
       live.ending = true;
       break;
   }
-  if (event.accepted.sequence == 0) return;
-  live.session().PutApplied(event.accepted.sequence, live.take().chunk());
+  const uint64_t sequence = event.accepted.sequence;
+  if (sequence == 0) return;
+  // What a session that failed was asked is there to be asked again.
+  if (!live.failure.ok()) return live.session().PutApplied(sequence, live.take().chunk());
+  journal_.Holds(live.arrival.session,
+                 {.sequence = sequence, .chunk = live.take().chunk(), .shown = shown});
 }
 
 void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
@@ -257,14 +265,17 @@ SessionState Scheduler::StateOf(LiveSession& live) const {
 }
 
 bool Scheduler::Ready(LiveSession& live) const {
-  if (live.done() || !live.take().has_inputs()) return false;
+  if (live.done() || !live.take().has_inputs() || live.awaits_log()) return false;
   if (live.needs_clean_passes()) return true;
   return !live.held_back() && StateOf(live) == SessionState::kRunning;
 }
 
 // Each ends at a chunk boundary like any other.
 void Scheduler::DeliverGiven(LiveSession& live) {
-  while (Ready(live)) {
+  for (;;) {
+    const absl::Status fed = live.FeedReplay();
+    if (!fed.ok()) FailSession(live, fed, board_);
+    if (!Ready(live)) return;
     std::optional<FinishedChunk> given = live.take().TakeGiven();
     if (!given.has_value()) return;
     HoldFrames(live);
@@ -381,6 +392,8 @@ void Scheduler::SettleSession(LiveSession& live) {
 }
 
 void Scheduler::Deliver(LiveSession& live, FinishedChunk chunk) {
+  if (!Enter(live, chunk)) return;
+  live.FinishReplay();
   if (live.done()) {  // before the lane can end the session: every event gets its second receipt
     TakeEvents(live);
     ApplyEvents(live);
@@ -388,13 +401,32 @@ void Scheduler::Deliver(LiveSession& live, FinishedChunk chunk) {
   Decode(live, std::move(chunk));
 }
 
+bool Scheduler::Enter(LiveSession& live, const FinishedChunk& chunk) {
+  if (!live.replay.has_value() || chunk.index >= live.replay->chunk_count()) {
+    journal_.Settled(live.arrival.session, chunk.index, chunk.latents);
+    return true;
+  }
+  if (RefOf(chunk.latents) == live.replay->settled[static_cast<size_t>(chunk.index)].ref) {
+    journal_.SettledBefore(live.session(), chunk.index);
+    return true;
+  }
+  FailSession(live,
+              absl::DataLossError(absl::StrCat(
+                  "chunk ", chunk.index, " is not what it was before the session was resumed")),
+              board_);
+  return false;
+}
+
 void Scheduler::Decode(LiveSession& live, FinishedChunk chunk) {
+  if (chunk.index < live.chunks.decode_from) return;
   const bool last = live.take().done() && chunk.index + 1 == live.take().chunk();
   decode_lane_.Put({.session = live.arrival.session,
                     .state = live.arrival.decode,
                     .chunk = chunk.index,
                     .latents = std::move(chunk.latents),
-                    .last = last});
+                    .last = last,
+                    .warm_up = chunk.index < live.chunks.digest_from,
+                    .unseen = chunk.index < live.chunks.show_from});
 }
 
 void Scheduler::HoldFrames(LiveSession& live) {

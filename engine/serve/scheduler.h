@@ -23,6 +23,7 @@
 #include "engine/serve/live_session.h"
 #include "engine/serve/stats_board.h"
 #include "engine/serve/sweep_cost_model.h"
+#include "engine/serve/take_journal.h"
 #include "engine/video/video_model.h"
 
 namespace longtake {
@@ -32,7 +33,8 @@ class Scheduler {
   // All must outlive it; kv_stream is null where no K/V lives in a file. on_gone is called when a
   // session is over and forgotten.
   Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
-            StatsBoard& board, std::function<void(const std::string& id)> on_gone);
+            const TakeJournal& journal, StatsBoard& board,
+            std::function<void(const std::string& id)> on_gone);
 
   // Any thread.
   void Add(Arrival arrival) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -59,7 +61,7 @@ class Scheduler {
   void TakeArrivals() ABSL_LOCKS_EXCLUDED(mutex_);
   // Continues a saved session.
   void Resume(LiveSession& live);
-  // The prompts that its spec has for later chunks.
+  // The prompts that its spec has for later chunks, unless it brought them along.
   void AddPromptChanges(LiveSession& live);
   // Start frames that are complete go to the encoder; latents that came back go to their rollouts.
   void MoveStarts();
@@ -91,6 +93,8 @@ class Scheduler {
               const SweepLimits& limits);
   void SettleSession(LiveSession& live);
   void Deliver(LiveSession& live, FinishedChunk chunk);
+  // Writes it down, or compares it with what was written; false when it is another.
+  bool Enter(LiveSession& live, const FinishedChunk& chunk);
   void Decode(LiveSession& live, FinishedChunk chunk);
   // The stage's table holds what the take says.
   void HoldFrames(LiveSession& live);
@@ -100,6 +104,7 @@ class Scheduler {
   KvTable& kv_;
   KvStream* const kv_stream_;
   DecodeLane& decode_lane_;
+  const TakeJournal& journal_;
   StatsBoard& board_;
   const std::function<void(const std::string& id)> on_gone_;
 

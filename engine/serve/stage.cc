@@ -17,13 +17,14 @@ constexpr std::chrono::milliseconds kIdlePeriod{100};
 
 }  // namespace
 
-Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, SweepCostModel& costs,
-             Clock& clock, WakeUp& wake_up, Options options)
+Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream,
+             const TakeJournal& journal, SweepCostModel& costs, Clock& clock, WakeUp& wake_up,
+             Options options)
     : model_(model),
       kv_stream_(kv_stream),
       wake_up_(wake_up),
       costs_(costs),
-      scheduler_(model, kv_, kv_stream, decode_lane, board_, std::move(options.on_gone)),
+      scheduler_(model, kv_, kv_stream, decode_lane, journal, board_, std::move(options.on_gone)),
       runner_(model, kv_stream, clock, decode_lane.lane_costs(), costs, board_,
               std::move(options.on_sweep)),
       prompts_(model, runner_, board_, options.prompt_cache_bytes_max,

@@ -37,8 +37,8 @@ class Stage {
 
   // All must outlive the stage; kv_stream is null where no K/V lives in a file. costs learns from
   // its sweeps.
-  Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, SweepCostModel& costs,
-        Clock& clock, WakeUp& wake_up, Options options);
+  Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, const TakeJournal& journal,
+        SweepCostModel& costs, Clock& clock, WakeUp& wake_up, Options options);
   ~Stage();
 
   void Start();

@@ -18,8 +18,8 @@ namespace longtake {
 
 class EventSink {
  public:
-  // OK when the event is recorded, otherwise why it is not.
-  using Recorded = std::function<void(const absl::Status&)>;
+  // OK when the event is recorded, otherwise why it is not; and whether it will survive a crash.
+  using Recorded = std::function<void(const absl::Status& result, bool durable)>;
 
   virtual ~EventSink() = default;
   // Records an event of this session. recorded must be called exactly once, on any thread, without
@@ -36,7 +36,7 @@ class NoRecords final : public EventSink {
  public:
   void Record(const std::string& /*session_id*/, const AcceptedEvent& /*event*/,
               Recorded recorded) override {
-    recorded(absl::OkStatus());
+    recorded(absl::OkStatus(), /*durable=*/false);
   }
   // It has no state, so one serves all.
   static EventSink& Get() {

@@ -32,7 +32,7 @@ Inbox Inbox::Restore(size_t events_max, std::vector<RestoredEvent> events) {
   for (RestoredEvent& event : events) {
     const uint64_t sequence = event.accepted.sequence;
     inbox.next_sequence_ = sequence + 1;
-    inbox.Accept(std::move(event.accepted));
+    inbox.Accept(std::move(event.accepted), /*durable=*/true);
     if (!event.applied_chunk.has_value()) continue;
     inbox.accepted_.pop_back();
     inbox.PutApplied(sequence, *event.applied_chunk);
@@ -56,9 +56,9 @@ absl::Status Inbox::CheckRoom(EventKind kind, size_t about_to_be_accepted) const
                absl::StrCat(waiting, " events are waiting; the limit is ", events_max_));
 }
 
-EventAccepted Inbox::Accept(AcceptedEvent event) {
+EventAccepted Inbox::Accept(AcceptedEvent event, bool durable) {
   ++open_;
-  const EventAccepted accepted = {.sequence = event.sequence};
+  const EventAccepted accepted = {.sequence = event.sequence, .durable = durable};
   controls_.push_back(
       {.id = event.event.control_id, .content = ContentOf(event.event), .accepted = accepted});
   if (controls_.size() > kControlIdsMax) controls_.pop_front();

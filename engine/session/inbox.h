@@ -42,7 +42,7 @@ class Inbox {
   // A number that no other event gets, whether this one is accepted or not.
   uint64_t Number() { return next_sequence_++; }
   // Accepts an event that has its number, which is above those of all that were accepted before.
-  EventAccepted Accept(AcceptedEvent event);
+  EventAccepted Accept(AcceptedEvent event, bool durable = false);
   // Those accepted since the last call.
   std::vector<AcceptedEvent> Take();
   // The second receipt of an event that was taken: from this chunk on it holds.

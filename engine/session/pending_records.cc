@@ -24,12 +24,13 @@ absl::StatusOr<PendingRecords::Record*> PendingRecords::Find(const SessionEvent&
   return &*found;
 }
 
-void PendingRecords::Finish(uint64_t sequence, const absl::Status& result) {
+void PendingRecords::Finish(uint64_t sequence, const absl::Status& result, bool durable) {
   const auto found =
       std::find_if(records_.begin(), records_.end(),
                    [sequence](const Record& record) { return record.event.sequence == sequence; });
   LT_CHECK(found != records_.end() && !found->result.has_value());
   found->result = result;
+  found->durable = durable;
 }
 
 std::vector<PendingRecords::Record> PendingRecords::TakeDone() {

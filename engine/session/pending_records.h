@@ -26,6 +26,7 @@ class PendingRecords {
     AcceptedEvent event;
     std::vector<SubmitDone> waiting;     // who submitted it, and who repeated it meanwhile
     std::optional<absl::Status> result;  // once the record is done
+    bool durable = false;
   };
 
   // Numbers rise.
@@ -34,7 +35,7 @@ class PendingRecords {
   // another event's.
   absl::StatusOr<Record*> Find(const SessionEvent& event);
   // The record of this number is done.
-  void Finish(uint64_t sequence, const absl::Status& result);
+  void Finish(uint64_t sequence, const absl::Status& result, bool durable);
   // Those that are done and have none before them that is not. They are no longer pending.
   std::vector<Record> TakeDone();
 

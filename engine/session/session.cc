@@ -138,9 +138,10 @@ void Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids,
   if (!answer.ok()) return done(answer.status());
   if (answer->has_value()) return done(**answer);
   if (numbered.sequence == 0) return;  // it is being recorded already
-  sink_.Record(id_, numbered, [this, sequence = numbered.sequence](const absl::Status& result) {
-    OnRecorded(sequence, result);
-  });
+  sink_.Record(id_, numbered,
+               [this, sequence = numbered.sequence](const absl::Status& result, bool durable) {
+                 OnRecorded(sequence, result, durable);
+               });
 }
 
 absl::StatusOr<std::optional<EventAccepted>> Session::Number(std::optional<uint64_t> reader,
@@ -170,13 +171,13 @@ absl::StatusOr<std::optional<EventAccepted>> Session::Number(std::optional<uint6
   return std::nullopt;
 }
 
-void Session::OnRecorded(uint64_t sequence, const absl::Status& result) {
+void Session::OnRecorded(uint64_t sequence, const absl::Status& result, bool durable) {
   std::vector<PendingRecords::Record> records;
   std::vector<absl::StatusOr<EventAccepted>> answers;
   std::function<void()> wake;
   {
     MutexLock lock(mutex_);
-    records_.Finish(sequence, result);
+    records_.Finish(sequence, result, durable);
     records = records_.TakeDone();
     if (records.empty()) return;
     for (PendingRecords::Record& record : records) answers.push_back(Accept(record));
@@ -192,7 +193,7 @@ void Session::OnRecorded(uint64_t sequence, const absl::Status& result) {
 
 absl::StatusOr<EventAccepted> Session::Accept(PendingRecords::Record& record) {
   if (!record.result->ok()) return OfThisSession(*record.result);
-  const EventAccepted accepted = inbox_.Accept(std::move(record.event));
+  const EventAccepted accepted = inbox_.Accept(std::move(record.event), record.durable);
   if (ended_) inbox_.Close(outbox_.next_chunk());  // nobody will take it
   return accepted;
 }
@@ -268,6 +269,7 @@ SessionInfo Session::Info() const {
   info.oldest_chunk_held = outbox_.oldest_chunk();
   info.next_chunk = outbox_.next_unsent();
   info.outbox_bytes = outbox_.held_bytes();
+  info.durable_through = durable_through_;
   info.attached = attachment_.attached();
   if (!info.attached) {
     const int64_t alone_nanos = attachment_.NanosAlone(clock_.MonotonicNanos());
@@ -347,6 +349,16 @@ void Session::ReleaseChunks(int64_t end) {
 int64_t Session::next_unsent() const {
   MutexLock lock(mutex_);
   return outbox_.next_unsent();
+}
+
+void Session::PutDurable(int64_t end) {
+  MutexLock lock(mutex_);
+  durable_through_ = std::max(durable_through_, end);
+}
+
+int64_t Session::durable_through() const {
+  MutexLock lock(mutex_);
+  return durable_through_;
 }
 
 bool Session::ChunkIsReady() const {

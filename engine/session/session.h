@@ -118,6 +118,9 @@ class Session {
   // may be sent.
   void ReleaseChunks(int64_t end) ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t next_unsent() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Chunks before this one will be the same after a crash, digests and all.
+  void PutDurable(int64_t end) ABSL_LOCKS_EXCLUDED(mutex_);
+  int64_t durable_through() const ABSL_LOCKS_EXCLUDED(mutex_);
   // No further chunk comes. The first call decides the status. Events that the engine did not take
   // any more get their second receipt now; the reader's last output waits for those that are still
   // being recorded.
@@ -143,7 +146,8 @@ class Session {
                                                       AcceptedEvent& event, SubmitDone& done)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The last step: accepts what can be, or refuses it. The session may be gone when it returns.
-  void OnRecorded(uint64_t sequence, const absl::Status& result) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnRecorded(uint64_t sequence, const absl::Status& result, bool durable)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<EventAccepted> Accept(PendingRecords::Record& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ChunkIsReady() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -176,6 +180,7 @@ class Session {
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t released_ ABSL_GUARDED_BY(mutex_) = kAllReleased;  // chunks before it may be sent
+  int64_t durable_through_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t applied_expected_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
 };

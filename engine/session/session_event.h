@@ -41,6 +41,7 @@ struct AcceptedEvent {
 struct EventAccepted {
   uint64_t sequence = 0;
   std::optional<int64_t> applied_chunk = {};
+  bool durable = false;  // it will survive a crash
   friend bool operator==(const EventAccepted&, const EventAccepted&) = default;
 };
 

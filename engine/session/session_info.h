@@ -21,6 +21,7 @@ enum class SessionState {
   kBlocked,  // its outbox is full: the reader is slow or away
   kEnded,    // all frames made, or ended by its client; the outbox may still hold some
   kFailed,
+  kParked,  // in the store alone, until somebody attaches
 };
 
 struct SessionInfo {
@@ -34,9 +35,13 @@ struct SessionInfo {
   int64_t oldest_chunk_held = 0;  // smallest index a client can attach at
   int64_t next_chunk = 0;         // the first not yet sent
   int64_t expire_wall_nanos = 0;  // 0 while a client is attached
+  int64_t durable_through = 0;    // chunks before it will be the same after a crash
   uint64_t outbox_bytes = 0;
   uint64_t start_bytes = 0;  // of the start frames, arrived
   bool attached = false;
+  // Of one that is parked: what made it. Empty: what this server runs.
+  std::string model_digest;
+  std::string numerics_profile;
 };
 
 // What a session costs, known before it is made.

@@ -18,7 +18,7 @@
 
 namespace longtake {
 
-// Latents that lie beside the records.
+// Latents that lie beside the records: what they are.
 struct LatentsRef {
   int64_t channels = 0;
   LatentGrid grid = {.frames = 0};

@@ -16,6 +16,9 @@ constexpr char kDatabaseName[] = "sessions.db";
 constexpr size_t kTasksMax = 512;
 constexpr uint64_t kTaskBytesMax = 16 << 20;
 // How long a failing disk is left alone.
+// How often expired sessions are looked for, and how many go in one commit.
+constexpr int64_t kLookNanos = 30LL * 1'000'000'000;
+constexpr size_t kExpiredMax = 16;
 constexpr int64_t kRetryNanos = 1'000'000'000;
 // What a record takes in memory beside its bytes, roughly.
 constexpr uint64_t kTaskOverheadBytes = 512;
@@ -27,6 +30,15 @@ absl::Status NoSession(const std::string& id) {
 // Said before anything was written, and no fault of the disk.
 bool IsRefusal(const absl::Status& status) {
   return absl::IsNotFound(status) || absl::IsAlreadyExists(status);
+}
+
+// Whether that chunk is written already: a session that was in memory twice for a moment made it
+// twice.
+bool IsThere(const SessionRow& row, const Record& record) {
+  const auto* settled = std::get_if<ChunkSettled>(&record);
+  const auto* decoded = std::get_if<ChunkDecoded>(&record);
+  return (settled != nullptr && settled->chunk != row.chunks) ||
+         (decoded != nullptr && decoded->chunk != row.decoded);
 }
 
 absl::Status Corrupt(const std::string& id, const std::string& problem) {
@@ -44,8 +56,15 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
                       DirectoryLock::Take(*options.files, options.directory, options.holder));
   LT_RETURN_IF_ERROR(store->OpenDatabase());
   LT_ASSIGN_OR_RETURN(const SessionTables::Found found, store->tables_->Sessions());
+  // Who had them in memory is gone.
+  for (const SessionRow& row : found.sessions) {
+    if (!row.expire_wall_nanos.has_value()) store->PutInUse(row.id, false);
+  }
   MutexLock lock(store->mutex_);
-  for (const SessionRow& row : found.sessions) store->rows_[row.id] = row;
+  for (const SessionRow& row : found.sessions) {
+    store->rows_[row.id] = row;
+    store->bytes_ += static_cast<uint64_t>(row.bytes);
+  }
   store->stats_.damaged = found.damaged;
   return store;
 }
@@ -94,15 +113,13 @@ void SessionStore::WaitForWork() {
   while (!stopping_) {
     const int64_t left_nanos = end_nanos - clock_.MonotonicNanos();
     if (stats_.durable ? !tasks_.empty() : left_nanos <= 0) return;
-    if (stats_.durable) {
-      work_.Wait(mutex_);
-    } else {
-      work_.WaitFor(mutex_, std::chrono::nanoseconds(left_nanos));
-    }
+    work_.WaitFor(mutex_, std::chrono::nanoseconds(stats_.durable ? kLookNanos : left_nanos));
+    if (stats_.durable) return;
   }
 }
 
 bool SessionStore::Step() {
+  PushExpired();
   std::deque<Task> tasks = TakeTasks();
   if (tasks.empty()) return false;
   const int64_t start_nanos = clock_.MonotonicNanos();
@@ -156,8 +173,10 @@ void SessionStore::Succeed(std::deque<Task> tasks, int64_t nanos) {
     MutexLock lock(mutex_);
     for (auto& [id, row] : changed_) {
       if (row.has_value()) {
+        bytes_ += static_cast<uint64_t>(row->bytes - rows_[id].bytes);
         rows_[id] = *row;
       } else {
+        bytes_ -= static_cast<uint64_t>(rows_[id].bytes);
         rows_.erase(id);
       }
     }
@@ -201,8 +220,7 @@ void SessionStore::Push(Task task) {
   {
     MutexLock lock(mutex_);
     const bool writes = task.answer == nullptr && !task.reads;
-    const bool full = stats_.waiting_bytes + task.bytes > options_.waiting_bytes_max;
-    if (full && writes) broken_off_.insert(task.id);
+    if (writes && !HasRoom(task.id, task.bytes)) broken_off_.insert(task.id);
     const bool lost = writes && broken_off_.contains(task.id);
     if (lost || (writes && !stats_.durable)) not_durable = std::exchange(task.done, nullptr);
     if (!lost) {
@@ -212,6 +230,37 @@ void SessionStore::Push(Task task) {
   }
   work_.NotifyAll();
   if (not_durable) not_durable(/*durable=*/false);
+}
+
+bool SessionStore::HasRoom(const std::string& id, uint64_t bytes) const {
+  const auto row = rows_.find(id);
+  const auto used = row == rows_.end() ? 0 : static_cast<uint64_t>(row->second.bytes);
+  return stats_.waiting_bytes + bytes <= options_.waiting_bytes_max &&
+         used + bytes <= options_.session_bytes_max && bytes_ + bytes <= options_.bytes_max;
+}
+
+void SessionStore::PushExpired() {
+  std::vector<std::string> expired;
+  {
+    const int64_t now_nanos = clock_.MonotonicNanos();
+    MutexLock lock(mutex_);
+    if (!stats_.durable || (looked_nanos_ != 0 && now_nanos - looked_nanos_ < kLookNanos)) return;
+    looked_nanos_ = now_nanos;
+    const int64_t wall_nanos = clock_.WallNanos();
+    for (const auto& [id, row] : rows_) {
+      if (row.expire_wall_nanos.value_or(wall_nanos + 1) <= wall_nanos) expired.push_back(id);
+      if (expired.size() == kExpiredMax) break;
+    }
+    if (expired.size() == kExpiredMax) looked_nanos_ -= kLookNanos;  // there may be more
+  }
+  for (const std::string& id : expired) {
+    Push({.id = id, .run = [this, id] {
+            const SessionRow* row = Change(id);
+            // Somebody may have taken it back meanwhile.
+            if (row == nullptr || !row->expire_wall_nanos.has_value()) return absl::OkStatus();
+            return Remove(id);
+          }});
+  }
 }
 
 absl::Status SessionStore::RunNow(const std::string& id, bool reads,
@@ -250,7 +299,8 @@ SessionStore::Stats SessionStore::stats() const {
   MutexLock lock(mutex_);
   Stats stats = stats_;
   stats.sessions = std::ssize(rows_);
-  for (const auto& [id, row] : rows_) stats.bytes += static_cast<uint64_t>(row.bytes);
+  stats.bytes = bytes_;
+  stats.broken_off = std::ssize(broken_off_);
   return stats;
 }
 
@@ -286,38 +336,32 @@ absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
     LT_ASSIGN_OR_RETURN(const std::vector<RecordBytes> records, tables_->Records(*row));
-    session = ReadStoredSession(id, records);
+    session = ReadStoredSession(id, row->number, records);
+    MutexLock lock(mutex_);
+    broken_off_.erase(id);
     return session.ok() ? absl::OkStatus() : Corrupt(id, std::string(session.status().message()));
   }));
   return session;
 }
 
-absl::StatusOr<Latents> SessionStore::GetLatents(const std::string& id, int64_t chunk,
-                                                 const LatentsRef& ref) {
-  const SessionRow* row = Change(id);
-  if (row == nullptr) return NoSession(id);
-  return tables_->GetLatents(row->number, chunk, ref);
-}
-
-absl::StatusOr<Latents> SessionStore::LoadLatents(const std::string& id, int64_t chunk,
-                                                  const LatentsRef& ref) {
+absl::StatusOr<Latents> SessionStore::LoadLatents(const StoredLatents& stored) {
   absl::StatusOr<Latents> latents;
-  LT_RETURN_IF_ERROR(RunNow(id, /*reads=*/true, [&] {
-    latents = GetLatents(id, chunk, ref);
+  LT_RETURN_IF_ERROR(RunNow({}, /*reads=*/true, [&] {
+    latents = tables_->GetLatents(stored);
     return latents.status();
   }));
   return latents;
 }
 
 // An error is the reader's, and no reason for others not to be written.
-void SessionStore::ReadLatents(const std::string& id, int64_t chunk, const LatentsRef& ref,
+void SessionStore::ReadLatents(const StoredLatents& stored,
                                std::function<void(absl::StatusOr<Latents>)> done) {
   const auto latents = std::make_shared<absl::StatusOr<Latents>>(
       Error(Reason::kStorageUnavailable, "the session store cannot be read"));
-  Push({.id = id,
+  Push({.id = {},
         .run =
-            [this, id, chunk, ref, latents] {
-              *latents = GetLatents(id, chunk, ref);
+            [this, stored, latents] {
+              *latents = tables_->GetLatents(stored);
               return absl::OkStatus();
             },
         .done = [latents, done = std::move(done)](bool) { done(std::move(*latents)); },
@@ -325,6 +369,13 @@ void SessionStore::ReadLatents(const std::string& id, int64_t chunk, const Laten
 }
 
 absl::Status SessionStore::Create(const std::string& id, const SessionCreated& created) {
+  {
+    MutexLock lock(mutex_);
+    if (!HasRoom(id, EncodeRecord(created).body.size())) {
+      return Error(Reason::kStoreFull, absl::StrCat("the session store is full: ", bytes_, " of ",
+                                                    options_.bytes_max, " bytes are taken"));
+    }
+  }
   return RunNow(id, /*reads=*/false, [&] { return Insert(id, created); });
 }
 
@@ -352,15 +403,11 @@ absl::Status SessionStore::Remove(const std::string& id) {
 }
 
 absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& record) {
-  // A session that was in memory twice for a moment made the same chunk twice.
-  const auto* settled = std::get_if<ChunkSettled>(&record);
-  const auto* decoded = std::get_if<ChunkDecoded>(&record);
-  if (settled != nullptr && settled->chunk != row.chunks) return absl::OkStatus();
-  if (decoded != nullptr && decoded->chunk != row.decoded) return absl::OkStatus();
+  if (IsThere(row, record)) return absl::OkStatus();
   LT_RETURN_IF_ERROR(tables_->Append(row, EncodeRecord(record)));
-  if (settled != nullptr) ++row.chunks;
+  if (std::holds_alternative<ChunkSettled>(record)) ++row.chunks;
   if (std::holds_alternative<SessionEnded>(record)) row.ended = true;
-  if (decoded != nullptr) {
+  if (const auto* decoded = std::get_if<ChunkDecoded>(&record)) {
     ++row.decoded;
     row.end_frame = decoded->end_frame;
   }
@@ -369,7 +416,8 @@ absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& re
 
 void SessionStore::Record(const std::string& session_id, const AcceptedEvent& event,
                           Recorded recorded) {
-  Put(session_id, event, [recorded = std::move(recorded)](bool) { recorded(absl::OkStatus()); });
+  Put(session_id, event,
+      [recorded = std::move(recorded)](bool durable) { recorded(absl::OkStatus(), durable); });
 }
 
 void SessionStore::Put(const std::string& id, const longtake::Record& record, Done done) {
@@ -385,23 +433,22 @@ void SessionStore::Put(const std::string& id, const longtake::Record& record, Do
 }
 
 void SessionStore::PutStart(const std::string& id, const Latents& latents, Done done) {
-  PutLatents(id, kStartLatents, TakeStarted{.latents = RefOf(latents)}, latents, std::move(done));
+  PutLatents(id, TakeStarted{.latents = RefOf(latents)}, latents, std::move(done));
 }
 
 void SessionStore::PutChunk(const std::string& id, int64_t chunk, const Latents& latents,
                             Done done) {
-  PutLatents(id, chunk, ChunkSettled{.chunk = chunk, .latents = RefOf(latents)}, latents,
-             std::move(done));
+  PutLatents(id, ChunkSettled{.chunk = chunk, .latents = RefOf(latents)}, latents, std::move(done));
 }
 
-void SessionStore::PutLatents(const std::string& id, int64_t chunk, const longtake::Record& record,
+void SessionStore::PutLatents(const std::string& id, const longtake::Record& record,
                               const Latents& latents, Done done) {
   Push({.id = id,
         .run =
-            [this, id, chunk, record, latents] {
+            [this, id, record, latents] {
               SessionRow* row = Change(id);
-              if (row == nullptr || (chunk >= 0 && chunk != row->chunks)) return absl::OkStatus();
-              LT_RETURN_IF_ERROR(tables_->PutLatents(*row, chunk, latents));
+              if (row == nullptr || IsThere(*row, record)) return absl::OkStatus();
+              LT_RETURN_IF_ERROR(tables_->PutLatents(*row, latents));
               return PutRecord(*row, record);
             },
         .done = std::move(done),

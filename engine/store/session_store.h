@@ -79,11 +79,10 @@ class SessionStore final : public EventSink {
   absl::StatusOr<StoredSummary> Describe(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // After all that was handed over before. NOT_FOUND, or DATA_LOSS for this session alone.
   absl::StatusOr<StoredSession> Load(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<Latents> LoadLatents(const std::string& id, int64_t chunk, const LatentsRef& ref)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<Latents> LoadLatents(const StoredLatents& stored) ABSL_LOCKS_EXCLUDED(mutex_);
   // The same without waiting: done is called as a Done is.
-  void ReadLatents(const std::string& id, int64_t chunk, const LatentsRef& ref,
-                   std::function<void(absl::StatusOr<Latents>)> done) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ReadLatents(const StoredLatents& stored, std::function<void(absl::StatusOr<Latents>)> done)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // --- A session's life
   // ---------------------------------------------------------------------------
@@ -114,6 +113,7 @@ class SessionStore final : public EventSink {
     uint64_t waiting_bytes = 0;
     uint64_t failures = 0;
     int64_t sessions = 0;
+    int64_t broken_off = 0;  // sessions in memory of which not everything could be kept
     std::vector<int64_t> damaged =
         {};  // numbers of sessions whose own rows do not prove themselves
     bool durable = true;
@@ -151,11 +151,14 @@ class SessionStore final : public EventSink {
   void Succeed(std::deque<Task> tasks, int64_t nanos) ABSL_LOCKS_EXCLUDED(mutex_);
   void Fail(std::deque<Task> tasks, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status PutRecord(SessionRow& row, const longtake::Record& record);
-  void PutLatents(const std::string& id, int64_t chunk, const longtake::Record& record,
-                  const Latents& latents, Done done) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<Latents> GetLatents(const std::string& id, int64_t chunk, const LatentsRef& ref);
+  void PutLatents(const std::string& id, const longtake::Record& record, const Latents& latents,
+                  Done done) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
+  // Sessions whose retention is over, some at a time.
+  void PushExpired() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether so much more of this session finds room in what it, all of them and memory may take.
+  bool HasRoom(const std::string& id, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<SessionRow> Committed(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The row to be changed in this transaction, or null when there is no such session.
   SessionRow* Change(const std::string& id);
@@ -175,8 +178,11 @@ class SessionStore final : public EventSink {
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, SessionRow> rows_ ABSL_GUARDED_BY(mutex_);  // as they were committed
   Stats stats_ ABSL_GUARDED_BY(mutex_);
-  // Sessions of which something could not be kept: nothing of them is written any more.
+  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of all of them
+  // Sessions of which something could not be kept: nothing that follows is written, until they come
+  // back as they were then.
   std::set<std::string> broken_off_ ABSL_GUARDED_BY(mutex_);
+  int64_t looked_nanos_ ABSL_GUARDED_BY(mutex_) = 0;  // for expired ones
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

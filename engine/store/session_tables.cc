@@ -27,8 +27,8 @@ constexpr char kSchema[] =
     " proof BLOB NOT NULL) STRICT;"
     "CREATE TABLE records(session INTEGER NOT NULL, number INTEGER NOT NULL, kind INTEGER NOT NULL,"
     " body BLOB NOT NULL, link BLOB NOT NULL, PRIMARY KEY(session, number)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE latents(session INTEGER NOT NULL, chunk INTEGER NOT NULL, body BLOB NOT NULL,"
-    " PRIMARY KEY(session, chunk)) STRICT;";
+    "CREATE TABLE latents(session INTEGER NOT NULL, record INTEGER NOT NULL, body BLOB NOT NULL,"
+    " PRIMARY KEY(session, record)) STRICT;";
 
 std::span<const std::byte> Bytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
@@ -169,7 +169,7 @@ absl::Status SessionTables::Prepare() {
   LT_RETURN_IF_ERROR(
       prepare(first_, "SELECT kind, body, link FROM records WHERE session=? AND number=0"));
   LT_RETURN_IF_ERROR(prepare(put_latents_, "INSERT INTO latents VALUES(?,?,?)"));
-  return prepare(get_latents_, "SELECT body FROM latents WHERE session=? AND chunk=?");
+  return prepare(get_latents_, "SELECT body FROM latents WHERE session=? AND record=?");
 }
 
 absl::Status SessionTables::Begin() { return database_.Execute("BEGIN IMMEDIATE"); }
@@ -271,34 +271,33 @@ absl::StatusOr<RecordBytes> SessionTables::FirstRecord(const SessionRow& row) {
                : absl::StatusOr<RecordBytes>(Damaged(absl::StrCat("record 0 of session ", row.id)));
 }
 
-absl::Status SessionTables::PutLatents(SessionRow& row, int64_t chunk, const Latents& latents) {
+absl::Status SessionTables::PutLatents(SessionRow& row, const Latents& latents) {
   const std::span<const std::byte> bytes = std::as_bytes(latents.values());
   put_latents_->Bind(1, row.number);
-  put_latents_->Bind(2, chunk);
+  put_latents_->Bind(2, row.records);
   put_latents_->BindBlob(3, bytes);
   LT_RETURN_IF_ERROR(put_latents_->Run());
   row.bytes += std::ssize(bytes);
   return absl::OkStatus();
 }
 
-absl::StatusOr<Latents> SessionTables::GetLatents(int64_t number, int64_t chunk,
-                                                  const LatentsRef& ref) {
+absl::StatusOr<Latents> SessionTables::GetLatents(const StoredLatents& stored) {
   get_latents_->Reset();
-  get_latents_->Bind(1, number);
-  get_latents_->Bind(2, chunk);
+  get_latents_->Bind(1, stored.session);
+  get_latents_->Bind(2, stored.record);
   LT_ASSIGN_OR_RETURN(const bool found, get_latents_->Step());
   const std::span<const std::byte> body =
       found ? get_latents_->Blob(0) : std::span<const std::byte>();
+  const LatentsRef& ref = stored.ref;
   const int64_t count = ref.channels * ref.grid.volume();
   std::vector<float> values(body.size() / sizeof(float));
   if (!body.empty()) std::memcpy(values.data(), body.data(), values.size() * sizeof(float));
   const bool whole = found && body.size() == static_cast<uint64_t>(count) * sizeof(float) &&
                      Xxh3Hash128(body) == ref.hash;
   get_latents_->Reset();
-  if (!whole) {
-    return Damaged(absl::StrCat("the latents of chunk ", chunk, " of session ", number));
-  }
-  return Latents(ref.channels, ref.grid, std::move(values));
+  if (whole) return Latents(ref.channels, ref.grid, std::move(values));
+  return Damaged(
+      absl::StrCat("the latents of record ", stored.record, " of session ", stored.session));
 }
 
 }  // namespace longtake

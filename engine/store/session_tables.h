@@ -18,6 +18,7 @@
 #include "base/checksum.h"
 #include "base/status_macros.h"
 #include "engine/store/record.h"
+#include "engine/store/stored_session.h"
 #include "storage/database/database.h"
 
 namespace longtake {
@@ -38,9 +39,6 @@ struct SessionRow {
   bool ended = false;
   friend bool operator==(const SessionRow&, const SessionRow&) = default;
 };
-
-// A latents row: of a chunk, or of what the take begins with.
-inline constexpr int64_t kStartLatents = -1;
 
 class SessionTables {
  public:
@@ -71,9 +69,10 @@ class SessionTables {
   // The record of its creation, verified.
   absl::StatusOr<RecordBytes> FirstRecord(const SessionRow& row);
 
-  absl::Status PutLatents(SessionRow& row, int64_t chunk, const Latents& latents);
+  // Beside the record that is appended next, which names them.
+  absl::Status PutLatents(SessionRow& row, const Latents& latents);
   // DATA_LOSS when they are not those that the record names.
-  absl::StatusOr<Latents> GetLatents(int64_t number, int64_t chunk, const LatentsRef& ref);
+  absl::StatusOr<Latents> GetLatents(const StoredLatents& stored);
 
  private:
   explicit SessionTables(Database& database) : database_(database) {}

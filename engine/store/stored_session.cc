@@ -9,9 +9,18 @@
 namespace longtake {
 namespace {
 
+// Of a record.
+struct Place {
+  int64_t session = 0;
+  int64_t number = 0;
+  StoredLatents With(const LatentsRef& ref) const {
+    return {.session = session, .record = number, .ref = ref};
+  }
+};
+
 absl::Status Bad(const std::string& problem) { return absl::DataLossError(problem); }
 
-absl::Status AddTo(StoredSession& session, AcceptedEvent event) {
+absl::Status AddTo(StoredSession& session, const Place&, AcceptedEvent event) {
   if (!session.events.empty() && session.events.back().accepted.sequence >= event.sequence) {
     return Bad(absl::StrCat("event ", event.sequence, " after a later one"));
   }
@@ -19,7 +28,7 @@ absl::Status AddTo(StoredSession& session, AcceptedEvent event) {
   return absl::OkStatus();
 }
 
-absl::Status AddTo(StoredSession& session, const EventHolds& applied) {
+absl::Status AddTo(StoredSession& session, const Place&, const EventHolds& applied) {
   const auto event = std::lower_bound(
       session.events.begin(), session.events.end(), applied.sequence,
       [](const StoredEvent& a, uint64_t sequence) { return a.accepted.sequence < sequence; });
@@ -35,21 +44,21 @@ absl::Status AddTo(StoredSession& session, const EventHolds& applied) {
   return absl::OkStatus();
 }
 
-absl::Status AddTo(StoredSession& session, const TakeStarted& started) {
+absl::Status AddTo(StoredSession& session, const Place& place, const TakeStarted& started) {
   if (session.start.has_value()) return Bad("begun twice");
-  session.start = started.latents;
+  session.start = place.With(started.latents);
   return absl::OkStatus();
 }
 
-absl::Status AddTo(StoredSession& session, const ChunkSettled& settled) {
+absl::Status AddTo(StoredSession& session, const Place& place, const ChunkSettled& settled) {
   if (settled.chunk != std::ssize(session.settled)) {
     return Bad(absl::StrCat("chunk ", settled.chunk, " settled, not ", session.settled.size()));
   }
-  session.settled.push_back(settled.latents);
+  session.settled.push_back(place.With(settled.latents));
   return absl::OkStatus();
 }
 
-absl::Status AddTo(StoredSession& session, const ChunkDecoded& decoded) {
+absl::Status AddTo(StoredSession& session, const Place&, const ChunkDecoded& decoded) {
   if (decoded.chunk != std::ssize(session.decoded) ||
       decoded.chunk >= std::ssize(session.settled)) {
     return Bad(absl::StrCat("chunk ", decoded.chunk, " decoded, not ", session.decoded.size()));
@@ -58,22 +67,25 @@ absl::Status AddTo(StoredSession& session, const ChunkDecoded& decoded) {
   return absl::OkStatus();
 }
 
-absl::Status AddTo(StoredSession& session, const SessionEnded&) {
+absl::Status AddTo(StoredSession& session, const Place&, const SessionEnded&) {
   session.ended = true;
   return absl::OkStatus();
 }
 
-absl::Status AddTo(StoredSession&, const SessionCreated&) { return Bad("created twice"); }
+absl::Status AddTo(StoredSession&, const Place&, const SessionCreated&) {
+  return Bad("created twice");
+}
 
 }  // namespace
 
-absl::Status StoredSession::Add(Record record) {
-  return std::visit([this](auto& value) { return AddTo(*this, std::move(value)); }, record);
+absl::Status StoredSession::Add(int64_t session, int64_t number, Record record) {
+  const Place place = {.session = session, .number = number};
+  return std::visit([&](auto& value) { return AddTo(*this, place, std::move(value)); }, record);
 }
 
-absl::StatusOr<StoredSession> ReadStoredSession(const std::string& id,
+absl::StatusOr<StoredSession> ReadStoredSession(const std::string& id, int64_t session,
                                                 const std::vector<RecordBytes>& records) {
-  StoredSession session = {.id = id};
+  StoredSession stored = {.id = id};
   for (size_t i = 0; i < records.size(); ++i) {
     const std::string name = absl::StrCat("session ", id, ": record ", i);
     absl::StatusOr<Record> record = DecodeRecord(records[i].kind, records[i].body);
@@ -81,13 +93,14 @@ absl::StatusOr<StoredSession> ReadStoredSession(const std::string& id,
     auto* created = std::get_if<SessionCreated>(&*record);
     if ((created != nullptr) != (i == 0)) return Bad(absl::StrCat(name, ": not in its place"));
     if (created != nullptr) {
-      session.created = std::move(*created);
+      stored.created = std::move(*created);
     } else {
-      LT_RETURN_IF_ERROR(Annotate(session.Add(*std::move(record)), name));
+      LT_RETURN_IF_ERROR(
+          Annotate(stored.Add(session, static_cast<int64_t>(i), *std::move(record)), name));
     }
   }
   if (records.empty()) return Bad(absl::StrCat("session ", id, " has no records"));
-  return session;
+  return stored;
 }
 
 }  // namespace longtake

@@ -19,22 +19,31 @@ struct StoredEvent {
   bool shown = false;  // as in EventHolds
 };
 
+// Where latents lie: beside a record of a session.
+struct StoredLatents {
+  int64_t session = 0;  // its number
+  int64_t record = 0;
+  LatentsRef ref = {};
+  friend bool operator==(const StoredLatents&, const StoredLatents&) = default;
+};
+
 struct StoredSession {
   std::string id;
   SessionCreated created = {};
   std::vector<StoredEvent> events = {};  // by rising numbers
   std::vector<size_t> applied = {};  // indices of events, in the order in which they were applied
-  std::optional<LatentsRef> start = {};    // what the take begins with, once that is latents
-  std::vector<LatentsRef> settled = {};    // by chunk, from 0 on
-  std::vector<ChunkDecoded> decoded = {};  // by chunk, from 0 on
+  std::optional<StoredLatents> start = {};  // what the take begins with, once that is latents
+  std::vector<StoredLatents> settled = {};  // by chunk, from 0 on
+  std::vector<ChunkDecoded> decoded = {};   // by chunk, from 0 on
   bool ended = false;
 
-  // What the next record adds. DATA_LOSS when it does not follow from those before.
-  absl::Status Add(Record record);
+  // What record number `number` of session `session` adds. DATA_LOSS when it does not follow from
+  // those before.
+  absl::Status Add(int64_t session, int64_t number, Record record);
 };
 
 // All records of a session, in order; DATA_LOSS names the one that does not fit.
-absl::StatusOr<StoredSession> ReadStoredSession(const std::string& id,
+absl::StatusOr<StoredSession> ReadStoredSession(const std::string& id, int64_t session,
                                                 const std::vector<RecordBytes>& records);
 
 }  // namespace longtake

@@ -97,6 +97,7 @@ class Rollout : public Take {
   // Only of a rollout that can replay and has its start, at a chunk's start, so not after a
   // re-cache; each with IsLatents of a chunk.
   void SetLogged(std::deque<Latents> chunks, int64_t spare_frames = 0);
+  bool HasLogged() const { return !logged_.empty(); }
   std::optional<FinishedChunk> TakeGiven() override;
 
   int64_t chunk() const override { return state_.chunk; }

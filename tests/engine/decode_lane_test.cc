@@ -58,7 +58,8 @@ class DecodeLaneTest : public ::testing::Test {
 
   TestEngine engine_;
   WakeUp wake_up_;
-  DecodeLane lane_{engine_.model().pixel_coder(), engine_.clock(), wake_up_, nullptr};
+  const TakeJournal journal_{nullptr};
+  DecodeLane lane_{engine_.model().pixel_coder(), journal_, engine_.clock(), wake_up_, nullptr};
   Stream large_{engine_, 160, 96};
   Stream small_{engine_, 48, 32};
 };

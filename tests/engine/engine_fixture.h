@@ -16,6 +16,23 @@
 
 namespace longtake {
 
+// A folder that goes with the object.
+class ScratchDirectory {
+ public:
+  ScratchDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "longtake-engine-XXXXXX").string();
+    LT_CHECK(mkdtemp(name.data()) != nullptr);
+    directory_ = name;
+  }
+  ~ScratchDirectory() { std::filesystem::remove_all(directory_); }
+  ScratchDirectory(const ScratchDirectory&) = delete;
+  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+  const std::string& directory() const { return directory_; }
+
+ private:
+  std::string directory_;
+};
+
 // The embedded model in a pack, in a folder that goes with the object. An empty recipe is the
 // model's own.
 class ScratchPack {
@@ -26,20 +43,14 @@ class ScratchPack {
       : ScratchPack(options,
                     std::string(std::getenv("LONGTAKE_SOURCE_DIR")) + "/models/shapes-small") {}
   ScratchPack(const PackModelOptions& options, const std::string& model) {
-    std::string name = (std::filesystem::temp_directory_path() / "longtake-engine-XXXXXX").string();
-    LT_CHECK(mkdtemp(name.data()) != nullptr);
-    directory_ = name;
-    const auto digest = PackModel(PosixFileSystem(), model, directory_, options);
+    const auto digest = PackModel(PosixFileSystem(), model, directory(), options);
     if (!digest.ok()) std::fprintf(stderr, "%s\n", digest.status().ToString().c_str());
     LT_CHECK(digest.ok());
   }
-  ~ScratchPack() { std::filesystem::remove_all(directory_); }
-  ScratchPack(const ScratchPack&) = delete;
-  ScratchPack& operator=(const ScratchPack&) = delete;
-  const std::string& directory() const { return directory_; }
+  const std::string& directory() const { return scratch_.directory(); }
 
  private:
-  std::string directory_;
+  const ScratchDirectory scratch_;
 };
 
 // The embedded model with its own recipe, packed once per test program.
@@ -97,7 +108,7 @@ class TestEngine {
 
   // Another engine over the same model instead of this one, which is gone with all its sessions.
   absl::Status Renew(const EngineOptions& options) {
-    engine_ = nullptr;
+    Stop();
     LT_ASSIGN_OR_RETURN(engine_, Engine::Create(*model_, options, clock_));
     return absl::OkStatus();
   }
@@ -106,6 +117,8 @@ class TestEngine {
   Engine* operator->() { return engine_.get(); }
   ManualClock& clock() { return clock_; }
   VideoModel& model() { return *model_; }
+
+  void Stop() { engine_ = nullptr; }
 
   // Turns until nobody has anything to do.
   void RunUntilIdle() {

@@ -29,7 +29,7 @@ class ScriptedSink final : public EventSink {
       recorded = std::move(pending_.at(sequence).recorded);
       pending_.erase(sequence);
     }
-    recorded(result);
+    recorded(result, result.ok());
   }
   std::vector<uint64_t> numbers() const {
     std::vector<uint64_t> out;

@@ -96,8 +96,8 @@ class SessionStoreTest : public testing::Test {
   void MakeSession(const std::string& id) {
     ASSERT_TRUE(store_->Create(id, Created()).ok());
     store_->PutStart(id, SomeLatents(-100));
-    store_->Record(id, Event(1), [](const absl::Status&) {});
-    store_->Record(id, Event(3), [](const absl::Status&) {});
+    store_->Record(id, Event(1), [](const absl::Status&, bool) {});
+    store_->Record(id, Event(3), [](const absl::Status&, bool) {});
     store_->Put(id, EventHolds{.sequence = 3, .chunk = 0, .shown = true});
     store_->PutChunk(id, 0, SomeLatents(0));
     store_->Put(id, ChunkDecoded{.chunk = 0,
@@ -132,11 +132,11 @@ TEST_F(SessionStoreTest, WhatWasHandedOverIsThereWhenItIsOpenedAgain) {
   ASSERT_EQ(session->decoded.size(), 1u);
   EXPECT_EQ(session->decoded[0].sent, 1);
   EXPECT_TRUE(session->ended);
-  const auto chunk = store_->LoadLatents("a", 1, session->settled[1]);
+  const auto chunk = store_->LoadLatents(session->settled[1]);
   ASSERT_TRUE(chunk.ok()) << chunk.status();
   EXPECT_EQ(*chunk, SomeLatents(500));
   ASSERT_TRUE(session->start.has_value());
-  EXPECT_EQ(*store_->LoadLatents("a", kStartLatents, *session->start), SomeLatents(-100));
+  EXPECT_EQ(*store_->LoadLatents(*session->start), SomeLatents(-100));
   const auto summary = store_->Describe("a");
   ASSERT_TRUE(summary.ok()) << summary.status();
   EXPECT_EQ(summary->created, Created());
@@ -148,8 +148,8 @@ TEST_F(SessionStoreTest, WhatWasHandedOverIsThereWhenItIsOpenedAgain) {
 TEST_F(SessionStoreTest, DoneComesAfterTheCommitAndInOrder) {
   ASSERT_TRUE(store_->Create("a", Created()).ok());
   std::vector<int> order;
-  store_->Record("a", Event(1), [&](const absl::Status& status) {
-    EXPECT_TRUE(status.ok());
+  store_->Record("a", Event(1), [&](const absl::Status& status, bool durable) {
+    EXPECT_TRUE(status.ok() && durable);
     order.push_back(1);
   });
   store_->PutChunk("a", 0, SomeLatents(0), [&](bool durable) {
@@ -233,11 +233,12 @@ TEST_F(SessionStoreTest, DamagedLatentsAreNotUsed) {
   MakeSession("a");
   const auto session = store_->Load("a");
   ASSERT_TRUE(session.ok());
-  const LatentsRef ref = session->settled[1];
-  Damage("UPDATE latents SET body=zeroblob(length(body)) WHERE session=1 AND chunk=1");
-  EXPECT_EQ(ReasonFor(store_->LoadLatents("a", 1, ref).status()), Reason::kSessionCorrupt);
-  EXPECT_TRUE(store_->LoadLatents("a", 0, session->settled[0]).ok());
-  EXPECT_EQ(ReasonFor(store_->LoadLatents("a", 5, ref).status()), Reason::kSessionCorrupt);
+  StoredLatents hurt = session->settled[1];
+  Damage("UPDATE latents SET body=zeroblob(length(body)) WHERE session=1 AND record=7");
+  EXPECT_EQ(ReasonFor(store_->LoadLatents(hurt).status()), Reason::kSessionCorrupt);
+  EXPECT_TRUE(store_->LoadLatents(session->settled[0]).ok());
+  hurt.record = 99;
+  EXPECT_EQ(ReasonFor(store_->LoadLatents(hurt).status()), Reason::kSessionCorrupt);
 }
 
 TEST_F(SessionStoreTest, BytesThatAreNoRecordAreRefused) {

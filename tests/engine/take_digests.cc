@@ -3,9 +3,10 @@
 // Prints the digest of one take for every recipe and policy a test can make. A change that is meant
 // to leave the bits alone prints the same table before and after.
 //
-// usage: longtake_take_digests [--moving] [TABLE]
+// usage: longtake_take_digests [--moving|--resumed] [TABLE]
 //
-// With --moving each take moves to a fresh engine at every boundary and must come to the same.
+// With --moving each take moves to a fresh engine at every boundary and must come to the same. With
+// --resumed its process is killed over and over, at any moment, and it comes back from the store.
 //
 // With a table (tests/engine/take_digests.txt) each line is compared with it; a take that this
 // processor cannot make is left out. Exits with 1 when a line differs or a take fails.
@@ -15,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -316,7 +318,115 @@ absl::StatusOr<Hash128> RunMoving(TestEngine& engine, const EngineOptions& optio
   return received.chunks.back()->chain;
 }
 
-absl::StatusOr<Hash128> Digest(const TakeCase& take, bool moving) {
+// The same take in processes that are killed: of each nothing is left but what it had committed.
+// The client attaches with what it has, and repeats what it got no receipt for.
+class KilledTake {
+ public:
+  KilledTake(TestEngine& engine, EngineOptions options, SessionSpec spec,
+             const std::vector<Change>& changes, uint64_t seed)
+      : engine_(engine),
+        options_(std::move(options)),
+        spec_(std::move(spec)),
+        changes_(changes),
+        random_(seed) {}
+
+  absl::StatusOr<Hash128> Run() {
+    LT_RETURN_IF_ERROR(Begin());
+    LT_RETURN_IF_ERROR(Create());
+    // Each process may live longer than the one before, so that the take comes to its end.
+    uint64_t kills = 0;
+    for (;; ++kills) {
+      const uint64_t turns = random_() % (10 + 5 * kills);
+      for (uint64_t turn = 0; turn < turns && !received_.end.has_value(); ++turn) {
+        LT_RETURN_IF_ERROR(Turn());
+      }
+      if (received_.end.has_value()) break;
+      LT_RETURN_IF_ERROR(Begin());
+      LT_RETURN_IF_ERROR(Attach());
+    }
+    LT_RETURN_IF_ERROR(*received_.end);
+    LT_CHECK(kills > 1);
+    LT_RETURN_IF_ERROR(CheckReceipts());
+    const std::shared_ptr<const MediaChunk> last = received_.chunks.back();
+    LT_CHECK(last->index + 1 == std::ssize(received_.chunks));
+    return last->chain;
+  }
+
+ private:
+  // Another process with the same directory.
+  absl::Status Begin() {
+    session_ = nullptr;
+    engine_.Stop();
+    store_ = nullptr;
+    LT_ASSIGN_OR_RETURN(store_, SessionStore::Open({.files = &PosixFileSystem(),
+                                                    .directory = scratch_.directory() + "/state",
+                                                    .holder = "the test"},
+                                                   engine_.clock()));
+    options_.store = store_.get();
+    return engine_.Renew(options_);
+  }
+  absl::Status Create() {
+    LT_ASSIGN_OR_RETURN(session_, engine_.CreateSession(spec_, "killed"));
+    return Attach();
+  }
+  absl::Status Attach() {
+    const int64_t next_chunk = std::ssize(received_.chunks);
+    LT_ASSIGN_OR_RETURN(session_, engine_->Wake("killed", next_chunk));
+    LT_ASSIGN_OR_RETURN(reader_, session_->Attach(next_chunk, nullptr));
+    // Frames of which nothing is kept before they are latents.
+    if (spec_.start_frames == 0 || session_->Info().start_bytes != 0) return absl::OkStatus();
+    return session_->PutStart(reader_, 0, StartFrames(spec_));
+  }
+  // Chunks that nobody takes stop the session at one that does not depend on anybody's speed.
+  absl::Status Turn() {
+    const bool idle = !engine_->Step() && !engine_->Step();
+    const bool written = (idle || random_() % 3 == 0) && !store_->Step();
+    if (!idle || !written) return absl::OkStatus();
+    const bool due =
+        changed_ < changes_.size() && session_->Info().chunk_count == changes_[changed_].chunk;
+    if (due) {
+      Submit();
+    } else {
+      PollAll(*session_, reader_, &received_);
+    }
+    return absl::OkStatus();
+  }
+  void Submit() {
+    engine_->Submit(session_,
+                    {.kind = EventKind::kPrompt,
+                     .prompt = changes_[changed_].prompt,
+                     .control_id = changed_ + 1},
+                    reader_, [this](const absl::StatusOr<EventAccepted>& accepted) {
+                      LT_CHECK(accepted.ok());
+                      ++changed_;
+                    });
+  }
+  // What was accepted holds, once, from the chunk on at which it was asked for.
+  absl::Status CheckReceipts() {
+    LT_ASSIGN_OR_RETURN(const StoredSession stored, store_->Load("killed"));
+    LT_CHECK(stored.events.size() == changes_.size());
+    for (size_t i = 0; i < changes_.size(); ++i) {
+      LT_CHECK(stored.events[i].applied_chunk == changes_[i].chunk);
+    }
+    return absl::OkStatus();
+  }
+
+  TestEngine& engine_;
+  EngineOptions options_;
+  const SessionSpec spec_;
+  const std::vector<Change>& changes_;
+  std::mt19937_64 random_;
+  const ScratchDirectory scratch_;
+  std::unique_ptr<SessionStore> store_;
+  std::shared_ptr<Session> session_;
+  uint64_t reader_ = 0;
+  Received received_;
+  size_t changed_ = 0;  // changes that were accepted
+};
+
+enum class Way { kStraight, kMoving, kResumed };
+
+absl::StatusOr<Hash128> Digest(const TakeCase& take, Way way) {
   EngineSetup setup;
   setup.pack = PackOf(take);
   if (take.setup) take.setup(setup);
@@ -325,7 +435,11 @@ absl::StatusOr<Hash128> Digest(const TakeCase& take, bool moving) {
   const auto chunk_bytes = static_cast<uint64_t>(12 * spec.width * spec.height * 3);
   setup.engine.session.outbox_bytes_max = 2 * chunk_bytes;
   TestEngine engine(setup);
-  if (moving) return RunMoving(engine, setup.engine, spec, take.changes);
+  if (way == Way::kMoving) return RunMoving(engine, setup.engine, spec, take.changes);
+  if (way == Way::kResumed) {
+    return KilledTake(engine, setup.engine, spec, take.changes, std::hash<std::string>()(take.name))
+        .Run();
+  }
   return Run(engine, spec, take.changes);
 }
 
@@ -343,8 +457,8 @@ std::map<std::string, std::string> ReadTable(const char* path) {
 }
 
 // Whether the take could be made and is what the table says, where there is one.
-bool Print(const TakeCase& take, bool moving, const std::map<std::string, std::string>& expected) {
-  const absl::StatusOr<Hash128> digest = Digest(take, moving);
+bool Print(const TakeCase& take, Way way, const std::map<std::string, std::string>& expected) {
+  const absl::StatusOr<Hash128> digest = Digest(take, way);
   const std::string text = digest.ok() ? digest->ToHex() : digest.status().ToString();
   std::printf("%-26s %s\n", take.name.c_str(), text.c_str());
   std::fflush(stdout);
@@ -357,8 +471,10 @@ bool Print(const TakeCase& take, bool moving, const std::map<std::string, std::s
 }
 
 int Main(int argc, char** argv) {
-  const bool moving = argc > 1 && std::string(argv[1]) == "--moving";
-  if (moving) {
+  Way way = Way::kStraight;
+  if (argc > 1 && std::string(argv[1]) == "--moving") way = Way::kMoving;
+  if (argc > 1 && std::string(argv[1]) == "--resumed") way = Way::kResumed;
+  if (way != Way::kStraight) {
     ++argv;
     --argc;
   }
@@ -373,7 +489,7 @@ int Main(int argc, char** argv) {
   int wrong = 0;
   for (const auto& cases : {PlanCases(), PromptCases(), SamplerCases(), OtherCases()}) {
     for (const TakeCase& take : cases) {
-      if (CanMake(take) && !Print(take, moving, expected)) ++wrong;
+      if (CanMake(take) && !Print(take, way, expected)) ++wrong;
     }
   }
   if (wrong != 0) std::printf("%d takes are wrong\n", wrong);

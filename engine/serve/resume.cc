@@ -1,0 +1,167 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/serve/resume.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
+#include "engine/model/vae/latent_grid.h"
+#include "engine/serve/resolve.h"
+
+namespace longtake {
+namespace {
+
+absl::Status CheckIdentity(const StoredSession& stored, const VideoModel& model) {
+  const SessionCreated& created = stored.created;
+  const std::map<std::string, std::string> session = {{"session", stored.id}};
+  if (created.model_digest != model.digest()) {
+    return Error(Reason::kModelDiffers,
+                 absl::StrCat("session ", stored.id, " is of model ", created.model_digest,
+                              "; this server runs ", model.digest()),
+                 session);
+  }
+  if (created.numerics_profile != model.numerics_profile() && !created.spec.allow_other_numerics) {
+    return Error(Reason::kNumericsDiffer,
+                 absl::StrCat("session ", stored.id, " is computed in ", created.numerics_profile,
+                              "; this server computes in ", std::string(model.numerics_profile())),
+                 session);
+  }
+  const absl::StatusOr<ResolvedSpec> spec = ResolveSpec(created.spec.AsRequest(), model);
+  if (!spec.ok()) return Annotate(spec.status(), absl::StrCat("session ", stored.id));
+  if (*spec == created.spec) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("session ", stored.id, ": its spec was another"));
+}
+
+// Of chunks, or of what the take begins with.
+absl::Status CheckLatents(const StoredSession& stored, const RolloutSpec& rollout) {
+  const auto fits = [&](const LatentsRef& ref, int64_t frames) {
+    return ref.channels == rollout.channels && ref.grid == rollout.chunk.WithFrames(frames);
+  };
+  for (const StoredLatents& chunk : stored.settled) {
+    if (!fits(chunk.ref, rollout.chunk.frames)) {
+      return absl::DataLossError(absl::StrCat("session ", stored.id, ": latents of another size"));
+    }
+  }
+  const bool starts = rollout.start_latents != 0;
+  const bool has_start = stored.start.has_value();
+  if (has_start ? starts && fits(stored.start->ref, rollout.start_latents)
+                : !starts || stored.settled.empty()) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(
+      absl::StrCat("session ", stored.id, ": not the start that its spec has"));
+}
+
+absl::StatusOr<ChunkRange> ChunksFor(const StoredSession& stored, int64_t next_chunk) {
+  const int64_t settled = std::ssize(stored.settled);
+  const int64_t decoded = std::ssize(stored.decoded);
+  if (next_chunk < 0) next_chunk = decoded == 0 ? 0 : std::min(stored.decoded.back().sent, settled);
+  if (next_chunk > settled) {
+    return Error(
+        Reason::kChunkNotHeld,
+        absl::StrCat("session ", stored.id, ": chunk ", next_chunk, " is not made; chunks 0 to ",
+                     settled, " can be attached at"),
+        {{"session", stored.id}, {"oldest_chunk", "0"}, {"next_chunk", std::to_string(settled)}});
+  }
+  ChunkRange chunks = {.digest_from = std::min(next_chunk, decoded), .show_from = next_chunk};
+  return chunks;
+}
+
+// Where the pixels of a chunk begin.
+int64_t FirstFrame(const ResolvedSpec& spec, int64_t chunk, int64_t chunk_frames) {
+  const int64_t frame = LatentGrid::PixelFrames(chunk * chunk_frames);
+  return spec.frame_count == 0 ? frame : std::min(frame, spec.frame_count);
+}
+
+// Prompts that were shown, in the order in which they came to hold. What else was asked is known by
+// what it led to.
+void AddEvents(const StoredSession& stored, ResumePlan* plan) {
+  for (const size_t index : stored.applied) {
+    const StoredEvent& event = stored.events[index];
+    switch (event.accepted.event.kind) {
+      case EventKind::kPrompt:
+        if (!event.shown) break;
+        plan->events.push_back(
+            {.accepted = event.accepted, .chunk = *event.applied_chunk, .timed = true});
+        plan->events.back().accepted.sequence = 0;  // its receipts were sent
+        break;
+      case EventKind::kPause:
+        plan->paused = true;
+        break;
+      case EventKind::kResume:
+        plan->paused = false;
+        break;
+      case EventKind::kEnd:
+        plan->ending = true;
+        break;
+    }
+  }
+}
+
+absl::Status Tokenize(const VideoModel& model, AcceptedEvent* event) {
+  if (event->event.kind != EventKind::kPrompt) return absl::OkStatus();
+  LT_ASSIGN_OR_RETURN(event->prompt_ids, model.Tokenize(event->event.prompt));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Inbox> MakeInbox(const StoredSession& stored, size_t events_max,
+                                const VideoModel& model) {
+  std::vector<RestoredEvent> events;
+  for (const StoredEvent& event : stored.events) {
+    events.push_back({.accepted = event.accepted, .applied_chunk = event.applied_chunk});
+    if (event.applied_chunk.has_value()) continue;
+    LT_RETURN_IF_ERROR(Tokenize(model, &events.back().accepted));
+  }
+  return Inbox::Restore(events_max, std::move(events));
+}
+
+}  // namespace
+
+SessionInfo InfoOfParked(const StoredSummary& stored) {
+  const SessionRow& row = stored.row;
+  SessionInfo info;
+  info.id = row.id;
+  info.spec = stored.created.spec.AsRequest();
+  info.state = row.ended ? SessionState::kEnded : SessionState::kParked;
+  info.create_wall_nanos = row.create_wall_nanos;
+  info.chunk_count = row.decoded;
+  info.frame_count = row.end_frame;
+  info.next_chunk = row.chunks;
+  info.durable_through = row.decoded;
+  info.model_digest = stored.created.model_digest;
+  info.numerics_profile = stored.created.numerics_profile;
+  info.expire_wall_nanos = row.expire_wall_nanos.value_or(0);
+  return info;
+}
+
+absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_chunk,
+                                      size_t events_max, const VideoModel& model) {
+  LT_RETURN_IF_ERROR(CheckIdentity(stored, model));
+  const ResolvedSpec& spec = stored.created.spec;
+  const RolloutSpec rollout = RolloutFor(spec, model);
+  LT_RETURN_IF_ERROR(CheckLatents(stored, rollout));
+  ResumePlan plan;
+  plan.settled = stored.settled;
+  LT_ASSIGN_OR_RETURN(plan.chunks, ChunksFor(stored, next_chunk));
+  AddEvents(stored, &plan);
+  for (WaitingEvent& event : plan.events) LT_RETURN_IF_ERROR(Tokenize(model, &event.accepted));
+  LT_ASSIGN_OR_RETURN(Inbox inbox, MakeInbox(stored, events_max, model));
+  const int64_t chunk_frames = rollout.chunk.frames;
+  plan.beginning = {.inbox = std::move(inbox),
+                    .chunk = plan.chunks.show_from,
+                    .frame = FirstFrame(spec, plan.chunks.show_from, chunk_frames),
+                    .has_start = stored.start.has_value(),
+                    .create_wall_nanos = stored.created.create_wall_nanos,
+                    .attachment = {.had_reader = true}};
+  const int64_t digest_from = plan.chunks.digest_from;
+  plan.decoder.chunk = digest_from;
+  plan.decoder.next_frame = FirstFrame(spec, digest_from, chunk_frames);
+  if (digest_from > 0) {
+    plan.decoder.chain = stored.decoded[static_cast<size_t>(digest_from - 1)].chain;
+  }
+  plan.before.assign(stored.decoded.begin() + digest_from, stored.decoded.end());
+  return plan;
+}
+
+}  // namespace longtake
