@@ -76,6 +76,14 @@ constexpr ConfigOption kOptions[] = {
     {"session-bytes", Type::kBytes, &Config::session_bytes, "auto", "auto",
      "Memory for all else of all sessions: outboxes, decoder caches, decoding; auto is 4GiB, or a "
      "quarter as above"},
+    {"state-dir", Type::kText, &Config::state_dir, "", "",
+     "Directory in which sessions outlive the server: what was promised to a client is written "
+     "there "
+     "first. Empty: they end with the process"},
+    {"state-bytes", Type::kBytes, &Config::state_bytes, "64GiB", "",
+     "Disk space for sessions in state-dir, of which one may take a quarter"},
+    {"retention", Type::kDuration, &Config::retention_nanos, "24h", "",
+     "How long a session is kept in state-dir once it is out of memory"},
     {"sessions-max", Type::kCount, &Config::sessions_max, "64", "", "Sessions at once"},
     {"peer-share", Type::kCount, &Config::peer_share, "100", "",
      "Per cent of sessions-max, kv-bytes, kv-file-bytes and session-bytes that the sessions of one "

@@ -35,6 +35,9 @@ struct Config {
   std::string numerics_profile;
   bool start_frames = false;
   std::optional<uint64_t> kv_bytes;  // nullopt: "auto"
+  std::string state_dir;
+  uint64_t state_bytes = 0;
+  int64_t retention_nanos = 0;
   std::string kv_file;
   uint64_t kv_file_bytes = 0;
   uint64_t kv_staging_bytes = 0;

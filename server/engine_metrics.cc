@@ -58,7 +58,8 @@ void AddFacts(const EngineFacts& facts, Page& page) {
 }
 
 void AddSessions(const EngineSnapshot& snapshot, Page& page) {
-  constexpr std::array kStates = {"starting", "running", "paused", "blocked", "ended", "failed"};
+  constexpr std::array kStates = {"starting", "running", "paused", "blocked",
+                                  "ended",    "failed",  "parked"};
   std::array<int, kStates.size()> counts{};
   uint64_t outbox_bytes = 0;
   int attached = 0;
@@ -73,6 +74,24 @@ void AddSessions(const EngineSnapshot& snapshot, Page& page) {
   page.Add(attached);
   page.Begin(MetricType::Gauge, "longtake_outbox_bytes", "Frames held for all sessions");
   page.Add(outbox_bytes);
+}
+
+void AddStore(const SessionStore::Stats& store, Page& page) {
+  page.Begin(MetricType::Gauge, "longtake_store_durable",
+             "1 while what is handed to the session store reaches its disk");
+  page.Add(store.durable ? 1 : 0);
+  page.Begin(MetricType::Gauge, "longtake_store_sessions", "Sessions in the store");
+  page.Add(store.sessions);
+  page.Begin(MetricType::Gauge, "longtake_store_sessions_broken_off",
+             "Sessions in memory of which not everything could be kept");
+  page.Add(store.broken_off);
+  page.Begin(MetricType::Gauge, "longtake_store_bytes", "Taken by sessions in the store");
+  page.Add(store.bytes);
+  page.Begin(MetricType::Gauge, "longtake_store_waiting_bytes", "Handed over and not yet written");
+  page.Add(store.waiting_bytes);
+  page.Counter("longtake_store_commits_total", "Commits of the store", store.commits);
+  page.Counter("longtake_store_commit_seconds_total", "Time they took", store.commit_seconds);
+  page.Counter("longtake_store_failures_total", "Commits that the disk refused", store.failures);
 }
 
 void AddWork(const EngineStats& stats, Page& page) {
@@ -223,6 +242,7 @@ std::vector<MetricFamily> EngineMetrics::Collect() const {
   AddFacts(facts_, page);
   AddSessions(snapshot, page);
   AddWork(snapshot.stats, page);
+  if (snapshot.store.has_value()) AddStore(*snapshot.store, page);
   AddStorage(snapshot.stats, page);
   AddKvFile(snapshot.stats, page);
   AddMemory(facts_, snapshot.stats, page);

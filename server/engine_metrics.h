@@ -6,11 +6,13 @@
 #include <prometheus/collectable.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/serve/engine_stats.h"
 #include "engine/session/session_info.h"
+#include "engine/store/session_store.h"
 
 namespace longtake {
 
@@ -18,6 +20,7 @@ namespace longtake {
 struct EngineSnapshot {
   EngineStats stats;
   std::vector<SessionInfo> sessions;
+  std::optional<SessionStore::Stats> store = {};  // none without a state-dir
 };
 
 // Does not change while the server runs. Bytes.

@@ -2,7 +2,7 @@
 #include "server/list_sessions.h"
 
 #include <algorithm>
-#include <tuple>
+#include <iterator>
 #include <vector>
 
 #include "server/limits.h"
@@ -19,30 +19,24 @@ absl::Status ListSessions(ServiceContext& context, const Caller&,
                           const v1::ListSessionsRequest& request,
                           v1::ListSessionsResponse* response) {
   LT_ASSIGN_OR_RETURN(const Page page, ParsePage(request.page_size(), request.page_token()));
-  std::vector<SessionInfo> infos;
-  for (const auto& session : context.engine.Sessions()) {
-    SessionInfo info = session->Info();
-    if (std::tie(info.create_wall_nanos, info.id) >
-        std::tie(page.start.create_wall_nanos, page.start.id)) {
-      infos.push_back(std::move(info));
-    }
-  }
-  std::sort(infos.begin(), infos.end(), [](const SessionInfo& a, const SessionInfo& b) {
-    return std::tie(a.create_wall_nanos, a.id) < std::tie(b.create_wall_nanos, b.id);
-  });
-  // Sessions with long prompts fill a message before they fill a page.
-  const size_t count_max = std::min(page.size, infos.size());
-  size_t count = 0;
+  std::vector<SessionName> names = context.engine.Names();
+  std::sort(names.begin(), names.end());
+  const SessionName start = {page.start.create_wall_nanos, page.start.id};
+  auto next = std::upper_bound(names.begin(), names.end(), start);
   size_t bytes = kPageMarginBytes;
-  for (; count < count_max; ++count) {
+  for (; next != names.end(); ++next) {
+    if (static_cast<size_t>(response->sessions_size()) == page.size) break;
+    const absl::StatusOr<SessionInfo> info = context.engine.Describe(next->id);
+    if (!info.ok()) continue;  // it went meanwhile, or its record is damaged
     v1::Session session;
-    RenderSession(infos[count], context.model, &session);
+    RenderSession(*info, context.model, &session);
     bytes += session.ByteSizeLong() + kFieldBytes;
-    if (count > 0 && bytes > kResponseBytesMax) break;
+    // Sessions with long prompts fill a message before they fill a page.
+    if (response->sessions_size() > 0 && bytes > kResponseBytesMax) break;
     *response->add_sessions() = std::move(session);
   }
-  if (count < infos.size()) {
-    const SessionInfo& last = infos[count - 1];
+  if (next != names.end()) {
+    const SessionName& last = *std::prev(next);
     response->set_next_page_token(PageToken({last.create_wall_nanos, last.id}));
   }
   return absl::OkStatus();

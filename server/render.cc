@@ -23,6 +23,8 @@ v1::Session::State RenderState(SessionState state) {
       return v1::Session::STATE_ENDED;
     case SessionState::kFailed:
       return v1::Session::STATE_FAILED;
+    case SessionState::kParked:
+      return v1::Session::STATE_PARKED;
   }
   return v1::Session::STATE_UNSPECIFIED;
 }
@@ -109,16 +111,20 @@ void RenderSession(const SessionInfo& info, const ModelIdentity& model, v1::Sess
     out->set_failure_message(ClientMessage(info.failure));
   }
   RenderTime(info.create_wall_nanos, out->mutable_create_time());
-  if (!info.attached) RenderTime(info.expire_wall_nanos, out->mutable_expire_time());
+  if (info.expire_wall_nanos != 0) RenderTime(info.expire_wall_nanos, out->mutable_expire_time());
   out->set_chunk_count(info.chunk_count);
   out->set_frame_count(info.frame_count);
   out->set_oldest_chunk(info.oldest_chunk_held);
   out->set_outbox_bytes(static_cast<int64_t>(info.outbox_bytes));
   out->set_attached(info.attached);
   out->set_start_bytes(static_cast<int64_t>(info.start_bytes));
-  out->set_model_digest(model.digest);
-  out->set_numerics_profile(model.numerics_profile);
-  out->set_numerics_differ(info.spec.numerics_profile != model.numerics_profile);
+  out->set_durable_through(info.durable_through);
+  const std::string& digest = info.model_digest.empty() ? model.digest : info.model_digest;
+  const std::string& profile =
+      info.numerics_profile.empty() ? model.numerics_profile : info.numerics_profile;
+  out->set_model_digest(digest);
+  out->set_numerics_profile(profile);
+  out->set_numerics_differ(info.spec.numerics_profile != profile);
 }
 
 void RenderEstimate(const SessionEstimate& estimate, v1::SessionEstimate* out) {
@@ -146,6 +152,7 @@ void RenderReceipt(uint64_t control_id, const absl::StatusOr<EventAccepted>& acc
     return;
   }
   out->set_sequence(accepted->sequence);
+  out->set_durable(accepted->durable);
   if (accepted->applied_chunk.has_value()) out->set_applied_chunk(*accepted->applied_chunk);
 }
 

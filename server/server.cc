@@ -2,7 +2,9 @@
 #include "server/server.h"
 
 #include <grpcpp/grpcpp.h>
+#include <limits.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -139,6 +141,13 @@ void AddLimits(grpc::ServerBuilder& builder) {
   }
 }
 
+// Who has the store's directory, for whoever wants it, too.
+std::string StoreHolder(const std::string& listen) {
+  char host[HOST_NAME_MAX + 1] = "";
+  if (gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
+  return absl::StrCat("host ", host, ", process ", getpid(), ", ", listen);
+}
+
 std::string KeptText(const LayerStream& layers) {
   const std::vector<bool>& kept = layers.kept();
   return absl::StrCat(std::count(kept.begin(), kept.end(), true), "/", kept.size());
@@ -193,6 +202,7 @@ struct Server::Parts {
   std::unique_ptr<CallQueue> calls;  // until the workers are finished
   std::unique_ptr<MemoryPopulator> populator;
   std::unique_ptr<VideoModel> model;
+  std::unique_ptr<SessionStore> store;  // null without state-dir
   std::unique_ptr<Engine> engine;
   std::unique_ptr<LongtakeService> service;
   std::unique_ptr<grpc::Server> grpc_server;
@@ -204,6 +214,7 @@ struct Server::Parts {
   bool stopped = false;
 
   absl::Status OpenModel(const Config& config, Clock& clock);
+  absl::Status OpenStore(const Config& config, Clock& clock);
   absl::Status OpenPort(const Config& config);
   absl::Status Accept(const Config& config);
   absl::Status OpenMetricsPage(const Config& config);
@@ -245,6 +256,8 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
     };
     session_options.decode = calibration->decode;
   }
+  LT_RETURN_IF_ERROR(OpenStore(config, clock));
+  session_options.store = store.get();
   auto created = Engine::Create(*model, session_options, clock);
   if (!created.ok()) return Annotate(created.status(), "memory of the sessions");
   engine = *std::move(created);
@@ -257,6 +270,25 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
       .clock = clock,
       .defaults = MakeDefaults(config, *model),
       .model = {model->name(), model->digest(), std::string(model->numerics_profile())}});
+  return absl::OkStatus();
+}
+
+absl::Status Server::Parts::OpenStore(const Config& config, Clock& clock) {
+  if (config.state_dir.empty()) return absl::OkStatus();
+  const int64_t start_nanos = clock.MonotonicNanos();
+  auto opened = SessionStore::Open({.files = &PosixFileSystem(),
+                                    .directory = config.state_dir,
+                                    .holder = StoreHolder(config.listen),
+                                    .retention_nanos = config.retention_nanos,
+                                    .session_bytes_max = config.state_bytes / 4,
+                                    .bytes_max = config.state_bytes},
+                                   clock);
+  if (!opened.ok()) return Annotate(opened.status(), "state-dir");
+  store = *std::move(opened);
+  store->Start();
+  Log(LogLevel::kInfo, "session store open",
+      {{"sessions", store->stats().sessions},
+       {"seconds", NanosToSeconds(clock.MonotonicNanos() - start_nanos)}});
   return absl::OkStatus();
 }
 
@@ -304,7 +336,8 @@ absl::Status Server::Parts::Accept(const Config& config) {
 absl::Status Server::Parts::OpenMetricsPage(const Config& config) {
   if (config.metrics_listen.empty()) return absl::OkStatus();
   auto engine_metrics = std::make_shared<EngineMetrics>(MakeFacts(memory, *model), [this] {
-    EngineSnapshot snapshot{engine->stats(), {}};
+    EngineSnapshot snapshot{.stats = engine->stats(), .sessions = {}};
+    if (store != nullptr) snapshot.store = store->stats();
     for (const auto& session : engine->Sessions()) snapshot.sessions.push_back(session->Info());
     return snapshot;
   });
@@ -383,6 +416,8 @@ void Server::Stop() {
   parts_->metrics_page.reset();
   // A call's last task may still look at the engine, which goes before the workers.
   parts_->workers->Finish();
+  // All that was promised is written, and nothing of it calls the engine any more.
+  if (parts_->store != nullptr) parts_->store->Stop();
 }
 
 }  // namespace longtake

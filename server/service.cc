@@ -44,17 +44,14 @@ absl::Status EstimateSession(ServiceContext& context, const Caller& caller,
 
 absl::Status GetSession(ServiceContext& context, const Caller& caller,
                         const v1::GetSessionRequest& request, v1::GetSessionResponse* response) {
-  LT_ASSIGN_OR_RETURN(const auto session, context.FindSession(request.name(), caller));
-  RenderSession(session->Info(), context.model, response->mutable_session());
+  LT_ASSIGN_OR_RETURN(const SessionInfo info, context.DescribeSession(request.name(), caller));
+  RenderSession(info, context.model, response->mutable_session());
   return absl::OkStatus();
 }
 
 absl::Status DeleteSession(ServiceContext& context, const Caller& caller,
                            const v1::DeleteSessionRequest& request, v1::DeleteSessionResponse*) {
-  LT_ASSIGN_OR_RETURN(const auto session, context.FindSession(request.name(), caller));
-  LT_RETURN_IF_ERROR(context.engine.DeleteSession(session->id()));
-  Log(LogLevel::kInfo, "session deleted", {{"session", session->id()}});
-  return absl::OkStatus();
+  return context.DeleteSession(request.name(), caller);
 }
 
 absl::Status ListModels(ServiceContext& context, const Caller&,
@@ -77,9 +74,11 @@ absl::Status GetModel(ServiceContext& context, const Caller&, const v1::GetModel
 LongtakeService::LongtakeService(ServiceContext& context) : context_(context) {
   AddUnary(RpcMethod::kCreateSession, Holds::kSpec, &CreateSession);
   AddUnary(RpcMethod::kEstimateSession, Holds::kSpec, &EstimateSession);
-  AddUnary(RpcMethod::kGetSession, Holds::kName, &GetSession);
-  AddUnary(RpcMethod::kListSessions, Holds::kName, &ListSessions);
-  AddUnary(RpcMethod::kDeleteSession, Holds::kName, &DeleteSession);
+  // Where sessions are kept on disk, what is asked about them may wait for it.
+  const Holds session = context.engine.keeps_sessions() ? Holds::kStoredName : Holds::kName;
+  AddUnary(RpcMethod::kGetSession, session, &GetSession);
+  AddUnary(RpcMethod::kListSessions, session, &ListSessions);
+  AddUnary(RpcMethod::kDeleteSession, session, &DeleteSession);
   AddUnary(RpcMethod::kListModels, Holds::kName, &ListModels);
   AddUnary(RpcMethod::kGetModel, Holds::kName, &GetModel);
   Add(RpcMethod::kStream,
@@ -101,7 +100,7 @@ void LongtakeService::AddUnary(RpcMethod method, Holds holds, Handler<Request, R
   const UnaryCall::Method& added = unary_.emplace_back(
       UnaryCall::Method{.id = method,
                         .request_bytes_max = spec ? kRequestBytesMax : kNamingRequestBytesMax,
-                        .computes = spec,
+                        .computes = holds != Holds::kName,
                         .work = work});
   Add(method, [this, &added](grpc::CallbackServerContext& call) {
     return UnaryCall::Start(context_, added, call);

@@ -27,7 +27,8 @@ class LongtakeService final : public grpc::Service {
   using Handler = absl::Status (*)(ServiceContext& context, const Caller& caller,
                                    const Request& request, Response* response);
   // What a request holds: a name, or a whole specification, which takes work.
-  enum class Holds { kName, kSpec };
+  // What a request holds: what it names may be on disk.
+  enum class Holds { kName, kStoredName, kSpec };
 
   template <typename Request, typename Response>
   void AddUnary(RpcMethod method, Holds holds, Handler<Request, Response> handler);

@@ -61,10 +61,24 @@ absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
   return created;
 }
 
-absl::StatusOr<std::shared_ptr<Session>> ServiceContext::FindSession(const std::string& name,
-                                                                     const Caller&) const {
+absl::StatusOr<SessionInfo> ServiceContext::DescribeSession(const std::string& name,
+                                                            const Caller&) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
-  return engine.FindSession(id);
+  return engine.Describe(id);
+}
+
+absl::Status ServiceContext::DeleteSession(const std::string& name, const Caller&) const {
+  LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
+  LT_RETURN_IF_ERROR(engine.DeleteSession(id));
+  Log(LogLevel::kInfo, "session deleted", {{"session", id}});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<Session>> ServiceContext::WakeSession(const std::string& name,
+                                                                     int64_t next_chunk,
+                                                                     const Caller& caller) const {
+  LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
+  return engine.Wake(id, next_chunk, caller);
 }
 
 }  // namespace longtake

@@ -37,8 +37,12 @@ struct ServiceContext {
   // thread of gRPC.
   absl::StatusOr<CreatedSession> CreateSession(const v1::CreateSessionRequest& request,
                                                const Caller& caller);
-  // By "sessions/ID". Every session is everybody's yet, whoever calls.
-  absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& name,
+  // By "sessions/ID". Every session is everybody's yet, whoever calls. What needs the store may
+  // wait for a disk.
+  absl::StatusOr<SessionInfo> DescribeSession(const std::string& name, const Caller& caller) const;
+  absl::Status DeleteSession(const std::string& name, const Caller& caller) const;
+  // To be read from this chunk on; as Engine::Wake.
+  absl::StatusOr<std::shared_ptr<Session>> WakeSession(const std::string& name, int64_t next_chunk,
                                                        const Caller& caller) const;
 };
 

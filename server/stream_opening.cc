@@ -24,10 +24,10 @@ absl::StatusOr<Target> FindTarget(ServiceContext& context, const v1::StreamReque
     return Target{.session = std::move(created->session), .made = created->is_new};
   }
   if (!first.has_attach()) return ProtocolError("the first message must be open or attach");
-  auto found = context.FindSession(first.attach().name(), caller);
-  if (!found.ok()) return WithFieldPrefix(found.status(), "attach.");
   const absl::StatusOr<int64_t> wanted = ParseNextChunk(first.attach());
   if (!wanted.ok()) return WithFieldPrefix(wanted.status(), "attach.");
+  auto found = context.WakeSession(first.attach().name(), *wanted, caller);
+  if (!found.ok()) return WithFieldPrefix(found.status(), "attach.");
   return Target{.session = *std::move(found), .next_chunk = *wanted};
 }
 
