@@ -3,8 +3,8 @@
 // An SQLite database with the settings a durable store needs, and no table of its own. A commit
 // that returned OK is on disk: every one syncs the log (`path-wal`). Nobody else can open the file
 // meanwhile. What SQLite does not find (a flipped byte in a row, a flipped byte in the log, after
-// which it drops the later commits) must be found by who uses it: rows need checksums, and the log
-// is to be looked at before it is opened.
+// which it drops the later commits) must be found by who uses it: rows need checksums, and
+// storage/database/wal_scan.h looks at the log before it is opened.
 //
 // Errors as in storage/database/statement.h. One thread.
 #pragma once

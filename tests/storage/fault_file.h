@@ -1,7 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// A file system whose reads go wrong on request. The test gives one function that looks at every
-// attempt to read and says what happens to it; it runs on whichever thread reads, one at a time.
+// A file system whose reads, writes and syncs go wrong on request. The test gives one function for
+// each that looks at every attempt and says what happens to it; it runs on whichever thread tries,
+// one at a time.
 #pragma once
 
 #include <algorithm>
@@ -53,6 +54,12 @@ class FaultFileSystem final : public FileSystem {
     MutexLock lock(mutex_);
     decide_write_ = std::move(decide);
   }
+  // For files and directories.
+  using DecideSync = std::function<absl::Status(const std::string& path)>;
+  void set_decide_sync(DecideSync decide) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    decide_sync_ = std::move(decide);
+  }
   void set_refuse_direct(bool refuse) { refuse_direct_ = refuse; }
   void set_free_bytes(uint64_t free_bytes) { free_bytes_ = free_bytes; }
 
@@ -83,7 +90,10 @@ class FaultFileSystem final : public FileSystem {
     return files_.Rename(from, to);
   }
   absl::Status Remove(const std::string& path) override { return files_.Remove(path); }
-  absl::Status SyncDir(const std::string& directory) override { return files_.SyncDir(directory); }
+  absl::Status SyncDir(const std::string& directory) override {
+    LT_RETURN_IF_ERROR(DecideForSync(directory));
+    return files_.SyncDir(directory);
+  }
   absl::Status MakeDir(const std::string& directory) override { return files_.MakeDir(directory); }
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
     return files_.List(directory);
@@ -124,7 +134,10 @@ class FaultFileSystem final : public FileSystem {
       const int error = owner_.DecideForWrite(path(), offset, bytes.size());
       return error != 0 ? -error : file_->WriteSome(offset, bytes);
     }
-    absl::Status Sync() override { return file_->Sync(); }
+    absl::Status Sync() override {
+      LT_RETURN_IF_ERROR(owner_.DecideForSync(path()));
+      return file_->Sync();
+    }
     absl::Status Reserve(uint64_t bytes) override { return file_->Reserve(bytes); }
     absl::Status Truncate(uint64_t bytes) override { return file_->Truncate(bytes); }
     absl::Status Lock() override { return file_->Lock(); }
@@ -143,6 +156,11 @@ class FaultFileSystem final : public FileSystem {
     return decide_write_({.offset = offset, .bytes = bytes, .path = path, .write = true});
   }
 
+  absl::Status DecideForSync(const std::string& path) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    return decide_sync_ ? decide_sync_(path) : absl::OkStatus();
+  }
+
   ReadFault DecideFor(const std::string& path, uint64_t offset, size_t bytes)
       ABSL_LOCKS_EXCLUDED(mutex_) {
     MutexLock lock(mutex_);
@@ -156,6 +174,7 @@ class FaultFileSystem final : public FileSystem {
   Mutex mutex_;
   Decide decide_ ABSL_GUARDED_BY(mutex_);
   DecideWrite decide_write_ ABSL_GUARDED_BY(mutex_);
+  DecideSync decide_sync_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -29,6 +29,7 @@ ALLOWED = {
     "storage/safetensors": {"base", "storage"},
     "storage/pack": {"base", "storage", "storage/io"},
     "storage/scratch": {"base", "storage/io"},
+    "storage/bulk": {"base", "storage"},
     "storage/database": {"base", "storage"},
     "storage/stream": {"base", "storage", "storage/io", "storage/pack"},
     "media": {"base"},
