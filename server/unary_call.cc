@@ -10,7 +10,6 @@
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/limits.h"
-#include "server/peer.h"
 
 namespace longtake {
 
@@ -28,8 +27,8 @@ UnaryCall::UnaryCall(ServiceContext& context, const Method& method,
     : context_(context),
       method_(method),
       call_(call),
-      caller_{.peer = PeerNetwork(call.peer())},
-      connection_(context.connections.Find(call.peer())) {}
+      connection_(context.connections.Find(call.peer())),
+      caller_{.peer = PeerOf(*connection_, call.peer())} {}
 
 void UnaryCall::After(grpc::Alarm& alarm, int64_t seconds, void (UnaryCall::*act)()) {
   alarm.Set(gpr_time_from_seconds(seconds, GPR_TIMESPAN),
@@ -53,7 +52,7 @@ void UnaryCall::OnReadDone(bool ok) {
   {
     MutexLock lock(mutex_);
     if (phase_ != Phase::kWaiting) return;
-    if (!ok) return FinishCall(ProtocolError("the call ended without a request"));
+    if (!ok) return FinishUnasked();
     connection_->CountMessage(request_.Length());
     if (static_cast<int64_t>(request_.Length()) > method_.request_bytes_max) {
       return FinishCall(
@@ -93,10 +92,21 @@ void UnaryCall::FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer) {
   After(answer_alarm_, kAnswerSeconds, &UnaryCall::GiveUpAnswer);
 }
 
+// Of a client that says no more, or that is gone: the library tells both alike.
+void UnaryCall::FinishUnasked() {
+  phase_ = Phase::kFinished;
+  unasked_ = true;
+  Finish(ToGrpcStatus(ProtocolError("the call ended without a request")));
+}
+
 void UnaryCall::OnDone() {
   {
     MutexLock lock(mutex_);
     done_ = true;
+    if (unasked_) {
+      context_.metrics.CountRpc(method_.id, cancelled_ ? absl::StatusCode::kCancelled
+                                                       : absl::StatusCode::kInvalidArgument);
+    }
   }
   request_alarm_.Cancel();
   answer_alarm_.Cancel();

@@ -32,11 +32,11 @@ double LatentCost(const ResolvedSpec& spec) {
   return static_cast<double>(spec.width) * static_cast<double>(spec.height);
 }
 
+}  // namespace
+
 DecodeChoice ChoiceOf(const ResolvedSpec& spec) {
   return {.tiny = spec.decoder == DecoderKind::kTiny, .tiled = spec.tiled_decode};
 }
-
-}  // namespace
 
 DecodeLane::DecodeLane(ChunkDecoder& decoder, const TakeJournal& journal, Clock& clock,
                        WakeUp& wake_up, Trace* trace, const PixelSeconds& calibrated)

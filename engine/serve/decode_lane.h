@@ -69,6 +69,8 @@ struct FinishedStart {
   absl::StatusOr<Latents> latents;
 };
 
+DecodeChoice ChoiceOf(const ResolvedSpec& spec);
+
 class DecodeLane {
  public:
   // Wakes whoever plans after each chunk and each start. The lane alone uses the decoder. trace may

@@ -53,7 +53,8 @@ absl::Status CheckLatents(const StoredSession& stored, const RolloutSpec& rollou
       absl::StrCat("session ", stored.id, ": not the start that its spec has"));
 }
 
-absl::StatusOr<ChunkRange> ChunksFor(const StoredSession& stored, int64_t next_chunk) {
+absl::StatusOr<ChunkRange> ChunksFor(const StoredSession& stored, int64_t next_chunk,
+                                     VideoModel& model) {
   const int64_t settled = std::ssize(stored.settled);
   const int64_t decoded = std::ssize(stored.decoded);
   if (next_chunk < 0) next_chunk = decoded == 0 ? 0 : std::min(stored.decoded.back().sent, settled);
@@ -65,6 +66,9 @@ absl::StatusOr<ChunkRange> ChunksFor(const StoredSession& stored, int64_t next_c
         {{"session", stored.id}, {"oldest_chunk", "0"}, {"next_chunk", std::to_string(settled)}});
   }
   ChunkRange chunks = {.digest_from = std::min(next_chunk, decoded), .show_from = next_chunk};
+  const int64_t frames = model.recipe().chunk_frames;
+  const int64_t warm_up = model.pixel_coder().warm_up_latents(ChoiceOf(stored.created.spec));
+  chunks.decode_from = std::max<int64_t>(0, chunks.digest_from * frames - warm_up) / frames;
   return chunks;
 }
 
@@ -136,14 +140,14 @@ SessionInfo InfoOfParked(const StoredSummary& stored) {
 }
 
 absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_chunk,
-                                      size_t events_max, const VideoModel& model) {
+                                      size_t events_max, VideoModel& model) {
   LT_RETURN_IF_ERROR(CheckIdentity(stored, model));
   const ResolvedSpec& spec = stored.created.spec;
   const RolloutSpec rollout = RolloutFor(spec, model);
   LT_RETURN_IF_ERROR(CheckLatents(stored, rollout));
   ResumePlan plan;
   plan.settled = stored.settled;
-  LT_ASSIGN_OR_RETURN(plan.chunks, ChunksFor(stored, next_chunk));
+  LT_ASSIGN_OR_RETURN(plan.chunks, ChunksFor(stored, next_chunk, model));
   AddEvents(stored, &plan);
   for (WaitingEvent& event : plan.events) LT_RETURN_IF_ERROR(Tokenize(model, &event.accepted));
   LT_ASSIGN_OR_RETURN(Inbox inbox, MakeInbox(stored, events_max, model));
@@ -155,6 +159,10 @@ absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_
                     .create_wall_nanos = stored.created.create_wall_nanos,
                     .attachment = {.had_reader = true}};
   const int64_t digest_from = plan.chunks.digest_from;
+  if (plan.chunks.decode_from > 0) {
+    plan.decoder.caches = model.pixel_coder().StartInMidStream(
+        ChoiceOf(spec), plan.chunks.decode_from * chunk_frames, rollout.chunk.WithFrames(1));
+  }
   plan.decoder.chunk = digest_from;
   plan.decoder.next_frame = FirstFrame(spec, digest_from, chunk_frames);
   if (digest_from > 0) {

@@ -36,6 +36,6 @@ struct ResumePlan {
 // another model, or of other numerics unless its spec allows that; DATA_LOSS when the records
 // contradict each other or the model.
 absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_chunk,
-                                      size_t events_max, const VideoModel& model);
+                                      size_t events_max, VideoModel& model);
 
 }  // namespace longtake

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "engine/session/attach_rate.h"
 #include "engine/session/attachment.h"
 #include "engine/session/event_sink.h"
 #include "engine/session/inbox.h"
@@ -25,6 +26,7 @@
 #include "engine/session/session_info.h"
 #include "engine/session/session_limits.h"
 #include "engine/session/session_reservations.h"
+#include "engine/session/start_pace.h"
 
 namespace longtake {
 
@@ -59,8 +61,8 @@ class Session {
 
   // Makes the caller the session's only reader, from chunk next_chunk on (-1: the oldest not yet
   // sent). An earlier reader's Poll returns ABORTED from now on. OUT_OF_RANGE when the outbox no
-  // longer holds that chunk or it lies in the future. wake is called, without the lock, when Poll
-  // may give more.
+  // longer holds that chunk or it lies in the future, RESOURCE_EXHAUSTED when it was attached to
+  // too often. wake is called, without the lock, when Poll may give more.
   absl::StatusOr<uint64_t> Attach(int64_t next_chunk, std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The errors of Attach, without attaching.
@@ -132,7 +134,8 @@ class Session {
   // Why it ended; OK while it did not.
   absl::Status end_status() const ABSL_LOCKS_EXCLUDED(mutex_);
   // CANCELLED when its time is over: no reader is attached and the ttl has run out (before the
-  // first reader, first_attach_nanos), or one is and keeps it waiting (attached_idle_nanos).
+  // first reader, first_attach_nanos), or one is and keeps it waiting (attached_idle_nanos), or its
+  // start frames do not come or come too slowly.
   absl::Status CheckLife() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool Expired() const { return !CheckLife().ok(); }
 
@@ -140,6 +143,7 @@ class Session {
   // Puts the session's name to an error of inbox or outbox.
   absl::Status OfThisSession(const absl::Status& status) const;
   absl::Status TakenOver() const;
+  absl::Status CheckAttachRate() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The first step of Submit: the answer, when there is one already. Otherwise done is kept until
   // the event is recorded; one that has a number now is to be recorded, without the lock.
   absl::StatusOr<std::optional<EventAccepted>> Number(std::optional<uint64_t> reader,
@@ -151,6 +155,11 @@ class Session {
   absl::StatusOr<EventAccepted> Accept(PendingRecords::Record& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ChunkIsReady() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Bytes of the frames it begins with are still missing.
+  bool AwaitsStart() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // When they come too late; nothing while they are not awaited.
+  std::optional<int64_t> StartDueNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status StartLate() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Nothing happens before its client sends or takes something.
   bool WaitsForClient() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How long it lives without a client, from the last one on.
@@ -173,8 +182,10 @@ class Session {
   Inbox inbox_ ABSL_GUARDED_BY(mutex_);
   Outbox outbox_ ABSL_GUARDED_BY(mutex_);
   Attachment attachment_ ABSL_GUARDED_BY(mutex_);
+  AttachRate attach_rate_ ABSL_GUARDED_BY(mutex_);
   SessionReservations memory_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint8_t> start_ ABSL_GUARDED_BY(mutex_);
+  StartPace start_pace_ ABSL_GUARDED_BY(mutex_);
   bool start_taken_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

@@ -97,7 +97,7 @@ class ScriptedHost : public StreamHost {
     ++opened;
     if (while_opening) while_opening();
     if (!open_error.ok()) return open_error;
-    LT_ASSIGN_OR_RETURN(MediaWriter media, MediaWriter::Create(session->spec()));
+    LT_ASSIGN_OR_RETURN(MediaWriter media, MediaWriter::Create(session->spec(), formats));
     LT_ASSIGN_OR_RETURN(const uint64_t attachment, session->Attach(-1, std::move(wake)));
     return StreamOpening{
         .session = session, .attachment = attachment, .media = std::move(media), .made = true};
@@ -128,7 +128,10 @@ class ScriptedHost : public StreamHost {
     delivered_frames += frames;
     delivered_bytes += bytes;
   }
-  void OnFinished(const absl::Status&) override { ++finished; }
+  void OnFinished(const absl::Status& status) override {
+    ++finished;
+    finished_code = status.code();
+  }
 
   void RunTasks() {
     while (!tasks.empty()) {
@@ -139,6 +142,7 @@ class ScriptedHost : public StreamHost {
   }
 
   ManualClock clock;
+  MediaFormats formats;
   std::deque<std::function<void()>> tasks;
   std::shared_ptr<Session> session = ScriptedSession(clock, ScriptedSpec());
   absl::Status open_error;
@@ -149,6 +153,7 @@ class ScriptedHost : public StreamHost {
   int opened = 0;
   int asked = 0;
   int finished = 0;
+  absl::StatusCode finished_code = absl::StatusCode::kOk;
   int later_chunks = 0;
   double first_chunk_seconds = 0;
   int64_t delivered_frames = 0;
