@@ -27,13 +27,17 @@ enum class RpcMethod {
   kGetSession,
   kListSessions,
   kDeleteSession,
+  kForkSession,
+  kRewindSession,
+  kParkSession,
   kStream,
   kListModels,
   kGetModel,
 };
-inline constexpr std::array<const char*, 8> kRpcMethodNames = {
-    "CreateSession", "EstimateSession", "GetSession", "ListSessions",
-    "DeleteSession", "Stream",          "ListModels", "GetModel"};
+inline constexpr std::array<const char*, 11> kRpcMethodNames = {
+    "CreateSession", "EstimateSession", "GetSession",    "ListSessions",
+    "DeleteSession", "ForkSession",     "RewindSession", "ParkSession",
+    "Stream",        "ListModels",      "GetModel"};
 constexpr const char* NameOf(RpcMethod method) {
   return kRpcMethodNames.at(static_cast<size_t>(method));
 }

@@ -54,6 +54,28 @@ absl::Status DeleteSession(ServiceContext& context, const Caller& caller,
   return context.DeleteSession(request.name(), caller);
 }
 
+absl::Status ForkSession(ServiceContext& context, const Caller& caller,
+                         const v1::ForkSessionRequest& request, v1::ForkSessionResponse* response) {
+  LT_ASSIGN_OR_RETURN(const SessionInfo info, context.ForkSession(request, caller));
+  RenderSession(info, context.model, response->mutable_session());
+  return absl::OkStatus();
+}
+
+absl::Status RewindSession(ServiceContext& context, const Caller& caller,
+                           const v1::RewindSessionRequest& request,
+                           v1::RewindSessionResponse* response) {
+  LT_ASSIGN_OR_RETURN(const SessionInfo info, context.RewindSession(request, caller));
+  RenderSession(info, context.model, response->mutable_session());
+  return absl::OkStatus();
+}
+
+absl::Status ParkSession(ServiceContext& context, const Caller& caller,
+                         const v1::ParkSessionRequest& request, v1::ParkSessionResponse* response) {
+  LT_ASSIGN_OR_RETURN(const SessionInfo info, context.ParkSession(request.name(), caller));
+  RenderSession(info, context.model, response->mutable_session());
+  return absl::OkStatus();
+}
+
 absl::Status ListModels(ServiceContext& context, const Caller&,
                         const v1::ListModelsRequest& request, v1::ListModelsResponse* response) {
   LT_RETURN_IF_ERROR(ParsePage(request.page_size(), request.page_token()).status());
@@ -79,6 +101,9 @@ LongtakeService::LongtakeService(ServiceContext& context) : context_(context) {
   AddUnary(RpcMethod::kGetSession, session, &GetSession);
   AddUnary(RpcMethod::kListSessions, session, &ListSessions);
   AddUnary(RpcMethod::kDeleteSession, session, &DeleteSession);
+  AddUnary(RpcMethod::kForkSession, session, &ForkSession);
+  AddUnary(RpcMethod::kRewindSession, session, &RewindSession);
+  AddUnary(RpcMethod::kParkSession, session, &ParkSession);
   AddUnary(RpcMethod::kListModels, Holds::kName, &ListModels);
   AddUnary(RpcMethod::kGetModel, Holds::kName, &GetModel);
   Add(RpcMethod::kStream,

@@ -74,6 +74,35 @@ absl::Status ServiceContext::DeleteSession(const std::string& name, const Caller
   return absl::OkStatus();
 }
 
+absl::StatusOr<SessionInfo> ServiceContext::ForkSession(const v1::ForkSessionRequest& request,
+                                                        const Caller&) const {
+  LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request.name()));
+  LT_ASSIGN_OR_RETURN(const std::string asked_id, ParseNewSessionId(request.session_id()));
+  LT_ASSIGN_OR_RETURN(const std::string fork_id,
+                      engine.Fork(id, request.chunk(), request.ended(), asked_id));
+  Log(LogLevel::kInfo, "session forked",
+      {{"session", id}, {"fork", fork_id}, {"chunk", request.chunk()}});
+  return engine.Describe(fork_id);
+}
+
+absl::StatusOr<SessionInfo> ServiceContext::RewindSession(const v1::RewindSessionRequest& request,
+                                                          const Caller&) const {
+  LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request.name()));
+  if (!request.validate_only()) {
+    LT_RETURN_IF_ERROR(engine.Rewind(id, request.chunk()));
+    Log(LogLevel::kInfo, "session rewound", {{"session", id}, {"chunk", request.chunk()}});
+  }
+  return engine.Describe(id);
+}
+
+absl::StatusOr<SessionInfo> ServiceContext::ParkSession(const std::string& name,
+                                                        const Caller&) const {
+  LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
+  LT_RETURN_IF_ERROR(engine.Park(id));
+  Log(LogLevel::kInfo, "session parked", {{"session", id}});
+  return engine.Describe(id);
+}
+
 absl::StatusOr<std::shared_ptr<Session>> ServiceContext::WakeSession(const std::string& name,
                                                                      int64_t next_chunk,
                                                                      const Caller& caller) const {

@@ -43,6 +43,11 @@ struct ServiceContext {
   // wait for a disk.
   absl::StatusOr<SessionInfo> DescribeSession(const std::string& name, const Caller& caller) const;
   absl::Status DeleteSession(const std::string& name, const Caller& caller) const;
+  absl::StatusOr<SessionInfo> ForkSession(const v1::ForkSessionRequest& request,
+                                          const Caller& caller) const;
+  absl::StatusOr<SessionInfo> RewindSession(const v1::RewindSessionRequest& request,
+                                            const Caller& caller) const;
+  absl::StatusOr<SessionInfo> ParkSession(const std::string& name, const Caller& caller) const;
   // To be read from this chunk on; as Engine::Wake.
   absl::StatusOr<std::shared_ptr<Session>> WakeSession(const std::string& name, int64_t next_chunk,
                                                        const Caller& caller) const;

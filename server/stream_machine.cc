@@ -288,6 +288,7 @@ void StreamMachine::WritePart() {
   v1::Chunk& part = *message.mutable_chunk();
   media_->NextPart(&part);
   part.set_durable_through(session_->durable_through());
+  part.set_epoch(session_->epoch());
   chunk_bytes_ += part.data().size();
   if (part.last_part()) chunk_frames_ = part.frame_count();
   write_in_flight_ = true;

@@ -33,6 +33,10 @@ absl::Status SessionExists(const std::string& id) {
   return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"), {{"session", id}});
 }
 
+absl::Status NoStore() {
+  return Error(Reason::kNoStore, "the server keeps no sessions on disk (state-dir)");
+}
+
 absl::Status ShuttingDown() { return Error(Reason::kShuttingDown, "the server is shutting down"); }
 
 }  // namespace
@@ -194,14 +198,15 @@ absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, cons
                            Arrival* arrival) {
   LT_RETURN_IF_ERROR(CheckPlaces());
   LT_ASSIGN_OR_RETURN(Admitted admitted, admission_->Admit(spec, caller));
-  arrival->number = next_order_++;
+  if (arrival->number == 0) arrival->number = next_order_++;
   arrival->kv_share = std::move(admitted.kv_share);
   arrival->kv = std::move(admitted.kv);
   arrival->memory = std::move(admitted.rollout_memory);
   arrival->session = std::make_shared<Session>(
-      id, spec, options_.session, std::move(admitted.session_memory), clock_,
-      [this] { wake_up_.Wake(); },
-      [this](const std::string& ended, const absl::Status& status) { OnSessionEnd(ended, status); },
+      SessionKey{.id = id, .life = arrival->number}, spec, options_.session,
+      std::move(admitted.session_memory), clock_, [this] { wake_up_.Wake(); },
+      [this, key = SessionKey{.id = id, .life = arrival->number}](
+          const std::string&, const absl::Status& status) { OnSessionEnd(key, status); },
       options_.store != nullptr ? *options_.store : *options_.event_sink);
   journal_.Begin(*arrival->session);
   arrival->decode = std::make_shared<DecodeState>();
@@ -251,15 +256,21 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   const MutexLock wake(wake_mutex_);
   absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
   if (found.ok() && !(*found)->cancelled()) return found;
+  Arrival arrival;
+  {
+    MutexLock lock(mutex_);
+    arrival.number = next_order_++;
+  }
+  options_.store->BeginLife({.id = id, .life = arrival.number});
   LT_ASSIGN_OR_RETURN(const StoredSession stored, options_.store->Load(id));
-  return Resume(stored, next_chunk, caller);
+  return Resume(stored, next_chunk, caller, std::move(arrival));
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& stored,
-                                                        int64_t next_chunk, const Caller& caller) {
+                                                        int64_t next_chunk, const Caller& caller,
+                                                        Arrival arrival) {
   LT_ASSIGN_OR_RETURN(ResumePlan plan,
                       PlanResume(stored, next_chunk, options_.session.inbox_events_max, model_));
-  Arrival arrival;
   const ResolvedSpec& spec = stored.created.spec;
   LT_RETURN_IF_ERROR(TokenizePrompts(spec, model_, &arrival));
   arrival.rollout = Rollout::Create(RolloutFor(spec, model_));
@@ -269,7 +280,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& sto
   }
   Replay replay = {
       .settled = std::move(plan.settled), .paused = plan.paused, .ending = plan.ending};
-  if (arrival.rollout->can_replay()) {
+  if (arrival.rollout->can_replay() || plan.ending) {
     replay.logged = std::make_unique<LoggedChunks>(*options_.store, replay.settled,
                                                    [this] { wake_up_.Wake(); });
   }
@@ -285,7 +296,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& sto
   std::shared_ptr<Session> session = arrival.session;
   arrival.decode->decoder = std::move(plan.decoder);
   arrival.decode->before = std::move(plan.before);
-  options_.store->PutInUse(stored.id, true);
+  options_.store->PutInUse(session->key(), true);
   stage_->Add(std::move(arrival));
   return session;
 }
@@ -344,26 +355,65 @@ absl::Status Engine::DeleteSession(const std::string& id) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> Engine::Fork(const std::string& id, int64_t chunk, bool ended,
+                                         std::string fork_id) {
+  if (options_.store == nullptr) return NoStore();
+  if (fork_id.empty()) fork_id = RandomId();
+  {
+    MutexLock lock(mutex_);
+    if (sessions_.contains(fork_id)) return SessionExists(fork_id);
+  }
+  LT_RETURN_IF_ERROR(options_.store->Fork(id, chunk, ended, fork_id));
+  return fork_id;
+}
+
+absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {
+  if (options_.store == nullptr) return NoStore();
+  const MutexLock wake(wake_mutex_);
+  LT_RETURN_IF_ERROR(options_.store->CheckChunk(id, chunk));
+  EndLife(id, "rewound");
+  return options_.store->Rewind(id, chunk);
+}
+
+absl::Status Engine::Park(const std::string& id) {
+  if (options_.store == nullptr) return NoStore();
+  const MutexLock wake(wake_mutex_);
+  if (!options_.store->Contains(id)) return FindSession(id).status();
+  EndLife(id, "parked");
+  return absl::OkStatus();
+}
+
+void Engine::EndLife(const std::string& id, const std::string& what) {
+  const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
+  if (session.ok()) {
+    (*session)->Cancel(Error(Reason::kSessionParked, absl::StrCat("session ", id, " was ", what),
+                             {{"session", id}}));
+    Forget(id);
+  }
+  MutexLock lock(mutex_);
+  options_.store->BeginLife({.id = id, .life = next_order_++});
+}
+
 void Engine::Forget(const std::string& id) {
   MutexLock lock(mutex_);
   const auto found = sessions_.find(id);
   if (found == sessions_.end() || !found->second.session->cancelled()) return;
+  if (options_.store != nullptr) options_.store->PutInUse(found->second.session->key(), false);
   sessions_.erase(found);
-  if (options_.store != nullptr) options_.store->PutInUse(id, false);
 }
 
-void Engine::OnSessionEnd(const std::string& id, const absl::Status& status) {
-  if (status.ok()) journal_.Ended(id);
-  if (options_.on_session_end) options_.on_session_end(id, status);
+void Engine::OnSessionEnd(const SessionKey& session, const absl::Status& status) {
+  if (status.ok()) journal_.Ended(session);
+  if (options_.on_session_end) options_.on_session_end(session.id, status);
 }
 
 absl::Status Engine::Store(const Session& session) {
   if (options_.store == nullptr) return absl::OkStatus();
   const absl::Status stored = options_.store->Create(
-      session.id(), {.spec = session.spec(),
-                     .model_digest = model_.digest(),
-                     .numerics_profile = std::string(model_.numerics_profile()),
-                     .create_wall_nanos = session.create_wall_nanos()});
+      session.key(), {.spec = session.spec(),
+                      .model_digest = model_.digest(),
+                      .numerics_profile = std::string(model_.numerics_profile()),
+                      .create_wall_nanos = session.create_wall_nanos()});
   if (stored.ok()) return stored;
   MutexLock lock(mutex_);
   sessions_.erase(session.id());

@@ -136,6 +136,16 @@ class Engine {
   void Submit(std::shared_ptr<Session> session, SessionEvent event, std::optional<uint64_t> reader,
               SubmitDone done) const;
 
+  // A new session in the store, which is as this one was before the chunk; its id. With ended it
+  // only shows that again. FAILED_PRECONDITION without a store, as the next two; otherwise as
+  // SessionStore::Fork. May wait for the disk.
+  absl::StatusOr<std::string> Fork(const std::string& id, int64_t chunk, bool ended,
+                                   std::string fork_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The session is parked, and goes on from before this chunk when it comes back.
+  absl::Status Rewind(const std::string& id, int64_t chunk)
+      ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
+  absl::Status Park(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
+
   EngineStats stats() const;
   const VideoModel& model() const { return model_; }
 
@@ -162,11 +172,14 @@ class Engine {
   // UNAVAILABLE while draining, RESOURCE_EXHAUSTED when all places are taken.
   absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
-  void OnSessionEnd(const std::string& id, const absl::Status& status);
+  // Out of memory; what is left of it is written down no more.
+  void EndLife(const std::string& id, const std::string& what) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnSessionEnd(const SessionKey& session, const absl::Status& status);
   // Writes a new session down before anybody hears of it.
   absl::Status Store(const Session& session) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<std::shared_ptr<Session>> Resume(const StoredSession& stored, int64_t next_chunk,
-                                                  const Caller& caller) ABSL_LOCKS_EXCLUDED(mutex_);
+                                                  const Caller& caller, Arrival arrival)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Admits a session with its arrival and puts it into the table.
   absl::Status Enter(const ResolvedSpec& spec, const std::string& id, const Caller& caller,
                      Arrival* arrival) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -41,7 +41,7 @@ bool LiveSession::needs_clean_passes() {
 }
 
 bool LiveSession::awaits_log() const {
-  return replaying() && replay->logged != nullptr && take().at_chunk_start() &&
+  return replaying() && !shows_again() && replay->logged != nullptr && take().at_chunk_start() &&
          !rollout().HasLogged();
 }
 
@@ -55,10 +55,15 @@ absl::Status LiveSession::FeedReplay() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::optional<FinishedChunk>> LiveSession::TakeShownAgain() {
+  LT_ASSIGN_OR_RETURN(std::optional<Latents> latents, replay->logged->Take());
+  if (!latents.has_value()) return std::nullopt;
+  return FinishedChunk{.index = replay->next_shown++, .latents = *std::move(latents)};
+}
+
 void LiveSession::FinishReplay() {
-  if (!replay.has_value() || replaying()) return;
+  if (!replay.has_value() || replaying() || shows_again()) return;
   paused = replay->paused;
-  ending |= replay->ending;
   replay.reset();
 }
 

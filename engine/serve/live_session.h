@@ -78,6 +78,10 @@ struct LiveSession {
   bool awaits_log() const;
   // It is where it was.
   void FinishReplay();
+  // Whether it makes nothing any more and only shows again what it made.
+  bool shows_again() const { return replay.has_value() && replay->ending; }
+  // The next of its chunks, or nothing while that is still to come.
+  absl::StatusOr<std::optional<FinishedChunk>> TakeShownAgain();
   // The chunk before which events can be applied next.
   int64_t next_boundary() { return take().chunk() + (take().at_chunk_start() ? 0 : 1); }
   // Nobody wants it any more: it was deleted, or its ttl ran out.

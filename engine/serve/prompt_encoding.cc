@@ -44,7 +44,7 @@ std::vector<PromptEncoding::Wish> PromptEncoding::CollectWishes(
     std::span<const std::unique_ptr<LiveSession>> sessions) {
   std::vector<Wish> wishes;
   for (const auto& live : sessions) {
-    if (live->done()) continue;
+    if (live->done() || live->shows_again()) continue;
     const TakePrompts& prompts = live->arrival.prompts;
     const Rollout& rollout = live->rollout();
     for (size_t i = 0; i < prompts.branches.size(); ++i) {

@@ -25,10 +25,11 @@ struct ChunkRange {
 
 struct Replay {
   std::vector<StoredLatents> settled;  // what its chunks were, from 0 on
-  // What its last events have made of it.
-  bool paused = false;
+  bool paused = false;                 // by its last events
+  // It ended: its chunks are only decoded again, and no chunk follows.
   bool ending = false;
   std::unique_ptr<LoggedChunks> logged = {};  // null: the chunks are made again
+  int64_t next_shown = 0;                     // of one that ended
 
   int64_t chunk_count() const { return std::ssize(settled); }
 };

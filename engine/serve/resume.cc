@@ -117,7 +117,7 @@ absl::StatusOr<Inbox> MakeInbox(const StoredSession& stored, size_t events_max,
     if (event.applied_chunk.has_value()) continue;
     LT_RETURN_IF_ERROR(Tokenize(model, &events.back().accepted));
   }
-  return Inbox::Restore(events_max, std::move(events));
+  return Inbox::Restore(events_max, std::move(events), stored.next_sequence);
 }
 
 }  // namespace
@@ -133,6 +133,7 @@ SessionInfo InfoOfParked(const StoredSummary& stored) {
   info.frame_count = row.end_frame;
   info.next_chunk = row.chunks;
   info.durable_through = row.decoded;
+  info.epoch = row.epoch;
   info.model_digest = stored.created.model_digest;
   info.numerics_profile = stored.created.numerics_profile;
   info.expire_wall_nanos = row.expire_wall_nanos.value_or(0);
@@ -149,6 +150,7 @@ absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_
   plan.settled = stored.settled;
   LT_ASSIGN_OR_RETURN(plan.chunks, ChunksFor(stored, next_chunk, model));
   AddEvents(stored, &plan);
+  plan.ending |= stored.ended;
   for (WaitingEvent& event : plan.events) LT_RETURN_IF_ERROR(Tokenize(model, &event.accepted));
   LT_ASSIGN_OR_RETURN(Inbox inbox, MakeInbox(stored, events_max, model));
   const int64_t chunk_frames = rollout.chunk.frames;
@@ -157,6 +159,7 @@ absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_
                     .frame = FirstFrame(spec, plan.chunks.show_from, chunk_frames),
                     .has_start = stored.start.has_value(),
                     .create_wall_nanos = stored.created.create_wall_nanos,
+                    .epoch = stored.epoch,
                     .attachment = {.had_reader = true}};
   const int64_t digest_from = plan.chunks.digest_from;
   if (plan.chunks.decode_from > 0) {

@@ -265,7 +265,8 @@ SessionState Scheduler::StateOf(LiveSession& live) const {
 }
 
 bool Scheduler::Ready(LiveSession& live) const {
-  if (live.done() || !live.take().has_inputs() || live.awaits_log()) return false;
+  if (live.done() || live.shows_again()) return false;
+  if (!live.take().has_inputs() || live.awaits_log()) return false;
   if (live.needs_clean_passes()) return true;
   return !live.held_back() && StateOf(live) == SessionState::kRunning;
 }
@@ -281,6 +282,23 @@ void Scheduler::DeliverGiven(LiveSession& live) {
     HoldFrames(live);
     Deliver(live, *std::move(given));
     ApplyEvents(live);
+  }
+}
+
+void Scheduler::ShowAgain(LiveSession& live) {
+  while (!live.done()) {
+    if (live.replay->next_shown == live.replay->chunk_count()) {
+      live.ending = true;
+      return;
+    }
+    const SessionState state = StateOf(live);
+    live.session().SetState(state);
+    if (state != SessionState::kRunning) return;
+    absl::StatusOr<std::optional<FinishedChunk>> chunk = live.TakeShownAgain();
+    if (!chunk.ok()) return FailSession(live, chunk.status(), board_);
+    if (!chunk->has_value()) return;
+    journal_.SettledBefore(live.session(), (**chunk).index);
+    Decode(live, **std::move(chunk));
   }
 }
 
@@ -303,6 +321,10 @@ std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs) {
   std::vector<SweepCandidate> candidates;
   int64_t waiting_tokens = 0;
   for (auto& live : live_) {
+    if (live->shows_again()) {
+      ShowAgain(*live);
+      continue;
+    }
     DeliverGiven(*live);
     ShowState(*live);
     if (Ready(*live)) ready.push_back(live.get());

@@ -82,6 +82,8 @@ class Scheduler {
   bool Ready(LiveSession& live) const;
   // The chunks that it was given, which need no sweep, as far as the outbox has room.
   void DeliverGiven(LiveSession& live);
+  // The chunks of a session that makes nothing any more, as far as the outbox has room.
+  void ShowAgain(LiveSession& live);
   // Its state as a client sees it.
   void ShowState(LiveSession& live) const;
   static int64_t RowsMax(size_t ready, const SweepLimits& limits);

@@ -10,19 +10,19 @@ void TakeJournal::Begin(Session& session) const {
 void TakeJournal::Holds(const std::shared_ptr<Session>& session, const EventHolds& event) const {
   if (store_ == nullptr) return session->PutApplied(event.sequence, event.chunk);
   session->ExpectApplied();
-  store_->Put(session->id(), event, [session, event](bool /*durable*/) {
+  store_->Put(session->key(), event, [session, event](bool /*durable*/) {
     session->PutApplied(event.sequence, event.chunk);
   });
 }
 
 void TakeJournal::Started(const Session& session, const Latents& latents) const {
-  if (store_ != nullptr) store_->PutStart(session.id(), latents);
+  if (store_ != nullptr) store_->PutStart(session.key(), latents);
 }
 
 void TakeJournal::Settled(const std::shared_ptr<Session>& session, int64_t chunk,
                           const Latents& latents) const {
   if (store_ == nullptr) return;
-  store_->PutChunk(session->id(), chunk, latents,
+  store_->PutChunk(session->key(), chunk, latents,
                    [session, chunk](bool /*durable*/) { session->ReleaseChunks(chunk + 1); });
 }
 
@@ -33,13 +33,13 @@ void TakeJournal::SettledBefore(Session& session, int64_t chunk) const {
 void TakeJournal::Decoded(const std::shared_ptr<Session>& session,
                           const ChunkDecoded& chunk) const {
   if (store_ == nullptr) return;
-  store_->Put(session->id(), chunk, [session, end = chunk.chunk + 1](bool durable) {
+  store_->Put(session->key(), chunk, [session, end = chunk.chunk + 1](bool durable) {
     if (durable) session->PutDurable(end);
   });
 }
 
-void TakeJournal::Ended(const std::string& session_id) const {
-  if (store_ != nullptr) store_->Put(session_id, SessionEnded());
+void TakeJournal::Ended(const SessionKey& session) const {
+  if (store_ != nullptr) store_->Put(session, SessionEnded());
 }
 
 }  // namespace longtake

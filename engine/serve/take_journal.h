@@ -33,7 +33,7 @@ class TakeJournal {
   void SettledBefore(Session& session, int64_t chunk) const;
   void Decoded(const std::shared_ptr<Session>& session, const ChunkDecoded& chunk) const;
   // Nothing further will come of it. For the end as it was asked for.
-  void Ended(const std::string& session_id) const;
+  void Ended(const SessionKey& session) const;
 
  private:
   SessionStore* const store_;

@@ -8,6 +8,7 @@
 // is refused with the error of the record, and its number stays unused.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -15,6 +16,13 @@
 #include "engine/session/session_event.h"
 
 namespace longtake {
+
+// A session, and which of its lives: one that comes back from a store lives anew, and what is left
+// of the life before must not be written down any more.
+struct SessionKey {
+  std::string id;
+  uint64_t life = 0;
+};
 
 class EventSink {
  public:
@@ -27,14 +35,13 @@ class EventSink {
   //
   // Called on the threads of those who submit, at once by several; the numbers of one session may
   // therefore come out of order, and so may the answers: a session accepts by rising numbers.
-  virtual void Record(const std::string& session_id, const AcceptedEvent& event,
-                      Recorded recorded) = 0;
+  virtual void Record(const SessionKey& session, const AcceptedEvent& event, Recorded recorded) = 0;
 };
 
 // Records nothing: an event that has its number is accepted at once.
 class NoRecords final : public EventSink {
  public:
-  void Record(const std::string& /*session_id*/, const AcceptedEvent& /*event*/,
+  void Record(const SessionKey& /*session*/, const AcceptedEvent& /*event*/,
               Recorded recorded) override {
     recorded(absl::OkStatus(), /*durable=*/false);
   }

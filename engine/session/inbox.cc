@@ -27,17 +27,17 @@ absl::Status ControlIdError(uint64_t control_id) {
   return FieldError("id", absl::StrCat(control_id, " was another control's"));
 }
 
-Inbox Inbox::Restore(size_t events_max, std::vector<RestoredEvent> events) {
+Inbox Inbox::Restore(size_t events_max, std::vector<RestoredEvent> events, uint64_t next_sequence) {
   Inbox inbox(events_max);
   for (RestoredEvent& event : events) {
     const uint64_t sequence = event.accepted.sequence;
-    inbox.next_sequence_ = sequence + 1;
     inbox.Accept(std::move(event.accepted), /*durable=*/true);
     if (!event.applied_chunk.has_value()) continue;
     inbox.accepted_.pop_back();
     inbox.PutApplied(sequence, *event.applied_chunk);
     inbox.PopApplied();
   }
+  inbox.next_sequence_ = next_sequence;
   return inbox;
 }
 

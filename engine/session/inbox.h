@@ -31,7 +31,8 @@ class Inbox {
   explicit Inbox(size_t events_max = 0) : events_max_(events_max) {}
   // As it was when these had been accepted, each with the chunk it holds from when it has been
   // applied; receipts of those count as sent, the others are there to be taken.
-  static Inbox Restore(size_t events_max, std::vector<RestoredEvent> events);
+  static Inbox Restore(size_t events_max, std::vector<RestoredEvent> events,
+                       uint64_t next_sequence);
 
   // What Accept gave for this event, while its control_id is known: of the latest kControlIdsMax
   // that were accepted. INVALID_ARGUMENT when that was another event.

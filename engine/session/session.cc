@@ -32,10 +32,10 @@ class AwaitedAnswer {
 
 }  // namespace
 
-Session::Session(std::string id, ResolvedSpec spec, SessionLimits limits,
+Session::Session(SessionKey key, ResolvedSpec spec, SessionLimits limits,
                  SessionReservations memory, Clock& clock, std::function<void()> wake_engine,
                  SessionEndObserver on_end, EventSink& sink)
-    : id_(std::move(id)),
+    : key_(std::move(key)),
       spec_(std::move(spec)),
       limits_(limits),
       clock_(clock),
@@ -49,19 +49,20 @@ Session::Session(std::string id, ResolvedSpec spec, SessionLimits limits,
       memory_(std::move(memory)) {}
 
 absl::Status Session::OfThisSession(const absl::Status& status) const {
-  return WithMetadata(Annotate(status, "session " + id_), "session", id_);
+  return WithMetadata(Annotate(status, "session " + key_.id), "session", key_.id);
 }
 
 absl::Status Session::TakenOver() const {
-  return Error(Reason::kTakenOver, absl::StrCat("session ", id_, " was attached by another client"),
-               {{"session", id_}});
+  return Error(Reason::kTakenOver,
+               absl::StrCat("session ", key_.id, " was attached by another client"),
+               {{"session", key_.id}});
 }
 
 absl::Status Session::CheckAttachRate() const {
   if (attach_rate_.Allows(clock_.MonotonicNanos(), limits_.attaches)) return absl::OkStatus();
   return Error(Reason::kAttachedTooOften,
-               absl::StrCat("session ", id_, " was attached to too often in a short time"),
-               {{"session", id_}});
+               absl::StrCat("session ", key_.id, " was attached to too often in a short time"),
+               {{"session", key_.id}});
 }
 
 absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void()> wake) {
@@ -150,7 +151,7 @@ void Session::Submit(SessionEvent event, std::vector<int32_t> prompt_ids,
   if (!answer.ok()) return done(answer.status());
   if (answer->has_value()) return done(**answer);
   if (numbered.sequence == 0) return;  // it is being recorded already
-  sink_.Record(id_, numbered,
+  sink_.Record(key_, numbered,
                [this, sequence = numbered.sequence](const absl::Status& result, bool durable) {
                  OnRecorded(sequence, result, durable);
                });
@@ -164,8 +165,8 @@ absl::StatusOr<std::optional<EventAccepted>> Session::Number(std::optional<uint6
   const auto record = records_.Find(event.event);
   const bool is_new = known.ok() && !known->has_value() && record.ok() && *record == nullptr;
   if (ended_ && is_new) {
-    return Error(Reason::kSessionOver, absl::StrCat("session ", id_, " has ended"),
-                 {{"session", id_}});
+    return Error(Reason::kSessionOver, absl::StrCat("session ", key_.id, " has ended"),
+                 {{"session", key_.id}});
   }
   attachment_.Hear(clock_.MonotonicNanos());
   if (!known.ok() || known->has_value()) return known;
@@ -272,7 +273,7 @@ void Session::Cancel(absl::Status why) {
 SessionInfo Session::Info() const {
   MutexLock lock(mutex_);
   SessionInfo info;
-  info.id = id_;
+  info.id = key_.id;
   info.spec = spec_.AsRequest();
   info.state = state_;
   info.failure = end_status_;
@@ -284,6 +285,7 @@ SessionInfo Session::Info() const {
   info.next_chunk = outbox_.next_unsent();
   info.outbox_bytes = outbox_.held_bytes();
   info.durable_through = durable_through_;
+  info.epoch = epoch_;
   info.attached = attachment_.attached();
   if (!info.attached) {
     const int64_t now_nanos = clock_.MonotonicNanos();
@@ -299,6 +301,7 @@ void Session::BeginAt(SessionBeginning beginning) {
   inbox_ = std::move(beginning.inbox);
   outbox_ = Outbox(limits_.outbox_bytes_max, beginning.chunk, beginning.frame);
   start_taken_ = beginning.has_start;
+  epoch_ = beginning.epoch;
   create_wall_nanos_ = beginning.create_wall_nanos.value_or(create_wall_nanos_);
   if (start_taken_) memory_.start.Return();
   attachment_.BeginAt(beginning.attachment, clock_.MonotonicNanos(), clock_.WallNanos());
@@ -395,7 +398,7 @@ void Session::PutEnd(absl::Status status) {
     wake = attachment_.wake();
   }
   if (wake) wake();
-  if (on_end_) on_end_(id_, status);
+  if (on_end_) on_end_(key_.id, status);
 }
 
 void Session::SetState(SessionState state) {
@@ -426,7 +429,7 @@ absl::Status Session::CheckLife() const {
   if (!attachment_.attached()) {
     if (attachment_.NanosAlone(now_nanos) < LifeNanos()) return absl::OkStatus();
     return Error(Reason::kSessionExpired, "nobody attached within the session's ttl",
-                 {{"session", id_}});
+                 {{"session", key_.id}});
   }
   const int64_t idle_nanos = limits_.attached_idle_nanos;
   if (idle_nanos == 0 || attachment_.NanosSilent(now_nanos) < idle_nanos || !WaitsForClient()) {
@@ -436,7 +439,7 @@ absl::Status Session::CheckLife() const {
                absl::StrCat("the session waited ", NanosToSeconds(idle_nanos),
                             " s for its client, which sent and took nothing "
                             "(attached-idle-timeout)"),
-               {{"session", id_}});
+               {{"session", key_.id}});
 }
 
 bool Session::AwaitsStart() const {
@@ -454,7 +457,7 @@ absl::Status Session::StartLate() const {
       absl::StrCat("start frames: ", start_.size(), " of ", spec_.start_bytes(), " bytes came; ",
                    NanosToSeconds(limits_.start_wait_nanos), " s without one, or as far behind ",
                    limits_.start_bytes_per_second_min, " bytes a second, is too late"),
-      {{"session", id_}});
+      {{"session", key_.id}});
 }
 
 bool Session::WaitsForClient() const {

@@ -40,6 +40,7 @@ struct SessionBeginning {
   int64_t frame = 0;  // its first pixel frame
   bool has_start = false;
   std::optional<int64_t> create_wall_nanos = {};  // empty: now
+  int64_t epoch = 0;                              // how often it was rewound
   SavedAttachment attachment = {};
 };
 
@@ -47,15 +48,17 @@ class Session {
  public:
   // wake_engine is called, without the lock, whenever the engine may have something to do; on_end
   // once, when it is known how the session ended. sink records the events.
-  Session(std::string id, ResolvedSpec spec, SessionLimits limits, SessionReservations memory,
+  Session(SessionKey key, ResolvedSpec spec, SessionLimits limits, SessionReservations memory,
           Clock& clock, std::function<void()> wake_engine, SessionEndObserver on_end = {},
           EventSink& sink = NoRecords::Get());
   // Continues from there. Only before any other thread knows the session.
   void BeginAt(SessionBeginning beginning) ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const std::string& id() const { return id_; }
+  const std::string& id() const { return key_.id; }
+  const SessionKey& key() const { return key_; }
   const ResolvedSpec& spec() const { return spec_; }
   int64_t create_wall_nanos() const { return create_wall_nanos_; }
+  int64_t epoch() const { return epoch_; }
 
   // --- The client's side -------------------------------------------------------------------------
 
@@ -167,14 +170,16 @@ class Session {
 
   static constexpr int64_t kAllReleased = std::numeric_limits<int64_t>::max();
 
-  const std::string id_;
+  const SessionKey key_;
   const ResolvedSpec spec_;
   const SessionLimits limits_;
   Clock& clock_;
   const std::function<void()> wake_engine_;
   const SessionEndObserver on_end_;
   EventSink& sink_;
-  int64_t create_wall_nanos_;  // constant once other threads know the session
+  // Constant once other threads know the session.
+  int64_t create_wall_nanos_;
+  int64_t epoch_ = 0;
 
   mutable Mutex mutex_;
   SessionState state_ ABSL_GUARDED_BY(mutex_) = SessionState::kStarting;

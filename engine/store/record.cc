@@ -22,6 +22,8 @@ enum Kind : int64_t {
   kSettled = 5,
   kDecoded = 6,
   kEnded = 7,
+  kForked = 8,
+  kRewound = 9,
 };
 
 absl::Status Bad(const std::string& problem) {
@@ -108,6 +110,23 @@ RecordBytes Encode(const ChunkDecoded& decoded) {
 
 RecordBytes Encode(const SessionEnded&) { return Bytes(kEnded, pb::Ended()); }
 
+RecordBytes Encode(const SessionForked& forked) {
+  pb::Forked out;
+  out.set_parent(forked.parent);
+  out.set_records(forked.records);
+  out.set_link_high(forked.link.high);
+  out.set_link_low(forked.link.low);
+  out.set_chunk(forked.chunk);
+  return Bytes(kForked, out);
+}
+
+RecordBytes Encode(const SessionRewound& rewound) {
+  pb::Rewound out;
+  out.set_chunk(rewound.chunk);
+  out.set_epoch(rewound.epoch);
+  return Bytes(kRewound, out);
+}
+
 absl::StatusOr<Record> Decode(const pb::Created& in) {
   SessionCreated created = {.spec = {},
                             .model_digest = in.model_digest(),
@@ -154,6 +173,17 @@ absl::StatusOr<Record> Decode(const pb::Decoded& in) {
 
 absl::StatusOr<Record> Decode(const pb::Ended&) { return SessionEnded{}; }
 
+absl::StatusOr<Record> Decode(const pb::Forked& in) {
+  return SessionForked{.parent = in.parent(),
+                       .records = in.records(),
+                       .link = {.high = in.link_high(), .low = in.link_low()},
+                       .chunk = in.chunk()};
+}
+
+absl::StatusOr<Record> Decode(const pb::Rewound& in) {
+  return SessionRewound{.chunk = in.chunk(), .epoch = in.epoch()};
+}
+
 template <typename Message>
 absl::StatusOr<Record> Parse(std::string_view body) {
   Message message;
@@ -191,6 +221,10 @@ absl::StatusOr<Record> DecodeRecord(int64_t kind, std::string_view body) {
       return Parse<pb::Decoded>(body);
     case kEnded:
       return Parse<pb::Ended>(body);
+    case kForked:
+      return Parse<pb::Forked>(body);
+    case kRewound:
+      return Parse<pb::Rewound>(body);
     default:
       return Bad(absl::StrCat("unknown kind ", kind));
   }

@@ -73,9 +73,26 @@ struct SessionEnded {
   friend bool operator==(const SessionEnded&, const SessionEnded&) = default;
 };
 
+// The second record of a fork: it is as its parent had been after so many of its records, before
+// this chunk.
+struct SessionForked {
+  int64_t parent = 0;  // the parent's number
+  int64_t records = 0;
+  Hash128 link = {};  // of the last of them
+  int64_t chunk = 0;
+  friend bool operator==(const SessionForked&, const SessionForked&) = default;
+};
+
+// It goes on from before this chunk; what came after counts no more.
+struct SessionRewound {
+  int64_t chunk = 0;
+  int64_t epoch = 0;  // chunks of this number from now on
+  friend bool operator==(const SessionRewound&, const SessionRewound&) = default;
+};
+
 // An AcceptedEvent is kept without its tokens.
 using Record = std::variant<SessionCreated, AcceptedEvent, EventHolds, TakeStarted, ChunkSettled,
-                            ChunkDecoded, SessionEnded>;
+                            ChunkDecoded, SessionEnded, SessionForked, SessionRewound>;
 
 // A record as it is kept: what it is, and its message of proto/longtake/store/v1/records.proto.
 struct RecordBytes {

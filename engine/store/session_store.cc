@@ -27,9 +27,30 @@ absl::Status NoSession(const std::string& id) {
   return Error(Reason::kSessionNotFound, absl::StrCat("no session ", id), {{"session", id}});
 }
 
+absl::Status SessionExists(const std::string& id) {
+  return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"), {{"session", id}});
+}
+
+absl::Status CheckChunkOf(const SessionRow& row, int64_t chunk) {
+  if (chunk >= 0 && chunk <= row.chunks) return absl::OkStatus();
+  return Error(Reason::kChunkNotHeld,
+               absl::StrCat("session ", row.id, ": chunk ", chunk, " is not made; it has ",
+                            row.chunks, " chunks"),
+               {{"session", row.id}, {"next_chunk", std::to_string(row.chunks)}});
+}
+
+// The row tells what a session of these records has made.
+void ShowProgress(const StoredSession& stored, SessionRow& row) {
+  row.chunks = std::ssize(stored.settled);
+  row.decoded = std::ssize(stored.decoded);
+  row.end_frame = stored.decoded.empty() ? 0 : stored.decoded.back().end_frame;
+  row.ended = stored.ended;
+}
+
 // Said before anything was written, and no fault of the disk.
 bool IsRefusal(const absl::Status& status) {
-  return absl::IsNotFound(status) || absl::IsAlreadyExists(status);
+  return absl::IsNotFound(status) || absl::IsAlreadyExists(status) || absl::IsOutOfRange(status) ||
+         ReasonFor(status) == Reason::kSessionCorrupt;
 }
 
 // Whether that chunk is written already: a session that was in memory twice for a moment made it
@@ -37,6 +58,7 @@ bool IsRefusal(const absl::Status& status) {
 bool IsThere(const SessionRow& row, const Record& record) {
   const auto* settled = std::get_if<ChunkSettled>(&record);
   const auto* decoded = std::get_if<ChunkDecoded>(&record);
+  if (std::holds_alternative<SessionEnded>(record)) return row.ended;
   return (settled != nullptr && settled->chunk != row.chunks) ||
          (decoded != nullptr && decoded->chunk != row.decoded);
 }
@@ -58,7 +80,7 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
   LT_ASSIGN_OR_RETURN(const SessionTables::Found found, store->tables_->Sessions());
   // Who had them in memory is gone.
   for (const SessionRow& row : found.sessions) {
-    if (!row.expire_wall_nanos.has_value()) store->PutInUse(row.id, false);
+    if (!row.expire_wall_nanos.has_value()) store->PutInUse({.id = row.id}, false);
   }
   MutexLock lock(store->mutex_);
   for (const SessionRow& row : found.sessions) {
@@ -220,16 +242,32 @@ void SessionStore::Push(Task task) {
   {
     MutexLock lock(mutex_);
     const bool writes = task.answer == nullptr && !task.reads;
-    if (writes && !HasRoom(task.id, task.bytes)) broken_off_.insert(task.id);
-    const bool lost = writes && broken_off_.contains(task.id);
-    if (lost || (writes && !stats_.durable)) not_durable = std::exchange(task.done, nullptr);
-    if (!lost) {
+    const bool wanted = !writes || IsWanted(task);
+    if (!wanted || (writes && !stats_.durable)) not_durable = std::exchange(task.done, nullptr);
+    if (wanted) {
       stats_.waiting_bytes += task.bytes;
       tasks_.push_back(std::move(task));
     }
   }
   work_.NotifyAll();
   if (not_durable) not_durable(/*durable=*/false);
+}
+
+void SessionStore::BeginLife(const SessionKey& session) {
+  MutexLock lock(mutex_);
+  lives_[session.id] = session.life;
+  broken_off_.erase(session.id);
+}
+
+// Life 0 is the store's own.
+bool SessionStore::IsWanted(const Task& task) {
+  const std::string& id = task.session.id;
+  const auto life = lives_.find(id);
+  if (life != lives_.end() && task.session.life != 0 && life->second != task.session.life) {
+    return false;
+  }
+  if (!HasRoom(id, task.bytes)) broken_off_.insert(id);
+  return !broken_off_.contains(id);
 }
 
 bool SessionStore::HasRoom(const std::string& id, uint64_t bytes) const {
@@ -254,7 +292,7 @@ void SessionStore::PushExpired() {
     if (expired.size() == kExpiredMax) looked_nanos_ -= kLookNanos;  // there may be more
   }
   for (const std::string& id : expired) {
-    Push({.id = id, .run = [this, id] {
+    Push({.session = {.id = id}, .run = [this, id] {
             const SessionRow* row = Change(id);
             // Somebody may have taken it back meanwhile.
             if (row == nullptr || !row->expire_wall_nanos.has_value()) return absl::OkStatus();
@@ -266,7 +304,7 @@ void SessionStore::PushExpired() {
 absl::Status SessionStore::RunNow(const std::string& id, bool reads,
                                   std::function<absl::Status()> work) {
   const auto answer = std::make_shared<std::optional<absl::Status>>();
-  Push({.id = id, .run = std::move(work), .reads = reads, .answer = answer});
+  Push({.session = {.id = id}, .run = std::move(work), .reads = reads, .answer = answer});
   if (!thread_.joinable()) {
     while (Step()) {
     }
@@ -335,10 +373,7 @@ absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
   LT_RETURN_IF_ERROR(RunNow(id, /*reads=*/true, [&] {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
-    LT_ASSIGN_OR_RETURN(const std::vector<RecordBytes> records, tables_->Records(*row));
-    session = ReadStoredSession(id, row->number, records);
-    MutexLock lock(mutex_);
-    broken_off_.erase(id);
+    session = tables_->Read(*row);
     return session.ok() ? absl::OkStatus() : Corrupt(id, std::string(session.status().message()));
   }));
   return session;
@@ -358,7 +393,7 @@ void SessionStore::ReadLatents(const StoredLatents& stored,
                                std::function<void(absl::StatusOr<Latents>)> done) {
   const auto latents = std::make_shared<absl::StatusOr<Latents>>(
       Error(Reason::kStorageUnavailable, "the session store cannot be read"));
-  Push({.id = {},
+  Push({.session = {},
         .run =
             [this, stored, latents] {
               *latents = tables_->GetLatents(stored);
@@ -368,7 +403,8 @@ void SessionStore::ReadLatents(const StoredLatents& stored,
         .reads = true});
 }
 
-absl::Status SessionStore::Create(const std::string& id, const SessionCreated& created) {
+absl::Status SessionStore::Create(const SessionKey& session, const SessionCreated& created) {
+  const std::string& id = session.id;
   {
     MutexLock lock(mutex_);
     if (!HasRoom(id, EncodeRecord(created).body.size())) {
@@ -376,14 +412,13 @@ absl::Status SessionStore::Create(const std::string& id, const SessionCreated& c
                                                     options_.bytes_max, " bytes are taken"));
     }
   }
-  return RunNow(id, /*reads=*/false, [&] { return Insert(id, created); });
+  LT_RETURN_IF_ERROR(RunNow(id, /*reads=*/false, [&] { return Insert(id, created); }));
+  BeginLife(session);
+  return absl::OkStatus();
 }
 
 absl::Status SessionStore::Insert(const std::string& id, const SessionCreated& created) {
-  if (Change(id) != nullptr) {
-    return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"),
-                 {{"session", id}});
-  }
+  if (Change(id) != nullptr) return SessionExists(id);
   SessionRow row = {.id = id, .create_wall_nanos = created.create_wall_nanos};
   LT_RETURN_IF_ERROR(tables_->Insert(row));
   LT_RETURN_IF_ERROR(PutRecord(row, created));
@@ -397,8 +432,64 @@ absl::Status SessionStore::Delete(const std::string& id) {
 }
 
 absl::Status SessionStore::Remove(const std::string& id) {
-  LT_RETURN_IF_ERROR(tables_->Remove(Change(id)->number));
+  LT_RETURN_IF_ERROR(tables_->Remove(*Change(id)));
   changed_[id] = std::nullopt;
+  return absl::OkStatus();
+}
+
+absl::Status SessionStore::CheckChunk(const std::string& id, int64_t chunk) const {
+  LT_ASSIGN_OR_RETURN(const SessionRow row, Committed(id));
+  return CheckChunkOf(row, chunk);
+}
+
+absl::Status SessionStore::Fork(const std::string& id, int64_t chunk, bool ended,
+                                const std::string& fork_id) {
+  return RunNow(id, /*reads=*/false, [&] {
+    const SessionRow* row = Change(id);
+    if (row == nullptr) return NoSession(id);
+    if (Change(fork_id) != nullptr) return SessionExists(fork_id);
+    LT_RETURN_IF_ERROR(CheckChunkOf(*row, chunk));
+    return InsertFork(*row, chunk, ended, fork_id);
+  });
+}
+
+absl::Status SessionStore::InsertFork(const SessionRow& parent, int64_t chunk, bool ended,
+                                      const std::string& fork_id) {
+  LT_ASSIGN_OR_RETURN(StoredSession stored, tables_->Read(parent));
+  stored.CutAt(chunk);
+  stored.created.create_wall_nanos = clock_.WallNanos();
+  SessionRow row;
+  row.id = fork_id;
+  row.create_wall_nanos = stored.created.create_wall_nanos;
+  row.expire_wall_nanos = row.create_wall_nanos + options_.retention_nanos;
+  row.parent = parent.number;
+  LT_RETURN_IF_ERROR(tables_->Insert(row));
+  LT_RETURN_IF_ERROR(PutRecord(row, stored.created));
+  LT_RETURN_IF_ERROR(PutRecord(row, SessionForked{.parent = parent.number,
+                                                  .records = parent.records,
+                                                  .link = parent.link,
+                                                  .chunk = chunk}));
+  ShowProgress(stored, row);
+  if (ended) LT_RETURN_IF_ERROR(PutRecord(row, SessionEnded()));
+  changed_[fork_id] = row;
+  return absl::OkStatus();
+}
+
+absl::Status SessionStore::Rewind(const std::string& id, int64_t chunk) {
+  return RunNow(id, /*reads=*/false, [&] {
+    SessionRow* row = Change(id);
+    if (row == nullptr) return NoSession(id);
+    LT_RETURN_IF_ERROR(CheckChunkOf(*row, chunk));
+    return PutRewound(*row, chunk);
+  });
+}
+
+absl::Status SessionStore::PutRewound(SessionRow& row, int64_t chunk) {
+  LT_ASSIGN_OR_RETURN(StoredSession stored, tables_->Read(row));
+  ++row.epoch;
+  LT_RETURN_IF_ERROR(PutRecord(row, SessionRewound{.chunk = chunk, .epoch = row.epoch}));
+  stored.CutAt(chunk);
+  ShowProgress(stored, row);
   return absl::OkStatus();
 }
 
@@ -414,17 +505,17 @@ absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& re
   return absl::OkStatus();
 }
 
-void SessionStore::Record(const std::string& session_id, const AcceptedEvent& event,
+void SessionStore::Record(const SessionKey& session, const AcceptedEvent& event,
                           Recorded recorded) {
-  Put(session_id, event,
+  Put(session, event,
       [recorded = std::move(recorded)](bool durable) { recorded(absl::OkStatus(), durable); });
 }
 
-void SessionStore::Put(const std::string& id, const longtake::Record& record, Done done) {
+void SessionStore::Put(const SessionKey& session, const longtake::Record& record, Done done) {
   const uint64_t bytes = EncodeRecord(record).body.size();
-  Push({.id = id,
+  Push({.session = session,
         .run =
-            [this, id, record] {
+            [this, id = session.id, record] {
               SessionRow* row = Change(id);
               return row == nullptr ? absl::OkStatus() : PutRecord(*row, record);
             },
@@ -432,20 +523,21 @@ void SessionStore::Put(const std::string& id, const longtake::Record& record, Do
         .bytes = bytes});
 }
 
-void SessionStore::PutStart(const std::string& id, const Latents& latents, Done done) {
-  PutLatents(id, TakeStarted{.latents = RefOf(latents)}, latents, std::move(done));
+void SessionStore::PutStart(const SessionKey& session, const Latents& latents, Done done) {
+  PutLatents(session, TakeStarted{.latents = RefOf(latents)}, latents, std::move(done));
 }
 
-void SessionStore::PutChunk(const std::string& id, int64_t chunk, const Latents& latents,
+void SessionStore::PutChunk(const SessionKey& session, int64_t chunk, const Latents& latents,
                             Done done) {
-  PutLatents(id, ChunkSettled{.chunk = chunk, .latents = RefOf(latents)}, latents, std::move(done));
+  PutLatents(session, ChunkSettled{.chunk = chunk, .latents = RefOf(latents)}, latents,
+             std::move(done));
 }
 
-void SessionStore::PutLatents(const std::string& id, const longtake::Record& record,
+void SessionStore::PutLatents(const SessionKey& session, const longtake::Record& record,
                               const Latents& latents, Done done) {
-  Push({.id = id,
+  Push({.session = session,
         .run =
-            [this, id, record, latents] {
+            [this, id = session.id, record, latents] {
               SessionRow* row = Change(id);
               if (row == nullptr || IsThere(*row, record)) return absl::OkStatus();
               LT_RETURN_IF_ERROR(tables_->PutLatents(*row, latents));
@@ -455,8 +547,8 @@ void SessionStore::PutLatents(const std::string& id, const longtake::Record& rec
         .bytes = latents.values().size_bytes()});
 }
 
-void SessionStore::PutInUse(const std::string& id, bool in_use) {
-  Push({.id = id, .run = [this, id, in_use] {
+void SessionStore::PutInUse(const SessionKey& session, bool in_use) {
+  Push({.session = session, .run = [this, id = session.id, in_use] {
           SessionRow* row = Change(id);
           if (row == nullptr) return absl::OkStatus();
           row->expire_wall_nanos.reset();

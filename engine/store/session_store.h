@@ -89,22 +89,32 @@ class SessionStore final : public EventSink {
 
   // Both are durable when they return, or nothing has happened. ALREADY_EXISTS,
   // RESOURCE_EXHAUSTED when the store is full, UNAVAILABLE when the disk does not take it.
-  absl::Status Create(const std::string& id, const SessionCreated& created)
+  absl::Status Create(const SessionKey& session, const SessionCreated& created)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Delete(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A new session that is as this one was before the chunk; it takes no more room than a record
+  // until it goes its own way. OUT_OF_RANGE when the chunk was not made.
+  // With ended it has come to its end there.
+  absl::Status Fork(const std::string& id, int64_t chunk, bool ended, const std::string& fork_id)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The errors of both, without doing anything.
+  absl::Status CheckChunk(const std::string& id, int64_t chunk) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The session goes on from before this chunk, in a new epoch. Its present life must be over.
+  absl::Status Rewind(const std::string& id, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // From now on what is handed over of the session's earlier lives is dropped.
+  void BeginLife(const SessionKey& session) ABSL_LOCKS_EXCLUDED(mutex_);
   // A session that is not there any more is no error: it was deleted meanwhile.
-  void Record(const std::string& session_id, const AcceptedEvent& event,
-              Recorded recorded) override;
-  void Put(const std::string& id, const longtake::Record& record, Done done = {})
+  void Record(const SessionKey& session, const AcceptedEvent& event, Recorded recorded) override;
+  void Put(const SessionKey& session, const longtake::Record& record, Done done = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The record of a chunk, or of what the take begins with, and the latents that it names.
-  void PutStart(const std::string& id, const Latents& latents, Done done = {})
+  void PutStart(const SessionKey& session, const Latents& latents, Done done = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
-  void PutChunk(const std::string& id, int64_t chunk, const Latents& latents, Done done = {})
+  void PutChunk(const SessionKey& session, int64_t chunk, const Latents& latents, Done done = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether somebody has it in memory; otherwise its retention begins.
-  void PutInUse(const std::string& id, bool in_use) ABSL_LOCKS_EXCLUDED(mutex_);
+  void PutInUse(const SessionKey& session, bool in_use) ABSL_LOCKS_EXCLUDED(mutex_);
 
   struct Stats {
     uint64_t commits = 0;
@@ -124,7 +134,7 @@ class SessionStore final : public EventSink {
  private:
   // One thing to be done within a transaction.
   struct Task {
-    std::string id;  // of the session
+    SessionKey session;
     std::function<absl::Status()> run;
     Done done = {};  // called once, also when it failed and is to be tried again
     uint64_t bytes = 0;
@@ -151,12 +161,17 @@ class SessionStore final : public EventSink {
   void Succeed(std::deque<Task> tasks, int64_t nanos) ABSL_LOCKS_EXCLUDED(mutex_);
   void Fail(std::deque<Task> tasks, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status PutRecord(SessionRow& row, const longtake::Record& record);
-  void PutLatents(const std::string& id, const longtake::Record& record, const Latents& latents,
+  void PutLatents(const SessionKey& session, const longtake::Record& record, const Latents& latents,
                   Done done) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
+  absl::Status InsertFork(const SessionRow& parent, int64_t chunk, bool ended,
+                          const std::string& fork_id);
+  absl::Status PutRewound(SessionRow& row, int64_t chunk);
   // Sessions whose retention is over, some at a time.
   void PushExpired() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether it is to be written: of this life, after all that came before, and with room for it.
+  bool IsWanted(const Task& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether so much more of this session finds room in what it, all of them and memory may take.
   bool HasRoom(const std::string& id, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<SessionRow> Committed(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -182,7 +197,8 @@ class SessionStore final : public EventSink {
   // Sessions of which something could not be kept: nothing that follows is written, until they come
   // back as they were then.
   std::set<std::string> broken_off_ ABSL_GUARDED_BY(mutex_);
-  int64_t looked_nanos_ ABSL_GUARDED_BY(mutex_) = 0;  // for expired ones
+  std::map<std::string, uint64_t> lives_ ABSL_GUARDED_BY(mutex_);  // the present ones
+  int64_t looked_nanos_ ABSL_GUARDED_BY(mutex_) = 0;               // for expired ones
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

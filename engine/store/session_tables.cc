@@ -24,7 +24,8 @@ constexpr char kSchema[] =
     " create_wall_nanos INTEGER NOT NULL, expire_wall_nanos INTEGER, records INTEGER NOT NULL,"
     " link BLOB NOT NULL, chunks INTEGER NOT NULL, decoded INTEGER NOT NULL,"
     " end_frame INTEGER NOT NULL, bytes INTEGER NOT NULL, ended INTEGER NOT NULL,"
-    " proof BLOB NOT NULL) STRICT;"
+    " epoch INTEGER NOT NULL, parent INTEGER, proof BLOB NOT NULL) STRICT;"
+    "CREATE INDEX forks ON sessions(parent) WHERE parent IS NOT NULL;"
     "CREATE TABLE records(session INTEGER NOT NULL, number INTEGER NOT NULL, kind INTEGER NOT NULL,"
     " body BLOB NOT NULL, link BLOB NOT NULL, PRIMARY KEY(session, number)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE latents(session INTEGER NOT NULL, record INTEGER NOT NULL, body BLOB NOT NULL,"
@@ -70,6 +71,9 @@ Hash128 ProofOf(const SessionRow& row) {
       .Add(row.end_frame)
       .Add(row.bytes)
       .Add(int64_t{row.ended})
+      .Add(row.epoch)
+      .Add(int64_t{row.parent.has_value()})
+      .Add(row.parent.value_or(0))
       .hash();
 }
 
@@ -87,6 +91,9 @@ Hash128 ToHash(std::span<const std::byte> bytes) {
   if (bytes.size() == sizeof(hash)) std::memcpy(&hash, bytes.data(), sizeof(hash));
   return hash;
 }
+
+// Of a session that is gone and has forks: no client can choose such an id.
+std::string HiddenId(int64_t number) { return absl::StrCat("#", number); }
 
 absl::Status Damaged(const std::string& row) {
   return Error(Reason::kSessionCorrupt, absl::StrCat("session store: ", row, " is damaged"));
@@ -111,16 +118,22 @@ SessionRow ReadRow(Statement& from) {
                     .bytes = from.Int(9),
                     .ended = from.Int(10) != 0};
   if (!from.IsNull(3)) row.expire_wall_nanos = from.Int(3);
+  row.epoch = from.Int(11);
+  if (!from.IsNull(12)) row.parent = from.Int(12);
   return row;
+}
+
+void BindOptional(Statement& to, int index, const std::optional<int64_t>& number) {
+  if (number.has_value()) {
+    to.Bind(index, *number);
+  } else {
+    to.BindNull(index);
+  }
 }
 
 // All that may change, from the first index on; the next free index.
 int BindChanges(Statement& to, const SessionRow& row, int index) {
-  if (row.expire_wall_nanos.has_value()) {
-    to.Bind(index++, *row.expire_wall_nanos);
-  } else {
-    to.BindNull(index++);
-  }
+  BindOptional(to, index++, row.expire_wall_nanos);
   to.Bind(index++, row.records);
   to.BindBlob(index++, ToBytes(row.link));
   to.Bind(index++, row.chunks);
@@ -128,6 +141,7 @@ int BindChanges(Statement& to, const SessionRow& row, int index) {
   to.Bind(index++, row.end_frame);
   to.Bind(index++, row.bytes);
   to.Bind(index++, int64_t{row.ended});
+  to.Bind(index++, row.epoch);
   to.BindBlob(index++, ToBytes(ProofOf(row)));
   return index;
 }
@@ -157,15 +171,16 @@ absl::Status SessionTables::Prepare() {
   };
   LT_RETURN_IF_ERROR(prepare(insert_,
                              "INSERT INTO sessions(id, create_wall_nanos, expire_wall_nanos,"
-                             " records, link, chunks, decoded, end_frame, bytes, ended, proof)"
-                             " VALUES(?,?,?,?,?,?,?,?,?,?,?) RETURNING number"));
+                             " records, link, chunks, decoded, end_frame, bytes, ended, epoch,"
+                             " proof, parent) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING number"));
   LT_RETURN_IF_ERROR(prepare(update_,
                              "UPDATE sessions SET expire_wall_nanos=?, records=?, link=?, chunks=?,"
-                             " decoded=?, end_frame=?, bytes=?, ended=?, proof=? WHERE number=?"));
+                             " decoded=?, end_frame=?, bytes=?, ended=?, epoch=?, proof=?"
+                             " WHERE number=?"));
   LT_RETURN_IF_ERROR(prepare(append_, "INSERT INTO records VALUES(?,?,?,?,?)"));
   LT_RETURN_IF_ERROR(prepare(records_,
                              "SELECT number, kind, body, link FROM records WHERE session=?"
-                             " ORDER BY number"));
+                             " AND number<? ORDER BY number"));
   LT_RETURN_IF_ERROR(
       prepare(first_, "SELECT kind, body, link FROM records WHERE session=? AND number=0"));
   LT_RETURN_IF_ERROR(prepare(put_latents_, "INSERT INTO latents VALUES(?,?,?)"));
@@ -180,14 +195,14 @@ absl::StatusOr<SessionTables::Found> SessionTables::Sessions() {
   LT_ASSIGN_OR_RETURN(Statement rows,
                       database_.Prepare("SELECT number, id, create_wall_nanos, expire_wall_nanos,"
                                         " records, link, chunks, decoded, end_frame, bytes, ended,"
-                                        " proof FROM sessions ORDER BY number"));
+                                        " epoch, parent, proof FROM sessions ORDER BY number"));
   Found found;
   for (;;) {
     LT_ASSIGN_OR_RETURN(const bool more, rows.Step());
     if (!more) return found;
     const SessionRow row = ReadRow(rows);
-    if (ToHash(rows.Blob(11)) == ProofOf(row)) {
-      found.sessions.push_back(row);
+    if (ToHash(rows.Blob(13)) == ProofOf(row)) {
+      (row.id == HiddenId(row.number) ? found.hidden : found.sessions).push_back(row);
     } else {
       found.damaged.push_back(row.number);
     }
@@ -198,7 +213,7 @@ absl::StatusOr<SessionTables::Found> SessionTables::Sessions() {
 absl::Status SessionTables::Insert(SessionRow& row) {
   insert_->Bind(1, std::string_view(row.id));
   insert_->Bind(2, row.create_wall_nanos);
-  BindChanges(*insert_, row, 3);
+  BindOptional(*insert_, BindChanges(*insert_, row, 3), row.parent);
   const absl::StatusOr<bool> inserted = insert_->Step();
   if (inserted.ok()) row.number = insert_->Int(0);
   LT_RETURN_IF_ERROR(inserted.ok() ? insert_->Run() : inserted.status());
@@ -210,10 +225,27 @@ absl::Status SessionTables::Update(const SessionRow& row) {
   return update_->Run();
 }
 
-absl::Status SessionTables::Remove(int64_t number) {
+absl::Status SessionTables::Remove(const SessionRow& row) {
+  LT_ASSIGN_OR_RETURN(
+      const int64_t forks,
+      ReadNumber(database_,
+                 absl::StrCat("SELECT COUNT(*) FROM sessions WHERE parent=", row.number)));
+  if (forks > 0) {
+    SessionRow hidden = row;
+    hidden.id = HiddenId(row.number);
+    LT_RETURN_IF_ERROR(database_.Execute(
+        absl::StrCat("UPDATE sessions SET id='", hidden.id, "' WHERE number=", row.number)));
+    return Update(hidden);
+  }
   for (const char* table :
        {"latents WHERE session", "records WHERE session", "sessions WHERE number"}) {
-    LT_RETURN_IF_ERROR(database_.Execute(absl::StrCat("DELETE FROM ", table, "=", number)));
+    LT_RETURN_IF_ERROR(database_.Execute(absl::StrCat("DELETE FROM ", table, "=", row.number)));
+  }
+  if (!row.parent.has_value()) return absl::OkStatus();
+  // A parent that only its forks kept may go now.
+  LT_ASSIGN_OR_RETURN(const Found found, Sessions());
+  for (const SessionRow& parent : found.hidden) {
+    if (parent.number == *row.parent) return Remove(parent);
   }
   return absl::OkStatus();
 }
@@ -233,10 +265,17 @@ absl::Status SessionTables::Append(SessionRow& row, const RecordBytes& record) {
 }
 
 absl::StatusOr<std::vector<RecordBytes>> SessionTables::Records(const SessionRow& row) {
-  std::vector<RecordBytes> records;
-  SessionRow at = {.number = row.number, .id = row.id};
+  return Chain(row.number, row.records, row.link);
+}
+
+absl::StatusOr<std::vector<RecordBytes>> SessionTables::Chain(int64_t number, int64_t records,
+                                                              const Hash128& link) {
+  std::vector<RecordBytes> chain;
+  SessionRow at;
+  at.number = number;
   records_->Reset();
-  records_->Bind(1, row.number);
+  records_->Bind(1, number);
+  records_->Bind(2, records);
   for (;;) {
     LT_ASSIGN_OR_RETURN(const bool more, records_->Step());
     if (!more) break;
@@ -244,14 +283,30 @@ absl::StatusOr<std::vector<RecordBytes>> SessionTables::Records(const SessionRow
     const std::string_view body(reinterpret_cast<const char*>(blob.data()), blob.size());
     at.link = NextLink(at, records_->Int(1), body);
     if (records_->Int(0) != at.records || ToHash(records_->Blob(3)) != at.link) {
-      return Damaged(absl::StrCat("record ", at.records, " of session ", row.id));
+      records_->Reset();
+      return Damaged(absl::StrCat("record ", at.records, " of session number ", number));
     }
     ++at.records;
-    records.push_back({.kind = records_->Int(1), .body = std::string(body)});
+    chain.push_back({.kind = records_->Int(1), .body = std::string(body)});
   }
-  records_->Reset();
-  if (at.records == row.records && at.link == row.link) return records;
-  return Damaged(absl::StrCat("the end of session ", row.id, " after record ", at.records));
+  if (at.records == records && at.link == link) return chain;
+  return Damaged(absl::StrCat("the end of session number ", number, " after record ", at.records));
+}
+
+absl::StatusOr<StoredSession> SessionTables::Read(const SessionRow& row) {
+  return Read(row.id, row.number, row.records, row.link);
+}
+
+// As deep as forks were made of forks.
+absl::StatusOr<StoredSession> SessionTables::Read(const std::string& id, int64_t number,
+                                                  int64_t records, const Hash128& link) {
+  LT_ASSIGN_OR_RETURN(const std::vector<RecordBytes> chain, Chain(number, records, link));
+  LT_ASSIGN_OR_RETURN(const std::optional<SessionForked> fork, ForkOf(chain));
+  if (!fork.has_value()) return ReadStoredSession(id, number, chain, /*parent=*/nullptr);
+  if (fork->parent >= number) return Damaged(absl::StrCat("the fork of session number ", number));
+  LT_ASSIGN_OR_RETURN(const StoredSession parent,
+                      Read(id, fork->parent, fork->records, fork->link));
+  return ReadStoredSession(id, number, chain, &parent);
 }
 
 absl::StatusOr<RecordBytes> SessionTables::FirstRecord(const SessionRow& row) {

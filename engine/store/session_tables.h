@@ -37,6 +37,8 @@ struct SessionRow {
   int64_t end_frame = 0;
   int64_t bytes = 0;  // of its records and latents
   bool ended = false;
+  int64_t epoch = 0;                   // how often it was rewound
+  std::optional<int64_t> parent = {};  // number of the session it was forked from
   friend bool operator==(const SessionRow&, const SessionRow&) = default;
 };
 
@@ -52,19 +54,23 @@ class SessionTables {
 
   struct Found {
     std::vector<SessionRow> sessions;  // in order of creation
+    std::vector<SessionRow> hidden;    // gone, and kept for their forks
     std::vector<int64_t> damaged;      // numbers of those whose rows do not prove themselves
   };
   absl::StatusOr<Found> Sessions();
   // A new one; row.number is set.
   absl::Status Insert(SessionRow& row);
   absl::Status Update(const SessionRow& row);
-  // With all that is its.
-  absl::Status Remove(int64_t number);
+  // With all that is its; but its records and latents stay, under no id, as long as there are forks
+  // of it.
+  absl::Status Remove(const SessionRow& row);
 
   // The next record of its chain; the row is changed, and written by Update.
   absl::Status Append(SessionRow& row, const RecordBytes& record);
   // The whole chain, verified against the row.
   absl::StatusOr<std::vector<RecordBytes>> Records(const SessionRow& row);
+  // The session that its records tell of. DATA_LOSS also for what it was forked from.
+  absl::StatusOr<StoredSession> Read(const SessionRow& row);
 
   // The record of its creation, verified.
   absl::StatusOr<RecordBytes> FirstRecord(const SessionRow& row);
@@ -77,6 +83,11 @@ class SessionTables {
  private:
   explicit SessionTables(Database& database) : database_(database) {}
   absl::Status Prepare();
+  // The records of a chain up to this end, verified.
+  absl::StatusOr<std::vector<RecordBytes>> Chain(int64_t number, int64_t records,
+                                                 const Hash128& link);
+  absl::StatusOr<StoredSession> Read(const std::string& id, int64_t number, int64_t records,
+                                     const Hash128& link);
 
   Database& database_;
   std::optional<Statement> insert_;

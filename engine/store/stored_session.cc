@@ -21,9 +21,10 @@ struct Place {
 absl::Status Bad(const std::string& problem) { return absl::DataLossError(problem); }
 
 absl::Status AddTo(StoredSession& session, const Place&, AcceptedEvent event) {
-  if (!session.events.empty() && session.events.back().accepted.sequence >= event.sequence) {
+  if (event.sequence < session.next_sequence) {
     return Bad(absl::StrCat("event ", event.sequence, " after a later one"));
   }
+  session.next_sequence = event.sequence + 1;
   session.events.push_back({.accepted = std::move(event)});
   return absl::OkStatus();
 }
@@ -72,6 +73,20 @@ absl::Status AddTo(StoredSession& session, const Place&, const SessionEnded&) {
   return absl::OkStatus();
 }
 
+absl::Status AddTo(StoredSession& session, const Place&, const SessionRewound& rewound) {
+  if (rewound.chunk < 0 || rewound.chunk > std::ssize(session.settled) ||
+      rewound.epoch != session.epoch + 1) {
+    return Bad(absl::StrCat("rewound to chunk ", rewound.chunk, ", epoch ", rewound.epoch));
+  }
+  session.CutAt(rewound.chunk);
+  session.epoch = rewound.epoch;
+  return absl::OkStatus();
+}
+
+absl::Status AddTo(StoredSession&, const Place&, const SessionForked&) {
+  return Bad("forked late");
+}
+
 absl::Status AddTo(StoredSession&, const Place&, const SessionCreated&) {
   return Bad("created twice");
 }
@@ -83,17 +98,59 @@ absl::Status StoredSession::Add(int64_t session, int64_t number, Record record) 
   return std::visit([&](auto& value) { return AddTo(*this, place, std::move(value)); }, record);
 }
 
+void StoredSession::CutAt(int64_t chunk) {
+  const auto end = static_cast<size_t>(chunk);
+  settled.resize(std::min(settled.size(), end));
+  decoded.resize(std::min(decoded.size(), end));
+  const auto stays = [chunk](const StoredEvent& event) {
+    return event.applied_chunk.value_or(chunk) < chunk;
+  };
+  std::vector<size_t> moved(events.size());  // where an event goes that stays
+  std::vector<StoredEvent> kept;
+  for (size_t i = 0; i < events.size(); ++i) {
+    moved[i] = kept.size();
+    if (stays(events[i])) kept.push_back(events[i]);
+  }
+  std::vector<size_t> order;
+  for (const size_t index : applied) {
+    if (stays(events[index])) order.push_back(moved[index]);
+  }
+  events = std::move(kept);
+  applied = std::move(order);
+  ended = false;
+}
+
+absl::StatusOr<std::optional<SessionForked>> ForkOf(const std::vector<RecordBytes>& records) {
+  if (records.size() < 2) return std::nullopt;
+  LT_ASSIGN_OR_RETURN(const Record record, DecodeRecord(records[1].kind, records[1].body));
+  const auto* forked = std::get_if<SessionForked>(&record);
+  if (forked == nullptr) return std::nullopt;
+  return *forked;
+}
+
 absl::StatusOr<StoredSession> ReadStoredSession(const std::string& id, int64_t session,
-                                                const std::vector<RecordBytes>& records) {
-  StoredSession stored = {.id = id};
+                                                const std::vector<RecordBytes>& records,
+                                                const StoredSession* parent) {
+  StoredSession stored;
+  stored.id = id;
   for (size_t i = 0; i < records.size(); ++i) {
     const std::string name = absl::StrCat("session ", id, ": record ", i);
     absl::StatusOr<Record> record = DecodeRecord(records[i].kind, records[i].body);
     if (!record.ok()) return Annotate(record.status(), name);
     auto* created = std::get_if<SessionCreated>(&*record);
-    if ((created != nullptr) != (i == 0)) return Bad(absl::StrCat(name, ": not in its place"));
+    const auto* forked = std::get_if<SessionForked>(&*record);
+    if ((created != nullptr) != (i == 0) || (forked != nullptr) != (i == 1 && parent != nullptr)) {
+      return Bad(absl::StrCat(name, ": not in its place"));
+    }
     if (created != nullptr) {
       stored.created = std::move(*created);
+    } else if (forked != nullptr) {
+      StoredSession child = *parent;
+      child.CutAt(forked->chunk);
+      child.id = id;
+      child.created = std::move(stored.created);
+      child.epoch = 0;
+      stored = std::move(child);
     } else {
       LT_RETURN_IF_ERROR(
           Annotate(stored.Add(session, static_cast<int64_t>(i), *std::move(record)), name));

@@ -35,15 +35,25 @@ struct StoredSession {
   std::optional<StoredLatents> start = {};  // what the take begins with, once that is latents
   std::vector<StoredLatents> settled = {};  // by chunk, from 0 on
   std::vector<ChunkDecoded> decoded = {};   // by chunk, from 0 on
+  uint64_t next_sequence = 1;               // of the next event
+  int64_t epoch = 0;                        // how often it was rewound
   bool ended = false;
 
+  // As it was before this chunk, which is at most the next to be settled: what was asked and did
+  // not hold by then is forgotten, the numbers of events are not used again.
+  void CutAt(int64_t chunk);
   // What record number `number` of session `session` adds. DATA_LOSS when it does not follow from
   // those before.
   absl::Status Add(int64_t session, int64_t number, Record record);
 };
 
-// All records of a session, in order; DATA_LOSS names the one that does not fit.
+// What it was forked from, if it was; DATA_LOSS when the record is damaged.
+absl::StatusOr<std::optional<SessionForked>> ForkOf(const std::vector<RecordBytes>& records);
+
+// All records of a session, in order; parent is what it was forked from, with its records so far,
+// if it was. DATA_LOSS names the record that does not fit.
 absl::StatusOr<StoredSession> ReadStoredSession(const std::string& id, int64_t session,
-                                                const std::vector<RecordBytes>& records);
+                                                const std::vector<RecordBytes>& records,
+                                                const StoredSession* parent);
 
 }  // namespace longtake

@@ -25,8 +25,8 @@ class EventSinkTest : public ::testing::Test {
  protected:
   std::shared_ptr<Session> MakeSession() {
     return std::make_shared<Session>(
-        "s", ResolvedSpec(), limits_, SessionReservations(), clock_, [this] { ++engine_wakes_; },
-        SessionEndObserver(), sink_);
+        SessionKey{"s"}, ResolvedSpec(), limits_, SessionReservations(), clock_,
+        [this] { ++engine_wakes_; }, SessionEndObserver(), sink_);
   }
   // Where the answer to a submitted event will be.
   std::shared_ptr<std::optional<Answer>> Submit(Session& session, SessionEvent event) {

@@ -16,10 +16,9 @@ namespace longtake {
 // Keeps what it is given until it is told what to answer. Any thread.
 class ScriptedSink final : public EventSink {
  public:
-  void Record(const std::string& session_id, const AcceptedEvent& event,
-              Recorded recorded) override {
+  void Record(const SessionKey& session, const AcceptedEvent& event, Recorded recorded) override {
     MutexLock lock(mutex_);
-    session_id_ = session_id;
+    session_id_ = session.id;
     pending_[event.sequence] = {event, std::move(recorded)};
   }
   void Say(uint64_t sequence, const absl::Status& result = absl::OkStatus()) {

@@ -94,19 +94,19 @@ class SessionStoreTest : public testing::Test {
   }
   // A session that has done a bit of everything.
   void MakeSession(const std::string& id) {
-    ASSERT_TRUE(store_->Create(id, Created()).ok());
-    store_->PutStart(id, SomeLatents(-100));
-    store_->Record(id, Event(1), [](const absl::Status&, bool) {});
-    store_->Record(id, Event(3), [](const absl::Status&, bool) {});
-    store_->Put(id, EventHolds{.sequence = 3, .chunk = 0, .shown = true});
-    store_->PutChunk(id, 0, SomeLatents(0));
-    store_->Put(id, ChunkDecoded{.chunk = 0,
-                                 .end_frame = 9,
-                                 .digest = {.high = 1, .low = 2},
-                                 .chain = {.high = 3, .low = 4},
-                                 .sent = 1});
-    store_->PutChunk(id, 1, SomeLatents(500));
-    store_->Put(id, SessionEnded());
+    ASSERT_TRUE(store_->Create(SessionKey{id}, Created()).ok());
+    store_->PutStart(SessionKey{id}, SomeLatents(-100));
+    store_->Record(SessionKey{id}, Event(1), [](const absl::Status&, bool) {});
+    store_->Record(SessionKey{id}, Event(3), [](const absl::Status&, bool) {});
+    store_->Put(SessionKey{id}, EventHolds{.sequence = 3, .chunk = 0, .shown = true});
+    store_->PutChunk(SessionKey{id}, 0, SomeLatents(0));
+    store_->Put(SessionKey{id}, ChunkDecoded{.chunk = 0,
+                                             .end_frame = 9,
+                                             .digest = {.high = 1, .low = 2},
+                                             .chain = {.high = 3, .low = 4},
+                                             .sent = 1});
+    store_->PutChunk(SessionKey{id}, 1, SomeLatents(500));
+    store_->Put(SessionKey{id}, SessionEnded());
     WriteAll();
   }
 
@@ -146,13 +146,13 @@ TEST_F(SessionStoreTest, WhatWasHandedOverIsThereWhenItIsOpenedAgain) {
 }
 
 TEST_F(SessionStoreTest, DoneComesAfterTheCommitAndInOrder) {
-  ASSERT_TRUE(store_->Create("a", Created()).ok());
+  ASSERT_TRUE(store_->Create(SessionKey{"a"}, Created()).ok());
   std::vector<int> order;
-  store_->Record("a", Event(1), [&](const absl::Status& status, bool durable) {
+  store_->Record(SessionKey{"a"}, Event(1), [&](const absl::Status& status, bool durable) {
     EXPECT_TRUE(status.ok() && durable);
     order.push_back(1);
   });
-  store_->PutChunk("a", 0, SomeLatents(0), [&](bool durable) {
+  store_->PutChunk(SessionKey{"a"}, 0, SomeLatents(0), [&](bool durable) {
     EXPECT_TRUE(durable);
     order.push_back(2);
   });
@@ -164,11 +164,11 @@ TEST_F(SessionStoreTest, DoneComesAfterTheCommitAndInOrder) {
 
 TEST_F(SessionStoreTest, AnIdIsTakenOnceAndFreeWhenItsSessionIsDeleted) {
   MakeSession("a");
-  EXPECT_EQ(ReasonFor(store_->Create("a", Created())), Reason::kSessionExists);
+  EXPECT_EQ(ReasonFor(store_->Create(SessionKey{"a"}, Created())), Reason::kSessionExists);
   EXPECT_TRUE(store_->Delete("a").ok());
   EXPECT_EQ(ReasonFor(store_->Delete("a")), Reason::kSessionNotFound);
   EXPECT_EQ(ReasonFor(store_->Load("a").status()), Reason::kSessionNotFound);
-  ASSERT_TRUE(store_->Create("a", Created()).ok());
+  ASSERT_TRUE(store_->Create(SessionKey{"a"}, Created()).ok());
   Open();
   const auto session = store_->Load("a");
   ASSERT_TRUE(session.ok()) << session.status();
@@ -181,7 +181,7 @@ TEST_F(SessionStoreTest, ADeletedSessionTakesNoRecords) {
   MakeSession("a");
   ASSERT_TRUE(store_->Delete("a").ok());
   bool durable = false;
-  store_->PutChunk("a", 2, SomeLatents(1), [&](bool is) { durable = is; });
+  store_->PutChunk(SessionKey{"a"}, 2, SomeLatents(1), [&](bool is) { durable = is; });
   WriteAll();
   EXPECT_TRUE(durable);
   EXPECT_TRUE(store_->stats().durable);
@@ -189,8 +189,8 @@ TEST_F(SessionStoreTest, ADeletedSessionTakesNoRecords) {
 
 TEST_F(SessionStoreTest, AChunkThatIsThereIsNotWrittenTwice) {
   MakeSession("a");
-  store_->PutChunk("a", 1, SomeLatents(500));
-  store_->Put("a", ChunkDecoded{.chunk = 0});
+  store_->PutChunk(SessionKey{"a"}, 1, SomeLatents(500));
+  store_->Put(SessionKey{"a"}, ChunkDecoded{.chunk = 0});
   WriteAll();
   const auto session = store_->Load("a");
   ASSERT_TRUE(session.ok()) << session.status();

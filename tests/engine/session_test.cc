@@ -22,7 +22,7 @@ class SessionTest : public ::testing::Test {
   }
 
   Session MakeSession() {
-    return Session("s", spec_, limits_, {}, clock_, [this] { ++engine_wakes_; });
+    return Session({"s"}, spec_, limits_, {}, clock_, [this] { ++engine_wakes_; });
   }
 
   static std::shared_ptr<MediaChunk> MakeChunk(int64_t index, size_t bytes = 100) {
@@ -421,7 +421,7 @@ class LifeAfterARestartTest : public SessionTest {
   int64_t LifeFrom(const SavedAttachment& saved, int64_t wall_nanos) {
     ManualClock clock;
     clock.JumpWall(wall_nanos);
-    Session session("s", spec_, limits_, {}, clock, [] {});
+    Session session({"s"}, spec_, limits_, {}, clock, [] {});
     session.BeginAt({.inbox = Inbox(), .attachment = saved});
     const int64_t life_nanos = session.Info().expire_wall_nanos - wall_nanos;
     if (life_nanos > 0) {

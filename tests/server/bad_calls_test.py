@@ -15,7 +15,7 @@ from longtaked_program import Program, connect
 from raw_http2 import (CONTINUATION, END_HEADERS, HEADERS, INITIAL_WINDOW_SIZE, RST_STREAM, Connection, call_headers,
                        frame, literal, message)
 
-UNARY = ["CreateSession", "EstimateSession", "GetSession", "ListSessions", "DeleteSession", "ListModels", "GetModel"]
+UNARY = ["CreateSession", "EstimateSession", "GetSession", "ListSessions", "DeleteSession", "ForkSession", "RewindSession", "ParkSession", "ListModels", "GetModel"]
 NAMING = UNARY[2:]
 METHODS = [*UNARY, "Stream"]
 GARBAGE = b"\x0a\xff\xff\xff\xff\x07no message"

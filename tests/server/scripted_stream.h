@@ -50,7 +50,8 @@ inline std::shared_ptr<MediaChunk> ScriptedChunk(int64_t index) {
 
 inline std::shared_ptr<Session> ScriptedSession(Clock& clock, const ResolvedSpec& spec,
                                                 SessionLimits limits = {}) {
-  return std::make_shared<Session>("s", spec, limits, SessionReservations{}, clock, [] {});
+  return std::make_shared<Session>(SessionKey{"s"}, spec, limits, SessionReservations{}, clock,
+                                   [] {});
 }
 
 class ScriptedWire final : public StreamWire {

@@ -1,0 +1,289 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// Sessions that come back from the store, through an engine. That every policy comes back with its
+// bits, however often its process is killed, is longtake_take_digests --resumed.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include "base/error_reason.h"
+#include "tests/engine/engine_fixture.h"
+
+namespace longtake {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ResumeTest : public testing::Test {
+ protected:
+  ResumeTest() { Begin(); }
+  ~ResumeTest() override { engine_.Stop(); }
+
+  // Another process with the same directory: of the one before nothing is left but its commits, and
+  // what somebody did to its database.
+  void Begin(const std::string& sql = "") {
+    engine_.Stop();
+    store_ = nullptr;
+    if (!sql.empty()) Execute(sql);
+    auto store = SessionStore::Open({.files = &PosixFileSystem(),
+                                     .directory = scratch_.directory() + "/state",
+                                     .holder = "the test",
+                                     .retention_nanos = kRetentionNanos},
+                                    engine_.clock());
+    LT_CHECK(store.ok());
+    store_ = *std::move(store);
+    EngineOptions options = EngineSetup().engine;
+    options.store = store_.get();
+    LT_CHECK(engine_.Renew(options).ok());
+  }
+  void Execute(const std::string& sql) const {
+    sqlite3* database = nullptr;
+    LT_CHECK(sqlite3_open((scratch_.directory() + "/state/sessions.db").c_str(), &database) ==
+             SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
+    EXPECT_GT(sqlite3_changes(database), 0) << sql;
+    sqlite3_close(database);
+  }
+  void RunUntilIdle() {
+    while (engine_->Step() || engine_->Step() || store_->Step()) {
+    }
+  }
+  std::shared_ptr<Session> Create(const SessionSpec& spec, const std::string& id) {
+    return *engine_.CreateSession(spec, id);
+  }
+  static SessionSpec Spec(int64_t chunks) {
+    return SmallSpec("a red circle moving to the right", 42, 12 * chunks - 3);
+  }
+  // All that a client gets from this chunk on until the session waits or ends.
+  Received Read(const std::string& id, int64_t next_chunk) {
+    Received received;
+    const auto session = engine_->Wake(id, next_chunk);
+    if (!session.ok()) {
+      received.end = session.status();
+      return received;
+    }
+    const uint64_t reader = *(*session)->Attach(next_chunk, nullptr);
+    for (;;) {
+      RunUntilIdle();
+      const size_t before = received.chunks.size();
+      PollAll(**session, reader, &received);
+      if (received.end.has_value() || received.chunks.size() == before) break;
+    }
+    (*session)->Detach(reader);
+    return received;
+  }
+  void Submit(const std::shared_ptr<Session>& session, const SessionEvent& event) {
+    bool accepted = false;
+    engine_->Submit(session, event, {}, [&](const absl::StatusOr<EventAccepted>& answer) {
+      accepted = answer.ok() && answer->durable;
+    });
+    EXPECT_FALSE(accepted) << "before it is on disk";
+    while (store_->Step()) {
+    }
+    EXPECT_TRUE(accepted);
+  }
+  static std::vector<std::string> From(const std::vector<std::string>& digests, size_t first) {
+    return {digests.begin() + static_cast<ptrdiff_t>(first), digests.end()};
+  }
+
+  static constexpr int64_t kRetentionNanos = 3600LL * 1'000'000'000;
+  const ScratchDirectory scratch_;
+  TestEngine engine_;
+  std::unique_ptr<SessionStore> store_;
+};
+
+TEST_F(ResumeTest, AnyChunkThatWasMadeCanBeReadAgain) {
+  Create(Spec(6), "one");
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  ASSERT_EQ(all.size(), 6u);
+  for (int64_t first = 0; first <= 6; ++first) {
+    Begin();
+    const Received again = Read("one", first);
+    EXPECT_EQ(again.Digests(), From(all, static_cast<size_t>(first))) << first;
+    ASSERT_TRUE(again.end.has_value()) << first;
+    EXPECT_TRUE(again.end->ok()) << *again.end;
+    if (!again.chunks.empty()) EXPECT_EQ(again.chunks[0]->index, first);
+  }
+  Begin();
+  EXPECT_EQ(ReasonFor(*Read("one", 7).end), Reason::kChunkNotHeld);
+}
+
+TEST_F(ResumeTest, WhatWasAcceptedComesToHoldAfterwards) {
+  const auto session = Create(Spec(8), "one");
+  Submit(session,
+         {.kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 57, .control_id = 9});
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  ASSERT_EQ(all.size(), 8u);
+  // The same in a process that is killed before that frame.
+  const auto other = Create(Spec(8), "two");
+  Submit(other,
+         {.kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 57, .control_id = 9});
+  Begin();
+  const Received again = Read("two", 0);
+  EXPECT_EQ(again.Digests(), all);
+  EXPECT_THAT(again.applied, ElementsAre(EventApplied{.sequence = 1, .chunk = 5, .control_id = 9}));
+}
+
+TEST_F(ResumeTest, APausedSessionComesBackPaused) {
+  SessionSpec spec = Spec(8);
+  const auto session = Create(spec, "one");
+  const Received first = Read("one", 0);
+  const std::vector<std::string> all = first.Digests();
+  const auto other = Create(spec, "two");
+  Submit(other, {.kind = EventKind::kPause, .frame = 21});
+  EXPECT_EQ(Read("two", 0).chunks.size(), 2u);
+  Begin();
+  const Received again = Read("two", 0);
+  EXPECT_EQ(again.Digests(), (std::vector<std::string>{all[0], all[1]}));
+  EXPECT_FALSE(again.end.has_value());
+  const auto woken = *engine_->Wake("two", 2);
+  EXPECT_EQ(woken->Info().state, SessionState::kPaused);
+  Submit(woken, {.kind = EventKind::kResume});
+  EXPECT_EQ(Read("two", 2).Digests(), From(all, 2));
+}
+
+TEST_F(ResumeTest, AForkGoesItsOwnWay) {
+  const auto session = Create(Spec(8), "one");
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  ASSERT_TRUE(engine_->Fork("one", 4, /*ended=*/false, "fork").ok());
+  EXPECT_EQ(ReasonFor(engine_->Fork("one", 4, false, "fork").status()), Reason::kSessionExists);
+  EXPECT_EQ(ReasonFor(engine_->Fork("one", 9, false, "late").status()), Reason::kChunkNotHeld);
+  EXPECT_EQ(ReasonFor(engine_->Fork("none", 0, false, "x").status()), Reason::kSessionNotFound);
+  EXPECT_EQ(engine_->Describe("fork")->chunk_count, 4);
+  // Unasked it makes the same; its parent may go.
+  EXPECT_EQ(Read("fork", 0).Digests(), all);
+  ASSERT_TRUE(engine_->Fork("one", 4, false, "other").ok());
+  ASSERT_TRUE(engine_->DeleteSession("one").ok());
+  Begin();
+  EXPECT_EQ(ReasonFor(engine_->Describe("one").status()), Reason::kSessionNotFound);
+  const auto other = *engine_->Wake("other", 2);
+  Submit(other, {.kind = EventKind::kPrompt, .prompt = "a blue square"});
+  const std::vector<std::string> changed = Read("other", 2).Digests();
+  ASSERT_EQ(changed.size(), 6u);
+  EXPECT_EQ(changed[0], all[2]);
+  EXPECT_EQ(changed[1], all[3]);
+  EXPECT_NE(changed[2], all[4]);
+  // With the last fork the parent's rows go, too.
+  ASSERT_TRUE(engine_->DeleteSession("fork").ok());
+  ASSERT_TRUE(engine_->DeleteSession("other").ok());
+  RunUntilIdle();
+  EXPECT_EQ(store_->stats().bytes, 0u);
+  // A row is changed when there is none of theirs left.
+  Begin(
+      "CREATE TABLE seen(a); INSERT INTO seen SELECT 1 WHERE NOT EXISTS (SELECT * FROM sessions)"
+      " AND NOT EXISTS (SELECT * FROM records) AND NOT EXISTS (SELECT * FROM latents)");
+}
+
+TEST_F(ResumeTest, AForkThatEndedOnlyShowsAgainAndSweepsNothing) {
+  Create(Spec(6), "one");
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  Begin();
+  ASSERT_TRUE(engine_->Fork("one", 4, /*ended=*/true, "again").ok());
+  const Received again = Read("again", 1);
+  EXPECT_EQ(again.Digests(), (std::vector<std::string>{all[1], all[2], all[3]}));
+  ASSERT_TRUE(again.end.has_value());
+  EXPECT_TRUE(again.end->ok());
+  EXPECT_EQ(engine_->stats().transformer_sweeps, 0u);
+  EXPECT_EQ(engine_->stats().text_sweeps, 0u);
+}
+
+TEST_F(ResumeTest, ARewoundSessionForgetsWhatCameAfter) {
+  const auto session = Create(Spec(8), "one");
+  Submit(session,
+         {.kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 57, .control_id = 9});
+  const std::vector<std::string> changed = Read("one", 0).Digests();
+  EXPECT_EQ(ReasonFor(engine_->Rewind("one", 9)), Reason::kChunkNotHeld);
+  ASSERT_TRUE(engine_->Rewind("one", 3).ok());
+  EXPECT_EQ(ReasonFor(session->end_status()), Reason::kSessionParked);
+  EXPECT_EQ(engine_->Describe("one")->epoch, 1);
+  EXPECT_EQ(engine_->Describe("one")->chunk_count, 3);
+  const Received again = Read("one", 1);
+  ASSERT_EQ(again.chunks.size(), 7u);
+  EXPECT_EQ(again.Digests()[3], changed[4]);
+  EXPECT_NE(again.Digests()[4], changed[5]) << "the prompt was withdrawn";
+  // Numbers go on, and so does the new epoch in another process.
+  Begin();
+  EXPECT_EQ(Read("one", 1).Digests(), again.Digests());
+  const auto woken = *engine_->Wake("one", 8);
+  EXPECT_EQ(woken->Info().epoch, 1);
+}
+
+TEST_F(ResumeTest, ASessionWhoseTtlIsOverIsParkedAndForgottenLater) {
+  SessionSpec spec = Spec(6);
+  spec.ttl_nanos = 1'000'000'000;
+  Create(spec, "one");
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  engine_.clock().Advance(2'000'000'000);
+  RunUntilIdle();
+  EXPECT_FALSE(engine_->FindSession("one").ok());
+  const auto parked = engine_->Describe("one");
+  ASSERT_TRUE(parked.ok()) << parked.status();
+  EXPECT_EQ(parked->expire_wall_nanos, engine_.clock().WallNanos() + kRetentionNanos);
+  EXPECT_EQ(engine_->Names().size(), 1u);
+  // Whoever comes in time finds it.
+  engine_.clock().Advance(kRetentionNanos - 1'000'000'000);
+  RunUntilIdle();
+  EXPECT_EQ(Read("one", 5).Digests(), From(all, 5));
+  engine_.clock().Advance(2'000'000'000);
+  RunUntilIdle();
+  engine_.clock().Advance(kRetentionNanos + 60LL * 1'000'000'000);
+  RunUntilIdle();
+  EXPECT_EQ(ReasonFor(engine_->Describe("one").status()), Reason::kSessionNotFound);
+  EXPECT_TRUE(engine_->Names().empty());
+}
+
+TEST_F(ResumeTest, WhoAsksAgainForASessionThatIsParkedGetsIt) {
+  Create(Spec(4), "one");
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  Begin();
+  const auto resolved = *engine_->Resolve(Spec(4));
+  const auto again = engine_->CreateSession(resolved, "one");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_FALSE(again->is_new);
+  EXPECT_EQ(Read("one", 0).Digests(), all);
+  EXPECT_EQ(ReasonFor(engine_->CreateSession(*engine_->Resolve(Spec(5)), "one").status()),
+            Reason::kSessionExists);
+}
+
+TEST_F(ResumeTest, ALatentThatIsDamagedEndsItsSessionAlone) {
+  Create(Spec(4), "hurt");
+  Create(Spec(4), "sound");
+  const std::vector<std::string> all = Read("sound", 0).Digests();
+  Read("hurt", 0);
+  Begin("UPDATE latents SET body=zeroblob(length(body)) WHERE session=1 AND record>3");
+  const Received hurt = Read("hurt", 0);
+  ASSERT_TRUE(hurt.end.has_value());
+  EXPECT_EQ(ReasonFor(*hurt.end), Reason::kSessionCorrupt) << *hurt.end;
+  EXPECT_EQ(Read("sound", 0).Digests(), all);
+}
+
+TEST_F(ResumeTest, AnotherModelsSessionIsToldOfAndNotGoneOnWith) {
+  Create(Spec(4), "one");
+  Read("one", 0);
+  Begin();
+  const std::string digest = engine_.model().digest();
+  engine_.Stop();
+  const ScratchPack pack(SmallRecipe("rolling-sink"));
+  TestEngine other({.pack = pack.directory()});
+  EngineOptions options = EngineSetup().engine;
+  options.store = store_.get();
+  ASSERT_TRUE(other.Renew(options).ok());
+  EXPECT_EQ(other->Describe("one")->model_digest, digest);
+  EXPECT_EQ(ReasonFor(other->Wake("one", 0).status()), Reason::kModelDiffers);
+  EXPECT_TRUE(other->DeleteSession("one").ok());
+  other.Stop();
+}
+
+TEST_F(ResumeTest, WithoutAStoreNothingIsParkedForkedOrRewound) {
+  engine_.Stop();
+  ASSERT_TRUE(engine_.Renew(EngineSetup().engine).ok());
+  Create(Spec(4), "one");
+  EXPECT_EQ(ReasonFor(engine_->Park("one")), Reason::kNoStore);
+  EXPECT_EQ(ReasonFor(engine_->Rewind("one", 0)), Reason::kNoStore);
+  EXPECT_EQ(ReasonFor(engine_->Fork("one", 0, false, "").status()), Reason::kNoStore);
+  EXPECT_TRUE(engine_->Wake("one", 0).ok());
+}
+
+}  // namespace
+}  // namespace longtake
