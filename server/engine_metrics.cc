@@ -79,7 +79,7 @@ void AddSessions(const EngineSnapshot& snapshot, Page& page) {
 void AddStore(const SessionStore::Stats& store, Page& page) {
   page.Begin(MetricType::Gauge, "longtake_store_durable",
              "1 while what is handed to the session store reaches its disk");
-  page.Add(store.durable ? 1 : 0);
+  page.Add(store.queue.durable ? 1 : 0);
   page.Begin(MetricType::Gauge, "longtake_store_sessions", "Sessions in the store");
   page.Add(store.sessions);
   page.Begin(MetricType::Gauge, "longtake_store_sessions_broken_off",
@@ -88,10 +88,11 @@ void AddStore(const SessionStore::Stats& store, Page& page) {
   page.Begin(MetricType::Gauge, "longtake_store_bytes", "Taken by sessions in the store");
   page.Add(store.bytes);
   page.Begin(MetricType::Gauge, "longtake_store_waiting_bytes", "Handed over and not yet written");
-  page.Add(store.waiting_bytes);
-  page.Counter("longtake_store_commits_total", "Commits of the store", store.commits);
-  page.Counter("longtake_store_commit_seconds_total", "Time they took", store.commit_seconds);
-  page.Counter("longtake_store_failures_total", "Commits that the disk refused", store.failures);
+  page.Add(store.queue.waiting_bytes);
+  page.Counter("longtake_store_commits_total", "Commits of the store", store.queue.commits);
+  page.Counter("longtake_store_commit_seconds_total", "Time they took", store.queue.commit_seconds);
+  page.Counter("longtake_store_failures_total", "Commits that the disk refused",
+               store.queue.failures);
 }
 
 void AddWork(const EngineStats& stats, Page& page) {

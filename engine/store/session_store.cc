@@ -2,7 +2,6 @@
 #include "engine/store/session_store.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,16 +11,9 @@ namespace longtake {
 namespace {
 
 constexpr char kDatabaseName[] = "sessions.db";
-// What one commit takes at most, so that nobody waits long for the first of them.
-constexpr size_t kTasksMax = 512;
-constexpr uint64_t kTaskBytesMax = 16 << 20;
-// How long a failing disk is left alone.
 // How often expired sessions are looked for, and how many go in one commit.
 constexpr int64_t kLookNanos = 30LL * 1'000'000'000;
 constexpr size_t kExpiredMax = 16;
-constexpr int64_t kRetryNanos = 1'000'000'000;
-// What a record takes in memory beside its bytes, roughly.
-constexpr uint64_t kTaskOverheadBytes = 512;
 
 absl::Status NoSession(const std::string& id) {
   return Error(Reason::kSessionNotFound, absl::StrCat("no session ", id), {{"session", id}});
@@ -45,12 +37,6 @@ void ShowProgress(const StoredSession& stored, SessionRow& row) {
   row.decoded = std::ssize(stored.decoded);
   row.end_frame = stored.decoded.empty() ? 0 : stored.decoded.back().end_frame;
   row.ended = stored.ended;
-}
-
-// Said before anything was written, and no fault of the disk.
-bool IsRefusal(const absl::Status& status) {
-  return absl::IsNotFound(status) || absl::IsAlreadyExists(status) || absl::IsOutOfRange(status) ||
-         ReasonFor(status) == Reason::kSessionCorrupt;
 }
 
 // Whether that chunk is written already: a session that was in memory twice for a moment made it
@@ -87,14 +73,14 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
     store->rows_[row.id] = row;
     store->bytes_ += static_cast<uint64_t>(row.bytes);
   }
-  store->stats_.damaged = found.damaged;
+  store->damaged_ = found.damaged;
   return store;
 }
 
 SessionStore::SessionStore(const Options& options, Clock& clock)
-    : options_(options), clock_(clock) {}
+    : options_(options), clock_(clock), queue_(*this, clock, [this] { PushExpired(); }) {}
 
-SessionStore::~SessionStore() { Stop(); }
+SessionStore::~SessionStore() { queue_.Stop(); }
 
 absl::Status SessionStore::OpenDatabase() {
   tables_ = nullptr;
@@ -106,151 +92,73 @@ absl::Status SessionStore::OpenDatabase() {
   return absl::OkStatus();
 }
 
-void SessionStore::Start() {
-  thread_ = std::thread([this] { Run(); });
-}
-
-void SessionStore::Stop() {
-  {
-    MutexLock lock(mutex_);
-    stopping_ = true;
-  }
-  work_.NotifyAll();
-  if (thread_.joinable()) thread_.join();
-}
-
-void SessionStore::Run() {
-  for (;;) {
-    const bool worked = Step();
-    if (!worked || !stats().durable) WaitForWork();
-    MutexLock lock(mutex_);
-    if (stopping_ && (tasks_.empty() || !stats_.durable)) return;
-  }
-}
-
-// A disk that fails is asked again once a period, however much comes meanwhile.
-void SessionStore::WaitForWork() {
-  const int64_t end_nanos = clock_.MonotonicNanos() + kRetryNanos;
-  MutexLock lock(mutex_);
-  while (!stopping_) {
-    const int64_t left_nanos = end_nanos - clock_.MonotonicNanos();
-    if (stats_.durable ? !tasks_.empty() : left_nanos <= 0) return;
-    work_.WaitFor(mutex_, std::chrono::nanoseconds(stats_.durable ? kLookNanos : left_nanos));
-    if (stats_.durable) return;
-  }
-}
-
-bool SessionStore::Step() {
-  PushExpired();
-  std::deque<Task> tasks = TakeTasks();
-  if (tasks.empty()) return false;
-  const int64_t start_nanos = clock_.MonotonicNanos();
-  const absl::Status status = Commit(tasks);
-  if (status.ok()) {
-    Succeed(std::move(tasks), clock_.MonotonicNanos() - start_nanos);
-  } else {
-    Fail(std::move(tasks), status);
-  }
-  return true;
-}
-
-std::deque<SessionStore::Task> SessionStore::TakeTasks() {
-  std::deque<Task> taken;
-  uint64_t bytes = 0;
-  MutexLock lock(mutex_);
-  while (!tasks_.empty() && taken.size() < kTasksMax && bytes < kTaskBytesMax) {
-    bytes += tasks_.front().bytes;
-    taken.push_back(std::move(tasks_.front()));
-    tasks_.pop_front();
-  }
-  return taken;
-}
-
-absl::Status SessionStore::Commit(std::deque<Task>& tasks) {
+absl::Status SessionStore::Begin() {
   if (tables_ == nullptr) LT_RETURN_IF_ERROR(OpenDatabase());
   changed_.clear();
-  LT_RETURN_IF_ERROR(tables_->Begin());
-  absl::Status status = RunAll(tasks);
-  if (status.ok()) status = tables_->Commit();
-  if (status.ok()) return status;
-  // What was begun is undone by closing, which does not need the disk to answer.
-  tables_ = nullptr;
-  database_ = nullptr;
-  return status;
+  return tables_->Begin();
 }
 
-absl::Status SessionStore::RunAll(std::deque<Task>& tasks) {
-  for (Task& task : tasks) {
-    task.status = task.run();
-    if (!task.reads && !IsRefusal(task.status)) LT_RETURN_IF_ERROR(task.status);
-  }
+absl::Status SessionStore::Commit() {
   for (const auto& [id, row] : changed_) {
     if (row.has_value()) LT_RETURN_IF_ERROR(tables_->Update(*row));
   }
-  return absl::OkStatus();
+  return tables_->Commit();
 }
 
-void SessionStore::Succeed(std::deque<Task> tasks, int64_t nanos) {
-  {
-    MutexLock lock(mutex_);
-    for (auto& [id, row] : changed_) {
-      if (row.has_value()) {
-        bytes_ += static_cast<uint64_t>(row->bytes - rows_[id].bytes);
-        rows_[id] = *row;
-      } else {
-        bytes_ -= static_cast<uint64_t>(rows_[id].bytes);
-        rows_.erase(id);
-      }
-    }
-    ++stats_.commits;
-    stats_.commit_seconds += NanosToSeconds(nanos);
-    stats_.durable = true;
-    for (Task& task : tasks) {
-      stats_.waiting_bytes -= task.bytes;
-      if (task.answer != nullptr) *task.answer = std::move(task.status);
+void SessionStore::OnCommitted() {
+  MutexLock lock(mutex_);
+  for (const auto& [id, row] : changed_) {
+    SessionRow& committed = rows_[id];
+    bytes_ += static_cast<uint64_t>((row.has_value() ? row->bytes : 0) - committed.bytes);
+    if (row.has_value()) {
+      committed = *row;
+    } else {
+      rows_.erase(id);
     }
   }
-  answered_.NotifyAll();
-  for (const Task& task : tasks) {
-    if (task.done) task.done(/*durable=*/true);
+  changed_.clear();
+}
+
+// Undone by closing, which does not need the disk to answer.
+void SessionStore::Abandon() {
+  changed_.clear();
+  tables_ = nullptr;
+  database_ = nullptr;
+}
+
+absl::Status SessionStore::CheckReadable() {
+  return tables_ == nullptr ? OpenDatabase() : absl::OkStatus();
+}
+
+bool SessionStore::IsRefusal(const absl::Status& status) const {
+  return absl::IsNotFound(status) || absl::IsAlreadyExists(status) || absl::IsOutOfRange(status) ||
+         ReasonFor(status) == Reason::kSessionCorrupt;
+}
+
+void SessionStore::Write(const SessionKey& session, uint64_t bytes,
+                         std::function<absl::Status()> run, Done done) {
+  bool wanted = false;
+  {
+    MutexLock lock(mutex_);
+    wanted = IsWanted(session, bytes);
+  }
+  if (wanted) {
+    queue_.Push({.run =
+                     [this, id = session.id, run = std::move(run)] {
+                       const absl::Status status = run();
+                       if (IsRefusal(status)) BreakOff(id);
+                       return status;
+                     },
+                 .done = std::move(done),
+                 .bytes = bytes});
+  } else if (done) {
+    done(/*durable=*/false);
   }
 }
 
-void SessionStore::Fail(std::deque<Task> tasks, const absl::Status& status) {
-  std::vector<Done> done;
-  {
-    MutexLock lock(mutex_);
-    ++stats_.failures;
-    stats_.durable = false;
-    for (auto task = tasks.rbegin(); task != tasks.rend(); ++task) {
-      if (task->done) done.push_back(std::exchange(task->done, nullptr));
-      if (task->answer != nullptr) *task->answer = status;
-      if (task->answer != nullptr || task->reads) {
-        stats_.waiting_bytes -= task->bytes;
-      } else {
-        tasks_.push_front(std::move(*task));
-      }
-    }
-  }
-  answered_.NotifyAll();
-  for (auto call = done.rbegin(); call != done.rend(); ++call) (*call)(/*durable=*/false);
-}
-
-void SessionStore::Push(Task task) {
-  task.bytes += kTaskOverheadBytes;
-  Done not_durable;
-  {
-    MutexLock lock(mutex_);
-    const bool writes = task.answer == nullptr && !task.reads;
-    const bool wanted = !writes || IsWanted(task);
-    if (!wanted || (writes && !stats_.durable)) not_durable = std::exchange(task.done, nullptr);
-    if (wanted) {
-      stats_.waiting_bytes += task.bytes;
-      tasks_.push_back(std::move(task));
-    }
-  }
-  work_.NotifyAll();
-  if (not_durable) not_durable(/*durable=*/false);
+void SessionStore::BreakOff(const std::string& id) {
+  MutexLock lock(mutex_);
+  broken_off_.insert(id);
 }
 
 void SessionStore::BeginLife(const SessionKey& session) {
@@ -260,20 +168,20 @@ void SessionStore::BeginLife(const SessionKey& session) {
 }
 
 // Life 0 is the store's own.
-bool SessionStore::IsWanted(const Task& task) {
-  const std::string& id = task.session.id;
+bool SessionStore::IsWanted(const SessionKey& session, uint64_t bytes) {
+  const std::string& id = session.id;
   const auto life = lives_.find(id);
-  if (life != lives_.end() && task.session.life != 0 && life->second != task.session.life) {
+  if (life != lives_.end() && session.life != 0 && life->second != session.life) {
     return false;
   }
-  if (!HasRoom(id, task.bytes)) broken_off_.insert(id);
+  if (!HasRoom(id, bytes)) broken_off_.insert(id);
   return !broken_off_.contains(id);
 }
 
 bool SessionStore::HasRoom(const std::string& id, uint64_t bytes) const {
   const auto row = rows_.find(id);
   const auto used = row == rows_.end() ? 0 : static_cast<uint64_t>(row->second.bytes);
-  return stats_.waiting_bytes + bytes <= options_.waiting_bytes_max &&
+  return queue_.stats().waiting_bytes + bytes <= options_.waiting_bytes_max &&
          used + bytes <= options_.session_bytes_max && bytes_ + bytes <= options_.bytes_max;
 }
 
@@ -282,7 +190,8 @@ void SessionStore::PushExpired() {
   {
     const int64_t now_nanos = clock_.MonotonicNanos();
     MutexLock lock(mutex_);
-    if (!stats_.durable || (looked_nanos_ != 0 && now_nanos - looked_nanos_ < kLookNanos)) return;
+    if (!queue_.stats().durable || (looked_nanos_ != 0 && now_nanos - looked_nanos_ < kLookNanos))
+      return;
     looked_nanos_ = now_nanos;
     const int64_t wall_nanos = clock_.WallNanos();
     for (const auto& [id, row] : rows_) {
@@ -292,26 +201,13 @@ void SessionStore::PushExpired() {
     if (expired.size() == kExpiredMax) looked_nanos_ -= kLookNanos;  // there may be more
   }
   for (const std::string& id : expired) {
-    Push({.session = {.id = id}, .run = [this, id] {
-            const SessionRow* row = Change(id);
-            // Somebody may have taken it back meanwhile.
-            if (row == nullptr || !row->expire_wall_nanos.has_value()) return absl::OkStatus();
-            return Remove(id);
-          }});
+    Write({.id = id}, 0, [this, id] {
+      const SessionRow* row = Change(id);
+      // Somebody may have taken it back meanwhile.
+      if (row == nullptr || !row->expire_wall_nanos.has_value()) return absl::OkStatus();
+      return Remove(id);
+    });
   }
-}
-
-absl::Status SessionStore::RunNow(const std::string& id, bool reads,
-                                  std::function<absl::Status()> work) {
-  const auto answer = std::make_shared<std::optional<absl::Status>>();
-  Push({.session = {.id = id}, .run = std::move(work), .reads = reads, .answer = answer});
-  if (!thread_.joinable()) {
-    while (Step()) {
-    }
-  }
-  MutexLock lock(mutex_);
-  while (!answer->has_value()) answered_.Wait(mutex_);
-  return **answer;
 }
 
 std::vector<SessionRow> SessionStore::Sessions() const {
@@ -334,11 +230,12 @@ absl::StatusOr<SessionRow> SessionStore::Committed(const std::string& id) const 
 bool SessionStore::Contains(const std::string& id) const { return Committed(id).ok(); }
 
 SessionStore::Stats SessionStore::stats() const {
+  Stats stats = {.queue = queue_.stats()};
   MutexLock lock(mutex_);
-  Stats stats = stats_;
-  stats.sessions = std::ssize(rows_);
   stats.bytes = bytes_;
+  stats.sessions = std::ssize(rows_);
   stats.broken_off = std::ssize(broken_off_);
+  stats.damaged = damaged_;
   return stats;
 }
 
@@ -354,7 +251,7 @@ SessionRow* SessionStore::Change(const std::string& id) {
 
 absl::StatusOr<StoredSummary> SessionStore::Describe(const std::string& id) {
   StoredSummary summary;
-  LT_RETURN_IF_ERROR(RunNow(id, /*reads=*/true, [&] {
+  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
     summary.row = *row;
@@ -370,7 +267,7 @@ absl::StatusOr<StoredSummary> SessionStore::Describe(const std::string& id) {
 
 absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
   absl::StatusOr<StoredSession> session;
-  LT_RETURN_IF_ERROR(RunNow(id, /*reads=*/true, [&] {
+  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
     session = tables_->Read(*row);
@@ -381,26 +278,24 @@ absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
 
 absl::StatusOr<Latents> SessionStore::LoadLatents(const StoredLatents& stored) {
   absl::StatusOr<Latents> latents;
-  LT_RETURN_IF_ERROR(RunNow({}, /*reads=*/true, [&] {
+  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
     latents = tables_->GetLatents(stored);
     return latents.status();
   }));
   return latents;
 }
 
-// An error is the reader's, and no reason for others not to be written.
 void SessionStore::ReadLatents(const StoredLatents& stored,
                                std::function<void(absl::StatusOr<Latents>)> done) {
   const auto latents = std::make_shared<absl::StatusOr<Latents>>(
       Error(Reason::kStorageUnavailable, "the session store cannot be read"));
-  Push({.session = {},
-        .run =
-            [this, stored, latents] {
-              *latents = tables_->GetLatents(stored);
-              return absl::OkStatus();
-            },
-        .done = [latents, done = std::move(done)](bool) { done(std::move(*latents)); },
-        .reads = true});
+  queue_.Push({.kind = CommitQueue::Kind::kRead,
+               .run =
+                   [this, stored, latents] {
+                     *latents = tables_->GetLatents(stored);
+                     return latents->status();
+                   },
+               .done = [latents, done = std::move(done)](bool) { done(std::move(*latents)); }});
 }
 
 absl::Status SessionStore::Create(const SessionKey& session, const SessionCreated& created) {
@@ -412,7 +307,7 @@ absl::Status SessionStore::Create(const SessionKey& session, const SessionCreate
                                                     options_.bytes_max, " bytes are taken"));
     }
   }
-  LT_RETURN_IF_ERROR(RunNow(id, /*reads=*/false, [&] { return Insert(id, created); }));
+  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kWrite, [&] { return Insert(id, created); }));
   BeginLife(session);
   return absl::OkStatus();
 }
@@ -427,7 +322,7 @@ absl::Status SessionStore::Insert(const std::string& id, const SessionCreated& c
 }
 
 absl::Status SessionStore::Delete(const std::string& id) {
-  return RunNow(id, /*reads=*/false,
+  return RunNow(CommitQueue::Kind::kWrite,
                 [&] { return Change(id) == nullptr ? NoSession(id) : Remove(id); });
 }
 
@@ -444,7 +339,7 @@ absl::Status SessionStore::CheckChunk(const std::string& id, int64_t chunk) cons
 
 absl::Status SessionStore::Fork(const std::string& id, int64_t chunk, bool ended,
                                 const std::string& fork_id) {
-  return RunNow(id, /*reads=*/false, [&] {
+  return RunNow(CommitQueue::Kind::kWrite, [&] {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
     if (Change(fork_id) != nullptr) return SessionExists(fork_id);
@@ -476,7 +371,7 @@ absl::Status SessionStore::InsertFork(const SessionRow& parent, int64_t chunk, b
 }
 
 absl::Status SessionStore::Rewind(const std::string& id, int64_t chunk) {
-  return RunNow(id, /*reads=*/false, [&] {
+  return RunNow(CommitQueue::Kind::kWrite, [&] {
     SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
     LT_RETURN_IF_ERROR(CheckChunkOf(*row, chunk));
@@ -512,15 +407,13 @@ void SessionStore::Record(const SessionKey& session, const AcceptedEvent& event,
 }
 
 void SessionStore::Put(const SessionKey& session, const longtake::Record& record, Done done) {
-  const uint64_t bytes = EncodeRecord(record).body.size();
-  Push({.session = session,
-        .run =
-            [this, id = session.id, record] {
-              SessionRow* row = Change(id);
-              return row == nullptr ? absl::OkStatus() : PutRecord(*row, record);
-            },
-        .done = std::move(done),
-        .bytes = bytes});
+  Write(
+      session, EncodeRecord(record).body.size(),
+      [this, id = session.id, record] {
+        SessionRow* row = Change(id);
+        return row == nullptr ? absl::OkStatus() : PutRecord(*row, record);
+      },
+      std::move(done));
 }
 
 void SessionStore::PutStart(const SessionKey& session, const Latents& latents, Done done) {
@@ -535,26 +428,25 @@ void SessionStore::PutChunk(const SessionKey& session, int64_t chunk, const Late
 
 void SessionStore::PutLatents(const SessionKey& session, const longtake::Record& record,
                               const Latents& latents, Done done) {
-  Push({.session = session,
-        .run =
-            [this, id = session.id, record, latents] {
-              SessionRow* row = Change(id);
-              if (row == nullptr || IsThere(*row, record)) return absl::OkStatus();
-              LT_RETURN_IF_ERROR(tables_->PutLatents(*row, latents));
-              return PutRecord(*row, record);
-            },
-        .done = std::move(done),
-        .bytes = latents.values().size_bytes()});
+  Write(
+      session, latents.values().size_bytes(),
+      [this, id = session.id, record, latents] {
+        SessionRow* row = Change(id);
+        if (row == nullptr || IsThere(*row, record)) return absl::OkStatus();
+        LT_RETURN_IF_ERROR(tables_->PutLatents(*row, latents));
+        return PutRecord(*row, record);
+      },
+      std::move(done));
 }
 
 void SessionStore::PutInUse(const SessionKey& session, bool in_use) {
-  Push({.session = session, .run = [this, id = session.id, in_use] {
-          SessionRow* row = Change(id);
-          if (row == nullptr) return absl::OkStatus();
-          row->expire_wall_nanos.reset();
-          if (!in_use) row->expire_wall_nanos = clock_.WallNanos() + options_.retention_nanos;
-          return absl::OkStatus();
-        }});
+  Write(session, 0, [this, id = session.id, in_use] {
+    SessionRow* row = Change(id);
+    if (row == nullptr) return absl::OkStatus();
+    row->expire_wall_nanos.reset();
+    if (!in_use) row->expire_wall_nanos = clock_.WallNanos() + options_.retention_nanos;
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace longtake

@@ -4,26 +4,20 @@
 // that a process that is killed has lost nothing. Small things lie in a database in the directory
 // (session_tables.h); the directory belongs to one process at a time.
 //
-// What is handed over is written in this order, by one thread, many at a time: a commit waits for
-// the disk once for all that came meanwhile. Done calls come in the same order, on that thread,
-// without locks.
+// What is handed over is written in this order, by one thread (commit_queue.h); done calls come on
+// that thread, without locks. A disk that fails does not stop sessions: done says that nothing is
+// durable, and what was handed over waits, up to Options::waiting_bytes_max.
 //
-// A disk that fails does not stop sessions: from then on done says that nothing is durable. What
-// was handed over waits, up to Options::waiting_bytes_max, and is written when the disk is back.
-//
-// Any thread. Without Start nothing runs by itself: Step does one commit on the caller's thread,
-// and calls that wait for an answer do the same.
+// Any thread; without Start as the queue.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -31,6 +25,7 @@
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "engine/session/event_sink.h"
+#include "engine/store/commit_queue.h"
 #include "engine/store/session_tables.h"
 #include "engine/store/stored_session.h"
 #include "storage/directory_lock.h"
@@ -43,7 +38,7 @@ struct StoredSummary {
   SessionCreated created;
 };
 
-class SessionStore final : public EventSink {
+class SessionStore final : public EventSink, private Transactions {
  public:
   struct Options {
     FileSystem* files = nullptr;
@@ -56,18 +51,15 @@ class SessionStore final : public EventSink {
     uint64_t bytes_max = uint64_t{64} << 30;          // of all
     uint64_t waiting_bytes_max = uint64_t{256} << 20;
   };
-  // Whether what was handed over will survive a crash now.
-  using Done = std::function<void(bool durable)>;
+  using Done = CommitQueue::Done;
 
   // FAILED_PRECONDITION names the process that has the directory; DATA_LOSS what is damaged.
   static absl::StatusOr<std::unique_ptr<SessionStore>> Open(const Options& options, Clock& clock);
   ~SessionStore() override;
 
-  void Start();
-  // Writes what waits and joins.
-  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
-  // One commit of what waits; false when nothing does.
-  bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Start() { queue_.Start(); }
+  void Stop() { queue_.Stop(); }
+  bool Step() { return queue_.Step(); }
 
   // --- What lives here, as it was last written
   // ----------------------------------------------------
@@ -117,49 +109,35 @@ class SessionStore final : public EventSink {
   void PutInUse(const SessionKey& session, bool in_use) ABSL_LOCKS_EXCLUDED(mutex_);
 
   struct Stats {
-    uint64_t commits = 0;
-    uint64_t records = 0;
+    CommitQueue::Stats queue;
     uint64_t bytes = 0;  // that sessions take
-    uint64_t waiting_bytes = 0;
-    uint64_t failures = 0;
     int64_t sessions = 0;
-    int64_t broken_off = 0;  // sessions in memory of which not everything could be kept
-    std::vector<int64_t> damaged =
-        {};  // numbers of sessions whose own rows do not prove themselves
-    bool durable = true;
-    double commit_seconds = 0;
+    int64_t broken_off = 0;             // those in memory of which not everything could be kept
+    std::vector<int64_t> damaged = {};  // numbers of those whose own rows do not prove themselves
   };
   Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  // One thing to be done within a transaction.
-  struct Task {
-    SessionKey session;
-    std::function<absl::Status()> run;
-    Done done = {};  // called once, also when it failed and is to be tried again
-    uint64_t bytes = 0;
-    bool reads = false;  // changes nothing; tried once
-    // Somebody waits for this status, under the lock: an error is his, and not tried again.
-    std::shared_ptr<std::optional<absl::Status>> answer = {};
-    absl::Status status = {};  // to become the answer with the commit
-  };
-
   SessionStore(const Options& options, Clock& clock);
   absl::Status OpenDatabase();
-  void Run();
-  void WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
-  void Push(Task task) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Hands over and waits until it was tried.
-  absl::Status RunNow(const std::string& id, bool reads, std::function<absl::Status()> work)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Of the queue.
+  absl::Status Begin() override;
+  absl::Status Commit() override;
+  void OnCommitted() override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Abandon() override;
+  absl::Status CheckReadable() override;
+  bool IsRefusal(const absl::Status& status) const override;
+
+  // Something of this session is to be written. What cannot be kept breaks it off.
+  void Write(const SessionKey& session, uint64_t bytes, std::function<absl::Status()> run,
+             Done done = {}) ABSL_LOCKS_EXCLUDED(mutex_);
+  void BreakOff(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status RunNow(CommitQueue::Kind kind, std::function<absl::Status()> work) {
+    return queue_.RunNow(kind, std::move(work));
+  }
 
   // On the store's thread.
-  std::deque<Task> TakeTasks() ABSL_LOCKS_EXCLUDED(mutex_);
-  // All of these in one transaction, or none.
-  absl::Status Commit(std::deque<Task>& tasks) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status RunAll(std::deque<Task>& tasks);
-  void Succeed(std::deque<Task> tasks, int64_t nanos) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Fail(std::deque<Task> tasks, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status PutRecord(SessionRow& row, const longtake::Record& record);
   void PutLatents(const SessionKey& session, const longtake::Record& record, const Latents& latents,
                   Done done) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -171,7 +149,7 @@ class SessionStore final : public EventSink {
   // Sessions whose retention is over, some at a time.
   void PushExpired() ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether it is to be written: of this life, after all that came before, and with room for it.
-  bool IsWanted(const Task& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsWanted(const SessionKey& session, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether so much more of this session finds room in what it, all of them and memory may take.
   bool HasRoom(const std::string& id, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<SessionRow> Committed(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -185,21 +163,17 @@ class SessionStore final : public EventSink {
   std::unique_ptr<SessionTables> tables_;
   // The store's thread's: what the transaction under way changes; nothing: the session goes.
   std::map<std::string, std::optional<SessionRow>> changed_;
-  std::thread thread_;
 
   mutable Mutex mutex_;
-  CondVar work_;
-  CondVar answered_;
-  std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, SessionRow> rows_ ABSL_GUARDED_BY(mutex_);  // as they were committed
-  Stats stats_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int64_t> damaged_ ABSL_GUARDED_BY(mutex_);
   uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of all of them
   // Sessions of which something could not be kept: nothing that follows is written, until they come
   // back as they were then.
   std::set<std::string> broken_off_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> lives_ ABSL_GUARDED_BY(mutex_);  // the present ones
   int64_t looked_nanos_ ABSL_GUARDED_BY(mutex_) = 0;               // for expired ones
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  CommitQueue queue_;  // last: its thread ends before what it uses
 };
 
 }  // namespace longtake

@@ -184,7 +184,7 @@ TEST_F(SessionStoreTest, ADeletedSessionTakesNoRecords) {
   store_->PutChunk(SessionKey{"a"}, 2, SomeLatents(1), [&](bool is) { durable = is; });
   WriteAll();
   EXPECT_TRUE(durable);
-  EXPECT_TRUE(store_->stats().durable);
+  EXPECT_TRUE(store_->stats().queue.durable);
 }
 
 TEST_F(SessionStoreTest, AChunkThatIsThereIsNotWrittenTwice) {

@@ -63,7 +63,7 @@ THREAD_FILES = {
     "base/worker_pool.h", "base/worker_pool.cc", "engine/serve/stage.h", "engine/serve/stage.cc",
     "engine/serve/decode_lane.h", "engine/serve/decode_lane.cc", "storage/io/pread_io.h",
     "storage/io/pread_io.cc", "server/connection_acceptor.h", "server/connection_acceptor.cc",
-    "base/trace.h", "base/trace.cc", "engine/store/session_store.h", "engine/store/session_store.cc",
+    "base/trace.h", "base/trace.cc", "engine/store/commit_queue.h", "engine/store/commit_queue.cc",
     "server/end_signals.h", "server/end_signals.cc",
     # Hears signals while the take waits for the network or a player.
     "client/interrupts.h", "client/interrupts.cc",
@@ -75,7 +75,7 @@ BANS = [
      "memory is owned by types in base"),
     (r"(?<![\w:])delete\s+(?!=)\w", ("base/",), "no naked delete"),
     (r"\bstd::j?thread\s*(\(|\w|>|\{)", tuple(THREAD_FILES) + ("tests/",),
-     "threads start in base/worker_pool, engine/serve/stage, engine/serve/decode_lane, engine/store/session_store, "
+     "threads start in base/worker_pool, engine/serve/stage, engine/serve/decode_lane, engine/store/commit_queue, "
      "the pread twin, base/trace, "
      "server/connection_acceptor, server/end_signals and client/interrupts only"),
     (r"\bstd::chrono::(system|steady|high_resolution)_clock\b", ("base/clock.h", "server/server.cc", "tests/"),

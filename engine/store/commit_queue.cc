@@ -1,0 +1,192 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/store/commit_queue.h"
+
+#include <chrono>
+#include <utility>
+#include <vector>
+
+namespace longtake {
+namespace {
+
+// What a task takes in memory beside its bytes, roughly.
+constexpr uint64_t kOverheadBytes = 512;
+
+}  // namespace
+
+CommitQueue::CommitQueue(Transactions& transactions, Clock& clock, std::function<void()> idle)
+    : transactions_(transactions), clock_(clock), idle_(std::move(idle)) {}
+
+CommitQueue::~CommitQueue() { Stop(); }
+
+void CommitQueue::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void CommitQueue::Stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  work_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+}
+
+void CommitQueue::Run() {
+  for (;;) {
+    const bool worked = Step();
+    if (!worked || !stats().durable) WaitForWork();
+    MutexLock lock(mutex_);
+    if (stopping_ && (entries_.empty() || !stats_.durable)) return;
+  }
+}
+
+// A disk that fails is asked again once a period, however much comes meanwhile.
+void CommitQueue::WaitForWork() {
+  MutexLock lock(mutex_);
+  const bool failing = !stats_.durable;
+  const int64_t end_nanos = clock_.MonotonicNanos() + (failing ? kRetryNanos : kIdleNanos);
+  while (!stopping_ && (failing || entries_.empty())) {
+    const int64_t left_nanos = end_nanos - clock_.MonotonicNanos();
+    if (left_nanos <= 0) return;
+    work_.WaitFor(mutex_, std::chrono::nanoseconds(left_nanos));
+  }
+}
+
+bool CommitQueue::Step() {
+  idle_();
+  std::deque<Entry> entries = TakeSome();
+  if (entries.empty()) return false;
+  const int64_t start_nanos = clock_.MonotonicNanos();
+  const absl::Status status = Commit(entries);
+  if (status.ok()) {
+    Succeed(std::move(entries), clock_.MonotonicNanos() - start_nanos);
+  } else {
+    Fail(std::move(entries), status);
+  }
+  return true;
+}
+
+std::deque<CommitQueue::Entry> CommitQueue::TakeSome() {
+  std::deque<Entry> taken;
+  uint64_t bytes = 0;
+  MutexLock lock(mutex_);
+  while (!entries_.empty() && taken.size() < kTasksMax && bytes < kTaskBytesMax) {
+    bytes += entries_.front().task.bytes;
+    taken.push_back(std::move(entries_.front()));
+    entries_.pop_front();
+  }
+  return taken;
+}
+
+absl::Status CommitQueue::Commit(std::deque<Entry>& entries) {
+  absl::Status status = transactions_.Begin();
+  if (status.ok()) status = RunAll(entries);
+  if (status.ok()) status = transactions_.Commit();
+  if (!status.ok()) transactions_.Abandon();
+  return status;
+}
+
+absl::Status CommitQueue::RunAll(std::deque<Entry>& entries) {
+  for (Entry& entry : entries) {
+    entry.status = entry.task.run();
+    if (entry.status.ok() || entry.task.kind == Kind::kRead) continue;
+    if (!transactions_.IsRefusal(entry.status)) return entry.status;
+  }
+  return absl::OkStatus();
+}
+
+void CommitQueue::Succeed(std::deque<Entry> entries, int64_t nanos) {
+  transactions_.OnCommitted();
+  {
+    MutexLock lock(mutex_);
+    ++stats_.commits;
+    stats_.commit_seconds += NanosToSeconds(nanos);
+    stats_.durable = true;
+    for (Entry& entry : entries) {
+      stats_.waiting_bytes -= entry.task.bytes;
+      if (entry.answer != nullptr) *entry.answer = entry.status;
+    }
+  }
+  answered_.NotifyAll();
+  for (const Entry& entry : entries) {
+    if (entry.task.done) entry.task.done(entry.status.ok());
+  }
+}
+
+// Whoever waits is told, whoever only reads may read what there is, and all else waits.
+void CommitQueue::Fail(std::deque<Entry> entries, const absl::Status& status) {
+  std::vector<Done> not_durable;
+  for (Entry& entry : entries) {
+    if (!entry.once() && entry.task.done) not_durable.push_back(std::exchange(entry.task.done, {}));
+  }
+  std::deque<Entry> once;
+  {
+    MutexLock lock(mutex_);
+    ++stats_.failures;
+    stats_.durable = false;
+    once = KeepWrites(std::move(entries));
+  }
+  const absl::Status readable = transactions_.CheckReadable();
+  for (Entry& entry : once) {
+    entry.status = status;
+    if (entry.task.kind == Kind::kRead) entry.status = readable.ok() ? entry.task.run() : readable;
+  }
+  {
+    MutexLock lock(mutex_);
+    for (Entry& entry : once) {
+      if (entry.answer != nullptr) *entry.answer = entry.status;
+    }
+  }
+  answered_.NotifyAll();
+  for (const Done& call : not_durable) call(/*durable=*/false);
+  for (const Entry& entry : once) {
+    if (entry.task.done) entry.task.done(/*durable=*/false);
+  }
+}
+
+std::deque<CommitQueue::Entry> CommitQueue::KeepWrites(std::deque<Entry> tried) {
+  for (Entry& entry : entries_) tried.push_back(std::move(entry));
+  entries_.clear();
+  std::deque<Entry> once;
+  for (Entry& entry : tried) {
+    if (entry.once()) stats_.waiting_bytes -= entry.task.bytes;
+    (entry.once() ? once : entries_).push_back(std::move(entry));
+  }
+  return once;
+}
+
+void CommitQueue::Push(Task task) { PushEntry({.task = std::move(task)}); }
+
+void CommitQueue::PushEntry(Entry entry) {
+  entry.task.bytes += kOverheadBytes;
+  Done not_durable;
+  {
+    MutexLock lock(mutex_);
+    if (!stats_.durable && !entry.once()) not_durable = std::exchange(entry.task.done, nullptr);
+    stats_.waiting_bytes += entry.task.bytes;
+    entries_.push_back(std::move(entry));
+  }
+  work_.NotifyAll();
+  if (not_durable) not_durable(/*durable=*/false);
+}
+
+absl::Status CommitQueue::RunNow(Kind kind, std::function<absl::Status()> work) {
+  const auto answer = std::make_shared<std::optional<absl::Status>>();
+  PushEntry({.task = {.kind = kind, .run = std::move(work)}, .answer = answer});
+  if (!thread_.joinable()) {
+    while (Step()) {
+      MutexLock lock(mutex_);
+      if (answer->has_value()) break;
+    }
+  }
+  MutexLock lock(mutex_);
+  while (!answer->has_value()) answered_.Wait(mutex_);
+  return **answer;
+}
+
+CommitQueue::Stats CommitQueue::stats() const {
+  MutexLock lock(mutex_);
+  return stats_;
+}
+
+}  // namespace longtake

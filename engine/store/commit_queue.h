@@ -1,0 +1,122 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What is to be written, in the order in which it was handed over, by one thread, many at a time:
+// a commit waits for the disk once for all that came meanwhile. Done calls come in the same order,
+// on that thread, without locks.
+//
+// A disk that fails keeps nobody waiting: from then on done says at once that nothing is durable.
+// What was handed over stays here and is tried again once a second.
+//
+// Any thread. Without Start nothing runs by itself: Step does one commit on the caller's thread,
+// and RunNow as many as it needs.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/status_macros.h"
+
+namespace longtake {
+
+// What a commit is, for the queue. On the queue's thread alone.
+class Transactions {
+ public:
+  virtual ~Transactions() = default;
+  virtual absl::Status Begin() = 0;
+  virtual absl::Status Commit() = 0;
+  // It is durable: before any done call of it.
+  virtual void OnCommitted() = 0;
+  // Nothing of it has happened. Also after Begin or Commit failed.
+  virtual void Abandon() = 0;
+  // Whether what is committed can be read, outside of a transaction.
+  virtual absl::Status CheckReadable() = 0;
+  // Whether an error was a task's own, found before it changed anything, and no fault of the disk.
+  virtual bool IsRefusal(const absl::Status& status) const = 0;
+};
+
+class CommitQueue {
+ public:
+  // Whether what was handed over will survive a crash.
+  using Done = std::function<void(bool durable)>;
+  enum class Kind {
+    kWrite,  // tried until the disk takes it; one that is refused is not durable
+    kRead,   // changes nothing, tried once; its done call comes when it was
+  };
+  struct Task {
+    Kind kind = Kind::kWrite;
+    std::function<absl::Status()> run;
+    Done done = {};  // called once
+    uint64_t bytes = 0;
+  };
+  struct Stats {
+    uint64_t commits = 0;
+    double commit_seconds = 0;
+    uint64_t failures = 0;
+    uint64_t waiting_bytes = 0;
+    bool durable = true;
+  };
+
+  // What one commit takes at most, so that nobody waits long for the first of its tasks.
+  static constexpr size_t kTasksMax = 512;
+  static constexpr uint64_t kTaskBytesMax = 16 << 20;
+  // How long a failing disk is left alone, and how often idle is called.
+  static constexpr int64_t kRetryNanos = 1'000'000'000;
+  static constexpr int64_t kIdleNanos = 30LL * 1'000'000'000;
+
+  // Both must outlive it. idle is called on the queue's thread before each turn; it may push.
+  CommitQueue(Transactions& transactions, Clock& clock, std::function<void()> idle);
+  ~CommitQueue();
+
+  void Start();
+  // Writes what waits, if the disk takes it, and joins.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+  // One commit of what waits; false when nothing does.
+  bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Push(Task task) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Hands over, and waits until it was tried, once. What was pushed before is done before.
+  absl::Status RunNow(Kind kind, std::function<absl::Status()> work) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  struct Entry {
+    Task task;
+    // Somebody waits for this status, under the lock; it is not tried again.
+    std::shared_ptr<std::optional<absl::Status>> answer = {};
+    absl::Status status = {};  // of its last try
+    bool once() const { return task.kind == Kind::kRead || answer != nullptr; }
+  };
+
+  void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  void WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
+  void PushEntry(Entry entry) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::deque<Entry> TakeSome() ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Commit(std::deque<Entry>& entries);
+  absl::Status RunAll(std::deque<Entry>& entries);
+  void Succeed(std::deque<Entry> entries, int64_t nanos) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Fail(std::deque<Entry> entries, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Takes out of all that waits what is tried once; the rest waits on, in its order.
+  std::deque<Entry> KeepWrites(std::deque<Entry> tried) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Transactions& transactions_;
+  Clock& clock_;
+  const std::function<void()> idle_;
+  std::thread thread_;
+
+  mutable Mutex mutex_;
+  CondVar work_;
+  CondVar answered_;
+  std::deque<Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  Stats stats_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace longtake
