@@ -37,6 +37,7 @@ constexpr ReasonInfo kReasons[] = {
     {Reason::kSessionDeleted, "SESSION_DELETED", Code::kCancelled, 0},
     {Reason::kSessionExpired, "SESSION_EXPIRED", Code::kCancelled, 0},
     {Reason::kClientIdle, "CLIENT_IDLE", Code::kCancelled, 0},
+    {Reason::kStartLate, "START_LATE", Code::kCancelled, 0},
     {Reason::kStorageUnavailable, "STORAGE_UNAVAILABLE", Code::kUnavailable, 1000},
     {Reason::kShuttingDown, "SHUTTING_DOWN", Code::kUnavailable, 1000},
     {Reason::kPackCorrupt, "PACK_CORRUPT", Code::kDataLoss, 0},

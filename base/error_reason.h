@@ -37,6 +37,7 @@ enum class Reason {
   kSessionDeleted,
   kSessionExpired,
   kClientIdle,
+  kStartLate,
   kStorageUnavailable,
   kShuttingDown,
   kPackCorrupt,

@@ -67,6 +67,8 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
   options.session.inbox_events_max = kWaitingEventsMax;
   options.session.attached_idle_nanos = config.attached_idle_nanos;
   options.session.first_attach_nanos = kFirstAttachSeconds * 1'000'000'000;
+  options.session.start_wait_nanos = kStartWaitSeconds * 1'000'000'000;
+  options.session.start_bytes_per_second_min = kStartBytesPerSecondMin;
   options.on_session_end = [](const std::string& id, const absl::Status& status) {
     const bool failed =
         !status.ok() && !absl::IsCancelled(status) && ReasonFor(status) != Reason::kShuttingDown;

@@ -64,7 +64,9 @@ absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void(
     MutexLock lock(mutex_);
     if (absl::Status status = outbox_.Seek(next_chunk); !status.ok()) return OfThisSession(status);
     end_sent_ = false;
-    wake_previous = attachment_.Attach(std::move(wake), clock_.MonotonicNanos());
+    const int64_t now_nanos = clock_.MonotonicNanos();
+    wake_previous = attachment_.Attach(std::move(wake), now_nanos);
+    start_pace_.Begin(now_nanos);
     reader = attachment_.latest();
   }
   if (wake_previous) wake_previous();
@@ -213,7 +215,10 @@ absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view
     }
     if (start_.empty()) start_.reserve(expected);  // counted when the session was admitted
     start_.insert(start_.end(), bytes.begin(), bytes.end());
-    if (!bytes.empty()) attachment_.Hear(clock_.MonotonicNanos());
+    if (!bytes.empty()) {
+      attachment_.Hear(clock_.MonotonicNanos());
+      start_pace_.Hear(clock_.MonotonicNanos());
+    }
     if (start_.size() < expected) return absl::OkStatus();
   }
   wake_engine_();
@@ -222,10 +227,9 @@ absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view
 
 absl::Status Session::CheckStartIsWhole() const {
   MutexLock lock(mutex_);
-  const size_t expected = spec_.start_bytes();
-  if (ended_ || start_taken_ || start_.size() == expected) return absl::OkStatus();
-  return FieldError("data", absl::StrCat("only ", start_.size(), " of the ", expected, " bytes of ",
-                                         spec_.start_frames, " frames came"));
+  if (!AwaitsStart()) return absl::OkStatus();
+  return FieldError("data", absl::StrCat("only ", start_.size(), " of the ", spec_.start_bytes(),
+                                         " bytes of ", spec_.start_frames, " frames came"));
 }
 
 std::optional<StartFrames> Session::TakeStart() {
@@ -269,8 +273,10 @@ SessionInfo Session::Info() const {
   info.outbox_bytes = outbox_.held_bytes();
   info.attached = attachment_.attached();
   if (!info.attached) {
-    const int64_t alone_nanos = attachment_.NanosAlone(clock_.MonotonicNanos());
-    info.expire_wall_nanos = clock_.WallNanos() + LifeNanos() - alone_nanos;
+    const int64_t now_nanos = clock_.MonotonicNanos();
+    const int64_t left_nanos = LifeNanos() - attachment_.NanosAlone(now_nanos);
+    const int64_t start_left_nanos = StartDueNanos().value_or(now_nanos + left_nanos) - now_nanos;
+    info.expire_wall_nanos = clock_.WallNanos() + std::min(left_nanos, start_left_nanos);
   }
   return info;
 }
@@ -366,6 +372,8 @@ absl::Status Session::end_status() const {
 absl::Status Session::CheckLife() const {
   MutexLock lock(mutex_);
   const int64_t now_nanos = clock_.MonotonicNanos();
+  const std::optional<int64_t> start_due_nanos = StartDueNanos();
+  if (start_due_nanos.has_value() && now_nanos >= *start_due_nanos) return StartLate();
   if (!attachment_.attached()) {
     if (attachment_.NanosAlone(now_nanos) < LifeNanos()) return absl::OkStatus();
     return Error(Reason::kSessionExpired, "nobody attached within the session's ttl",
@@ -382,10 +390,28 @@ absl::Status Session::CheckLife() const {
                {{"session", id_}});
 }
 
+bool Session::AwaitsStart() const {
+  return !ended_ && !start_taken_ && start_.size() < spec_.start_bytes();
+}
+
+std::optional<int64_t> Session::StartDueNanos() const {
+  if (!AwaitsStart()) return std::nullopt;
+  return start_pace_.DueNanos(static_cast<int64_t>(start_.size()), limits_);
+}
+
+absl::Status Session::StartLate() const {
+  return Error(
+      Reason::kStartLate,
+      absl::StrCat("start frames: ", start_.size(), " of ", spec_.start_bytes(), " bytes came; ",
+                   NanosToSeconds(limits_.start_wait_nanos), " s without one, or as far behind ",
+                   limits_.start_bytes_per_second_min, " bytes a second, is too late"),
+      {{"session", id_}});
+}
+
 bool Session::WaitsForClient() const {
   if (!records_.empty()) return false;  // it waits for its sink
   if (ended_) return true;              // to take the rest, or to leave
-  if (!start_taken_ && start_.size() < spec_.start_bytes()) return true;
+  if (AwaitsStart()) return true;
   return state_ == SessionState::kPaused || state_ == SessionState::kBlocked;
 }
 

@@ -24,6 +24,7 @@
 #include "engine/session/session_info.h"
 #include "engine/session/session_limits.h"
 #include "engine/session/session_reservations.h"
+#include "engine/session/start_pace.h"
 
 namespace longtake {
 
@@ -119,7 +120,8 @@ class Session {
   // Why it ended; OK while it did not.
   absl::Status end_status() const ABSL_LOCKS_EXCLUDED(mutex_);
   // CANCELLED when its time is over: no reader is attached and the ttl has run out (before the
-  // first reader, first_attach_nanos), or one is and keeps it waiting (attached_idle_nanos).
+  // first reader, first_attach_nanos), or one is and keeps it waiting (attached_idle_nanos), or its
+  // start frames do not come or come too slowly.
   absl::Status CheckLife() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool Expired() const { return !CheckLife().ok(); }
 
@@ -136,6 +138,11 @@ class Session {
   void OnRecorded(uint64_t sequence, const absl::Status& result) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<EventAccepted> Accept(PendingRecords::Record& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Bytes of the frames it begins with are still missing.
+  bool AwaitsStart() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // When they come too late; nothing while they are not awaited.
+  std::optional<int64_t> StartDueNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status StartLate() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Nothing happens before its client sends or takes something.
   bool WaitsForClient() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // How long it lives without a client, from the last one on.
@@ -158,6 +165,7 @@ class Session {
   Attachment attachment_ ABSL_GUARDED_BY(mutex_);
   SessionReservations memory_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint8_t> start_ ABSL_GUARDED_BY(mutex_);
+  StartPace start_pace_ ABSL_GUARDED_BY(mutex_);
   bool start_taken_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

@@ -16,6 +16,10 @@ struct SessionLimits {
   int64_t first_attach_nanos = 30'000'000'000;
   // How long a reader may be silent while the session waits for it; 0: for ever.
   int64_t attached_idle_nanos = 0;
+  // Start frames: how long after their last byte the next one must come, and how far behind the
+  // least rate they may be, from the first reader on.
+  int64_t start_wait_nanos = 30'000'000'000;
+  int64_t start_bytes_per_second_min = 32 << 10;
 };
 
 }  // namespace longtake

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "base/error_reason.h"
 
 namespace longtake {
@@ -151,21 +153,85 @@ TEST_F(SessionTest, AnAttachedClientMayKeepItWaitingForSoLong) {
       << "and has not left: what it was given may be on its way for ever";
 }
 
-TEST_F(SessionTest, StartFramesThatDoNotComeAreWaitedForSoLong) {
-  limits_.attached_idle_nanos = 600 * kSecond;
-  spec_.start_frames = 1;
-  spec_.width = spec_.height = 16;
+// One picture of 16x16 whose 768 bytes are awaited for 30 s, and 10 a second over the whole time.
+class SessionStartTest : public SessionTest {
+ protected:
+  SessionStartTest() {
+    limits_.start_wait_nanos = 30 * kSecond;
+    limits_.start_bytes_per_second_min = 10;
+    spec_.start_frames = 1;
+    spec_.width = spec_.height = 16;
+    spec_.ttl_nanos = 600 * kSecond;
+  }
+
+  void Send(Session& session, uint64_t reader, size_t bytes) {
+    ASSERT_TRUE(session.PutStart(reader, sent_bytes_, std::string(bytes, 'x')).ok());
+    sent_bytes_ += static_cast<int64_t>(bytes);
+  }
+
+  int64_t sent_bytes_ = 0;
+};
+
+TEST_F(SessionStartTest, ThatDoesNotComeIsAwaitedForSoLong) {
   Session session = MakeSession();
+  clock_.Advance(29 * kSecond);
   const uint64_t reader = *session.Attach(-1, nullptr);
-  clock_.Advance(599 * kSecond);
-  EXPECT_TRUE(session.PutStart(reader, 0, std::string(100, 'x')).ok());
-  clock_.Advance(599 * kSecond);
+  clock_.Advance(29 * kSecond);
+  EXPECT_FALSE(session.Expired()) << "nobody could send before";
+  Send(session, reader, 700);
+  clock_.Advance(30 * kSecond - 1);
   EXPECT_FALSE(session.Expired());
-  clock_.Advance(1 * kSecond);
-  EXPECT_EQ(ReasonFor(session.CheckLife()), Reason::kClientIdle);
-  EXPECT_TRUE(session.PutStart(reader, 100, std::string(16 * 16 * 3 - 100, 'x')).ok());
+  clock_.Advance(1);
+  const absl::Status late = session.CheckLife();
+  EXPECT_EQ(ReasonFor(late), Reason::kStartLate);
+  EXPECT_NE(late.message().find("700 of 768 bytes"), std::string::npos) << late;
+  Send(session, reader, 68);
   clock_.Advance(6000 * kSecond);
   EXPECT_FALSE(session.Expired()) << "all is there";
+}
+
+// A byte now and then does not do: the 30 s of the beginning are used up once.
+TEST_F(SessionStartTest, ThatDripsIsTooSlowInTheEnd) {
+  Session session = MakeSession();
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  clock_.Advance(20 * kSecond);
+  Send(session, reader, 50);  // which take 5 s at the least rate
+  clock_.Advance(15 * kSecond - 1);
+  EXPECT_FALSE(session.Expired());
+  Send(session, reader, 10);
+  clock_.Advance(1 * kSecond);
+  EXPECT_FALSE(session.Expired());
+  clock_.Advance(1);
+  EXPECT_EQ(ReasonFor(session.CheckLife()), Reason::kStartLate);
+}
+
+TEST_F(SessionStartTest, IsAwaitedNoLongerBecauseItsClientComesAgain) {
+  Session session = MakeSession();
+  session.Detach(*session.Attach(-1, nullptr));
+  EXPECT_EQ(session.Info().expire_wall_nanos, clock_.WallNanos() + 30 * kSecond);
+  clock_.Advance(29 * kSecond);
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  Send(session, reader, 768 - 1);
+  session.Detach(reader);
+  EXPECT_EQ(session.Info().expire_wall_nanos, clock_.WallNanos() + 30 * kSecond);
+  const uint64_t again = *session.Attach(-1, nullptr);
+  clock_.Advance(30 * kSecond);
+  EXPECT_EQ(ReasonFor(session.CheckLife()), Reason::kStartLate);
+  Send(session, again, 1);
+  session.Detach(again);
+  EXPECT_EQ(session.Info().expire_wall_nanos, clock_.WallNanos() + spec_.ttl_nanos);
+}
+
+// 321 frames of the largest side: more nanoseconds than a product of all would hold.
+TEST_F(SessionStartTest, OfTheLargestSizeHasItsTime) {
+  limits_.start_bytes_per_second_min = 32 << 10;
+  constexpr int64_t kBytes = int64_t{321} * 8192 * 8192 * 3;
+  StartPace pace;
+  EXPECT_FALSE(pace.DueNanos(kBytes, limits_).has_value());
+  pace.Begin(5);
+  EXPECT_EQ(pace.DueNanos(0, limits_), 5 + 30 * kSecond);
+  pace.Hear(std::numeric_limits<int64_t>::max() / 2);
+  EXPECT_EQ(pace.DueNanos(kBytes, limits_), 5 + 30 * kSecond + kBytes / (32 << 10) * kSecond);
 }
 
 TEST_F(SessionTest, EventsAreNumberedBoundedAndReceiptedBeforeTheirChunk) {
