@@ -28,6 +28,7 @@ constexpr ReasonInfo kReasons[] = {
     {Reason::kSessionTooLarge, "SESSION_TOO_LARGE", Code::kResourceExhausted, 0},
     {Reason::kEventsWaiting, "EVENTS_WAITING", Code::kResourceExhausted, 1000},
     {Reason::kServerBusy, "SERVER_BUSY", Code::kResourceExhausted, 1000},
+    {Reason::kAttachedTooOften, "ATTACHED_TOO_OFTEN", Code::kResourceExhausted, 1000},
     {Reason::kRequestLate, "REQUEST_LATE", Code::kDeadlineExceeded, 1000},
     {Reason::kChunkNotHeld, "CHUNK_NOT_HELD", Code::kOutOfRange, 0},
     {Reason::kTakenOver, "TAKEN_OVER", Code::kAborted, 0},

@@ -28,6 +28,7 @@ enum class Reason {
   kSessionTooLarge,
   kEventsWaiting,
   kServerBusy,
+  kAttachedTooOften,
   kRequestLate,
   kChunkNotHeld,
   kTakenOver,

@@ -26,6 +26,8 @@ inline constexpr int64_t kPageTokenBytesMax = 128;
 inline constexpr int64_t kWaitingEventsMax = 64;
 inline constexpr int64_t kUnsentReceiptsMax = 64;
 inline constexpr int64_t kFirstAttachSeconds = 30;
+inline constexpr int64_t kAttachesAtOnceMax = 16;
+inline constexpr int64_t kAttachIntervalMillis = 500;
 inline constexpr int64_t kStartWaitSeconds = 30;
 inline constexpr int64_t kStartBytesPerSecondMin = 32 << 10;
 inline constexpr int64_t kFirstMessageSeconds = 10;
@@ -74,6 +76,8 @@ inline constexpr Limit kLimits[] = {
     {"control_ids_max", kControlIdsMax},
     {"prompt_changes_max", kPromptChangesMax},
     {"first_attach_seconds", kFirstAttachSeconds},
+    {"attaches_at_once_max", kAttachesAtOnceMax},
+    {"attach_interval_millis", kAttachIntervalMillis},
     {"start_wait_seconds", kStartWaitSeconds},
     {"start_bytes_per_second_min", kStartBytesPerSecondMin},
     {"first_message_seconds", kFirstMessageSeconds},

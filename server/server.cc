@@ -69,6 +69,8 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
   options.session.first_attach_nanos = kFirstAttachSeconds * 1'000'000'000;
   options.session.start_wait_nanos = kStartWaitSeconds * 1'000'000'000;
   options.session.start_bytes_per_second_min = kStartBytesPerSecondMin;
+  options.session.attaches = {.at_once_max = kAttachesAtOnceMax,
+                              .interval_nanos = kAttachIntervalMillis * 1'000'000};
   options.on_session_end = [](const std::string& id, const absl::Status& status) {
     const bool failed =
         !status.ok() && !absl::IsCancelled(status) && ReasonFor(status) != Reason::kShuttingDown;

@@ -57,14 +57,23 @@ absl::Status Session::TakenOver() const {
                {{"session", id_}});
 }
 
+absl::Status Session::CheckAttachRate() const {
+  if (attach_rate_.Allows(clock_.MonotonicNanos(), limits_.attaches)) return absl::OkStatus();
+  return Error(Reason::kAttachedTooOften,
+               absl::StrCat("session ", id_, " was attached to too often in a short time"),
+               {{"session", id_}});
+}
+
 absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void()> wake) {
   std::function<void()> wake_previous;
   uint64_t reader = 0;
   {
     MutexLock lock(mutex_);
+    LT_RETURN_IF_ERROR(CheckAttachRate());
     if (absl::Status status = outbox_.Seek(next_chunk); !status.ok()) return OfThisSession(status);
     end_sent_ = false;
     const int64_t now_nanos = clock_.MonotonicNanos();
+    attach_rate_.Count(now_nanos, limits_.attaches);
     wake_previous = attachment_.Attach(std::move(wake), now_nanos);
     start_pace_.Begin(now_nanos);
     reader = attachment_.latest();
@@ -76,6 +85,7 @@ absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void(
 
 absl::Status Session::CheckAttach(int64_t next_chunk) const {
   MutexLock lock(mutex_);
+  LT_RETURN_IF_ERROR(CheckAttachRate());
   Outbox tried = outbox_;
   const absl::Status status = tried.Seek(next_chunk);
   return status.ok() ? status : OfThisSession(status);

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "engine/session/attach_rate.h"
 #include "engine/session/attachment.h"
 #include "engine/session/event_sink.h"
 #include "engine/session/inbox.h"
@@ -57,8 +58,8 @@ class Session {
 
   // Makes the caller the session's only reader, from chunk next_chunk on (-1: the oldest not yet
   // sent). An earlier reader's Poll returns ABORTED from now on. OUT_OF_RANGE when the outbox no
-  // longer holds that chunk or it lies in the future. wake is called, without the lock, when Poll
-  // may give more.
+  // longer holds that chunk or it lies in the future, RESOURCE_EXHAUSTED when it was attached to
+  // too often. wake is called, without the lock, when Poll may give more.
   absl::StatusOr<uint64_t> Attach(int64_t next_chunk, std::function<void()> wake)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The errors of Attach, without attaching.
@@ -129,6 +130,7 @@ class Session {
   // Puts the session's name to an error of inbox or outbox.
   absl::Status OfThisSession(const absl::Status& status) const;
   absl::Status TakenOver() const;
+  absl::Status CheckAttachRate() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The first step of Submit: the answer, when there is one already. Otherwise done is kept until
   // the event is recorded; one that has a number now is to be recorded, without the lock.
   absl::StatusOr<std::optional<EventAccepted>> Number(std::optional<uint64_t> reader,
@@ -163,6 +165,7 @@ class Session {
   Inbox inbox_ ABSL_GUARDED_BY(mutex_);
   Outbox outbox_ ABSL_GUARDED_BY(mutex_);
   Attachment attachment_ ABSL_GUARDED_BY(mutex_);
+  AttachRate attach_rate_ ABSL_GUARDED_BY(mutex_);
   SessionReservations memory_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint8_t> start_ ABSL_GUARDED_BY(mutex_);
   StartPace start_pace_ ABSL_GUARDED_BY(mutex_);

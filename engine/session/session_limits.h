@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/session/attach_rate.h"
+
 namespace longtake {
 
 struct SessionLimits {
@@ -20,6 +22,7 @@ struct SessionLimits {
   // least rate they may be, from the first reader on.
   int64_t start_wait_nanos = 30'000'000'000;
   int64_t start_bytes_per_second_min = 32 << 10;
+  AttachLimits attaches = {};
 };
 
 }  // namespace longtake

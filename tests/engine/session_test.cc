@@ -108,6 +108,31 @@ TEST_F(SessionTest, ANewerReaderTakesOver) {
   EXPECT_EQ(PollChunk(session, second), 0);
 }
 
+// Whoever attaches beyond that takes nobody over.
+TEST_F(SessionTest, IsAttachedToSoOftenAtOnceThenAtARate) {
+  limits_.attaches = {.at_once_max = 3, .interval_nanos = kSecond};
+  Session session = MakeSession();
+  uint64_t reader = 0;
+  for (int i = 0; i < 3; ++i) reader = *session.Attach(-1, nullptr);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ReasonFor(session.CheckAttach(-1)), Reason::kAttachedTooOften);
+    EXPECT_EQ(ReasonFor(session.Attach(-1, nullptr).status()), Reason::kAttachedTooOften);
+    EXPECT_TRUE(session.CheckReader(reader).ok());
+    clock_.Advance(kSecond - 1);
+    EXPECT_FALSE(session.CheckAttach(-1).ok());
+    clock_.Advance(1);
+    EXPECT_EQ(ReasonFor(session.Attach(99, nullptr).status()), Reason::kChunkNotHeld)
+        << "which counts as none";
+    ASSERT_TRUE(session.CheckAttach(-1).ok());
+    const uint64_t next = *session.Attach(-1, nullptr);
+    EXPECT_FALSE(session.CheckReader(reader).ok());
+    reader = next;
+  }
+  clock_.Advance(3600 * kSecond);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(session.Attach(-1, nullptr).ok());
+  EXPECT_FALSE(session.Attach(-1, nullptr).ok()) << "an hour saves up no more";
+}
+
 TEST_F(SessionTest, WhoWasTakenOverAsksForNothingMore) {
   Session session = MakeSession();
   const uint64_t first = *session.Attach(-1, nullptr);
