@@ -10,14 +10,6 @@
 #include "server/render.h"
 
 namespace longtake {
-namespace {
-
-// Whatever its code, it is neither the client's nor the session's fault.
-absl::Status EncoderError(const absl::Status& status) {
-  return absl::InternalError(absl::StrCat("encoding the video: ", status.message()));
-}
-
-}  // namespace
 
 absl::Status CheckMedia(const ResolvedSpec& spec) {
   if (spec.media_kind != MediaKind::kFmp4) return absl::OkStatus();
@@ -30,28 +22,23 @@ absl::Status CheckMedia(const ResolvedSpec& spec) {
   return absl::OkStatus();
 }
 
-MediaWriter::MediaWriter(std::unique_ptr<Fmp4Encoder> encoder, int64_t fps)
-    : encoder_(std::move(encoder)), fps_(fps) {}
+MediaWriter::MediaWriter(std::shared_ptr<const MediaFormat> format, int64_t fps)
+    : format_(std::move(format)), fps_(fps) {}
 
-absl::StatusOr<MediaWriter> MediaWriter::Create(const ResolvedSpec& spec) {
+absl::StatusOr<MediaWriter> MediaWriter::Create(const ResolvedSpec& spec, MediaFormats& formats) {
   if (spec.media_kind == MediaKind::kRgb24) return MediaWriter(nullptr, spec.fps);
-  Fmp4Options options;
-  options.width = static_cast<int>(spec.width);
-  options.height = static_cast<int>(spec.height);
-  options.fps = static_cast<int>(spec.fps);
-  absl::StatusOr<std::unique_ptr<Fmp4Encoder>> encoder = Fmp4Encoder::Create(options);
-  if (!encoder.ok()) return EncoderError(encoder.status());
-  absl::StatusOr<std::string> init_segment = (*encoder)->InitSegment();
-  if (!init_segment.ok()) return EncoderError(init_segment.status());
-  MediaWriter writer(*std::move(encoder), spec.fps);
-  writer.init_segment_ = *std::move(init_segment);
-  return writer;
+  LT_ASSIGN_OR_RETURN(auto format, formats.Get(spec));
+  return MediaWriter(std::move(format), spec.fps);
+}
+
+std::string MediaWriter::init_segment() const {
+  return format_ == nullptr ? std::string() : format_->init_segment;
 }
 
 absl::Status MediaWriter::Encode(std::shared_ptr<const MediaChunk> chunk) {
-  if (encoder_ != nullptr) {
-    auto fragment = encoder_->EncodeChunk({chunk->index, chunk->first_frame}, chunk->rgb);
-    if (!fragment.ok()) return EncoderError(fragment.status());
+  if (format_ != nullptr) {
+    auto fragment = format_->encoder->EncodeChunk({chunk->index, chunk->first_frame}, chunk->rgb);
+    if (!fragment.ok()) return MediaEncoderError(fragment.status());
     fragment_ = *std::move(fragment);
   }
   chunk_ = std::move(chunk);
@@ -60,7 +47,7 @@ absl::Status MediaWriter::Encode(std::shared_ptr<const MediaChunk> chunk) {
 }
 
 std::pair<const char*, size_t> MediaWriter::bytes() const {
-  if (encoder_ != nullptr) return {fragment_.data(), fragment_.size()};
+  if (format_ != nullptr) return {fragment_.data(), fragment_.size()};
   return {reinterpret_cast<const char*>(chunk_->rgb.data()), chunk_->rgb.size()};
 }
 

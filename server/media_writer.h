@@ -14,7 +14,7 @@
 #include "engine/session/media_chunk.h"
 #include "engine/session/resolved_spec.h"
 #include "longtake/v1/longtake.pb.h"
-#include "media/fmp4_encoder.h"
+#include "server/media_formats.h"
 
 namespace longtake {
 
@@ -24,12 +24,12 @@ absl::Status CheckMedia(const ResolvedSpec& spec);
 
 class MediaWriter {
  public:
-  // The spec is resolved and passed CheckMedia. Opens the encoder, which computes a little; what
-  // the encoder refuses is INTERNAL, here and in Encode.
-  static absl::StatusOr<MediaWriter> Create(const ResolvedSpec& spec);
+  // The spec is resolved and passed CheckMedia. Computes when the formats do; what the encoder
+  // refuses is INTERNAL, here and in Encode.
+  static absl::StatusOr<MediaWriter> Create(const ResolvedSpec& spec, MediaFormats& formats);
 
   // For the Opened message; empty for raw frames.
-  const std::string& init_segment() const { return init_segment_; }
+  std::string init_segment() const;
 
   // Takes a chunk; the one before must have been sent in full.
   absl::Status Encode(std::shared_ptr<const MediaChunk> chunk);
@@ -39,12 +39,11 @@ class MediaWriter {
   void NextPart(v1::Chunk* out);
 
  private:
-  MediaWriter(std::unique_ptr<Fmp4Encoder> encoder, int64_t fps);
+  MediaWriter(std::shared_ptr<const MediaFormat> format, int64_t fps);
   std::pair<const char*, size_t> bytes() const;
 
-  std::unique_ptr<Fmp4Encoder> encoder_;  // null: raw frames
+  std::shared_ptr<const MediaFormat> format_;  // null: raw frames
   int64_t fps_;
-  std::string init_segment_;
   std::shared_ptr<const MediaChunk> chunk_;
   std::string fragment_;
   size_t sent_bytes_ = 0;

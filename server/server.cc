@@ -25,6 +25,7 @@
 #include "server/limits.h"
 #include "server/listen_sockets.h"
 #include "server/log.h"
+#include "server/media_formats.h"
 #include "server/metrics_page.h"
 #include "server/plan_from_config.h"
 #include "server/reflection.h"
@@ -186,6 +187,7 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
 struct Server::Parts {
   ServerMetrics metrics;
   ConnectionUses connections;
+  MediaFormats formats;
   StorageHealth storage_health;
   Mutex serving_mutex;
   std::unique_ptr<ServiceContext> context;
@@ -258,6 +260,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
       .calls = *calls,
       .metrics = metrics,
       .connections = connections,
+      .formats = formats,
       .clock = clock,
       .defaults = MakeDefaults(config, *model),
       .model = {model->name(), model->digest(), std::string(model->numerics_profile())}});

@@ -14,6 +14,7 @@
 #include "server/call_queue.h"
 #include "server/connection_uses.h"
 #include "server/convert.h"
+#include "server/media_formats.h"
 #include "server/metrics.h"
 #include "server/render.h"
 
@@ -25,6 +26,7 @@ struct ServiceContext {
   CallQueue& calls;
   ServerMetrics& metrics;
   const ConnectionUses& connections;
+  MediaFormats& formats;
   Clock& clock;
   SpecDefaults defaults;
   ModelIdentity model;

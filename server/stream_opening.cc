@@ -31,10 +31,12 @@ absl::StatusOr<Target> FindTarget(ServiceContext& context, const v1::StreamReque
   return Target{.session = *std::move(found), .next_chunk = *wanted};
 }
 
-// An encoder is dear, so whoever is refused gets none.
-absl::StatusOr<StreamOpening> Attach(const Target& target, std::function<void()> wake) {
+// A format may have to be made, so whoever is refused gets none.
+absl::StatusOr<StreamOpening> Attach(ServiceContext& context, const Target& target,
+                                     std::function<void()> wake) {
   LT_RETURN_IF_ERROR(target.session->CheckAttach(target.next_chunk));
-  LT_ASSIGN_OR_RETURN(MediaWriter media, MediaWriter::Create(target.session->spec()));
+  LT_ASSIGN_OR_RETURN(MediaWriter media,
+                      MediaWriter::Create(target.session->spec(), context.formats));
   LT_ASSIGN_OR_RETURN(const uint64_t attachment,
                       target.session->Attach(target.next_chunk, std::move(wake)));
   return StreamOpening{.session = target.session,
@@ -48,7 +50,7 @@ absl::StatusOr<StreamOpening> Attach(const Target& target, std::function<void()>
 absl::StatusOr<StreamOpening> OpenStream(ServiceContext& context, const v1::StreamRequest& first,
                                          const Caller& caller, std::function<void()> wake) {
   LT_ASSIGN_OR_RETURN(const Target target, FindTarget(context, first, caller));
-  absl::StatusOr<StreamOpening> opening = Attach(target, std::move(wake));
+  absl::StatusOr<StreamOpening> opening = Attach(context, target, std::move(wake));
   if (!opening.ok() && target.made && !target.session->Info().attached) {
     context.engine.DeleteSession(target.session->id()).IgnoreError();
   }

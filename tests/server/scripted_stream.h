@@ -97,7 +97,7 @@ class ScriptedHost : public StreamHost {
     ++opened;
     if (while_opening) while_opening();
     if (!open_error.ok()) return open_error;
-    LT_ASSIGN_OR_RETURN(MediaWriter media, MediaWriter::Create(session->spec()));
+    LT_ASSIGN_OR_RETURN(MediaWriter media, MediaWriter::Create(session->spec(), formats));
     LT_ASSIGN_OR_RETURN(const uint64_t attachment, session->Attach(-1, std::move(wake)));
     return StreamOpening{
         .session = session, .attachment = attachment, .media = std::move(media), .made = true};
@@ -139,6 +139,7 @@ class ScriptedHost : public StreamHost {
   }
 
   ManualClock clock;
+  MediaFormats formats;
   std::deque<std::function<void()>> tasks;
   std::shared_ptr<Session> session = ScriptedSession(clock, ScriptedSpec());
   absl::Status open_error;

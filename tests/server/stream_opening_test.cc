@@ -35,11 +35,13 @@ class StreamOpeningTest : public ::testing::Test {
   CallQueue calls_{workers_, {}};
   ServerMetrics metrics_;
   ConnectionUses connections_;
+  MediaFormats formats_;
   ServiceContext context_{.engine = *engine_,
                           .workers = workers_,
                           .calls = calls_,
                           .metrics = metrics_,
                           .connections = connections_,
+                          .formats = formats_,
                           .clock = engine_.clock(),
                           .defaults = {.model = "m",
                                        .fps = 16,
