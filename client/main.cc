@@ -34,7 +34,7 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   Globals globals;
-  app.add_option("--server", globals.server, "HOST:PORT of longtaked")
+  app.add_option("--server", globals.server, "HOST:PORT of longtaked, or unix:PATH")
       ->envname("LONGTAKE_SERVER")
       ->capture_default_str();
   AddGenerateCommand(app, globals);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/config_file.h"
+#include "server/unix_socket.h"
 
 namespace longtake {
 namespace {
@@ -112,6 +113,12 @@ absl::Status CheckTogether(const Config& config) {
   const auto error = [](const std::string& why) { return absl::InvalidArgumentError(why); };
   if (config.pack.empty()) return error("pack: a pack directory is required (--pack DIR)");
   if (config.listen.empty()) return error("listen: an address is required");
+  if (IsUnixAddress(config.listen) && !config.port_file.empty()) {
+    return error("port-file: a Unix socket (listen) has no port");
+  }
+  if (IsUnixAddress(config.metrics_listen)) {
+    return error("metrics-listen: HTTP is served on a port only");
+  }
   if (config.connections_max > 1'000'000) return error("connections-max: must be at most 1000000");
   if (config.threads == 0 || config.threads > 1024) return error("threads: must be 1 to 1024");
   if (config.tokens_per_sweep == 0 || config.tokens_per_sweep > (1 << 24)) {

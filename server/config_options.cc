@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/units.h"
+#include "server/unix_socket.h"
 
 namespace longtake {
 namespace {
@@ -21,7 +22,10 @@ constexpr uint64_t kSizeMax = std::numeric_limits<int64_t>::max() - 1;
 constexpr ConfigOption kOptions[] = {
     {"pack", Type::kText, &Config::pack, "", "", "Pack directory made by longtake-pack. Required"},
     {"listen", Type::kAddress, &Config::listen, "127.0.0.1:7767", "",
-     "Address of the gRPC port; port 0 takes a free one"},
+     "Address of the gRPC port; port 0 takes a free one. Or unix:PATH, a socket for users of this "
+     "machine"},
+    {"listen-mode", Type::kChoice, &Config::listen_mode, "0600", "0600|0660|0666",
+     "Who may connect to the socket of unix:PATH: the server's user, its group too, or everybody"},
     {"port-file", Type::kText, &Config::port_file, "", "",
      "File that gets the gRPC port once the server is ready"},
     {"connections-max", Type::kCount, &Config::connections_max, "auto", "auto",
@@ -103,7 +107,7 @@ constexpr ConfigOption kOptions[] = {
 };
 
 absl::Status CheckAddress(const std::string& text) {
-  if (text.empty()) return absl::OkStatus();
+  if (text.empty() || IsUnixAddress(text)) return absl::OkStatus();
   const size_t colon = text.rfind(':');
   if (colon != std::string::npos && colon > 0) {
     const absl::StatusOr<uint64_t> port = ParseCount(text.substr(colon + 1));

@@ -18,6 +18,7 @@ namespace longtake {
 struct Config {
   std::string pack;
   std::string listen;
+  std::string listen_mode;
   std::string port_file;
   uint64_t connections_max = 0;  // 0: auto
   uint64_t connection_waste_bytes = 0;

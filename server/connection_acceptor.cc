@@ -16,6 +16,7 @@
 #include "server/log.h"
 #include "server/peer.h"
 #include "server/tcp_bytes.h"
+#include "server/unix_socket.h"
 
 namespace longtake {
 namespace {
@@ -141,12 +142,16 @@ void ConnectionAcceptor::Admit(const Fd& listener, Fd connection) {
     return;
   }
   const int key = duplicate.get();
-  const std::string name = ConnectionName(peer);
-  connections_.emplace(key,
-                       Connection{.duplicate = std::move(duplicate),
-                                  .name = name,
-                                  .use = options_.waste_bytes_max == 0 ? nullptr : uses_.Add(name),
-                                  .begin_nanos = clock_.MonotonicNanos()});
+  const std::string name = ConnectionName(peer, connection.get());
+  const bool is_unix = peer.ss_family == AF_UNIX;
+  std::shared_ptr<ConnectionUse> use;
+  if (is_unix || options_.waste_bytes_max != 0) {
+    use = uses_.Add(name, is_unix ? UnixPeer(connection) : std::string());
+  }
+  connections_.emplace(key, Connection{.duplicate = std::move(duplicate),
+                                       .name = name,
+                                       .use = std::move(use),
+                                       .begin_nanos = clock_.MonotonicNanos()});
   metrics_.SetConnections(std::ssize(connections_));
   hand_over_(listener.get(), std::move(connection));
 }

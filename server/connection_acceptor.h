@@ -60,7 +60,7 @@ class ConnectionAcceptor {
   struct Connection {
     Fd duplicate;
     std::string name;                    // as ConnectionName (peer.h)
-    std::shared_ptr<ConnectionUse> use;  // null when nobody looks
+    std::shared_ptr<ConnectionUse> use;  // null when nobody asks
     int64_t begin_nanos = 0;
   };
 

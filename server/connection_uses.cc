@@ -5,9 +5,10 @@
 
 namespace longtake {
 
-std::shared_ptr<ConnectionUse> ConnectionUses::Add(const std::string& name) {
+std::shared_ptr<ConnectionUse> ConnectionUses::Add(const std::string& name,
+                                                   const std::string& peer) {
   asked_ = true;
-  auto use = std::make_shared<ConnectionUse>();
+  auto use = std::make_shared<ConnectionUse>(peer);
   MutexLock lock(mutex_);
   uses_[name] = use;
   return use;
@@ -25,6 +26,10 @@ std::shared_ptr<ConnectionUse> ConnectionUses::Find(const std::string& grpc_peer
   MutexLock lock(mutex_);
   const auto found = uses_.find(name);
   return found == uses_.end() ? nobodys_ : found->second;
+}
+
+std::string PeerOf(const ConnectionUse& connection, const std::string& grpc_peer) {
+  return connection.peer().empty() ? PeerNetwork(grpc_peer) : connection.peer();
 }
 
 }  // namespace longtake

@@ -136,7 +136,14 @@ bool IsLoopback(const sockaddr& address) {
 
 }  // namespace
 
-absl::StatusOr<ListenSockets> OpenListenSockets(const std::string& address) {
+absl::StatusOr<ListenSockets> OpenListenSockets(const std::string& address, mode_t mode) {
+  if (IsUnixAddress(address)) {
+    LT_ASSIGN_OR_RETURN(UnixListener listener, OpenUnixSocket(address, mode));
+    ListenSockets out;
+    out.sockets.push_back(std::move(listener.socket));
+    out.file = std::move(listener.file);
+    return out;
+  }
   LT_ASSIGN_OR_RETURN(const HostPort asked, SplitAddress(address));
   LT_ASSIGN_OR_RETURN(const AddressList list, Resolve(asked.host));
   const int attempts = asked.port == 0 ? kFreePortAttemptsMax : 1;
@@ -149,6 +156,7 @@ absl::StatusOr<ListenSockets> OpenListenSockets(const std::string& address) {
 }
 
 bool IsLoopback(const std::string& address) {
+  if (IsUnixAddress(address)) return true;
   const absl::StatusOr<HostPort> asked = SplitAddress(address);
   if (!asked.ok()) return false;
   const absl::StatusOr<AddressList> list = Resolve(asked->host);

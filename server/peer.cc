@@ -14,6 +14,8 @@ namespace longtake {
 namespace {
 
 constexpr size_t kNetworkBytes = 8;
+// How gRPC calls a connection that it was given as a descriptor.
+constexpr char kDescriptorPrefix[] = "fd:";
 // ::ffff:0:0/96, how an IPv4 address looks on a socket for both.
 constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -43,6 +45,7 @@ std::string NameOf(const std::array<uint8_t, 16>& address) {
 }  // namespace
 
 std::string ConnectionName(const std::string& grpc_peer) {
+  if (grpc_peer.starts_with(kDescriptorPrefix)) return grpc_peer;
   absl::string_view rest = grpc_peer;
   const bool ipv4 = absl::ConsumePrefix(&rest, "ipv4:");
   if (!ipv4 && !absl::ConsumePrefix(&rest, "ipv6:")) return "";
@@ -53,7 +56,8 @@ std::string ConnectionName(const std::string& grpc_peer) {
   return NameOf(address) + port;
 }
 
-std::string ConnectionName(const sockaddr_storage& peer) {
+std::string ConnectionName(const sockaddr_storage& peer, int descriptor) {
+  if (peer.ss_family == AF_UNIX) return absl::StrCat(kDescriptorPrefix, descriptor);
   if (peer.ss_family == AF_INET) {
     const auto& in = reinterpret_cast<const sockaddr_in&>(peer);
     return absl::StrCat(Text(AF_INET, &in.sin_addr), ":", ntohs(in.sin_port));
@@ -66,6 +70,7 @@ std::string ConnectionName(const sockaddr_storage& peer) {
 }
 
 std::string PeerNetwork(const std::string& grpc_peer) {
+  if (grpc_peer.starts_with(kDescriptorPrefix)) return "unix:";
   absl::string_view rest = grpc_peer;
   if (absl::ConsumePrefix(&rest, "ipv4:")) return WithoutPort(rest);
   if (!absl::ConsumePrefix(&rest, "ipv6:")) return grpc_peer;

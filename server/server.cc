@@ -2,10 +2,12 @@
 #include "server/server.h"
 
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/server_posix.h>
 #include <malloc.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -155,11 +157,21 @@ void LogMemoryProgress(uint64_t done_bytes, uint64_t total_bytes) {
        {"total_bytes", static_cast<int64_t>(total_bytes)}});
 }
 
+// One of three choices, octal.
+mode_t ListenMode(const Config& config) {
+  return static_cast<mode_t>(std::strtoul(config.listen_mode.c_str(), nullptr, 8));
+}
+
+std::string ListeningAt(const Config& config, int port) {
+  if (IsUnixAddress(config.listen)) return config.listen;
+  return absl::StrCat(config.listen.substr(0, config.listen.rfind(':') + 1), port);
+}
+
 void LogStart(const Config& config, const VideoModel& model, int port, int metrics_port) {
   const LayerStream& layers = model.transformer_layers();
   Log(LogLevel::kInfo, "serving",
       {{"version", std::string(LONGTAKE_VERSION)},
-       {"listen", config.listen.substr(0, config.listen.rfind(':') + 1) + std::to_string(port)},
+       {"listen", ListeningAt(config, port)},
        {"metrics_port", int64_t{metrics_port}},
        {"model", model.name()},
        {"digest", model.digest().substr(0, 12)},
@@ -268,7 +280,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
 }
 
 absl::Status Server::Parts::OpenPort(const Config& config) {
-  absl::StatusOr<ListenSockets> opened = OpenListenSockets(config.listen);
+  absl::StatusOr<ListenSockets> opened = OpenListenSockets(config.listen, ListenMode(config));
   if (!opened.ok()) return Annotate(opened.status(), "listen");
   listening = *std::move(opened);
   grpc::EnableDefaultHealthCheckService(true);
@@ -291,7 +303,10 @@ absl::Status Server::Parts::Accept(const Config& config) {
                       ConnectionsAllowed(static_cast<int64_t>(config.connections_max),
                                          FreeDescriptors(), kReservedDescriptors));
   metrics.SetConnectionsLimit(connections_max);
-  const auto hand_over = [this](int listener, Fd connection) {
+  const bool is_unix = IsUnixAddress(config.listen);
+  const auto hand_over = [this, is_unix](int listener, Fd connection) {
+    // gRPC would call them all "unix:"; so it calls them by their descriptors.
+    if (is_unix) return grpc::AddInsecureChannelFromFd(grpc_server.get(), connection.Release());
     grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
     parameters.listener_fd = listener;
     parameters.fd = connection.Release();
@@ -381,6 +396,7 @@ void Server::Stop() {
   if (std::exchange(parts_->stopped, true)) return;
   parts_->context->draining = true;
   if (parts_->acceptor != nullptr) parts_->acceptor->Stop();
+  parts_->listening.file.reset();
   // Ends every session, which lets every stream end with a reason.
   parts_->engine->Stop();
   if (parts_->grpc_server != nullptr) {

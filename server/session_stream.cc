@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "server/grpc_status.h"
-#include "server/peer.h"
 #include "server/raw_message.h"
 
 namespace longtake {
@@ -21,7 +20,8 @@ SessionStream* SessionStream::Start(ServiceContext& context, grpc::CallbackServe
 SessionStream::SessionStream(ServiceContext& context, grpc::CallbackServerContext& call)
     : call_(call),
       connection_(context.connections.Find(call.peer())),
-      host_(std::make_shared<ServerStreamHost>(context, Caller{.peer = PeerNetwork(call.peer())})),
+      host_(std::make_shared<ServerStreamHost>(context,
+                                               Caller{.peer = PeerOf(*connection_, call.peer())})),
       machine_(std::make_shared<StreamMachine>(*this, host_)) {}
 
 void SessionStream::OnReadDone(bool ok) {

@@ -10,7 +10,6 @@
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/limits.h"
-#include "server/peer.h"
 
 namespace longtake {
 
@@ -28,8 +27,8 @@ UnaryCall::UnaryCall(ServiceContext& context, const Method& method,
     : context_(context),
       method_(method),
       call_(call),
-      caller_{.peer = PeerNetwork(call.peer())},
-      connection_(context.connections.Find(call.peer())) {}
+      connection_(context.connections.Find(call.peer())),
+      caller_{.peer = PeerOf(*connection_, call.peer())} {}
 
 void UnaryCall::After(grpc::Alarm& alarm, int64_t seconds, void (UnaryCall::*act)()) {
   alarm.Set(gpr_time_from_seconds(seconds, GPR_TIMESPAN),

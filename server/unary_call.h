@@ -54,8 +54,8 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
   ServiceContext& context_;
   const Method& method_;
   grpc::CallbackServerContext& call_;  // until OnDone
-  const Caller caller_;
   const std::shared_ptr<ConnectionUse> connection_;
+  const Caller caller_;
   std::shared_ptr<UnaryCall> self_;
   Mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;

@@ -9,7 +9,8 @@ namespace longtake {
 
 struct Caller {
   // The network the request came from: an IPv4 address, or the part of an IPv6 one that its owner
-  // does not choose. Empty: this program itself, which has no share.
+  // does not choose; through a Unix socket the user. Empty: this program itself, which has no
+  // share.
   std::string peer = {};
 };
 

@@ -72,6 +72,15 @@ TEST(Config, FlagBeatsEnvironmentBeatsFile) {
   EXPECT_EQ(origins["listen"], "default");
 }
 
+TEST(Config, AUnixSocketIsAnAddress) {
+  const auto loaded =
+      Given{{"--pack", "p", "--listen", "unix:/run/longtake/socket"}, {}, "listen-mode: 0660\n"}
+          .Load();
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->config.listen, "unix:/run/longtake/socket");
+  EXPECT_EQ(loaded->config.listen_mode, "0660");
+}
+
 TEST(Config, EveryOptionWorksInAllThreePlaces) {
   for (const ConfigOption& option : ConfigOptions()) {
     std::string value = option.default_text;
@@ -101,6 +110,12 @@ TEST(Config, ErrorsNameOptionAndPlace) {
   EXPECT_THAT((Given{{"--pack", "p"}, {}, "slots: [1]\n"}.Error()), HasSubstr("plain value"));
   EXPECT_THAT((Given{{"--pack", "p"}, {}, "{{{"}.Error()), HasSubstr("line "));
   EXPECT_THAT((Given{{"--pack", "p", "--listen", "here"}}.Error()), HasSubstr("not an address"));
+  EXPECT_THAT((Given{{"--pack", "p", "--listen", "unix:/s", "--port-file", "f"}}.Error()),
+              HasSubstr("port-file: a Unix socket (listen) has no port"));
+  EXPECT_THAT((Given{{"--pack", "p", "--metrics-listen", "unix:/s"}}.Error()),
+              HasSubstr("metrics-listen: HTTP is served on a port only"));
+  EXPECT_THAT((Given{{"--pack", "p", "--listen-mode", "0777"}}.Error()),
+              HasSubstr("listen-mode: \"0777\" is none of 0600|0660|0666"));
   EXPECT_THAT((Given{{"--pack", "p", "--threads", "0"}}.Error()), HasSubstr("threads"));
   EXPECT_THAT((Given{{"--pack", "p", "--default-ttl", "2h", "--ttl-max", "1h"}}.Error()),
               HasSubstr("ttl-max"));

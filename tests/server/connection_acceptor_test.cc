@@ -3,12 +3,15 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "base/mutex.h"
 #include "server/listen_sockets.h"
 #include "server/peer.h"
@@ -37,9 +40,11 @@ class NoDescriptors {
 // Accepts with at most so many connections and keeps what it gets.
 class Accepting {
  public:
-  explicit Accepting(int64_t connections_max, uint64_t waste_bytes_max = 0) {
-    ListenSockets listening = OpenListenSockets("127.0.0.1:0").value();
+  explicit Accepting(int64_t connections_max, uint64_t waste_bytes_max = 0,
+                     const std::string& address = "127.0.0.1:0") {
+    ListenSockets listening = OpenListenSockets(address).value();
     port_ = listening.port;
+    file_ = std::move(listening.file);
     acceptor_ =
         ConnectionAcceptor::Start(
             std::move(listening.sockets),
@@ -81,6 +86,10 @@ class Accepting {
     MutexLock lock(mutex_);
     shutdown(kept_.front().get(), SHUT_RDWR);
   }
+  int OldestDescriptor() {
+    MutexLock lock(mutex_);
+    return kept_.front().get();
+  }
   size_t kept() {
     MutexLock lock(mutex_);
     return kept_.size();
@@ -98,6 +107,7 @@ class Accepting {
   Mutex mutex_;
   std::vector<Fd> kept_ ABSL_GUARDED_BY(mutex_);
   int port_ = 0;
+  std::unique_ptr<SocketFile> file_;
   std::unique_ptr<ConnectionAcceptor> acceptor_;
 };
 
@@ -128,7 +138,7 @@ TEST(ConnectionAcceptor, WhatIsOfNoUseIsCut) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
   ASSERT_EQ(getsockname(clients[1].get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  server.uses().Find("ipv4:" + ConnectionName(address))->CountMessage(1);
+  server.uses().Find("ipv4:" + ConnectionName(address, clients[1].get()))->CountMessage(1);
   const std::string sent(kSent, 'x');
   for (const Fd& client : clients) {
     ASSERT_EQ(send(client.get(), sent.data(), sent.size(), 0), static_cast<ssize_t>(kSent));
@@ -137,6 +147,25 @@ TEST(ConnectionAcceptor, WhatIsOfNoUseIsCut) {
   EXPECT_EQ(server.Metric("longtake_connections_cut_total"), 1.0);
   char byte = 0;
   EXPECT_LE(recv(clients[0].get(), &byte, 1, 0), 0) << "the first one";
+}
+
+// Of a Unix socket the calls are known by the descriptor that gRPC was given.
+TEST(ConnectionAcceptor, KnowsTheUserBehindADescriptor) {
+  const std::string path = absl::StrCat(std::filesystem::temp_directory_path().string(),
+                                        "/longtake-acceptor-", getpid());
+  Accepting server(10, /*waste_bytes_max=*/0, "unix:" + path);
+  const Fd client(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ASSERT_EQ(connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_TRUE(server.WaitFor("longtake_connections", 1.0));
+  const std::string name = absl::StrCat("fd:", server.OldestDescriptor());
+  const std::string user = absl::StrCat("unix:uid=", geteuid());
+  EXPECT_EQ(PeerOf(*server.uses().Find(name), name), user);
+  server.EndOldest();
+  ASSERT_TRUE(server.WaitFor("longtake_connections", 0.0));
+  EXPECT_EQ(PeerOf(*server.uses().Find(name), name), "unix:") << "it is forgotten";
 }
 
 // An ended connection whose descriptor lives on is told once. Its number may be another's by then.

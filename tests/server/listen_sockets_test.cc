@@ -41,8 +41,8 @@ TEST(ListenSockets, AnAddressOfBothKindsTakesBoth) {
 }
 
 TEST(ListenSockets, AddressesThatAreNoneAreRefusedByName) {
-  for (const std::string address : {"127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536", "::1:0",
-                                    "no.such.host.invalid:0", "unix:/tmp/socket:0"}) {
+  for (const std::string address :
+       {"127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536", "::1:0", "no.such.host.invalid:0"}) {
     const auto opened = OpenListenSockets(address);
     EXPECT_EQ(opened.status().code(), absl::StatusCode::kInvalidArgument) << address;
   }
@@ -65,8 +65,8 @@ TEST(ListenSockets, AcceptedConnectionsAreCheckedForLifeAndSendAtOnce) {
 }
 
 TEST(ListenSockets, LoopbackIsKnownByAddressNotByText) {
-  for (const std::string here :
-       {"127.0.0.1:0", "127.9.9.9:1", "localhost:7", "[::1]:7", "[::ffff:127.0.0.1]:7"}) {
+  for (const std::string here : {"127.0.0.1:0", "127.9.9.9:1", "localhost:7", "[::1]:7",
+                                 "[::ffff:127.0.0.1]:7", "unix:/x"}) {
     EXPECT_TRUE(IsLoopback(here)) << here;
   }
   for (const std::string beyond :

@@ -20,9 +20,9 @@ def connect(port, *options, host="127.0.0.1"):
 class Program:
     """longtaked in a folder of its own: pack, port files, log. stderr goes to the log, or to the descriptor that is
     given, or nowhere: with "closed" longtaked starts without one. enter is called in the child before it begins, to
-    set limits."""
+    set limits. With a socket it listens there instead of at a port."""
 
-    def __init__(self, folder, *flags, stderr=None, enter=None):
+    def __init__(self, folder, *flags, stderr=None, enter=None, socket=None):
         pack = os.path.join(folder, "pack")
         port_file = os.path.join(folder, "port")
         metrics_port_file = os.path.join(folder, "metrics-port")
@@ -31,12 +31,12 @@ class Program:
         self.log = open(os.path.join(folder, "log"), "w+")
         self.process = subprocess.Popen(
             [os.path.join(BIN, "longtaked"), "--pack", pack,
-             "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
-             "--port-file", port_file, "--metrics-port-file", metrics_port_file,
+             *(["--listen", f"unix:{socket}"] if socket else ["--listen", "127.0.0.1:0", "--port-file", port_file]),
+             "--metrics-listen", "127.0.0.1:0", "--metrics-port-file", metrics_port_file,
              "--kv-bytes", "64MiB", "--tokens-per-sweep", "2048", "--log-format", "json", *flags],
             stderr=None if stderr == "closed" else stderr or self.log,
             preexec_fn=(lambda: os.close(2)) if stderr == "closed" else enter)
-        self.port = self.read_port(port_file)
+        self.port = None if socket else self.read_port(port_file)
         self.metrics_port = self.read_port(metrics_port_file)
 
     def read_port(self, path):

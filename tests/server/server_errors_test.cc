@@ -4,11 +4,13 @@
 
 #include <gmock/gmock.h>
 #include <grpcpp/impl/client_unary_call.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "base/machine_memory.h"
 #include "grpc/health/v1/health.pb.h"
 #include "tests/engine/engine_fixture.h"
@@ -230,6 +232,20 @@ TEST(ServerErrors, APeerHasItsShare) {
       ::testing::HasSubstr("one peer may have 2 session places (peer-share), 127.0.0.1 has 2"));
   ASSERT_TRUE(server.Delete("sessions/first").ok());
   EXPECT_TRUE(server.Create(SmallSession(0)).ok());
+}
+
+TEST(ServerErrors, AUserOfAUnixSocketHasItsShareOverAllConnections) {
+  const std::string path = absl::StrCat(::testing::TempDir(), "longtake-share-", getpid());
+  TestServer server({"--listen", "unix:" + path, "--sessions-max", "4", "--peer-share", "50"});
+  const auto other = server.NewConnection();
+  ASSERT_TRUE(server.Create(SmallSession(0)).ok());
+  TestStream stream(*other);
+  stream.Open(SmallSession(0));
+  stream.ReadOpened();
+  const grpc::Status status = server.Create(SmallSession(0));
+  EXPECT_EQ(ReasonOf(status), "PEER_SHARE_EXHAUSTED");
+  EXPECT_THAT(status.error_message(),
+              ::testing::HasSubstr(absl::StrCat("unix:uid=", geteuid(), " has 2")));
 }
 
 TEST(ServerErrors, ADeletedSessionTellsItsReader) {

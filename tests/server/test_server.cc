@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "server/unix_socket.h"
 #include "tests/engine/engine_fixture.h"
 
 namespace longtake {
@@ -37,7 +38,9 @@ Config MakeConfig(const std::vector<std::string>& flags) {
 }  // namespace
 
 TestServer::TestServer(std::vector<std::string> flags) {
-  auto started = Server::Start(MakeConfig(flags), clock_);
+  const Config config = MakeConfig(flags);
+  if (IsUnixAddress(config.listen)) unix_address_ = config.listen;
+  auto started = Server::Start(config, clock_);
   EXPECT_TRUE(started.ok()) << started.status();
   server_ = *std::move(started);
   channel_ = NewChannel(grpc::ChannelArguments());
@@ -90,8 +93,9 @@ bool TestServer::WaitUntilGone(const std::string& name) {
 // Past a proxy that the environment names.
 std::shared_ptr<grpc::Channel> TestServer::NewChannel(grpc::ChannelArguments arguments) {
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", server_->port()),
-                                   grpc::InsecureChannelCredentials(), arguments);
+  const std::string address =
+      unix_address_.empty() ? absl::StrCat("127.0.0.1:", server_->port()) : unix_address_;
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
 std::unique_ptr<v1::LongtakeService::Stub> TestServer::NewConnection() {

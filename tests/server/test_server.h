@@ -42,6 +42,7 @@ class TestServer {
 
  private:
   SystemClock clock_;
+  std::string unix_address_;  // empty: a port
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::LongtakeService::Stub> stub_;
