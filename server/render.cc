@@ -53,6 +53,26 @@ v1::PromptSwitch RenderPromptSwitch(PromptSwitch prompt_switch) {
   return v1::PROMPT_SWITCH_UNSPECIFIED;
 }
 
+v1::DecoderKind RenderDecoder(DecoderKind kind) {
+  switch (kind) {
+    case DecoderKind::kFull:
+      return v1::DECODER_KIND_FULL;
+    case DecoderKind::kTiny:
+      return v1::DECODER_KIND_TINY;
+  }
+  return v1::DECODER_KIND_UNSPECIFIED;
+}
+
+v1::MediaKind RenderMediaKind(MediaKind kind) {
+  switch (kind) {
+    case MediaKind::kFmp4:
+      return v1::MEDIA_KIND_FMP4;
+    case MediaKind::kRgb24:
+      return v1::MEDIA_KIND_RGB24;
+  }
+  return v1::MEDIA_KIND_UNSPECIFIED;
+}
+
 void RenderTime(int64_t wall_nanos, google::protobuf::Timestamp* out) {
   out->set_seconds(wall_nanos / kBillion);
   out->set_nanos(static_cast<int32_t>(wall_nanos % kBillion));
@@ -74,10 +94,7 @@ void RenderSpec(const SessionSpec& spec, v1::SessionSpec* out) {
   if (spec.frame_count != 0) out->set_frame_count(spec.frame_count);
   out->mutable_steps()->Assign(spec.steps.begin(), spec.steps.end());
   if (spec.tiled_decode.has_value()) out->set_tiled_decode(*spec.tiled_decode);
-  if (spec.decoder.has_value()) {
-    out->set_decoder(*spec.decoder == DecoderKind::kTiny ? v1::DECODER_KIND_TINY
-                                                         : v1::DECODER_KIND_FULL);
-  }
+  if (spec.decoder.has_value()) out->set_decoder(RenderDecoder(*spec.decoder));
   out->set_step_count(static_cast<int32_t>(spec.step_count));
   out->set_start_frame_count(static_cast<int32_t>(spec.start_frames));
   out->set_numerics_profile(spec.numerics_profile);
@@ -86,8 +103,7 @@ void RenderSpec(const SessionSpec& spec, v1::SessionSpec* out) {
   if (spec.prompt_switch.has_value()) {
     out->set_prompt_switch(RenderPromptSwitch(*spec.prompt_switch));
   }
-  out->set_media_kind(spec.media_kind == MediaKind::kFmp4 ? v1::MEDIA_KIND_FMP4
-                                                          : v1::MEDIA_KIND_RGB24);
+  out->set_media_kind(RenderMediaKind(spec.media_kind));
   out->mutable_ttl()->set_seconds(spec.ttl_nanos / kBillion);
   out->mutable_ttl()->set_nanos(static_cast<int32_t>(spec.ttl_nanos % kBillion));
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error_reason.h"
+#include "engine/session/resolved_spec.h"
 #include "server/limits.h"
 #include "server/render.h"
 
@@ -108,6 +109,58 @@ TEST(Convert, EveryFieldArrives) {
   EXPECT_EQ(out.spec().prompt_switch(), v1::PROMPT_SWITCH_RECACHE_AND_SINK);
   EXPECT_EQ(out.spec().key_plan().kind(), v1::KeyPlan::KIND_ROLLING_SINK);
   EXPECT_TRUE(out.spec().has_ttl());
+}
+
+// A spec for each value that the API has for a kind.
+std::vector<v1::SessionSpec> SpecsOfEveryKind() {
+  std::vector<v1::SessionSpec> out;
+  const auto add = [&out](const google::protobuf::EnumDescriptor* kinds, auto set) {
+    for (int i = 0; i < kinds->value_count(); ++i) {
+      const int number = kinds->value(i)->number();
+      if (number != 0) set(&out.emplace_back(), number);  // 0: unspecified
+    }
+  };
+  add(v1::KeyPlan::Kind_descriptor(), [](v1::SessionSpec* spec, int number) {
+    spec->mutable_key_plan()->set_kind(static_cast<v1::KeyPlan::Kind>(number));
+  });
+  add(v1::PromptSwitch_descriptor(), [](v1::SessionSpec* spec, int number) {
+    spec->set_prompt_switch(static_cast<v1::PromptSwitch>(number));
+  });
+  add(v1::DecoderKind_descriptor(), [](v1::SessionSpec* spec, int number) {
+    spec->set_decoder(static_cast<v1::DecoderKind>(number));
+  });
+  add(v1::MediaKind_descriptor(), [](v1::SessionSpec* spec, int number) {
+    spec->set_media_kind(static_cast<v1::MediaKind>(number));
+  });
+  return out;
+}
+
+// What is no kind is dropped; the rest as it is told of a session that was asked for like this.
+absl::StatusOr<v1::SessionSpec> ToldOf(const v1::SessionSpec& asked) {
+  LT_ASSIGN_OR_RETURN(const SessionSpec parsed, ParseSessionSpec(asked, Defaults()));
+  ResolvedSpec resolved;
+  resolved.key_plan = parsed.key_plan.value_or(KeyPlanSpec());
+  resolved.prompt_switch = parsed.prompt_switch.value_or(PromptSwitch::kSwap);
+  resolved.decoder = parsed.decoder.value_or(DecoderKind::kFull);
+  resolved.media_kind = parsed.media_kind;
+  SessionInfo info;
+  info.spec = resolved.AsRequest();
+  v1::Session out;
+  RenderSession(info, {"tiny", "digest", "profile"}, &out);
+  return out.spec();
+}
+
+TEST(Convert, EveryKindComesBackAsItWasAsked) {
+  for (const v1::SessionSpec& asked : SpecsOfEveryKind()) {
+    const auto told = ToldOf(asked);
+    ASSERT_TRUE(told.ok()) << asked.ShortDebugString() << ": " << told.status();
+    v1::SessionSpec both = *told;
+    both.MergeFrom(asked);
+    EXPECT_EQ(both.ShortDebugString(), told->ShortDebugString()) << asked.ShortDebugString();
+    const auto again = ToldOf(*told);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->ShortDebugString(), told->ShortDebugString());
+  }
 }
 
 struct BadSpec {
