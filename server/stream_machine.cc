@@ -51,12 +51,16 @@ void StreamMachine::OnRead(v1::StreamRequest message) {
 // it.
 void StreamMachine::OnReadEnd() {
   MutexLock lock(mutex_);
+  absl::Status status;
   if (phase_ == Phase::kWaiting) {
-    Finish(ProtocolError("the stream ended before its first message"));
+    status = ProtocolError("the stream ended before its first message");
   } else if (phase_ == Phase::kLive) {
-    const absl::Status status = session_->CheckStartIsWhole();
-    if (!status.ok()) Finish(WithFieldPrefix(status, "start."));
+    status = WithFieldPrefix(session_->CheckStartIsWhole(), "start.");
   }
+  if (status.ok()) return;
+  // The library ends reading alike for a client that says no more and for one that is gone.
+  counted_when_done_ = true;
+  Finish(status);
 }
 
 void StreamMachine::OnGarbled() {
@@ -78,6 +82,7 @@ void StreamMachine::OnWritten(bool ok) {
 
 void StreamMachine::OnCancelled() {
   MutexLock lock(mutex_);
+  if (counted_when_done_) report_.status = ClientLeft();
   Finish(ClientLeft());
 }
 
@@ -94,6 +99,7 @@ void StreamMachine::OnTime() {
 void StreamMachine::OnDone() {
   MutexLock lock(mutex_);
   done_ = true;
+  if (counted_when_done_) host_->OnFinished(report_.status);
 }
 
 StreamMachine::Report StreamMachine::report() const {
@@ -291,7 +297,7 @@ void StreamMachine::Finish(const absl::Status& status) {
   if (phase_ == Phase::kFinished) return;
   phase_ = Phase::kFinished;
   report_.status = status;
-  host_->OnFinished(status);
+  if (!counted_when_done_) host_->OnFinished(status);
   if (session_ != nullptr) session_->Detach(attachment_);
   // What was held for the client goes now, not when the wire is done.
   session_ = nullptr;

@@ -89,6 +89,8 @@ class StreamMachine final : public std::enable_shared_from_this<StreamMachine> {
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
   Report report_ ABSL_GUARDED_BY(mutex_);
   bool done_ ABSL_GUARDED_BY(mutex_) = false;  // OnDone was called
+  // It ended with the client's messages; whether the client went away is known when it is done.
+  bool counted_when_done_ ABSL_GUARDED_BY(mutex_) = false;
   bool write_in_flight_ ABSL_GUARDED_BY(mutex_) = false;
   bool read_paused_ ABSL_GUARDED_BY(mutex_) = false;  // too many receipts wait for the reader
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;       // Ended is queued; finish after it

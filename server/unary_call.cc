@@ -52,7 +52,7 @@ void UnaryCall::OnReadDone(bool ok) {
   {
     MutexLock lock(mutex_);
     if (phase_ != Phase::kWaiting) return;
-    if (!ok) return FinishCall(ProtocolError("the call ended without a request"));
+    if (!ok) return FinishUnasked();
     connection_->CountMessage(request_.Length());
     if (static_cast<int64_t>(request_.Length()) > method_.request_bytes_max) {
       return FinishCall(
@@ -92,10 +92,21 @@ void UnaryCall::FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer) {
   After(answer_alarm_, kAnswerSeconds, &UnaryCall::GiveUpAnswer);
 }
 
+// Of a client that says no more, or that is gone: the library tells both alike.
+void UnaryCall::FinishUnasked() {
+  phase_ = Phase::kFinished;
+  unasked_ = true;
+  Finish(ToGrpcStatus(ProtocolError("the call ended without a request")));
+}
+
 void UnaryCall::OnDone() {
   {
     MutexLock lock(mutex_);
     done_ = true;
+    if (unasked_) {
+      context_.metrics.CountRpc(method_.id, cancelled_ ? absl::StatusCode::kCancelled
+                                                       : absl::StatusCode::kInvalidArgument);
+    }
   }
   request_alarm_.Cancel();
   answer_alarm_.Cancel();

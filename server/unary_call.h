@@ -50,6 +50,7 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
   void Answer() ABSL_LOCKS_EXCLUDED(mutex_);
   void FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FinishUnasked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   ServiceContext& context_;
   const Method& method_;
@@ -63,6 +64,7 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
   grpc::ByteBuffer response_;                       // gRPC's once finished
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;  // nobody waits for the answer
   bool done_ ABSL_GUARDED_BY(mutex_) = false;       // OnDone was called
+  bool unasked_ ABSL_GUARDED_BY(mutex_) = false;    // no request came; it is counted when done
   grpc::Alarm request_alarm_;
   grpc::Alarm answer_alarm_;
 };

@@ -78,6 +78,21 @@ class BadCallsTest(CallsTest):
                 connection.send_headers(1, call_headers(method), end=True)
                 self.assert_ends(connection.trailers(1), 3, b"grpc-status-details-bin")
 
+    def test_a_client_that_leaves_without_a_request_asked_nothing_wrong(self):
+        calls = 50
+        for method in METHODS:
+            with self.subTest(method):
+                before = {code: self.counted(method, code) for code in ("CANCELLED", "INVALID_ARGUMENT")}
+                connection = self.connection()
+                for stream in range(1, 2 * calls, 2):
+                    connection.send_headers(stream, call_headers(method))
+                    connection.send(frame(RST_STREAM, 0, stream, b"\0\0\0\x08"))
+                end = time.monotonic() + 10
+                while self.counted(method, "CANCELLED") < before["CANCELLED"] + calls and time.monotonic() < end:
+                    time.sleep(0.05)
+                self.assertEqual(self.counted(method, "CANCELLED"), before["CANCELLED"] + calls)
+                self.assertEqual(self.counted(method, "INVALID_ARGUMENT"), before["INVALID_ARGUMENT"])
+
     def test_a_request_that_only_names_something_is_short(self):
         for method in NAMING:
             with self.subTest(method):

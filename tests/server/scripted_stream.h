@@ -128,7 +128,10 @@ class ScriptedHost : public StreamHost {
     delivered_frames += frames;
     delivered_bytes += bytes;
   }
-  void OnFinished(const absl::Status&) override { ++finished; }
+  void OnFinished(const absl::Status& status) override {
+    ++finished;
+    finished_code = status.code();
+  }
 
   void RunTasks() {
     while (!tasks.empty()) {
@@ -150,6 +153,7 @@ class ScriptedHost : public StreamHost {
   int opened = 0;
   int asked = 0;
   int finished = 0;
+  absl::StatusCode finished_code = absl::StatusCode::kOk;
   int later_chunks = 0;
   double first_chunk_seconds = 0;
   int64_t delivered_frames = 0;

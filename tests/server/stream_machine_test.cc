@@ -149,6 +149,29 @@ TEST_F(StreamMachineTest, TheEndOfTheRequestsBeforeTheFirstIsAnError) {
   EXPECT_EQ(EndReason(), Reason::kStreamProtocol);
 }
 
+// The library says that there are no more messages of a client that is gone, too, and mostly first.
+TEST_F(StreamMachineTest, WhetherAClientIsGoneIsKnownWhenTheCallIsDone) {
+  for (const bool opened : {false, true}) {
+    for (const bool gone : {false, true}) {
+      wire_ = ScriptedWire();
+      host_ = std::make_shared<ScriptedHost>();
+      host_->session = ScriptedSession(host_->clock, ScriptedSpec(1));
+      machine_ = std::make_shared<StreamMachine>(wire_, host_);
+      machine_->Start();
+      if (opened) Open();
+      machine_->OnReadEnd();
+      EXPECT_TRUE(absl::IsInvalidArgument(*wire_.status));
+      EXPECT_EQ(host_->finished, 0);
+      if (gone) machine_->OnCancelled();
+      machine_->OnDone();
+      EXPECT_EQ(host_->finished, 1);
+      EXPECT_EQ(host_->finished_code,
+                gone ? absl::StatusCode::kCancelled : absl::StatusCode::kInvalidArgument);
+      EXPECT_EQ(machine_->report().status.code(), host_->finished_code);
+    }
+  }
+}
+
 TEST_F(StreamMachineTest, ASecondOpenIsAnError) {
   Open();
   Send(OpenRequest());
