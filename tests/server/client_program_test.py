@@ -129,6 +129,21 @@ class ClientTest(unittest.TestCase):
             self.assertIn(word, text, arguments)
             self.assertEqual(len(text.splitlines()), 1, text)
 
+    def test_a_word_that_is_no_command_is_told_those_there_are(self):
+        for program, known in (("longtake", "generate, attach, list, get, delete, models, estimate, top, doctor"),
+                               ("longtake-pack", "pack, synth, show, verify")):
+            for words in (["foo"], ["foo", "bar", "--baz"]):
+                done = subprocess.run([os.path.join(BIN, program), *words], capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 2)
+                self.assertEqual(done.stderr, f'{program}: there is no command "foo"; there are {known}\n')
+            for words in ([], ["--foo"]):
+                done = subprocess.run([os.path.join(BIN, program), *words], capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn("--help", done.stderr)
+            done = subprocess.run([os.path.join(BIN, program), "--help"], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn(f"Usage: {program} ", done.stdout)
+
     def test_another_numerics_profile_is_refused_or_marked(self):
         digest, _ = self.take(self.path("mine.mp4"), "--numerics-profile", "cpu-fma-chain-v1")
         other = ["--numerics-profile", "cpu-of-tomorrow-v1"]
