@@ -129,6 +129,12 @@ class ClientTest(unittest.TestCase):
             self.assertIn(word, text, arguments)
             self.assertEqual(len(text.splitlines()), 1, text)
 
+    def test_what_the_server_refuses_names_the_option(self):
+        for option, value in (("--steps", "1,2"), ("--guidance", "51"), ("--ttl", "2h"), ("--key-plan", "window:1")):
+            for command in (["estimate"], ["generate", "--out", self.path("e.mp4")]):
+                done = self.run_client(*command, option, value, code=1)
+                self.assertTrue(done.stderr.decode().endswith(f" ({option})\n"), done.stderr)
+
     def test_a_word_that_is_no_command_is_told_those_there_are(self):
         for program, known in (("longtake", "generate, attach, list, get, delete, models, estimate, top, doctor"),
                                ("longtake-pack", "pack, synth, show, verify")):
