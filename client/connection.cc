@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/strings/str_cat.h"
+#include "client/field_options.h"
 #include "client/loopback.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -22,8 +23,11 @@ std::string DetailText(const google::rpc::Status& details, const std::string& me
     google::rpc::RetryInfo retry;
     if (any.UnpackTo(&bad_request)) {
       for (const auto& violation : bad_request.field_violations()) {
-        if (message.find(violation.description()) != std::string::npos) continue;
-        absl::StrAppend(&out, "; ", violation.field(), ": ", violation.description());
+        if (message.find(violation.description()) == std::string::npos) {
+          absl::StrAppend(&out, "; ", violation.field(), ": ", violation.description());
+        }
+        const std::string option = OptionOfField(violation.field());
+        if (!option.empty()) absl::StrAppend(&out, " (", option, ")");
       }
     } else if (any.UnpackTo(&retry)) {
       absl::StrAppend(&out, "; try again in ", retry.retry_delay().seconds(), " s");

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "base/command_line.h"
 #include "base/printable_text.h"
 #include "base/standard_files.h"
 #include "client/commands.h"
@@ -29,7 +30,8 @@ absl::Status FlushOutput() {
 namespace {
 
 int Main(int argc, char** argv) {
-  CLI::App app("Generates video with a longtake server, chunk by chunk, for as long as you like.");
+  CLI::App app("Generates video with a longtake server, chunk by chunk, for as long as you like.",
+               "longtake");
   app.set_version_flag("--version", "longtake " LONGTAKE_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
@@ -47,7 +49,7 @@ int Main(int argc, char** argv) {
   app.footer(example);
   app.get_subcommand("generate")->footer(example);
   app.get_subcommand("attach")->footer("Example: longtake attach sessions/ID --continue take.mp4");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto ended = ParseCommandLine(app, argc, argv); ended.has_value()) return *ended;
   const int status = globals.run();
   return status != 0 ? status : Report(FlushOutput());
 }

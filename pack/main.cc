@@ -11,6 +11,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/command_line.h"
 #include "base/printable_text.h"
 #include "base/standard_files.h"
 #include "base/units.h"
@@ -162,7 +163,8 @@ int RunVerify(const std::string& directory) {
 }
 
 int Main(int argc, char** argv) {
-  CLI::App app("Makes, shows and verifies the packs that longtaked streams its layers from.");
+  CLI::App app("Makes, shows and verifies the packs that longtaked streams its layers from.",
+               "longtake-pack");
   app.set_version_flag("--version", "longtake-pack " LONGTAKE_VERSION);
   app.require_subcommand(1);
 
@@ -214,7 +216,7 @@ int Main(int argc, char** argv) {
   CLI::App* verify = app.add_subcommand("verify", "Read everything and check every checksum");
   verify->add_option("pack-dir", directory)->required();
 
-  CLI11_PARSE(app, argc, argv);
+  if (const auto ended = ParseCommandLine(app, argc, argv); ended.has_value()) return *ended;
   if (*pack) return RunPack(arguments);
   if (*synth) return RunSynth(synth_arguments);
   return *show ? RunShow(directory) : RunVerify(directory);

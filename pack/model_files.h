@@ -20,6 +20,9 @@ absl::StatusOr<std::string> ReadModelFile(FileSystem& files, const std::string& 
 // ALREADY_EXISTS when a published model lies in the directory: what a pack writes and removes there
 // could be the only copy of its files.
 absl::Status CheckHoldsNoModel(FileSystem& files, const std::string& directory);
+// ALREADY_EXISTS, with a name, when it holds something that is neither of a pack nor left by the
+// making of one. A pack may have other files beside it.
+absl::Status CheckHoldsNothingElse(FileSystem& files, const std::string& directory);
 
 // The recipe comes with the model (longtake.json) or from the caller; either way it must parse
 // before hours of work.

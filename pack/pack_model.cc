@@ -151,6 +151,7 @@ absl::StatusOr<std::string> PackModel(FileSystem& files, const std::string& mode
   LT_RETURN_IF_ERROR(CheckModelIndex(files, model_directory));
   tell(JoinPath(model_directory, "model_index.json"), true);
   LT_RETURN_IF_ERROR(CheckHoldsNoModel(files, pack_directory));
+  LT_RETURN_IF_ERROR(CheckHoldsNothingElse(files, pack_directory));
   PackDirectorySpec spec;
   if (options.recipe.empty()) tell(JoinPath(model_directory, "longtake.json"), true);
   LT_ASSIGN_OR_RETURN(spec.recipe, ReadModelRecipe(files, model_directory, options.recipe));

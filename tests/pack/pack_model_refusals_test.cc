@@ -34,6 +34,23 @@ TEST_F(PackModelTest, WithoutARecipeTheNamesAreListed) {
   EXPECT_TRUE(Pack(options).ok());
 }
 
+TEST_F(PackModelTest, ADirectoryOfOtherThingsStaysAsItIs) {
+  fs::create_directory(pack_);
+  for (const char* left : {".hidden", "lost+found", "vae.pack", "vae.pack.tmp-1", "tokenizer.json",
+                           "manifest.json.tmp-1"}) {
+    WriteAll(pack_ / left, "");
+  }
+  WriteAll(pack_ / "thesis.txt", "text");
+  ExpectRefused(absl::StatusCode::kAlreadyExists, {pack_.string() + " holds thesis.txt"});
+  fs::rename(pack_ / "thesis.txt", pack_ / "thesis.pack.txt");
+  ExpectRefused(absl::StatusCode::kAlreadyExists, {"thesis.pack.txt"});
+  fs::remove(pack_ / "thesis.pack.txt");
+  ASSERT_TRUE(Pack().ok()) << "what was left by packing is no obstacle";
+  WriteAll(pack_ / "notes.txt", "text");
+  EXPECT_TRUE(Pack().ok()) << "it is a pack with notes beside it";
+  EXPECT_EQ(ReadAll(pack_ / "notes.txt"), "text");
+}
+
 TEST_F(PackModelTest, OtherPipelinesAreRefused) {
   Edit("model_index.json", "WanPipeline", "FluxPipeline");
   ExpectRefused(absl::StatusCode::kUnimplemented, {"model_index.json", "FluxPipeline"});

@@ -129,6 +129,27 @@ class ClientTest(unittest.TestCase):
             self.assertIn(word, text, arguments)
             self.assertEqual(len(text.splitlines()), 1, text)
 
+    def test_what_the_server_refuses_names_the_option(self):
+        for option, value in (("--steps", "1,2"), ("--guidance", "51"), ("--ttl", "2h"), ("--key-plan", "window:1")):
+            for command in (["estimate"], ["generate", "--out", self.path("e.mp4")]):
+                done = self.run_client(*command, option, value, code=1)
+                self.assertTrue(done.stderr.decode().endswith(f" ({option})\n"), done.stderr)
+
+    def test_a_word_that_is_no_command_is_told_those_there_are(self):
+        for program, known in (("longtake", "generate, attach, list, get, delete, models, estimate, top, doctor"),
+                               ("longtake-pack", "pack, synth, show, verify")):
+            for words in (["foo"], ["foo", "bar", "--baz"]):
+                done = subprocess.run([os.path.join(BIN, program), *words], capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 2)
+                self.assertEqual(done.stderr, f'{program}: there is no command "foo"; there are {known}\n')
+            for words in ([], ["--foo"]):
+                done = subprocess.run([os.path.join(BIN, program), *words], capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn("--help", done.stderr)
+            done = subprocess.run([os.path.join(BIN, program), "--help"], capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0)
+            self.assertIn(f"Usage: {program} ", done.stdout)
+
     def test_another_numerics_profile_is_refused_or_marked(self):
         digest, _ = self.take(self.path("mine.mp4"), "--numerics-profile", "cpu-fma-chain-v1")
         other = ["--numerics-profile", "cpu-of-tomorrow-v1"]
