@@ -267,6 +267,7 @@ void Scheduler::DeliverGiven(LiveSession& live) {
   while (Ready(live)) {
     std::optional<FinishedChunk> given = live.take().TakeGiven();
     if (!given.has_value()) return;
+    HoldFrames(live);
     Deliver(live, *std::move(given));
     ApplyEvents(live);
   }

@@ -103,7 +103,7 @@ absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const Rol
   out.decode_scratch = DecodeScratchBytes(spec, grid, vae);
   if (spec.start_frames != 0) {
     out.start_pixels = spec.start_bytes();
-    // As they came, and again for the clean passes that share a sweep.
+    // As they came, and cut into chunks.
     out.start_latents = 2 * LatentBytes(rollout, rollout.start_latents);
     out.encoder_cache = VaeEncoderCacheBytes(vae, grid.height, grid.width);
   }

@@ -59,7 +59,7 @@ class Take {
   virtual absl::StatusOr<std::optional<FinishedChunk>> Settle() = 0;
 
   // Guidance branches, and the latent frames whose K/V one of them holds; they change when a prompt
-  // does and in Settle. None where nothing is remembered that way.
+  // does, in Settle and in TakeGiven. None where nothing is remembered that way.
   virtual size_t branch_count() const = 0;
   virtual const std::set<int64_t>& frames(size_t branch) const = 0;
 };

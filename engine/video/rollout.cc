@@ -89,21 +89,30 @@ std::optional<FinishedChunk> Rollout::TakeGiven() {
   // Two texts at a time: the clean passes under the old one come first.
   if (!HasStart() || !is_given() || needs_old_text() || is_recache()) return std::nullopt;
   at_chunk_start_ = true;
-  return Finish(FinishedLatents(chunk()));
+  Latents latents;
+  for (std::deque<Latents>* given : {&state_.start, &logged_}) {  // the log has the start, too
+    if (given->empty()) continue;
+    latents = std::move(given->front());
+    given->pop_front();
+  }
+  return Finish(std::move(latents));
 }
 
+// Nothing will ever attend to the last chunk, so nobody waits for clean passes or holds frames.
 FinishedChunk Rollout::Finish(Latents latents) {
   const int64_t index = state_.chunk++;
   if (done()) {
-    state_.written = chunk();  // nothing will ever attend to the last chunk
-  } else if (!IsGiven(index)) {
-    state_.unwritten = latents;
+    state_.unwritten.clear();
+    state_.recent.clear();
+    for (std::set<int64_t>& frames : state_.frames) frames.clear();
+  } else {
+    state_.unwritten.push_back(latents);
   }
   return {.index = index, .latents = std::move(latents)};
 }
 
 Rollout::SweepParts Rollout::PartsOf(int64_t rows_max) const {
-  const int64_t waiting = chunk() - state_.written;
+  const int64_t waiting = std::ssize(state_.unwritten);
   if (waiting == 0) return {.forward = true};
   SweepParts parts = {.clean_passes = 1};
   while (parts.clean_passes < waiting && (parts.clean_passes + 1) * clean_rows() <= rows_max &&
@@ -121,7 +130,8 @@ int64_t Rollout::clean_rows() const {
 
 bool Rollout::HasRoomFor(int64_t clean_passes) const {
   return std::all_of(state_.frames.begin(), state_.frames.end(), [&](const auto& held) {
-    return std::ssize(held) + clean_passes * spec_.chunk.frames <= shape_.frames_held;
+    return std::ssize(held) + clean_passes * spec_.chunk.frames <=
+           shape_.frames_held + spare_frames_;
   });
 }
 
@@ -149,34 +159,27 @@ void Rollout::AppendItems(int64_t rows_max, std::vector<RolloutItem>* items) {
   LT_CHECK(!parts.forward || !is_given() || is_recache());
   clean_passes_.clear();
   for (int64_t i = 0; i < parts.clean_passes; ++i) {
-    CleanPass& pass = clean_passes_.emplace_back(PlanClean(state_.written + i));
-    pass.forward.latents = &pass.latents;
     const size_t first = items->size();
-    AppendAllBranches(pass.forward, items);
+    AppendAllBranches(clean_passes_.emplace_back(PlanClean(i)), items);
     if (needs_old_text()) (*items)[first].video.text = old_text_.get();
   }
   forward_ = parts.forward;
   if (forward_) AppendForward(items);
 }
 
-Latents Rollout::FinishedLatents(int64_t chunk) const {
-  if (!IsGiven(chunk)) return state_.unwritten;
-  return state_.start.Frames(chunk * spec_.chunk.frames, spec_.chunk.frames);
-}
-
-Rollout::CleanPass Rollout::PlanClean(int64_t chunk) const {
-  const int64_t first = chunk * spec_.chunk.frames;
-  CleanPass pass = {.latents = FinishedLatents(chunk), .forward = {}};
+Rollout::Forward Rollout::PlanClean(int64_t waiting) const {
+  const int64_t first = (state_.written() + waiting) * spec_.chunk.frames;
+  Forward pass = {.latents = &state_.unwritten[static_cast<size_t>(waiting)]};
   for (size_t branch = 0; branch < branch_count(); ++branch) {
-    pass.forward.plans.push_back(PlanKeys(clean_plan(branch), first, spec_.chunk.frames));
+    pass.plans.push_back(PlanKeys(clean_plan(branch), first, spec_.chunk.frames));
   }
-  pass.forward.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
-  for (int64_t i = 0; i < spec_.chunk.frames; ++i) pass.forward.writes.push_back(first + i);
+  pass.AddTimesteps(spec_.chunk.frames, spec_.context_noise);
+  for (int64_t i = 0; i < spec_.chunk.frames; ++i) pass.writes.push_back(first + i);
   return pass;
 }
 
 absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
-  for (const CleanPass& pass : clean_passes_) CommitClean(pass.latents);
+  for (size_t i = 0; i < clean_passes_.size(); ++i) CommitClean();
   clean_passes_.clear();
   if (!std::exchange(forward_, false)) return std::nullopt;
   auto settled = SettleForward();
@@ -184,25 +187,23 @@ absl::StatusOr<std::optional<FinishedChunk>> Rollout::Settle() {
   return settled;
 }
 
-void Rollout::CommitClean(const Latents& latents) {
-  ++state_.written;
+void Rollout::CommitClean() {
+  Written(state_.unwritten.front());
+  state_.unwritten.pop_front();
   if (all_written()) {
-    state_.unwritten = {};
     state_.old_text = false;
     old_text_ = nullptr;
   }
-  if (!IsGiven(state_.written)) state_.start = {};
-  Written(latents);
   for (size_t branch = 0; branch < branch_count(); ++branch) {
     state_.frames[branch] = FramesToHold(branch);
   }
 }
 
 std::set<int64_t> Rollout::FramesToHold(size_t branch) const {
-  const KeyPlanSpec plan = clean_plan(branch);
-  // The last chunk has no clean pass, though nobody waits for it.
-  const int64_t made = (done() ? chunk() - 1 : state_.written) * spec_.chunk.frames;
   std::set<int64_t> frames;
+  if (done()) return frames;
+  const KeyPlanSpec plan = clean_plan(branch);
+  const int64_t made = state_.written() * spec_.chunk.frames;
   // Nothing is needed but from the take's beginning, its sink and its latest frames.
   for (const int64_t first : {int64_t{0}, plan.sink_start, made - plan.window_frames}) {
     const int64_t end = std::min(made, first + plan.window_frames);
@@ -217,8 +218,17 @@ std::set<int64_t> Rollout::FramesToHold(size_t branch) const {
 
 void Rollout::SetStart(Latents latents) {
   LT_CHECK(!state_.has_start && latents.frames() == spec_.start_latents);
-  state_.start = std::move(latents);
+  for (int64_t first = 0; first < latents.frames(); first += spec_.chunk.frames) {
+    state_.start.push_back(latents.Frames(first, spec_.chunk.frames));
+  }
   state_.has_start = true;
+}
+
+void Rollout::SetLogged(std::deque<Latents> chunks, int64_t spare_frames) {
+  LT_CHECK(can_replay() && at_chunk_start() && HasStart());
+  for (const Latents& chunk : chunks) LT_CHECK(IsLatents(spec_, chunk, spec_.chunk.frames));
+  logged_ = std::move(chunks);
+  spare_frames_ = spare_frames;
 }
 
 Latents Rollout::NewLatents(int64_t frames) const {

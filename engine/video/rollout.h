@@ -81,6 +81,22 @@ class Rollout : public Take {
   bool HasText() const;
   bool HasText(size_t branch) const { return branches_[branch].text != nullptr; }
   bool has_inputs() const override { return HasText() && HasStart(); }
+  // Whether it can go on from latents that it made before: where chunks are made one after the
+  // other. Several at once need every forward, so such a take is made again.
+  bool can_replay() const { return shape_.can_replay; }
+  // Replay (spec 3.9): the latents of the next chunks, from chunk() on, as this take made them
+  // before. They are given: finished without a sweep (TakeGiven), and what they leave behind is
+  // what they left then, once each prompt is changed before the same chunk. A part of them will do:
+  // what is set last counts, and when it is used up the take makes its next chunk itself. They lie
+  // here until their clean pass, in memory that nobody reserved with the session.
+  //
+  // Their clean passes share sweeps as rows and K/V allow. A full window leaves room for the frames
+  // of one chunk; spare frames beyond FramesNeeded, of each branch, make room for more. They are
+  // the caller's to set aside in the pool, there being none in a file, until no clean pass waits.
+  //
+  // Only of a rollout that can replay and has its start, at a chunk's start, so not after a
+  // re-cache; each with IsLatents of a chunk.
+  void SetLogged(std::deque<Latents> chunks, int64_t spare_frames = 0);
   std::optional<FinishedChunk> TakeGiven() override;
 
   int64_t chunk() const override { return state_.chunk; }
@@ -136,8 +152,8 @@ class Rollout : public Take {
   // The next chunk has its last latents.
   FinishedChunk Finish(Latents latents);
   // Whether the next chunk is one of those it was given.
-  bool is_given() const { return IsGiven(chunk()); }
-  bool all_written() const { return state_.written == chunk(); }
+  bool is_given() const { return !state_.start.empty() || !logged_.empty(); }
+  bool all_written() const { return state_.unwritten.empty(); }
   Latents NewLatents(int64_t frames) const;  // zeros
   // For a whole chunk.
   Latents DrawNoise(int64_t chunk, int64_t step, NoisePurpose purpose) const;
@@ -152,11 +168,6 @@ class Rollout : public Take {
   std::vector<Branch> branches_;
 
  private:
-  // A clean pass with the latents it runs on.
-  struct CleanPass {
-    Latents latents;
-    Forward forward;
-  };
   // Which of the waiting forwards a sweep of so many rows would do.
   struct SweepParts {
     int64_t clean_passes = 0;
@@ -168,17 +179,17 @@ class Rollout : public Take {
   int64_t new_text_rows() const;
   // Whether the frames of so many clean passes find room.
   bool HasRoomFor(int64_t clean_passes) const;
-  bool IsGiven(int64_t chunk) const { return chunk * spec_.chunk.frames < spec_.start_latents; }
-  // Of a chunk that is given, or the last one that was finished.
-  Latents FinishedLatents(int64_t chunk) const;
-  CleanPass PlanClean(int64_t chunk) const;
+  // Of a chunk that waits for it, the oldest being 0.
+  Forward PlanClean(int64_t waiting) const;
   // The next chunk that has no K/V has them; frames that no later chunk reads are no longer held.
-  void CommitClean(const Latents& latents);
+  void CommitClean();
 
   bool at_chunk_start_ = true;
+  std::deque<Latents> logged_;  // from the next chunk on
+  int64_t spare_frames_ = 0;
   std::unique_ptr<TextContext> old_text_;  // of the first branch, for the clean passes that wait
   // Of the sweep whose items were appended last.
-  std::deque<CleanPass> clean_passes_;
+  std::deque<Forward> clean_passes_;
   bool forward_ = false;
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 // One chunk after the other, a forward a level.
 RolloutShape ShapeOfChunks(const RolloutSpec& spec) {
-  return {.denoise_forwards = std::ssize(spec.levels)};
+  return {.denoise_forwards = std::ssize(spec.levels), .can_replay = true};
 }
 
 // A forward moves all chunks in work, and the anchor stays beside the whole window.

@@ -43,6 +43,8 @@ struct RolloutShape {
   // are for each chunk.
   int64_t chunks_in_work = 1;
   int64_t denoise_forwards = 0;
+  // Whether a chunk's latents are enough to make what it leaves behind.
+  bool can_replay = false;
   // Latent frames of K/V in one branch: kept beside the window; held at most; of those, what one
   // forward attends to at most, a full window without the chunk in work.
   int64_t anchor_frames = 0;

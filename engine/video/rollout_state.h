@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <set>
 #include <vector>
 
@@ -25,15 +26,15 @@ struct ChunkInWork {
 
 struct RolloutState {
   int64_t chunk = 0;  // the next to be finished
-  // Chunks that had their clean pass. Of those that were not given only the last can lack it.
-  int64_t written = 0;
-  Latents unwritten = {};  // of the last one, while it lacks its clean pass
+  // Of the last chunks before it, which wait for their clean pass. More than one waits only where
+  // several were given.
+  std::deque<Latents> unwritten = {};
   // Whether clean passes wait that use the previous prompt.
   bool old_text = false;
   // Latent frames whose K/V is held, per guidance branch.
   std::vector<std::set<int64_t>> frames;
-  // The latents it begins with, until they are K/V; and whether they have come.
-  Latents start = {};
+  // The chunks it begins with and has not finished yet, and whether they have come.
+  std::deque<Latents> start = {};
   bool has_start = false;
   // Of chunk rollouts: where the sink of the first branch begins, which a prompt may move; whether
   // the window's K/V is to be made again first; and the latents that needs, a frame each, the last
@@ -44,6 +45,8 @@ struct RolloutState {
   // Of rolling rollouts, oldest first. The oldest is the next to be finished.
   std::deque<ChunkInWork> in_work = {};
 
+  // Chunks that had their clean pass, or need none.
+  int64_t written() const { return chunk - std::ssize(unwritten); }
   friend bool operator==(const RolloutState&, const RolloutState&) = default;
 };
 

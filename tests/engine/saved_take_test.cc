@@ -113,9 +113,11 @@ TEST_F(SavedTakeTest, WhatDoesNotBelongTogetherIsRefusedByName) {
   refused("undecoded", [](SavedTake& take) { take.undecoded.emplace_back(); });
   refused("kv", [](SavedTake& take) { take.kv.clear(); });
   refused("chunk", [](SavedTake& take) { take.rollout.chunk = take.decoder.chunk = -1; });
-  refused("written", [](SavedTake& take) { take.rollout.written = take.rollout.chunk + 1; });
+  refused("unwritten", [](SavedTake& take) {
+    take.rollout.unwritten.resize(static_cast<size_t>(take.rollout.chunk) + 1);
+  });
   refused("unwritten",
-          [](SavedTake& take) { take.rollout.unwritten = Latents(16, {.height = 4}); });
+          [](SavedTake& take) { take.rollout.unwritten.assign(1, Latents(16, {.height = 4})); });
   refused("frames", [](SavedTake& take) { take.rollout.frames.emplace_back(); });
   refused("frames", [](SavedTake& take) {
     take.rollout.frames[0].insert(99);
@@ -125,7 +127,7 @@ TEST_F(SavedTakeTest, WhatDoesNotBelongTogetherIsRefusedByName) {
   refused("recache", [](SavedTake& take) { take.rollout.recache = true; });
   refused("sink_start", [](SavedTake& take) { take.rollout.sink_start = 100; });
   refused("in_work", [](SavedTake& take) { take.rollout.in_work.emplace_back(); });
-  refused("start", [](SavedTake& take) { take.rollout.start = Latents(16, {.height = 4}); });
+  refused("start", [](SavedTake& take) { take.rollout.start.emplace_back(); });
   refused("start", [](SavedTake& take) { take.rollout.has_start = false; });
   refused("frames", [](SavedTake& take) { take.rollout.frames[0].erase(0); });
   refused("kv", [](SavedTake& take) { take.kv[{0, 99}] = take.kv.begin()->second; });
@@ -133,7 +135,6 @@ TEST_F(SavedTakeTest, WhatDoesNotBelongTogetherIsRefusedByName) {
   refused("chunk", [](SavedTake& take) {
     const int64_t ahead = (int64_t{1} << 40) + 1 - take.rollout.chunk;
     take.rollout.chunk += ahead;
-    take.rollout.written += ahead;
     take.decoder.chunk += ahead;
   });
   refused("undecoded", [](SavedTake& take) {

@@ -53,16 +53,24 @@ class TableRoll {
     Hold();
     return chunk;
   }
+  std::optional<FinishedChunk> TakeGiven() {
+    std::optional<FinishedChunk> chunk = rollout->TakeGiven();
+    Hold();
+    return chunk;
+  }
 
-  // Goes on from copies of its state and its K/V, without texts.
-  void Move() {
-    const RolloutSpec spec = rollout->spec();
-    const RolloutState state = rollout->state();
-    const KvImage image = Must(CopyKv(table, kSession, nullptr));
+  KvImage Kv() const { return Must(CopyKv(table, kSession, nullptr)); }
+  // Goes on from a state of such a rollout and its K/V, without texts.
+  void GoOnFrom(const RolloutState& state, const KvImage& image) {
     table.Close(kSession);
     Open();
     MustBeOk(PutKv(image, table, kSession, nullptr));
-    rollout = Must(Rollout::Restore(spec, state));
+    rollout = Must(Rollout::Restore(rollout->spec(), state));
+  }
+  // From copies of its own.
+  void Move() {
+    const RolloutState state = rollout->state();
+    GoOnFrom(state, Kv());
   }
 
   static constexpr uint64_t kSession = 1;
