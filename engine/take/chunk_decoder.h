@@ -48,6 +48,15 @@ class ChunkDecoder {
   virtual absl::Status Decode(const Latents& latent, const DecodeChoice& choice,
                               const std::function<bool()>& keep_going,
                               std::vector<VaeCache>& caches, std::vector<uint8_t>* media) = 0;
+  // A decoder's caches need not be kept: latents that were decoded make them again, bit for bit. To
+  // go on at latent d, the last warm_up_latents before d are decoded once more and their media is
+  // thrown away, from caches of d - warm_up_latents on; where there are fewer, all of them from
+  // none. Pure, any thread.
+  virtual int64_t warm_up_latents(const DecodeChoice& choice) const = 0;
+  // Caches to begin with after so many latents that are not decoded, at least 1, for such a
+  // warm-up alone: the media that comes first is wrong. grid is of one latent frame.
+  virtual std::vector<VaeCache> StartInMidStream(const DecodeChoice& choice, int64_t latents,
+                                                 const LatentGrid& grid) const = 0;
   // Encodes the clip's next latent frame. Errors as Decode. Only of a model with an encoder.
   virtual absl::Status EncodeNext(const StartClip& clip, const std::function<bool()>& keep_going,
                                   StartProgress& progress) = 0;

@@ -44,6 +44,23 @@ absl::Status PixelCoder::Decode(const Latents& latent, const DecodeChoice& choic
                      : decoder_->Decode(latents, caches.front(), media);
 }
 
+const std::vector<VaeLayer>& PixelCoder::LayersOf(const DecodeChoice& choice) const {
+  return choice.tiny ? tiny_decoder_->layers() : decoder_->layers();
+}
+
+int64_t PixelCoder::warm_up_latents(const DecodeChoice& choice) const {
+  return WarmUpLatents(LayersOf(choice));
+}
+
+std::vector<VaeCache> PixelCoder::StartInMidStream(const DecodeChoice& choice, int64_t latents,
+                                                   const LatentGrid& grid) const {
+  const std::vector<VaeLayer>& layers = LayersOf(choice);
+  if (choice.tiled) {
+    return TiledCachesInMidStream(layers, VaeTiling(), latents, grid.height, grid.width);
+  }
+  return {VaeCacheInMidStream(layers, latents, grid.height, grid.width)};
+}
+
 absl::Status PixelCoder::EncodeNext(const StartClip& clip, const std::function<bool()>& keep_going,
                                     StartProgress& progress) {
   LT_CHECK(has_encoder());

@@ -32,6 +32,9 @@ class PixelCoder final : public ChunkDecoder {
   absl::Status Decode(const Latents& latent, const DecodeChoice& choice,
                       const std::function<bool()>& keep_going, std::vector<VaeCache>& caches,
                       std::vector<uint8_t>* media) override;
+  int64_t warm_up_latents(const DecodeChoice& choice) const override;
+  std::vector<VaeCache> StartInMidStream(const DecodeChoice& choice, int64_t latents,
+                                         const LatentGrid& grid) const override;
   absl::Status EncodeNext(const StartClip& clip, const std::function<bool()>& keep_going,
                           StartProgress& progress) override;
   void Release() override { Use(Network::kNone); }
@@ -39,6 +42,7 @@ class PixelCoder final : public ChunkDecoder {
 
  private:
   enum class Network { kNone, kDecoder, kTinyDecoder, kEncoder };
+  const std::vector<VaeLayer>& LayersOf(const DecodeChoice& choice) const;
   // The others give back what they keep.
   void Use(Network network);
 

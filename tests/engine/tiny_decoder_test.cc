@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/philox.h"
 #include "engine/backend/backend.h"
 #include "engine/model/vae/layers.h"
 #include "pack/synthesise.h"
@@ -125,6 +126,37 @@ TEST(TinyDecoderTest, OneNetworkKeepsMemoryAtATime) {
   EXPECT_EQ(decode({.tiny = true}), tiny);
   EXPECT_EQ(decode({}), full);
   EXPECT_EQ(encode(), encoder);
+}
+
+// Whoever kept only latents has the pixels of the stream again after a warm-up.
+TEST(TinyDecoderTest, AStreamGoesOnFromItsLatestLatents) {
+  EngineSetup setup;
+  setup.pack = PackWithTinyDecoder();
+  TestEngine engine(setup);
+  ChunkDecoder& coder = engine.model().pixel_coder();
+  const LatentGrid grid = LatentGrid::FromPixels(48, 32);
+  const auto decode = [&](const DecodeChoice& choice, int64_t first, int64_t end,
+                          std::vector<VaeCache>& caches) {
+    std::vector<uint8_t> rgb;
+    for (int64_t latent = first; latent < end; ++latent) {
+      Latents values(kTinyDecoderChannels, grid);
+      PhiloxNormal(8, static_cast<uint64_t>(latent), 0, values.values());
+      EXPECT_TRUE(coder.Decode(values, choice, {}, caches, &rgb).ok());
+    }
+    return rgb;
+  };
+  for (const DecodeChoice& choice :
+       {DecodeChoice{}, DecodeChoice{.tiled = true}, DecodeChoice{.tiny = true}}) {
+    const int64_t warm_up = coder.warm_up_latents(choice);
+    EXPECT_EQ(warm_up, choice.tiny ? 8 : 30) << "this VAE has fewer layers than the published";
+    const int64_t at = warm_up + 2;
+    std::vector<VaeCache> whole;
+    decode(choice, 0, at, whole);
+    std::vector<VaeCache> warm = coder.StartInMidStream(choice, at - warm_up, grid);
+    decode(choice, at - warm_up, at, warm);
+    EXPECT_TRUE(warm == whole);
+    EXPECT_EQ(decode(choice, at, at + 2, warm), decode(choice, at, at + 2, whole));
+  }
 }
 
 TEST(TinyDecoderTest, WithoutOneItIsRefused) {

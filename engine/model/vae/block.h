@@ -68,6 +68,7 @@ class VaeNetwork {
   absl::Status Run(VaeCache& cache, VaeFrames& x, const std::function<bool()>& keep_going = {});
   // Memory for another latent size is given back first.
   absl::Status Prepare(const VaeCache& cache, int64_t height, int64_t width);
+  const std::vector<VaeLayer>& layers() const { return layers_; }
   void Recycle(VaeFrames& x) { pool_.GiveAll(x.frames); }
   VaeFrame TakeFrame(int64_t floats) { return pool_.Take(floats); }
   uint64_t scratch_bytes() const { return pool_.bytes(); }  // between calls

@@ -127,6 +127,17 @@ uint64_t TinyDecoderCacheBytes(int64_t height, int64_t width) {
   return BytesAt(CacheFloats(TinyDecoderLayers()), height, width);
 }
 
+VaeCache VaeCacheInMidStream(const std::vector<VaeLayer>& layers, int64_t calls, int64_t height,
+                             int64_t width) {
+  VaeCache cache = {.calls = calls, .height = height, .width = width, .entries = {}};
+  for (const VaeCacheEntryShape& shape : VaeCacheEntries(layers, height, width)) {
+    VaeCacheEntry& entry = cache.entries.emplace_back();
+    // Others fall back on zeros by themselves.
+    if (shape.frames_max == 1) entry.frames.emplace_back(shape.frame_floats());
+  }
+  return cache;
+}
+
 absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeLayer>& layers,
                            int64_t height, int64_t width) {
   if (cache.calls == 0 && cache.entries.empty()) return absl::OkStatus();

@@ -31,6 +31,12 @@ struct VaeCache {
   friend bool operator==(const VaeCache&, const VaeCache&) = default;
 };
 
+// A decoder's cache to begin with after so many latents that it did not see, at least 1. Zeros
+// stand for what it would hold, so the first pixels are wrong: after WarmUpLatents it is that of
+// the whole stream.
+VaeCache VaeCacheInMidStream(const std::vector<VaeLayer>& layers, int64_t calls, int64_t height,
+                             int64_t width);
+
 // Bytes of a full decoder cache at this latent size; UINT64_MAX when it does not fit 64 bits.
 uint64_t VaeCacheBytes(const VaeConfig& config, int64_t height, int64_t width);
 

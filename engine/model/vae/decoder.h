@@ -67,6 +67,7 @@ class WanVaeDecoder {
   absl::Status DecodeToFloat(const VaeLatents& latents, VaeCache& cache,
                              std::vector<float>* pixels);
 
+  const std::vector<VaeLayer>& layers() const { return network_.layers(); }
   // INVALID_ARGUMENT when sizes are out of range or do not fit the values.
   absl::Status Check(const VaeLatents& latents) const {
     return CheckVaeLatents(latents, config_.z_dim);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/status_macros.h"
 
 namespace longtake {
 namespace {
@@ -192,6 +193,46 @@ std::vector<VaeCacheEntryShape> VaeCacheEntries(const std::vector<VaeLayer>& lay
     }
   }
   return entries;
+}
+
+namespace {
+
+// The latest input frames of a layer that its latest output frames and its own cache depend on.
+int64_t FramesSeen(const VaeLayer& layer, int64_t frames) {
+  switch (layer.kind) {
+    case VaeLayerKind::kRes:
+      return frames + 4;  // two convolutions
+    case VaeLayerKind::kConv:
+    case VaeLayerKind::kHead:
+      return frames + 2;
+    case VaeLayerKind::kUp3d:
+      return (frames + 1) / 2 + 2;
+    case VaeLayerKind::kGrow:
+      return (frames + layer.growth - 1) / layer.growth;
+    case VaeLayerKind::kMemory:
+      return frames + 1;
+    case VaeLayerKind::kPointwise:
+    case VaeLayerKind::kAttention:
+    case VaeLayerKind::kUp2d:
+    case VaeLayerKind::kPlainConv:
+    case VaeLayerKind::kPlainUp:
+      return frames;
+    case VaeLayerKind::kDown2d:
+    case VaeLayerKind::kDown3d:
+      break;
+  }
+  LT_CHECK(false);  // of an encoder
+  return 0;
+}
+
+}  // namespace
+
+int64_t WarmUpLatents(const std::vector<VaeLayer>& decoder_layers) {
+  int64_t frames = 0;  // nobody looks at the pixels
+  for (auto layer = decoder_layers.rbegin(); layer != decoder_layers.rend(); ++layer) {
+    frames = FramesSeen(*layer, frames);
+  }
+  return frames;
 }
 
 ComponentLayout WanVaeLayout(const VaeConfig& config) {

@@ -63,6 +63,10 @@ int64_t VaeCacheEntryCount(const VaeLayer& layer);
 std::vector<VaeCacheEntryShape> VaeCacheEntries(const std::vector<VaeLayer>& layers, int64_t height,
                                                 int64_t width);
 
+// Latents of a stream after which a decoder's cache no longer depends on those before: from there
+// on it is, bit for bit, that of the whole stream.
+int64_t WarmUpLatents(const std::vector<VaeLayer>& decoder_layers);
+
 // Everything resident, encoder included.
 ComponentLayout WanVaeLayout(const VaeConfig& config);
 

@@ -134,6 +134,16 @@ absl::Status DecodeTiled(WanVaeDecoder& decoder, const VaeTiling& tiling, const 
   return absl::OkStatus();
 }
 
+std::vector<VaeCache> TiledCachesInMidStream(const std::vector<VaeLayer>& layers,
+                                             const VaeTiling& tiling, int64_t calls, int64_t height,
+                                             int64_t width) {
+  std::vector<VaeCache> caches;
+  for (const VaeTile& tile : PlanTiles(tiling, height, width)) {
+    caches.push_back(VaeCacheInMidStream(layers, calls, tile.height, tile.width));
+  }
+  return caches;
+}
+
 uint64_t TiledCacheBytes(const VaeConfig& config, const VaeTiling& tiling, int64_t height,
                          int64_t width) {
   uint64_t bytes = 0;

@@ -38,6 +38,11 @@ absl::Status DecodeTiledToFloat(WanVaeDecoder& decoder, const VaeTiling& tiling,
                                 const VaeLatents& latents, std::vector<VaeCache>& caches,
                                 std::vector<float>* pixels);
 
+// VaeCacheInMidStream of each tile.
+std::vector<VaeCache> TiledCachesInMidStream(const std::vector<VaeLayer>& layers,
+                                             const VaeTiling& tiling, int64_t calls, int64_t height,
+                                             int64_t width);
+
 // Memory a session holds between chunks, and what one latent is decoded in.
 uint64_t TiledCacheBytes(const VaeConfig& config, const VaeTiling& tiling, int64_t height,
                          int64_t width);

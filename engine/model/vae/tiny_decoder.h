@@ -32,6 +32,7 @@ class TinyDecoder {
   absl::Status DecodeToFloat(const VaeLatents& latents, VaeCache& cache,
                              std::vector<float>* pixels);
 
+  const std::vector<VaeLayer>& layers() const { return network_.layers(); }
   uint64_t scratch_bytes() const { return network_.scratch_bytes(); }
   void Release() { network_.Release(); }  // gives it back
 
