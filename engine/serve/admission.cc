@@ -1,31 +1,14 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/serve/admission.h"
 
-#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/serve/resolve.h"
 
 namespace longtake {
-namespace {
-
-// nullopt while one of them is not known.
-std::optional<SweepTime> SumOf(const std::vector<SweepLoad>& loads, const SweepCostModel& sweeps) {
-  SweepTime sum;
-  for (const SweepLoad& load : loads) {
-    const std::optional<SweepTime> time = sweeps.Predict(load);
-    if (!time.has_value()) return std::nullopt;
-    sum.seconds += time->seconds;
-    sum.work_seconds += time->work_seconds;
-  }
-  return sum;
-}
-
-}  // namespace
 
 Admission::Admission(const VideoModel& model, const KvMemory& kv, Options options)
     : model_(model),
@@ -124,8 +107,8 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec, co
 void Admission::EstimateTime(const ResolvedSpec& spec, const RolloutSpec& rollout,
                              const Costs& costs, SessionEstimate* out) const {
   const auto sweeps =
-      SumOf(SweepsOfChunk(rollout, model_.options().tokens_max, out->kv_in_file), costs.sweeps);
-  const auto first_sweeps = SumOf(SweepsOfFirstChunk(rollout), costs.sweeps);
+      costs.sweeps.PredictAll(SweepsOfChunk(rollout, model_.options().tokens_max, out->kv_in_file));
+  const auto first_sweeps = costs.sweeps.PredictAll(SweepsOfFirstChunk(rollout));
   const auto decode_seconds = [&](int64_t frames) {
     return costs.lanes.DecodeSeconds(spec.decoder,
                                      static_cast<double>(spec.width * spec.height * frames));

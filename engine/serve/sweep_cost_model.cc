@@ -114,6 +114,18 @@ std::optional<SweepTime> SweepCostModel::Predict(const SweepLoad& load) const {
   return time;
 }
 
+std::optional<SweepTime> SweepCostModel::PredictAll(std::span<const SweepLoad> loads) const {
+  SweepTime sum;
+  for (const SweepLoad& load : loads) {
+    const std::optional<SweepTime> time = Predict(load);
+    if (!time.has_value()) return std::nullopt;
+    sum.seconds += time->seconds;
+    sum.read_seconds += time->read_seconds;
+    sum.work_seconds += time->work_seconds;
+  }
+  return sum;
+}
+
 std::optional<int64_t> SweepCostModel::Knee() const {
   MutexLock lock(mutex_);
   if (means_.size() < (calibrated() ? 1 : 2)) return std::nullopt;

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 
 #include "base/mutex.h"
 #include "engine/video/sweep_load.h"
@@ -39,6 +40,9 @@ class SweepCostModel {
 
   // nullopt without a calibration until a sweep was seen.
   std::optional<SweepTime> Predict(const SweepLoad& load) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Of several, one after the other; nullopt as above, of none zero.
+  std::optional<SweepTime> PredictAll(std::span<const SweepLoad> loads) const;
 
   // The knee: rows from which a sweep makes at least kEfficient of the rows per second that larger
   // sweeps make; at least 1, which says that sharing a sweep saves nothing. Below it more sessions

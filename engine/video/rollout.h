@@ -91,8 +91,8 @@ class Rollout : public Take {
   // here until their clean pass, in memory that nobody reserved with the session.
   //
   // Their clean passes share sweeps as rows and K/V allow. A full window leaves room for the frames
-  // of one chunk; spare frames, of each branch beyond FramesNeeded, make room for more until
-  // no clean pass waits.
+  // of one chunk; spare frames beyond FramesNeeded, of each branch, make room for more. They are
+  // the caller's to set aside in the pool, there being none in a file, until no clean pass waits.
   //
   // Only of a rollout that can replay and has its start, at a chunk's start, so not after a
   // re-cache; each with IsLatents of a chunk.

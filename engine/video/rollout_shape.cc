@@ -30,6 +30,26 @@ SweepLoad ForwardOf(const RolloutSpec& spec, int64_t frames, int64_t context, bo
   return load;
 }
 
+// Of the clean passes of chunks from first on, how many a sweep has room for.
+int64_t CleanPassesMax(const RolloutSpec& spec, int64_t first, int64_t spare_frames,
+                       int64_t rows_max) {
+  const int64_t frames = spec.chunk.frames;
+  const int64_t rows = static_cast<int64_t>(spec.branch_count()) * frames * spec.kv_layout.rows;
+  const int64_t held_max = ShapeOf(spec).frames_held;
+  const int64_t held = std::min(first * frames, held_max - frames);
+  return std::max<int64_t>(1, std::min(rows_max / rows, (held_max + spare_frames - held) / frames));
+}
+
+// The forward that makes the window's K/V again before this chunk, in the first branch.
+SweepLoad RecacheOf(const RolloutSpec& spec, int64_t chunk, bool kv_in_file) {
+  const bool keep_sink = spec.prompt_switch == PromptSwitch::kRecache;
+  const RecachePlan recache = PlanRecache(spec.key_plan, chunk * spec.chunk.frames, keep_sink);
+  RolloutSpec prompt_alone = spec;
+  prompt_alone.guidance = 1.0;
+  return ForwardOf(prompt_alone, std::ssize(recache.plan.query_index),
+                   std::ssize(recache.plan.keys), kv_in_file);
+}
+
 }  // namespace
 
 RolloutShape ShapeOf(const RolloutSpec& spec) {
@@ -69,6 +89,39 @@ std::vector<SweepLoad> SweepsOfChunk(const RolloutSpec& spec, int64_t rows_max, 
   } else {
     sweeps.push_back(clean);
   }
+  return sweeps;
+}
+
+std::vector<SweepLoad> SweepsOfReplay(const RolloutSpec& spec, const ReplaySpan& span,
+                                      int64_t rows_max, bool kv_in_file) {
+  std::vector<SweepLoad> sweeps;
+  if (spec.chunk_count != 0 && span.end == spec.chunk_count) return sweeps;
+  if (!ShapeOf(spec).can_replay) {
+    const std::vector<SweepLoad> chunk = SweepsOfChunk(spec, rows_max, kv_in_file);
+    for (int64_t i = span.first; i < span.end; ++i) {
+      sweeps.insert(sweeps.end(), chunk.begin(), chunk.end());
+    }
+    return sweeps;
+  }
+  const int64_t frames = spec.chunk.frames;
+  int64_t next = span.first;
+  const auto write_until = [&](int64_t end) {
+    while (next < end) {
+      const int64_t most = kv_in_file ? 1 : CleanPassesMax(spec, next, span.spare_frames, rows_max);
+      SweepLoad& sweep = sweeps.emplace_back();
+      for (const int64_t last = std::min(end, next + most); next < last; ++next) {
+        const int64_t context = std::min(next * frames, spec.key_plan.window_frames - frames);
+        sweep.Add(ForwardOf(spec, frames, context, kv_in_file));
+      }
+    }
+  };
+  for (size_t i = 0; i < span.changes.size(); ++i) {
+    write_until(span.changes[i]);  // under the text before
+    const bool again = i + 1 < span.changes.size() && span.changes[i + 1] == span.changes[i];
+    if (spec.prompt_switch == PromptSwitch::kSwap || span.changes[i] == 0 || again) continue;
+    sweeps.push_back(RecacheOf(spec, span.changes[i], kv_in_file));
+  }
+  write_until(span.end);
   return sweeps;
 }
 

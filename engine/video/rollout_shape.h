@@ -64,6 +64,19 @@ SweepLoad DenoisingSweep(const RolloutSpec& spec, bool kv_in_file);
 // The sweeps that such a chunk takes: its clean pass rides in one of them where both have at most
 // rows_max rows and K/V lies in memory, as in Rollout::needs.
 std::vector<SweepLoad> SweepsOfChunk(const RolloutSpec& spec, int64_t rows_max, bool kv_in_file);
+// What a replay goes through (Rollout::SetLogged).
+struct ReplaySpan {
+  int64_t first = 0;  // the first chunk that lacks its clean pass
+  int64_t end = 0;    // the next to be made
+  // Chunks before which the prompt changed, the first included while its re-cache waits; in order.
+  std::vector<int64_t> changes = {};
+  int64_t spare_frames = 0;  // of K/V
+};
+// Its sweeps: clean passes together as far as rows_max and K/V allow, and re-caches between them.
+// The last clean pass is among them, though it may ride in a step's sweep. None when the take is
+// done. A rolling take makes its chunks again.
+std::vector<SweepLoad> SweepsOfReplay(const RolloutSpec& spec, const ReplaySpan& span,
+                                      int64_t rows_max, bool kv_in_file);
 // The sweeps until the first chunk's latents are final, with nothing behind it; none when it is
 // given.
 std::vector<SweepLoad> SweepsOfFirstChunk(const RolloutSpec& spec);

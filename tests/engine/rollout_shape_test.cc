@@ -81,6 +81,51 @@ TEST(RolloutShapeTest, TheFirstChunkHasNothingBehindIt) {
   EXPECT_TRUE(SweepsOfFirstChunk(spec).empty()) << "it is given";
 }
 
+TEST(RolloutShapeTest, AReplayIsCleanPassesTogetherAsFarAsTheyFit) {
+  const SweepLoad clean = Frames(3, 18);
+  EXPECT_THAT(SweepsOfReplay(Chunks(), {.first = 7, .end = 10}, kPlenty, false),
+              ElementsAre(clean, clean, clean))
+      << "a full window has room for one";
+  const ReplaySpan spare = {.first = 7, .end = 10, .spare_frames = 3};
+  EXPECT_THAT(SweepsOfReplay(Chunks(), spare, kPlenty, false),
+              ElementsAre(Both(clean, clean), clean));
+  EXPECT_THAT(SweepsOfReplay(Chunks(), spare, 6 * kRows - 1, false),
+              ElementsAre(clean, clean, clean));
+  EXPECT_THAT(SweepsOfReplay(Chunks(), {.first = 0, .end = 3}, kPlenty, false),
+              ElementsAre(Both(Both(Frames(3, 0), Frames(3, 3)), Frames(3, 6))));
+  EXPECT_TRUE(SweepsOfReplay(Chunks(), {.first = 7, .end = 7}, kPlenty, false).empty());
+  SweepLoad from_file = clean;
+  from_file.kv_layer_bytes = 18 * Chunks().kv_layout.file_layer_bytes();
+  EXPECT_THAT(SweepsOfReplay(Chunks(), spare, kPlenty, true),
+              ElementsAre(from_file, from_file, from_file));
+}
+
+TEST(RolloutShapeTest, AReplayMakesTheWindowAgainWhereItWas) {
+  RolloutSpec spec = Chunks();
+  spec.key_plan.sink_frames = 3;
+  spec.guidance = 3.0;
+  ReplaySpan span = {.first = 8, .end = 10, .changes = {8, 9, 9}};
+  const SweepLoad clean = Both(Frames(3, 18), Frames(3, 18));
+  EXPECT_THAT(SweepsOfReplay(spec, span, kPlenty, false), ElementsAre(clean, clean));
+  spec.prompt_switch = PromptSwitch::kRecache;
+  const SweepLoad kept = Frames(18, 3);
+  EXPECT_THAT(SweepsOfReplay(spec, span, kPlenty, false), ElementsAre(kept, clean, kept, clean));
+  spec.prompt_switch = PromptSwitch::kRecacheAndSink;
+  const SweepLoad moved = Frames(21, 0);
+  EXPECT_THAT(SweepsOfReplay(spec, span, kPlenty, false), ElementsAre(moved, clean, moved, clean));
+  EXPECT_THAT(SweepsOfReplay(spec, {.first = 0, .end = 1, .changes = {0}}, kPlenty, false),
+              ElementsAre(Both(Frames(3, 0), Frames(3, 0))))
+      << "nothing was shown yet";
+}
+
+TEST(RolloutShapeTest, ATakeThatIsDoneOrRollsHasNoCleanPassesToReplay) {
+  RolloutSpec spec = Chunks();
+  spec.chunk_count = 10;
+  EXPECT_TRUE(SweepsOfReplay(spec, {.first = 3, .end = 10}, kPlenty, false).empty());
+  EXPECT_THAT(SweepsOfReplay(Rolling(), {.first = 8, .end = 10}, kPlenty, false),
+              Each(SweepsOfChunk(Rolling(), kPlenty, false).front()));
+}
+
 TEST(RolloutShapeTest, AnOnlyChunkHasNoCleanPass) {
   RolloutSpec spec = Chunks();
   spec.chunk_count = 1;

@@ -385,6 +385,28 @@ TEST(ReplayDeathTest, ARollingTakeHasNoUseForALog) {
   EXPECT_DEATH(rollout->SetLogged({}), "");
 }
 
+// What the sweeps from a boundary, where no clean pass waits, to another one bring, without the
+// next chunk's step.
+std::vector<int64_t> RowsOfReplay(Player& player, const Whole& whole, const ReplaySpan& span,
+                                  int64_t rows_max) {
+  const Rollout& rollout = player.rollout();
+  const int64_t clean_rows =
+      static_cast<int64_t>(rollout.branch_count()) * rollout.spec().chunk.frames * kRows;
+  player.rollout().SetLogged({whole.log.begin() + span.first, whole.log.begin() + span.end},
+                             span.spare_frames);
+  std::vector<int64_t> rows;
+  while (rollout.chunk() < span.end || !rollout.state().unwritten.empty()) {
+    const bool there = rollout.chunk() == span.end;
+    if (!there) player.ChangeTexts();
+    if (player.TakeGiven().has_value()) continue;
+    const int64_t most =
+        there ? std::min(rows_max, clean_rows * std::ssize(rollout.state().unwritten)) : rows_max;
+    rows.push_back(rollout.needs(most).rows);
+    player.Sweep(most);
+  }
+  return rows;
+}
+
 // A clean pass for each chunk and nothing else: in as few sweeps as rows and K/V allow.
 TEST(ReplaySweeps, CleanPassesShareThem) {
   Model model;
@@ -392,22 +414,39 @@ TEST(ReplaySweeps, CleanPassesShareThem) {
   const Whole whole = MakeWhole(policy, model);
   const auto sweeps = [&](int64_t rows_max, int64_t spare_frames) {
     Player player(policy, model, whole.boundaries[6].written);
-    player.rollout().SetLogged({whole.log.begin() + 6, whole.log.begin() + 18}, spare_frames);
-    while (player.TakeGiven().has_value()) {
-    }
-    EXPECT_EQ(player.rollout().chunk(), 18);
-    while (!player.rollout().state().unwritten.empty()) {
-      EXPECT_LE(player.rollout().needs(rows_max).rows, std::max(rows_max, 3 * kRows));
-      player.Sweep(std::min(rows_max, 3 * kRows * std::ssize(player.rollout().state().unwritten)));
-    }
+    const auto rows = RowsOfReplay(player, whole,
+                                   {.first = 6, .end = 18, .spare_frames = spare_frames}, rows_max);
     ExpectSame(player.Copy(), whole.boundaries[18].written, "written");
-    return player.sweeps;
+    return rows.size();
   };
-  EXPECT_EQ(sweeps(kTokensMax, 0), 12) << "a full window has room for the frames of one chunk";
-  EXPECT_EQ(sweeps(kTokensMax, 9), 3);
-  EXPECT_EQ(sweeps(kTokensMax, 33), 1);
-  EXPECT_EQ(sweeps(3 * 3 * kRows, 33), 4) << "three chunks' rows fit a sweep";
-  EXPECT_EQ(sweeps(0, 33), 12);
+  EXPECT_EQ(sweeps(kTokensMax, 0), 12u) << "a full window has room for the frames of one chunk";
+  EXPECT_EQ(sweeps(kTokensMax, 9), 3u);
+  EXPECT_EQ(sweeps(kTokensMax, 33), 1u);
+  EXPECT_EQ(sweeps(3 * 3 * kRows, 33), 4u) << "three chunks' rows fit a sweep";
+  EXPECT_EQ(sweeps(0, 33), 12u);
+}
+
+TEST_P(LoggedReplayTest, ItsSweepsAreForeseen) {
+  const Policy& policy = GetParam();
+  for (uint64_t seed = 1; seed <= kSeeds && policy.chunks > 1; ++seed) {
+    random_.seed(seed);
+    ReplaySpan span = {.first = Draw(0, policy.chunks - 2)};
+    // The start goes on being given, with or without a log.
+    span.end = Draw(std::max(span.first, policy.start_chunks), policy.chunks - 1);
+    span.spare_frames = Draw(0, 9);
+    for (const int64_t change : policy.switches) {
+      if (change >= span.first && change < span.end) span.changes.push_back(change);
+    }
+    const int64_t rows_max = DrawRows();
+    Player player(policy, model_, whole_.boundaries[static_cast<size_t>(span.first)].written);
+    const RolloutSpec spec = player.rollout().spec();
+    std::vector<int64_t> foreseen;
+    for (const SweepLoad& sweep : SweepsOfReplay(spec, span, rows_max, false)) {
+      foreseen.push_back(sweep.tokens);
+    }
+    EXPECT_EQ(RowsOfReplay(player, whole_, span, rows_max), foreseen)
+        << "seed " << seed << ", chunks " << span.first << " to " << span.end;
+  }
 }
 
 }  // namespace
