@@ -15,11 +15,11 @@ struct Pragma {
   const char* value;
 };
 
-// In this order: a first page fixes the vacuum mode, and WAL without shared memory needs the
-// exclusive mode to be there first.
+// In this order: the log is used without shared memory where the exclusive mode was there before
+// the file was first read, which asking for a vacuum mode does; and the first page fixes that mode.
 constexpr Pragma kPragmas[] = {
-    {"auto_vacuum=INCREMENTAL", "auto_vacuum", "2"},
     {"locking_mode=EXCLUSIVE", "locking_mode", "exclusive"},
+    {"auto_vacuum=INCREMENTAL", "auto_vacuum", "2"},
     {"journal_mode=WAL", "journal_mode", "wal"},
     {"synchronous=FULL", "synchronous", "2"},
     {"trusted_schema=OFF", "trusted_schema", "0"},
