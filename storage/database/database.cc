@@ -47,11 +47,15 @@ constexpr Switch kSwitches[] = {
 
 // SQLite's own checkpoint after a commit keeps its errors to itself, and would sync again what
 // failed to be synced. All but a failed sync leaves the log whole, and the next commit tries again.
-int CheckpointAfterCommit(void*, sqlite3* handle, const char* name, int pages) {
+int CheckpointAfterCommit(void* connection, sqlite3* handle, const char* name, int pages) {
   if (pages < kCheckpointPages) return SQLITE_OK;
   const int result =
       sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-  return IsFailedSync(result) ? result : SQLITE_OK;
+  if (IsFailedSync(result)) {
+    // Of a hook's result SQLite would only say that there was one.
+    static_cast<Connection*>(connection)->Failed(result, "checkpoint").IgnoreError();
+  }
+  return SQLITE_OK;
 }
 
 absl::Status SetSwitches(Connection& connection) {
@@ -61,7 +65,7 @@ absl::Status SetSwitches(Connection& connection) {
     if (now != each.value) return connection.Mistake(each.name, "SQLite did not take the setting");
   }
   sqlite3_limit(connection.handle(), SQLITE_LIMIT_ATTACHED, 0);
-  sqlite3_wal_hook(connection.handle(), CheckpointAfterCommit, nullptr);
+  sqlite3_wal_hook(connection.handle(), CheckpointAfterCommit, &connection);
   return absl::OkStatus();
 }
 
@@ -106,7 +110,7 @@ int64_t Database::changes() const { return sqlite3_changes64(connection_->handle
 absl::Status Database::Execute(const std::string& sql) {
   LT_RETURN_IF_ERROR(connection_->failed_sync());
   const int result = sqlite3_exec(connection_->handle(), sql.c_str(), nullptr, nullptr, nullptr);
-  return result == SQLITE_OK ? absl::OkStatus() : connection_->Failed(result, sql);
+  return result == SQLITE_OK ? connection_->failed_sync() : connection_->Failed(result, sql);
 }
 
 absl::StatusOr<Statement> Database::Prepare(std::string_view sql) {
