@@ -51,8 +51,8 @@ int CheckpointAfterCommit(void* connection, sqlite3* handle, const char* name, i
   if (pages < kCheckpointPages) return SQLITE_OK;
   const int result =
       sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-  if (IsFailedSync(result)) {
-    // Of a hook's result SQLite would only say that there was one.
+  if (result != SQLITE_OK) {
+    // Notes a failed sync. Of a hook's result SQLite would only say that there was one.
     static_cast<Connection*>(connection)->Failed(result, "checkpoint").IgnoreError();
   }
   return SQLITE_OK;
@@ -69,18 +69,24 @@ absl::Status SetSwitches(Connection& connection) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> Ask(Database& database, const Pragma& pragma) {
+  LT_ASSIGN_OR_RETURN(Statement statement, database.Prepare(std::string("PRAGMA ") + pragma.name));
+  LT_ASSIGN_OR_RETURN(const bool row, statement.Step());
+  return row ? std::string(statement.Text(0)) : "nothing";
+}
+
 absl::Status SetPragmas(Database& database) {
   for (const Pragma& pragma : kPragmas) {
+    // What is so already stays untouched: setting a vacuum mode writes to the file.
+    LT_ASSIGN_OR_RETURN(const std::string before, Ask(database, pragma));
+    if (before == pragma.value) continue;
     LT_RETURN_IF_ERROR(database.Execute(std::string("PRAGMA ") + pragma.set));
   }
   for (const Pragma& pragma : kPragmas) {
-    const std::string sql = std::string("PRAGMA ") + pragma.name;
-    LT_ASSIGN_OR_RETURN(Statement statement, database.Prepare(sql));
-    LT_ASSIGN_OR_RETURN(const bool row, statement.Step());
-    const std::string value(row ? statement.Text(0) : "nothing");
+    LT_ASSIGN_OR_RETURN(const std::string value, Ask(database, pragma));
     if (value == pragma.value) continue;
-    return absl::FailedPreconditionError(database.path() + ": " + sql + " is " + value +
-                                         ", must be " + pragma.value);
+    return absl::FailedPreconditionError(database.path() + ": PRAGMA " + pragma.name + " is " +
+                                         value + ", must be " + pragma.value);
   }
   return absl::OkStatus();
 }

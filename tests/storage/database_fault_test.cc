@@ -44,11 +44,11 @@ class DatabaseFaultTest : public ::testing::Test {
     return count.Int(0);
   }
 
+  bool failed_ = false;
+  int syncs_after_ = 0;
   SimulatedDisk disk_;
   FileSystemVfs vfs_;
   std::unique_ptr<Database> database_;
-  bool failed_ = false;
-  int syncs_after_ = 0;
 };
 
 TEST_F(DatabaseFaultTest, WhatFailedToSyncIsNeverSyncedAgain) {
@@ -131,6 +131,22 @@ TEST_F(DatabaseFaultTest, ACheckpointThatFindsTheDiskFullIsTriedAgain) {
   EXPECT_EQ(refused, 3u);
   EXPECT_GT(disk_.Contents("d/f").size(), 3u << 20);
   EXPECT_EQ(Count(*database_), 60);
+  disk_.set_decide(nullptr);
+}
+
+TEST_F(DatabaseFaultTest, OpeningWhatIsThereChangesNothing) {
+  ASSERT_TRUE(Insert(1).ok());
+  const auto killed = disk_.KilledCopy();
+  const FileSystemVfs vfs(*killed, 2);
+  int changes = 0;
+  killed->set_decide([&](const DiskCall& call) {
+    changes += call.Changes() && call.op != DiskOp::kOpen ? 1 : 0;
+    return DiskFault{};
+  });
+  const auto database = Database::Open({.path = "d/f", .vfs = vfs.name()}).value();
+  EXPECT_EQ(Count(*database), 1);
+  EXPECT_EQ(changes, 0);
+  killed->set_decide(nullptr);
 }
 
 TEST_F(DatabaseFaultTest, AReadThatFailsMayBeTriedAgain) {
