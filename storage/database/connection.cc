@@ -26,11 +26,11 @@ absl::StatusCode CodeOf(int result) {
   }
 }
 
-}  // namespace
-
 bool IsFailedSync(int result) {
   return result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_DIR_FSYNC;
 }
+
+}  // namespace
 
 Connection::~Connection() {
   if (handle_ == nullptr) return;
@@ -56,12 +56,7 @@ absl::Status Connection::Failed(int result, std::string_view what) {
   std::string message = told ? sqlite3_errmsg(handle_) : sqlite3_errstr(result);
   message += " (SQLite " + std::to_string(result) + ")";
   const absl::Status status(CodeOf(result), path_ + ": " + std::string(what) + ": " + message);
-  if (IsFailedSync(result) && failed_sync_.ok()) {
-    failed_sync_ = status;
-    if (sqlite3_get_autocommit(handle_) == 0) {
-      sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
-    }
-  }
+  if (IsFailedSync(result) && failed_sync_.ok()) failed_sync_ = status;
   return status;
 }
 

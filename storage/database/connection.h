@@ -35,7 +35,7 @@ class Connection {
   const absl::Status& failed_sync() const { return failed_sync_; }
 
   // The error of a call that has just returned this result, when asked to do what. Notes a failed
-  // sync, and takes back the transaction in which it happened.
+  // sync; SQLite has taken back the transaction in which it happened.
   absl::Status Failed(int result, std::string_view what);
   // The same for what SQLite has no result for.
   absl::Status Mistake(std::string_view what, std::string_view message) const;
@@ -45,8 +45,5 @@ class Connection {
   std::string path_;
   absl::Status failed_sync_;
 };
-
-// Whether this (extended) result says that a file or a directory could not be synced.
-bool IsFailedSync(int result);
 
 }  // namespace longtake

@@ -15,11 +15,11 @@ struct Pragma {
   const char* value;
 };
 
-// In this order: a first page fixes the vacuum mode, and WAL without shared memory needs the
-// exclusive mode to be there first.
+// In this order: the log is used without shared memory where the exclusive mode was there before
+// the file was first read, which asking for a vacuum mode does; and the first page fixes that mode.
 constexpr Pragma kPragmas[] = {
-    {"auto_vacuum=INCREMENTAL", "auto_vacuum", "2"},
     {"locking_mode=EXCLUSIVE", "locking_mode", "exclusive"},
+    {"auto_vacuum=INCREMENTAL", "auto_vacuum", "2"},
     {"journal_mode=WAL", "journal_mode", "wal"},
     {"synchronous=FULL", "synchronous", "2"},
     {"trusted_schema=OFF", "trusted_schema", "0"},
@@ -47,11 +47,15 @@ constexpr Switch kSwitches[] = {
 
 // SQLite's own checkpoint after a commit keeps its errors to itself, and would sync again what
 // failed to be synced. All but a failed sync leaves the log whole, and the next commit tries again.
-int CheckpointAfterCommit(void*, sqlite3* handle, const char* name, int pages) {
+int CheckpointAfterCommit(void* connection, sqlite3* handle, const char* name, int pages) {
   if (pages < kCheckpointPages) return SQLITE_OK;
   const int result =
       sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-  return IsFailedSync(result) ? result : SQLITE_OK;
+  if (result != SQLITE_OK) {
+    // Notes a failed sync. Of a hook's result SQLite would only say that there was one.
+    static_cast<Connection*>(connection)->Failed(result, "checkpoint").IgnoreError();
+  }
+  return SQLITE_OK;
 }
 
 absl::Status SetSwitches(Connection& connection) {
@@ -61,22 +65,28 @@ absl::Status SetSwitches(Connection& connection) {
     if (now != each.value) return connection.Mistake(each.name, "SQLite did not take the setting");
   }
   sqlite3_limit(connection.handle(), SQLITE_LIMIT_ATTACHED, 0);
-  sqlite3_wal_hook(connection.handle(), CheckpointAfterCommit, nullptr);
+  sqlite3_wal_hook(connection.handle(), CheckpointAfterCommit, &connection);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Ask(Database& database, const Pragma& pragma) {
+  LT_ASSIGN_OR_RETURN(Statement statement, database.Prepare(std::string("PRAGMA ") + pragma.name));
+  LT_ASSIGN_OR_RETURN(const bool row, statement.Step());
+  return row ? std::string(statement.Text(0)) : "nothing";
 }
 
 absl::Status SetPragmas(Database& database) {
   for (const Pragma& pragma : kPragmas) {
+    // What is so already stays untouched: setting a vacuum mode writes to the file.
+    LT_ASSIGN_OR_RETURN(const std::string before, Ask(database, pragma));
+    if (before == pragma.value) continue;
     LT_RETURN_IF_ERROR(database.Execute(std::string("PRAGMA ") + pragma.set));
   }
   for (const Pragma& pragma : kPragmas) {
-    const std::string sql = std::string("PRAGMA ") + pragma.name;
-    LT_ASSIGN_OR_RETURN(Statement statement, database.Prepare(sql));
-    LT_ASSIGN_OR_RETURN(const bool row, statement.Step());
-    const std::string value(row ? statement.Text(0) : "nothing");
+    LT_ASSIGN_OR_RETURN(const std::string value, Ask(database, pragma));
     if (value == pragma.value) continue;
-    return absl::FailedPreconditionError(database.path() + ": " + sql + " is " + value +
-                                         ", must be " + pragma.value);
+    return absl::FailedPreconditionError(database.path() + ": PRAGMA " + pragma.name + " is " +
+                                         value + ", must be " + pragma.value);
   }
   return absl::OkStatus();
 }
@@ -106,7 +116,7 @@ int64_t Database::changes() const { return sqlite3_changes64(connection_->handle
 absl::Status Database::Execute(const std::string& sql) {
   LT_RETURN_IF_ERROR(connection_->failed_sync());
   const int result = sqlite3_exec(connection_->handle(), sql.c_str(), nullptr, nullptr, nullptr);
-  return result == SQLITE_OK ? absl::OkStatus() : connection_->Failed(result, sql);
+  return result == SQLITE_OK ? connection_->failed_sync() : connection_->Failed(result, sql);
 }
 
 absl::StatusOr<Statement> Database::Prepare(std::string_view sql) {

@@ -45,8 +45,9 @@ void Statement::BindNull(int index) {
 
 absl::Status Statement::Check() {
   if (bound_ != SQLITE_OK) return connection_->Failed(bound_, sqlite3_sql(statement_));
-  if (sqlite3_stmt_readonly(statement_) == 0) return connection_->failed_sync();
-  return absl::OkStatus();
+  // Only what has columns reads; SQLite counts a COMMIT among what does not write, too.
+  const bool reads = sqlite3_stmt_readonly(statement_) != 0 && sqlite3_column_count(statement_) > 0;
+  return reads ? absl::OkStatus() : connection_->failed_sync();
 }
 
 absl::StatusOr<bool> Statement::Step() {
@@ -54,15 +55,17 @@ absl::StatusOr<bool> Statement::Step() {
     Reset();
     return status;
   }
+  const bool could_sync = connection_->failed_sync().ok();
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
   // The words of the error first: with the reset they are gone.
   absl::Status status;
   if (result != SQLITE_DONE) status = connection_->Failed(result, sqlite3_sql(statement_));
   Reset();
+  // The checkpoint behind a commit may fail without the statement.
+  if (status.ok() && could_sync) status = connection_->failed_sync();
   if (status.ok()) return false;
-  // A commit after the sync that failed has nothing left to commit.
-  return connection_->failed_sync().ok() ? status : connection_->failed_sync();
+  return status;
 }
 
 int64_t Statement::Int(int column) { return sqlite3_column_int64(statement_, column); }

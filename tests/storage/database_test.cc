@@ -113,6 +113,14 @@ TEST_F(DatabaseTest, SettingsAreMade) {
   EXPECT_FALSE(std::filesystem::exists(path_ + "-wal"));      // a clean end leaves one file
 }
 
+TEST_F(DatabaseTest, NoMemoryIsSharedWhenItIsOpenedAgain) {
+  ASSERT_TRUE(Open()->Execute("CREATE TABLE t (a)").ok());
+  const auto database = Open();
+  ASSERT_TRUE(database->Execute("INSERT INTO t VALUES (1)").ok());
+  EXPECT_TRUE(std::filesystem::exists(path_ + "-wal"));
+  EXPECT_FALSE(std::filesystem::exists(path_ + "-shm"));
+}
+
 TEST_F(DatabaseTest, WhatHasOtherSettingsIsRefused) {
   ByPlainSqlite("CREATE TABLE t (a)");
   const absl::Status status = Database::Open({.path = path_}).status();
