@@ -65,13 +65,6 @@ absl::Status Session::CheckAttachRate() const {
                {{"session", key_.id}});
 }
 
-absl::Status Session::CheckAttachRate() const {
-  if (attach_rate_.Allows(clock_.MonotonicNanos(), limits_.attaches)) return absl::OkStatus();
-  return Error(Reason::kAttachedTooOften,
-               absl::StrCat("session ", id_, " was attached to too often in a short time"),
-               {{"session", id_}});
-}
-
 absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void()> wake) {
   std::function<void()> wake_previous;
   uint64_t reader = 0;
@@ -465,24 +458,6 @@ absl::Status Session::StartLate() const {
                    NanosToSeconds(limits_.start_wait_nanos), " s without one, or as far behind ",
                    limits_.start_bytes_per_second_min, " bytes a second, is too late"),
       {{"session", key_.id}});
-}
-
-bool Session::AwaitsStart() const {
-  return !ended_ && !start_taken_ && start_.size() < spec_.start_bytes();
-}
-
-std::optional<int64_t> Session::StartDueNanos() const {
-  if (!AwaitsStart()) return std::nullopt;
-  return start_pace_.DueNanos(static_cast<int64_t>(start_.size()), limits_);
-}
-
-absl::Status Session::StartLate() const {
-  return Error(
-      Reason::kStartLate,
-      absl::StrCat("start frames: ", start_.size(), " of ", spec_.start_bytes(), " bytes came; ",
-                   NanosToSeconds(limits_.start_wait_nanos), " s without one, or as far behind ",
-                   limits_.start_bytes_per_second_min, " bytes a second, is too late"),
-      {{"session", id_}});
 }
 
 bool Session::WaitsForClient() const {

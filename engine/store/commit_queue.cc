@@ -126,10 +126,8 @@ void CommitQueue::Fail(std::deque<Entry> entries, const absl::Status& status) {
     stats_.durable = false;
     once = KeepWrites(std::move(entries));
   }
-  const absl::Status readable = transactions_.CheckReadable();
   for (Entry& entry : once) {
-    entry.status = status;
-    if (entry.task.kind == Kind::kRead) entry.status = readable.ok() ? entry.task.run() : readable;
+    entry.status = entry.task.kind == Kind::kRead ? entry.task.run() : status;
   }
   {
     MutexLock lock(mutex_);

@@ -33,10 +33,9 @@ class Transactions {
   virtual absl::Status Commit() = 0;
   // It is durable: before any done call of it.
   virtual void OnCommitted() = 0;
-  // Nothing of it has happened. Also after Begin or Commit failed.
+  // Nothing of it has happened. Also after Begin or Commit failed. What is committed can still be
+  // read then, outside of a transaction.
   virtual void Abandon() = 0;
-  // Whether what is committed can be read, outside of a transaction.
-  virtual absl::Status CheckReadable() = 0;
   // Whether an error was a task's own, found before it changed anything, and no fault of the disk.
   virtual bool IsRefusal(const absl::Status& status) const = 0;
 };

@@ -10,7 +10,6 @@
 namespace longtake {
 namespace {
 
-constexpr char kDatabaseName[] = "sessions.db";
 // How often expired sessions are looked for, and how many go in one commit.
 constexpr int64_t kLookNanos = 30LL * 1'000'000'000;
 constexpr size_t kExpiredMax = 16;
@@ -62,8 +61,9 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
   auto store = std::unique_ptr<SessionStore>(new SessionStore(options, clock));
   LT_ASSIGN_OR_RETURN(store->lock_,
                       DirectoryLock::Take(*options.files, options.directory, options.holder));
-  LT_RETURN_IF_ERROR(store->OpenDatabase());
-  LT_ASSIGN_OR_RETURN(const SessionTables::Found found, store->tables_->Sessions());
+  LT_ASSIGN_OR_RETURN(store->database_,
+                      StoreDatabase::Open(*options.files, options.directory, options.vfs));
+  LT_ASSIGN_OR_RETURN(const SessionTables::Found found, store->database_->tables().Sessions());
   // Who had them in memory is gone.
   for (const SessionRow& row : found.sessions) {
     if (!row.expire_wall_nanos.has_value()) store->PutInUse({.id = row.id}, false);
@@ -82,27 +82,16 @@ SessionStore::SessionStore(const Options& options, Clock& clock)
 
 SessionStore::~SessionStore() { queue_.Stop(); }
 
-absl::Status SessionStore::OpenDatabase() {
-  tables_ = nullptr;
-  database_ = nullptr;
-  LT_ASSIGN_OR_RETURN(
-      database_,
-      Database::Open({.path = JoinPath(options_.directory, kDatabaseName), .vfs = options_.vfs}));
-  LT_ASSIGN_OR_RETURN(tables_, SessionTables::Open(*database_));
-  return absl::OkStatus();
-}
-
 absl::Status SessionStore::Begin() {
-  if (tables_ == nullptr) LT_RETURN_IF_ERROR(OpenDatabase());
   changed_.clear();
-  return tables_->Begin();
+  return database_->Begin();
 }
 
 absl::Status SessionStore::Commit() {
   for (const auto& [id, row] : changed_) {
-    if (row.has_value()) LT_RETURN_IF_ERROR(tables_->Update(*row));
+    if (row.has_value()) LT_RETURN_IF_ERROR(database_->tables().Update(*row));
   }
-  return tables_->Commit();
+  return database_->Commit();
 }
 
 void SessionStore::OnCommitted() {
@@ -119,15 +108,9 @@ void SessionStore::OnCommitted() {
   changed_.clear();
 }
 
-// Undone by closing, which does not need the disk to answer.
 void SessionStore::Abandon() {
   changed_.clear();
-  tables_ = nullptr;
-  database_ = nullptr;
-}
-
-absl::Status SessionStore::CheckReadable() {
-  return tables_ == nullptr ? OpenDatabase() : absl::OkStatus();
+  database_->Abandon();
 }
 
 bool SessionStore::IsRefusal(const absl::Status& status) const {
@@ -255,7 +238,7 @@ absl::StatusOr<StoredSummary> SessionStore::Describe(const std::string& id) {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
     summary.row = *row;
-    LT_ASSIGN_OR_RETURN(const RecordBytes first, tables_->FirstRecord(*row));
+    LT_ASSIGN_OR_RETURN(const RecordBytes first, database_->tables().FirstRecord(*row));
     LT_ASSIGN_OR_RETURN(longtake::Record record, DecodeRecord(first.kind, first.body));
     auto* created = std::get_if<SessionCreated>(&record);
     if (created == nullptr) return Corrupt(id, "its first record is another's");
@@ -270,7 +253,7 @@ absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
   LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
-    session = tables_->Read(*row);
+    session = database_->tables().Read(*row);
     return session.ok() ? absl::OkStatus() : Corrupt(id, std::string(session.status().message()));
   }));
   return session;
@@ -279,7 +262,7 @@ absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
 absl::StatusOr<Latents> SessionStore::LoadLatents(const StoredLatents& stored) {
   absl::StatusOr<Latents> latents;
   LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
-    latents = tables_->GetLatents(stored);
+    latents = database_->tables().GetLatents(stored);
     return latents.status();
   }));
   return latents;
@@ -292,7 +275,7 @@ void SessionStore::ReadLatents(const StoredLatents& stored,
   queue_.Push({.kind = CommitQueue::Kind::kRead,
                .run =
                    [this, stored, latents] {
-                     *latents = tables_->GetLatents(stored);
+                     *latents = database_->tables().GetLatents(stored);
                      return latents->status();
                    },
                .done = [latents, done = std::move(done)](bool) { done(std::move(*latents)); }});
@@ -315,7 +298,7 @@ absl::Status SessionStore::Create(const SessionKey& session, const SessionCreate
 absl::Status SessionStore::Insert(const std::string& id, const SessionCreated& created) {
   if (Change(id) != nullptr) return SessionExists(id);
   SessionRow row = {.id = id, .create_wall_nanos = created.create_wall_nanos};
-  LT_RETURN_IF_ERROR(tables_->Insert(row));
+  LT_RETURN_IF_ERROR(database_->tables().Insert(row));
   LT_RETURN_IF_ERROR(PutRecord(row, created));
   changed_[id] = row;
   return absl::OkStatus();
@@ -327,7 +310,7 @@ absl::Status SessionStore::Delete(const std::string& id) {
 }
 
 absl::Status SessionStore::Remove(const std::string& id) {
-  LT_RETURN_IF_ERROR(tables_->Remove(*Change(id)));
+  LT_RETURN_IF_ERROR(database_->tables().Remove(*Change(id)));
   changed_[id] = std::nullopt;
   return absl::OkStatus();
 }
@@ -350,7 +333,7 @@ absl::Status SessionStore::Fork(const std::string& id, int64_t chunk, bool ended
 
 absl::Status SessionStore::InsertFork(const SessionRow& parent, int64_t chunk, bool ended,
                                       const std::string& fork_id) {
-  LT_ASSIGN_OR_RETURN(StoredSession stored, tables_->Read(parent));
+  LT_ASSIGN_OR_RETURN(StoredSession stored, database_->tables().Read(parent));
   stored.CutAt(chunk);
   stored.created.create_wall_nanos = clock_.WallNanos();
   SessionRow row;
@@ -358,7 +341,7 @@ absl::Status SessionStore::InsertFork(const SessionRow& parent, int64_t chunk, b
   row.create_wall_nanos = stored.created.create_wall_nanos;
   row.expire_wall_nanos = row.create_wall_nanos + options_.retention_nanos;
   row.parent = parent.number;
-  LT_RETURN_IF_ERROR(tables_->Insert(row));
+  LT_RETURN_IF_ERROR(database_->tables().Insert(row));
   LT_RETURN_IF_ERROR(PutRecord(row, stored.created));
   LT_RETURN_IF_ERROR(PutRecord(row, SessionForked{.parent = parent.number,
                                                   .records = parent.records,
@@ -380,7 +363,7 @@ absl::Status SessionStore::Rewind(const std::string& id, int64_t chunk) {
 }
 
 absl::Status SessionStore::PutRewound(SessionRow& row, int64_t chunk) {
-  LT_ASSIGN_OR_RETURN(StoredSession stored, tables_->Read(row));
+  LT_ASSIGN_OR_RETURN(StoredSession stored, database_->tables().Read(row));
   ++row.epoch;
   LT_RETURN_IF_ERROR(PutRecord(row, SessionRewound{.chunk = chunk, .epoch = row.epoch}));
   stored.CutAt(chunk);
@@ -390,7 +373,7 @@ absl::Status SessionStore::PutRewound(SessionRow& row, int64_t chunk) {
 
 absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& record) {
   if (IsThere(row, record)) return absl::OkStatus();
-  LT_RETURN_IF_ERROR(tables_->Append(row, EncodeRecord(record)));
+  LT_RETURN_IF_ERROR(database_->tables().Append(row, EncodeRecord(record)));
   if (std::holds_alternative<ChunkSettled>(record)) ++row.chunks;
   if (std::holds_alternative<SessionEnded>(record)) row.ended = true;
   if (const auto* decoded = std::get_if<ChunkDecoded>(&record)) {
@@ -433,7 +416,7 @@ void SessionStore::PutLatents(const SessionKey& session, const longtake::Record&
       [this, id = session.id, record, latents] {
         SessionRow* row = Change(id);
         if (row == nullptr || IsThere(*row, record)) return absl::OkStatus();
-        LT_RETURN_IF_ERROR(tables_->PutLatents(*row, latents));
+        LT_RETURN_IF_ERROR(database_->tables().PutLatents(*row, latents));
         return PutRecord(*row, record);
       },
       std::move(done));

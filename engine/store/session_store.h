@@ -27,6 +27,7 @@
 #include "engine/session/event_sink.h"
 #include "engine/store/commit_queue.h"
 #include "engine/store/session_tables.h"
+#include "engine/store/store_database.h"
 #include "engine/store/stored_session.h"
 #include "storage/directory_lock.h"
 
@@ -119,14 +120,12 @@ class SessionStore final : public EventSink, private Transactions {
 
  private:
   SessionStore(const Options& options, Clock& clock);
-  absl::Status OpenDatabase();
 
   // Of the queue.
   absl::Status Begin() override;
   absl::Status Commit() override;
   void OnCommitted() override ABSL_LOCKS_EXCLUDED(mutex_);
   void Abandon() override;
-  absl::Status CheckReadable() override;
   bool IsRefusal(const absl::Status& status) const override;
 
   // Something of this session is to be written. What cannot be kept breaks it off.
@@ -159,8 +158,7 @@ class SessionStore final : public EventSink, private Transactions {
   const Options options_;
   Clock& clock_;
   std::unique_ptr<DirectoryLock> lock_;
-  std::unique_ptr<Database> database_;
-  std::unique_ptr<SessionTables> tables_;
+  std::unique_ptr<StoreDatabase> database_;
   // The store's thread's: what the transaction under way changes; nothing: the session goes.
   std::map<std::string, std::optional<SessionRow>> changed_;
 

@@ -103,7 +103,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& 
   // What fails to open is left as it was found.
   connection->set_checkpoint_on_close(false);
   LT_RETURN_IF_ERROR(SetSwitches(*connection));
-  std::unique_ptr<Database> database(new Database(std::move(connection)));
+  std::unique_ptr<Database> database(new Database(std::move(connection), options.vfs));
   LT_RETURN_IF_ERROR(SetPragmas(*database));
   database->connection_->set_checkpoint_on_close(true);
   return database;
@@ -112,6 +112,18 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& 
 bool Database::in_transaction() const { return sqlite3_get_autocommit(connection_->handle()) == 0; }
 
 int64_t Database::changes() const { return sqlite3_changes64(connection_->handle()); }
+
+absl::Status Database::CopyTo(const std::string& path) {
+  Connection copy(path);
+  LT_RETURN_IF_ERROR(copy.Open(vfs_));
+  copy.set_checkpoint_on_close(false);
+  sqlite3_backup* backup =
+      sqlite3_backup_init(copy.handle(), "main", connection_->handle(), "main");
+  if (backup == nullptr) return copy.Failed(sqlite3_extended_errcode(copy.handle()), "copy");
+  sqlite3_backup_step(backup, /*nPage=*/-1);  // finish tells how it went
+  const int result = sqlite3_backup_finish(backup);
+  return result == SQLITE_OK ? absl::OkStatus() : copy.Failed(result, "copy");
+}
 
 absl::Status Database::Execute(const std::string& sql) {
   LT_RETURN_IF_ERROR(connection_->failed_sync());

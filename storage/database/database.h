@@ -35,6 +35,11 @@ class Database {
   const std::string& path() const { return connection_->path(); }
   // Whether a BEGIN waits for its COMMIT: an error may have taken the transaction back.
   bool in_transaction() const;
+  // OK, or the first sync that failed: from then on nothing is written.
+  const absl::Status& failed_sync() const { return connection_->failed_sync(); }
+  // What is committed, into a new file, also after a sync that failed. Its bytes are durable then,
+  // its name is not.
+  absl::Status CopyTo(const std::string& path);
   // Rows that the last INSERT, UPDATE or DELETE touched.
   int64_t changes() const;
 
@@ -44,9 +49,11 @@ class Database {
   absl::StatusOr<Statement> Prepare(std::string_view sql);
 
  private:
-  explicit Database(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Database(std::unique_ptr<Connection> connection, std::string vfs)
+      : connection_(std::move(connection)), vfs_(std::move(vfs)) {}
 
   std::unique_ptr<Connection> connection_;
+  const std::string vfs_;
 };
 
 }  // namespace longtake

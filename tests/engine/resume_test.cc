@@ -39,7 +39,7 @@ class ResumeTest : public testing::Test {
   }
   void Execute(const std::string& sql) const {
     sqlite3* database = nullptr;
-    LT_CHECK(sqlite3_open((scratch_.directory() + "/state/sessions.db").c_str(), &database) ==
+    LT_CHECK(sqlite3_open((scratch_.directory() + "/state/sessions-1.db").c_str(), &database) ==
              SQLITE_OK);
     EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
     EXPECT_GT(sqlite3_changes(database), 0) << sql;

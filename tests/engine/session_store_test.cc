@@ -43,7 +43,7 @@ class SessionStoreTest : public testing::Test {
   void Damage(const std::string& sql) {
     store_ = nullptr;
     sqlite3* database = nullptr;
-    ASSERT_EQ(sqlite3_open((directory_ + "/sessions.db").c_str(), &database), SQLITE_OK);
+    ASSERT_EQ(sqlite3_open((directory_ + "/sessions-1.db").c_str(), &database), SQLITE_OK);
     char* error = nullptr;
     ASSERT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
     ASSERT_EQ(sqlite3_changes(database), 1) << sql;

@@ -1,0 +1,105 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "engine/store/store_database.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/units.h"
+#include "storage/database/wal_scan.h"
+
+namespace longtake {
+namespace {
+
+constexpr char kPrefix[] = "sessions-";
+constexpr char kSuffix[] = ".db";
+// A copy that is not whole yet.
+constexpr char kCopy[] = ".copy";
+// What SQLite keeps beside a database.
+constexpr const char* kCompanions[] = {"", "-wal", "-shm", "-journal"};
+
+// The number in the name of a database or of a file beside it.
+std::optional<int64_t> NumberOf(std::string_view name) {
+  if (!name.starts_with(kPrefix)) return std::nullopt;
+  name.remove_prefix(sizeof(kPrefix) - 1);
+  const size_t end = name.find(kSuffix);
+  if (end == std::string_view::npos) return std::nullopt;
+  const absl::StatusOr<uint64_t> number = ParseCount(std::string(name.substr(0, end)));
+  if (!number.ok() || *number == 0 || *number > INT32_MAX) return std::nullopt;
+  return static_cast<int64_t>(*number);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StoreDatabase>> StoreDatabase::Open(FileSystem& files,
+                                                                   std::string directory,
+                                                                   std::string vfs) {
+  std::unique_ptr<StoreDatabase> store(
+      new StoreDatabase(files, std::move(directory), std::move(vfs)));
+  LT_ASSIGN_OR_RETURN(const int64_t number, store->FindNumber());
+  LT_RETURN_IF_ERROR(store->OpenNumber(std::max<int64_t>(number, 1)));
+  return store;
+}
+
+std::string StoreDatabase::PathOf(int64_t number) const {
+  return JoinPath(directory_, absl::StrCat(kPrefix, number, kSuffix));
+}
+
+absl::StatusOr<int64_t> StoreDatabase::FindNumber() {
+  LT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.List(directory_));
+  int64_t highest = 0;
+  for (const std::string& name : names) {
+    if (name.ends_with(kSuffix)) highest = std::max(highest, NumberOf(name).value_or(0));
+  }
+  for (const std::string& name : names) {
+    const std::optional<int64_t> number = NumberOf(name);
+    if (!number.has_value()) continue;
+    if (*number != highest || name.find(kCopy) != std::string::npos) {
+      Remove(JoinPath(directory_, name));
+    }
+  }
+  return highest;
+}
+
+absl::Status StoreDatabase::OpenNumber(int64_t number) {
+  const std::string path = PathOf(number);
+  LT_RETURN_IF_ERROR(ScanWal(files_, path));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
+                      Database::Open({.path = path, .vfs = vfs_}));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<SessionTables> tables, SessionTables::Open(*database));
+  LT_RETURN_IF_ERROR(files_.SyncDir(directory_));  // SQLite's own passes over what fails there
+  tables_ = std::move(tables);  // before the database it works on
+  database_ = std::move(database);
+  number_ = number;
+  return absl::OkStatus();
+}
+
+absl::Status StoreDatabase::Begin() {
+  if (!database_->failed_sync().ok()) LT_RETURN_IF_ERROR(WriteAnew());
+  return tables_->Begin();
+}
+
+// A transaction in which the sync failed is taken back already.
+void StoreDatabase::Abandon() {
+  if (database_->in_transaction()) tables_->Rollback().IgnoreError();
+}
+
+absl::Status StoreDatabase::WriteAnew() {
+  const int64_t old_number = number_;
+  const std::string path = PathOf(number_ + 1);
+  const std::string copy = absl::StrCat(path, kCopy);
+  for (const char* companion : kCompanions) Remove(absl::StrCat(copy, companion));
+  LT_RETURN_IF_ERROR(database_->CopyTo(copy));
+  LT_RETURN_IF_ERROR(files_.Rename(copy, path));
+  LT_RETURN_IF_ERROR(files_.SyncDir(directory_));
+  LT_RETURN_IF_ERROR(OpenNumber(number_ + 1));
+  for (const char* companion : kCompanions) {
+    Remove(absl::StrCat(PathOf(old_number), companion));
+  }
+  return absl::OkStatus();
+}
+
+void StoreDatabase::Remove(const std::string& path) { files_.Remove(path).IgnoreError(); }
+
+}  // namespace longtake

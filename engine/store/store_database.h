@@ -1,0 +1,58 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The store's database on its disk: found at start, judged before it is opened, and written anew
+// when its disk failed to sync. After such a failure nobody knows what of the last writes is on the
+// disk, and a second sync would say ok without having brought them there. So what was committed
+// before is copied to a new file, which takes the place of the old once it is synced.
+//
+// The file's name has a number (`sessions-1.db`), and the highest counts: a copy gets its name once
+// it is whole, so that a crash at any moment leaves one that is.
+//
+// One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/file_system.h"
+#include "base/status_macros.h"
+#include "engine/store/session_tables.h"
+#include "storage/database/database.h"
+
+namespace longtake {
+
+class StoreDatabase {
+ public:
+  // Opens what the directory has, or begins. DATA_LOSS names the log and the place in it when a
+  // transaction that was committed is damaged; FAILED_PRECONDITION as SessionTables::Open.
+  static absl::StatusOr<std::unique_ptr<StoreDatabase>> Open(FileSystem& files,
+                                                             std::string directory,
+                                                             std::string vfs);
+
+  SessionTables& tables() { return *tables_; }
+
+  // After an error Abandon must follow; then the next Begin tries what may mend it.
+  absl::Status Begin();
+  absl::Status Commit() { return tables_->Commit(); }
+  void Abandon();
+
+ private:
+  StoreDatabase(FileSystem& files, std::string directory, std::string vfs)
+      : files_(files), directory_(std::move(directory)), vfs_(std::move(vfs)) {}
+  std::string PathOf(int64_t number) const;
+  // The highest number of a file that is there; 0: none. Removes what a crash left beside it.
+  absl::StatusOr<int64_t> FindNumber();
+  absl::Status OpenNumber(int64_t number);
+  absl::Status WriteAnew();
+  void Remove(const std::string& path);
+
+  FileSystem& files_;
+  const std::string directory_;
+  const std::string vfs_;
+  int64_t number_ = 0;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<SessionTables> tables_;
+};
+
+}  // namespace longtake

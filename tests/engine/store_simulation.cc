@@ -1,0 +1,273 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "tests/engine/store_simulation.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace longtake {
+namespace {
+
+Latents SomeLatents(uint64_t seed) {
+  Latents latents(1, {.frames = 1, .height = 2, .width = 2});
+  for (float& value : latents.values()) value = static_cast<float>(seed++ % 1000);
+  return latents;
+}
+
+// All that a session's records led to.
+std::string Text(const StoredSession& session) {
+  std::string text = absl::StrCat(session.epoch, " ", session.ended, " ", session.next_sequence);
+  for (const StoredEvent& event : session.events) {
+    absl::StrAppend(&text, " e", event.accepted.sequence, event.accepted.event.prompt, ":",
+                    event.applied_chunk.value_or(-1), event.shown);
+  }
+  for (const size_t index : session.applied) absl::StrAppend(&text, " a", index);
+  for (const StoredLatents& chunk : session.settled) {
+    absl::StrAppend(&text, " s", chunk.ref.hash.ToHex());
+  }
+  for (const ChunkDecoded& chunk : session.decoded) absl::StrAppend(&text, " d", chunk.end_frame);
+  return text;
+}
+
+SessionCreated CreatedAt(int number) {
+  SessionCreated created;
+  created.spec.prompt = absl::StrCat("prompt ", number);
+  created.model_digest = "model";
+  return created;
+}
+
+}  // namespace
+
+StoreSimulation::StoreSimulation(uint64_t seed, const Options& options)
+    : random_(seed), options_(options), vfs_(disk_, static_cast<uint32_t>(seed)) {}
+
+StoreSimulation::~StoreSimulation() = default;
+
+std::string StoreSimulation::Open(SimulatedDisk& disk, const std::string& vfs) {
+  auto store = SessionStore::Open(
+      {.files = &disk, .directory = "state", .holder = "simulation", .vfs = vfs}, clock_);
+  if (!store.ok()) return absl::StrCat("open: ", store.status().ToString());
+  store_ = *std::move(store);
+  return "";
+}
+
+std::string StoreSimulation::Run() {
+  std::string problem = Open();
+  for (int i = 0; i < options_.events && problem.empty(); ++i) {
+    Event();
+    if (!Chance(options_.crash_per_mille) && i + 1 != options_.events / 2) continue;
+    Crash();
+    problem = Open();
+    if (problem.empty()) problem = Check();
+  }
+  if (!problem.empty()) return problem;
+  // An end as it should be: what was handed over is there.
+  disk_.set_decide({});
+  for (int i = 0; i < 100 && store_->Step(); ++i) clock_.Advance(2'000'000'000);
+  if (!store_->stats().queue.durable) return "the disk is back and nothing is durable";
+  for (auto& [id, told] : told_) told.durable = told.records.size();
+  store_ = nullptr;
+  problem = Open();
+  return problem.empty() ? Check() : problem;
+}
+
+std::optional<std::string> StoreSimulation::CrashAtCall(uint64_t call) {
+  std::unique_ptr<SimulatedDisk> crashed;
+  std::map<std::string, Told> told;
+  disk_.set_decide([&](const DiskCall& now) {
+    if (now.number == call) {
+      crashed = disk_.CrashedCopy(call);
+      told = told_;
+    }
+    return DiskFault{};
+  });
+  std::string problem = Open();
+  for (int i = 0; i < options_.events && problem.empty() && crashed == nullptr; ++i) Event();
+  store_ = nullptr;
+  if (!problem.empty()) return problem;
+  if (crashed == nullptr) return std::nullopt;
+  told_ = std::move(told);
+  const FileSystemVfs vfs(*crashed, 1);
+  problem = Open(*crashed, vfs.name());
+  if (problem.empty()) problem = Check();
+  store_ = nullptr;
+  return problem;
+}
+
+void StoreSimulation::Event() {
+  clock_.Advance(1'000'000);
+  if (options_.faults && Chance(8)) {
+    // The disk fails for some calls, or is full.
+    faults_left_ = static_cast<int>(Below(6)) + 1;
+    const bool full = Chance(300);
+    disk_.set_decide([this, full](const DiskCall& call) {
+      if (!call.Changes() || faults_left_ == 0 || Chance(500)) return DiskFault{};
+      --faults_left_;
+      if (call.op == DiskOp::kWrite && Chance(300)) return DiskFault{.bytes_max = call.bytes / 2};
+      return DiskFault{.error = full && call.op == DiskOp::kWrite ? ENOSPC : EIO};
+    });
+  }
+  const uint64_t what = Below(100);
+  std::string id;
+  Told* told = Any(&id);
+  if (told == nullptr || what < 4) return Create();
+  if (what < 5) return Delete();
+  if (what < 7) return Fork();
+  if (what < 9) return Rewind();
+  if (what < 30) {
+    store_->Step();
+    return;
+  }
+  Append(id, *told);
+}
+
+StoreSimulation::Told* StoreSimulation::Any(std::string* id) {
+  std::vector<std::string> ids;
+  for (const auto& [candidate, told] : told_) {
+    if (!told.unsure) ids.push_back(candidate);
+  }
+  if (ids.empty()) return nullptr;
+  *id = ids[Below(ids.size())];
+  return &told_[*id];
+}
+
+void StoreSimulation::Create() {
+  const std::string id = absl::StrCat("s", next_id_);
+  Told& told = told_[id];
+  told.unsure = true;  // until the call has come back
+  const SessionCreated created = CreatedAt(next_id_++);
+  const absl::Status status = store_->Create({.id = id, .life = life_}, created);
+  told.base.created = told.now.created = created;
+  told.unsure = !status.ok();
+}
+
+void StoreSimulation::Delete() {
+  std::string id;
+  Any(&id)->unsure = true;
+  if (store_->Delete(id).ok()) told_.erase(id);
+}
+
+// All that was pushed before is written with it.
+void StoreSimulation::Fork() {
+  std::string id;
+  const Told& parent = *Any(&id);
+  const std::string fork_id = absl::StrCat("s", next_id_++);
+  const auto chunk = static_cast<int64_t>(Below(parent.now.settled.size() + 1));
+  StoredSession cut = parent.now;
+  cut.CutAt(chunk);
+  cut.epoch = 0;
+  Told& child = told_[fork_id];
+  child.unsure = true;
+  const absl::Status status = store_->Fork(id, chunk, /*ended=*/false, fork_id);
+  child.Settle(std::move(cut));
+  child.unsure = !status.ok();
+}
+
+void StoreSimulation::Rewind() {
+  std::string id;
+  Told& told = *Any(&id);
+  const auto chunk = static_cast<int64_t>(Below(told.now.settled.size() + 1));
+  told.unsure = true;
+  if (!store_->Rewind(id, chunk).ok()) return;
+  StoredSession there = told.now;
+  LT_CHECK(there.Add(0, 0, SessionRewound{.chunk = chunk, .epoch = told.now.epoch + 1}).ok());
+  told.Settle(std::move(there));
+}
+
+void StoreSimulation::Append(const std::string& id, Told& told) {
+  StoredSession& now = told.now;
+  switch (Below(4)) {
+    case 0:
+      return Put(id, AcceptedEvent{.sequence = now.next_sequence + Below(2),
+                                   .event = {.prompt = absl::StrCat("p", Below(100))},
+                                   .prompt_ids = {}});
+    case 1:
+      for (const StoredEvent& event : now.events) {
+        if (event.applied_chunk.has_value()) continue;
+        return Put(id, EventHolds{.sequence = event.accepted.sequence,
+                                  .chunk = std::ssize(now.settled),
+                                  .shown = Chance(500)});
+      }
+      return;
+    case 2:
+      return Put(id, ChunkSettled{.chunk = std::ssize(now.settled),
+                                  .latents = RefOf(SomeLatents(random_()))});
+    default:
+      if (now.decoded.size() == now.settled.size()) return;
+      return Put(id, ChunkDecoded{.chunk = std::ssize(now.decoded),
+                                  .end_frame = static_cast<int64_t>(Below(1000))});
+  }
+}
+
+void StoreSimulation::Put(const std::string& id, const Record& record) {
+  Told& told = told_[id];
+  Record written = record;
+  const size_t number = told.records.size() + 1;
+  const auto done = [this, id, number](bool durable) {
+    const auto found = told_.find(id);
+    if (durable && found != told_.end()) found->second.durable = number;
+  };
+  const SessionKey key = {.id = id, .life = life_};
+  if (auto* settled = std::get_if<ChunkSettled>(&written)) {
+    const Latents latents = SomeLatents(random_());
+    settled->latents = RefOf(latents);
+    told.records.push_back(written);
+    LT_CHECK(told.now.Add(0, 0, written).ok());
+    store_->PutChunk(key, settled->chunk, latents, done);
+    return;
+  }
+  told.records.push_back(written);
+  LT_CHECK(told.now.Add(0, 0, written).ok());
+  store_->Put(key, written, done);
+}
+
+void StoreSimulation::Crash() {
+  ++crashes_;
+  disk_.set_decide({});
+  disk_.Crash(random_());
+  store_ = nullptr;
+}
+
+std::string StoreSimulation::Check() {
+  for (auto told = told_.begin(); told != told_.end();) {
+    const std::string problem = CheckSession(told->first, told->second);
+    if (!problem.empty()) return absl::StrCat("session ", told->first, ": ", problem);
+    told = store_->Contains(told->first) ? std::next(told) : told_.erase(told);
+  }
+  ++life_;
+  for (const auto& [id, told] : told_) store_->BeginLife({.id = id, .life = life_});
+  if (store_->Sessions().size() != told_.size()) return "there are sessions that nobody made";
+  return "";
+}
+
+std::string StoreSimulation::CheckSession(const std::string& id, Told& told) {
+  const absl::StatusOr<StoredSession> session = store_->Load(id);
+  if (absl::IsNotFound(session.status())) {
+    return told.unsure ? "" : "is gone";
+  }
+  if (!session.ok()) return session.status().ToString();
+  for (const StoredLatents& chunk : session->settled) {
+    const absl::Status latents = store_->LoadLatents(chunk).status();
+    if (!latents.ok()) return latents.ToString();
+  }
+  // It may be as it was before or after a call that failed; from now on it is what it is.
+  if (told.unsure) {
+    told.Settle(*session);
+    return "";
+  }
+  // What is there is some beginning of what was told, with all of it that was durable.
+  StoredSession at = told.base;
+  for (size_t count = 0;; ++count) {
+    if (count >= told.durable && Text(at) == Text(*session)) {
+      told.Settle(std::move(at));
+      return "";
+    }
+    if (count == told.records.size()) break;
+    LT_CHECK(at.Add(0, 0, told.records[count]).ok());
+  }
+  return absl::StrCat("is ", Text(*session), "; told ", Text(told.now), ", of which ", told.durable,
+                      " of ", told.records.size(), " records were durable");
+}
+
+}  // namespace longtake
