@@ -155,6 +155,13 @@ std::string StoreHolder(const std::string& listen) {
   return absl::StrCat("host ", host, ", process ", getpid(), ", ", listen);
 }
 
+void LogStoreDisk(const absl::Status& status) {
+  Log(status.ok() ? LogLevel::kInfo : LogLevel::kError,
+      status.ok() ? "the session store's disk is back"
+                  : "the session store's disk fails; sessions go on, nothing of them is durable",
+      {{"message", std::string(status.message())}});
+}
+
 std::string KeptText(const LayerStream& layers) {
   const std::vector<bool>& kept = layers.kept();
   return absl::StrCat(std::count(kept.begin(), kept.end(), true), "/", kept.size());
@@ -300,13 +307,15 @@ absl::Status Server::Parts::OpenStore(const Config& config, Clock& clock) {
                                     .holder = StoreHolder(config.listen),
                                     .retention_nanos = config.retention_nanos,
                                     .session_bytes_max = config.state_bytes / 4,
-                                    .bytes_max = config.state_bytes},
+                                    .bytes_max = config.state_bytes,
+                                    .on_disk = LogStoreDisk},
                                    clock);
   if (!opened.ok()) return Annotate(opened.status(), "state-dir");
   store = *std::move(opened);
   store->Start();
   Log(LogLevel::kInfo, "session store open",
       {{"sessions", store->stats().sessions},
+       {"damaged", static_cast<int64_t>(store->stats().damaged.size())},
        {"seconds", NanosToSeconds(clock.MonotonicNanos() - start_nanos)}});
   return absl::OkStatus();
 }
@@ -417,6 +426,10 @@ int Server::metrics_port() const {
 }
 
 int Server::open_streams() const { return parts_->context->streams; }
+
+bool Server::at_rest() const {
+  return parts_->engine->keeps_sessions() && parts_->engine->at_rest();
+}
 
 void Server::BeginDrain() {
   parts_->context->draining = true;

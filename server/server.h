@@ -26,6 +26,9 @@ class Server {
   // 0 when the metrics page is off.
   int metrics_port() const;
   int open_streams() const;
+  // While draining: sessions are kept on disk and no chunk is in work, so nothing is lost by an
+  // end.
+  bool at_rest() const;
 
   // Health says NOT_SERVING and new sessions are refused; open streams go on.
   void BeginDrain();

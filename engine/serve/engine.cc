@@ -2,7 +2,9 @@
 #include "engine/serve/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +15,13 @@
 
 namespace longtake {
 namespace {
+
+// A session that nobody has read for so long gives its memory to one that somebody wants; and how
+// long that one waits for it.
+constexpr int64_t kIdleNanosMin = 1'000'000'000;
+constexpr int64_t kRoomNanos = 5'000'000'000;
+constexpr std::chrono::milliseconds kRoomLook{20};
+constexpr int kLooksPerParked = 100;
 
 absl::Status TokenizePrompts(const ResolvedSpec& spec, const VideoModel& model, Arrival* arrival) {
   LT_ASSIGN_OR_RETURN(arrival->prompts.branches.emplace_back(), model.Tokenize(spec.prompt));
@@ -98,8 +107,11 @@ void Engine::Start() {
 }
 
 void Engine::Drain() {
-  MutexLock lock(mutex_);
-  draining_ = true;
+  {
+    MutexLock lock(mutex_);
+    draining_ = true;
+  }
+  if (keeps_sessions()) stage_->Drain();
 }
 
 void Engine::Stop() {
@@ -169,6 +181,7 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
   }
   Arrival arrival;
   LT_RETURN_IF_ERROR(TokenizePrompts(spec, model_, &arrival));
+  LT_RETURN_IF_ERROR(MakeRoom(spec, caller));
   {
     MutexLock lock(mutex_);
     LT_ASSIGN_OR_RETURN(const auto same, FindSame(spec, id));
@@ -255,7 +268,8 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   if (options_.store == nullptr) return FindSession(id);
   const MutexLock wake(wake_mutex_);
   absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  if (found.ok() && !(*found)->cancelled()) return found;
+  if (found.ok() && !(*found)->cancelled() && !IsSentAndGone(**found, next_chunk)) return found;
+  if (found.ok()) EndLife(id, "attached to at a chunk that was to be made again");
   Arrival arrival;
   {
     MutexLock lock(mutex_);
@@ -264,6 +278,46 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   options_.store->BeginLife({.id = id, .life = arrival.number});
   LT_ASSIGN_OR_RETURN(const StoredSession stored, options_.store->Load(id));
   return Resume(stored, next_chunk, caller, std::move(arrival));
+}
+
+// Whether it was sent once and is in the store alone now.
+bool Engine::IsSentAndGone(const Session& session, int64_t next_chunk) const {
+  return next_chunk >= 0 && next_chunk < session.Info().oldest_chunk_held &&
+         options_.store->Contains(session.id());
+}
+
+absl::Status Engine::MakeRoom(const ResolvedSpec& spec, const Caller& caller) {
+  {
+    MutexLock lock(mutex_);
+    if (options_.store == nullptr || draining_) return absl::OkStatus();
+  }
+  const int64_t end_nanos = clock_.MonotonicNanos() + kRoomNanos;
+  for (;;) {
+    LT_ASSIGN_OR_RETURN(const SessionEstimate estimate, Estimate(spec, caller));
+    if (estimate.fits_now || clock_.MonotonicNanos() >= end_nanos) return absl::OkStatus();
+    // What was parked gives its memory back when its sweep is over.
+    if (!ParkIdlest()) return absl::OkStatus();
+    for (int look = 0; look < kLooksPerParked; ++look) {
+      std::this_thread::sleep_for(kRoomLook);
+      LT_ASSIGN_OR_RETURN(const SessionEstimate now, Estimate(spec, caller));
+      if (now.fits_now) return absl::OkStatus();
+    }
+  }
+}
+
+bool Engine::ParkIdlest() {
+  std::shared_ptr<Session> idlest;
+  int64_t most_nanos = 0;
+  for (const std::shared_ptr<Session>& session : Sessions()) {
+    const int64_t alone_nanos = session->NanosAlone();
+    if (alone_nanos < kIdleNanosMin || session->cancelled()) continue;
+    if (!options_.store->Contains(session->id())) continue;
+    if (idlest != nullptr && alone_nanos <= most_nanos) continue;
+    idlest = session;
+    most_nanos = alone_nanos;
+  }
+  if (idlest != nullptr) EndLife(idlest->id(), "parked, as others needed its memory");
+  return idlest != nullptr;
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& stored,
@@ -286,6 +340,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& sto
   }
   arrival.resumed =
       Resumed{.events = std::move(plan.events), .replay = std::move(replay), .chunks = plan.chunks};
+  LT_RETURN_IF_ERROR(MakeRoom(spec, caller));
   {
     MutexLock lock(mutex_);
     sessions_.erase(stored.id);  // one that was parked and is not yet forgotten
@@ -416,7 +471,9 @@ absl::Status Engine::Store(const Session& session) {
                       .create_wall_nanos = session.create_wall_nanos()});
   if (stored.ok()) return stored;
   MutexLock lock(mutex_);
-  sessions_.erase(session.id());
+  const auto found = sessions_.find(session.id());
+  found->second.session->Cancel(stored);  // somebody may have found it meanwhile
+  sessions_.erase(found);
   return stored;
 }
 

@@ -80,8 +80,10 @@ class Engine {
   ~Engine();
 
   void Start();
-  // Takes no new sessions from now on.
+  // Takes no new sessions from now on. Where a store keeps sessions, no chunk is begun either.
   void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Then: whether no chunk is in work any more.
+  bool at_rest() const { return stage_->at_rest() && decode_lane_->idle(); }
   // Ends all sessions with UNAVAILABLE, between two layers, and joins the threads.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Without Start, one turn of stage and decode lane on the caller's thread; false when idle.
@@ -180,6 +182,11 @@ class Engine {
   absl::StatusOr<std::shared_ptr<Session>> Resume(const StoredSession& stored, int64_t next_chunk,
                                                   const Caller& caller, Arrival arrival)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsSentAndGone(const Session& session, int64_t next_chunk) const;
+  // With a store, sessions that nobody reads are parked, the idlest first, until such a session
+  // would be admitted, or none is left or it takes too long. Admission tells what came of it.
+  absl::Status MakeRoom(const ResolvedSpec& spec, const Caller& caller) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool ParkIdlest() ABSL_LOCKS_EXCLUDED(mutex_);
   // Admits a session with its arrival and puts it into the table.
   absl::Status Enter(const ResolvedSpec& spec, const std::string& id, const Caller& caller,
                      Arrival* arrival) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -316,11 +316,12 @@ int64_t Scheduler::RowsMax(size_t ready, const SweepLimits& limits) {
   return std::min(*limits.knee, limits.tokens_max);
 }
 
-std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs) {
+std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs, bool begin_chunks) {
   std::vector<LiveSession*> ready;
   std::vector<SweepCandidate> candidates;
   int64_t waiting_tokens = 0;
   for (auto& live : live_) {
+    if (!begin_chunks && (live->shows_again() || live->take().at_chunk_start())) continue;
     if (live->shows_again()) {
       ShowAgain(*live);
       continue;

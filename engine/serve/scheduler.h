@@ -44,8 +44,8 @@ class Scheduler {
   // Applies the events whose chunk boundary has come; whether there were any.
   bool ApplyEvents();
   // Chooses who takes part in the next sweep and charges them for the turn, even if the sweep is
-  // dropped later.
-  std::vector<LiveSession*> Plan(const SweepCostModel& costs);
+  // dropped later. Only those with a chunk in work, unless chunks may be begun.
+  std::vector<LiveSession*> Plan(const SweepCostModel& costs, bool begin_chunks = true);
   // The sweep with these sessions is done, or failed.
   void Settle(std::span<LiveSession* const> plan);
   void Fail(std::span<LiveSession* const> plan, const absl::Status& status);

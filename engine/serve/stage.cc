@@ -66,8 +66,12 @@ bool Stage::Step() {
 }
 
 bool Stage::SweepChunks() {
-  const std::vector<LiveSession*> plan = scheduler_.Plan(costs_);
-  if (plan.empty()) return false;
+  const bool draining = draining_;
+  const std::vector<LiveSession*> plan = scheduler_.Plan(costs_, /*begin_chunks=*/!draining);
+  if (plan.empty()) {
+    at_rest_ = draining;
+    return false;
+  }
   SweepTogether(plan);
   return true;
 }

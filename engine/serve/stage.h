@@ -48,6 +48,14 @@ class Stage {
   // One turn; false when there was nothing to do.
   bool Step();
 
+  // Begins no chunk from now on. Any thread.
+  void Drain() {
+    draining_ = true;
+    wake_up_.Wake();
+  }
+  // Then: whether those in work are settled. Any thread.
+  bool at_rest() const { return at_rest_; }
+
   // As Scheduler::Save; without Start.
   absl::StatusOr<SavedTake> Save(const Session& session) const { return scheduler_.Save(session); }
 
@@ -67,6 +75,8 @@ class Stage {
   WakeUp& wake_up_;
   SweepCostModel& costs_;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> draining_{false};
+  std::atomic<bool> at_rest_{false};
   StatsBoard board_;
   KvTable kv_;
   Scheduler scheduler_;

@@ -270,6 +270,11 @@ void Session::Cancel(absl::Status why) {
   wake_engine_();
 }
 
+int64_t Session::NanosAlone() const {
+  MutexLock lock(mutex_);
+  return attachment_.NanosAlone(clock_.MonotonicNanos());
+}
+
 SessionInfo Session::Info() const {
   MutexLock lock(mutex_);
   SessionInfo info;

@@ -103,6 +103,8 @@ class Session {
   // Stops the session, honoured between layers.
   void Cancel(absl::Status why) ABSL_LOCKS_EXCLUDED(mutex_);
   SessionInfo Info() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Since its last reader went; 0 while there is one.
+  int64_t NanosAlone() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // --- The engine's side -------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ void CommitQueue::WaitForWork() {
 bool CommitQueue::Step() {
   idle_();
   std::deque<Entry> entries = TakeSome();
-  if (entries.empty()) return false;
+  if (entries.empty() && stats().durable) return false;
   const int64_t start_nanos = clock_.MonotonicNanos();
   const absl::Status status = Commit(entries);
   if (status.ok()) {
@@ -80,7 +80,7 @@ std::deque<CommitQueue::Entry> CommitQueue::TakeSome() {
 
 absl::Status CommitQueue::Commit(std::deque<Entry>& entries) {
   absl::Status status = transactions_.Begin();
-  if (status.ok()) status = RunAll(entries);
+  if (status.ok()) status = entries.empty() ? transactions_.Probe() : RunAll(entries);
   if (status.ok()) status = transactions_.Commit();
   if (!status.ok()) transactions_.Abandon();
   return status;
@@ -97,11 +97,13 @@ absl::Status CommitQueue::RunAll(std::deque<Entry>& entries) {
 
 void CommitQueue::Succeed(std::deque<Entry> entries, int64_t nanos) {
   transactions_.OnCommitted();
+  if (!stats().durable) transactions_.OnDisk(absl::OkStatus());
   {
     MutexLock lock(mutex_);
     ++stats_.commits;
     stats_.commit_seconds += NanosToSeconds(nanos);
     stats_.durable = true;
+    stats_.failure = absl::OkStatus();
     for (Entry& entry : entries) {
       stats_.waiting_bytes -= entry.task.bytes;
       if (entry.answer != nullptr) *entry.answer = entry.status;
@@ -120,10 +122,12 @@ void CommitQueue::Fail(std::deque<Entry> entries, const absl::Status& status) {
     if (!entry.once() && entry.task.done) not_durable.push_back(std::exchange(entry.task.done, {}));
   }
   std::deque<Entry> once;
+  if (stats().durable) transactions_.OnDisk(status);
   {
     MutexLock lock(mutex_);
     ++stats_.failures;
     stats_.durable = false;
+    stats_.failure = status;
     once = KeepWrites(std::move(entries));
   }
   for (Entry& entry : once) {

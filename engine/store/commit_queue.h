@@ -31,8 +31,12 @@ class Transactions {
   virtual ~Transactions() = default;
   virtual absl::Status Begin() = 0;
   virtual absl::Status Commit() = 0;
+  // Something that reaches the disk with the commit and changes nothing.
+  virtual absl::Status Probe() = 0;
   // It is durable: before any done call of it.
   virtual void OnCommitted() = 0;
+  // The disk begins to fail, or is back (OK).
+  virtual void OnDisk(const absl::Status& status) = 0;
   // Nothing of it has happened. Also after Begin or Commit failed. What is committed can still be
   // read then, outside of a transaction.
   virtual void Abandon() = 0;
@@ -60,6 +64,7 @@ class CommitQueue {
     uint64_t failures = 0;
     uint64_t waiting_bytes = 0;
     bool durable = true;
+    absl::Status failure = {};  // of the last commit, while nothing is durable
   };
 
   // What one commit takes at most, so that nobody waits long for the first of its tasks.
@@ -76,7 +81,7 @@ class CommitQueue {
   void Start();
   // Writes what waits, if the disk takes it, and joins.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
-  // One commit of what waits; false when nothing does.
+  // One commit of what waits, or a try whether the disk is back; false when there is nothing to do.
   bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Push(Task task) ABSL_LOCKS_EXCLUDED(mutex_);

@@ -51,6 +51,8 @@ class SessionStore final : public EventSink, private Transactions {
     uint64_t session_bytes_max = uint64_t{16} << 30;  // of one session
     uint64_t bytes_max = uint64_t{64} << 30;          // of all
     uint64_t waiting_bytes_max = uint64_t{256} << 20;
+    // Called on the store's thread when the disk begins to fail, and when it is back (OK).
+    std::function<void(const absl::Status& status)> on_disk = {};
   };
   using Done = CommitQueue::Done;
 
@@ -124,7 +126,11 @@ class SessionStore final : public EventSink, private Transactions {
   // Of the queue.
   absl::Status Begin() override;
   absl::Status Commit() override;
+  absl::Status Probe() override { return database_->tables().Probe(); }
   void OnCommitted() override ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnDisk(const absl::Status& status) override {
+    if (options_.on_disk) options_.on_disk(status);
+  }
   void Abandon() override;
   bool IsRefusal(const absl::Status& status) const override;
 

@@ -189,6 +189,9 @@ absl::Status SessionTables::Prepare() {
 
 absl::Status SessionTables::Begin() { return database_.Execute("BEGIN IMMEDIATE"); }
 absl::Status SessionTables::Commit() { return database_.Execute("COMMIT"); }
+absl::Status SessionTables::Probe() {
+  return database_.Execute(absl::StrCat("PRAGMA user_version=", kSchemaVersion));
+}
 absl::Status SessionTables::Rollback() { return database_.Execute("ROLLBACK"); }
 
 absl::StatusOr<SessionTables::Found> SessionTables::Sessions() {

@@ -51,6 +51,8 @@ class SessionTables {
   absl::Status Begin();
   absl::Status Commit();
   absl::Status Rollback();
+  // Writes what is there already.
+  absl::Status Probe();
 
   struct Found {
     std::vector<SessionRow> sessions;  // in order of creation

@@ -69,9 +69,10 @@ absl::Status StoreDatabase::OpenNumber(int64_t number) {
                       Database::Open({.path = path, .vfs = vfs_}));
   LT_ASSIGN_OR_RETURN(std::unique_ptr<SessionTables> tables, SessionTables::Open(*database));
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));  // SQLite's own passes over what fails there
-  tables_ = std::move(tables);  // before the database it works on
+  tables_ = std::move(tables);                     // before the database it works on
   database_ = std::move(database);
   number_ = number;
+  last_number_ = std::max(last_number_, number);
   return absl::OkStatus();
 }
 
@@ -85,17 +86,20 @@ void StoreDatabase::Abandon() {
   if (database_->in_transaction()) tables_->Rollback().IgnoreError();
 }
 
+// Every try has a number of its own: what one that failed left beside its file would be taken for
+// the next one's log.
 absl::Status StoreDatabase::WriteAnew() {
   const int64_t old_number = number_;
-  const std::string path = PathOf(number_ + 1);
+  const int64_t number = ++last_number_;
+  const std::string path = PathOf(number);
   const std::string copy = absl::StrCat(path, kCopy);
   for (const char* companion : kCompanions) Remove(absl::StrCat(copy, companion));
   LT_RETURN_IF_ERROR(database_->CopyTo(copy));
   LT_RETURN_IF_ERROR(files_.Rename(copy, path));
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));
-  LT_RETURN_IF_ERROR(OpenNumber(number_ + 1));
-  for (const char* companion : kCompanions) {
-    Remove(absl::StrCat(PathOf(old_number), companion));
+  LT_RETURN_IF_ERROR(OpenNumber(number));
+  for (int64_t old = old_number; old < number; ++old) {
+    for (const char* companion : kCompanions) Remove(absl::StrCat(PathOf(old), companion));
   }
   return absl::OkStatus();
 }

@@ -50,7 +50,8 @@ class StoreDatabase {
   FileSystem& files_;
   const std::string directory_;
   const std::string vfs_;
-  int64_t number_ = 0;
+  int64_t number_ = 0;       // of the file that is open
+  int64_t last_number_ = 0;  // that was tried
   std::unique_ptr<Database> database_;
   std::unique_ptr<SessionTables> tables_;
 };

@@ -65,7 +65,9 @@ std::string StoreSimulation::Run() {
   // An end as it should be: what was handed over is there.
   disk_.set_decide({});
   for (int i = 0; i < 100 && store_->Step(); ++i) clock_.Advance(2'000'000'000);
-  if (!store_->stats().queue.durable) return "the disk is back and nothing is durable";
+  if (!store_->stats().queue.durable) {
+    return "the disk is back: " + store_->stats().queue.failure.ToString();
+  }
   for (auto& [id, told] : told_) told.durable = told.records.size();
   store_ = nullptr;
   problem = Open();

@@ -83,7 +83,8 @@ TEST(Metrics, AStreamNeedsAFirstMessage) {
 }
 
 TEST(Metrics, PageAndDocumentationAgree) {
-  TestServer server({"--metrics-listen", "127.0.0.1:0"});
+  const ScratchDirectory scratch;  // with a store, so that its families are there
+  TestServer server({"--metrics-listen", "127.0.0.1:0", "--state-dir", scratch.directory()});
   v1::CreateSessionRequest request = SmallSession(21);
   request.set_session_id("counted");
   TestStream stream(server);
