@@ -29,6 +29,9 @@ void CommitQueue::Stop() {
   }
   work_.NotifyAll();
   if (thread_.joinable()) thread_.join();
+  std::deque<Entry> dropped;  // with all that its done calls hold
+  MutexLock lock(mutex_);
+  dropped.swap(entries_);
 }
 
 void CommitQueue::Run() {

@@ -18,11 +18,15 @@ using testing::HasSubstr;
 class ResumeTest : public testing::Test {
  protected:
   ResumeTest() { Begin(); }
-  ~ResumeTest() override { engine_.Stop(); }
+  ~ResumeTest() override {
+    store_->Stop();
+    engine_.Stop();
+  }
 
   // Another process with the same directory: of the one before nothing is left but its commits, and
   // what somebody did to its database.
   void Begin(const std::string& sql = "") {
+    if (store_ != nullptr) store_->Stop();
     engine_.Stop();
     store_ = nullptr;
     if (!sql.empty()) Execute(sql);

@@ -330,6 +330,10 @@ class KilledTake {
         changes_(changes),
         random_(seed) {}
 
+  ~KilledTake() { Kill(); }
+  KilledTake(const KilledTake&) = delete;
+  KilledTake& operator=(const KilledTake&) = delete;
+
   absl::StatusOr<Hash128> Run() {
     LT_RETURN_IF_ERROR(Begin());
     LT_RETURN_IF_ERROR(Create());
@@ -353,11 +357,15 @@ class KilledTake {
   }
 
  private:
-  // Another process with the same directory.
-  absl::Status Begin() {
+  void Kill() {
     session_ = nullptr;
+    if (store_ != nullptr) store_->Stop();
     engine_.Stop();
     store_ = nullptr;
+  }
+  // Another process with the same directory.
+  absl::Status Begin() {
+    Kill();
     LT_ASSIGN_OR_RETURN(store_, SessionStore::Open({.files = &PosixFileSystem(),
                                                     .directory = scratch_.directory() + "/state",
                                                     .holder = "the test"},

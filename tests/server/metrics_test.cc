@@ -8,6 +8,7 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/engine/engine_fixture.h"
 #include "tests/server/docs_table.h"
 #include "tests/server/test_server.h"
 
