@@ -2,7 +2,6 @@
 //
 // longtake generate and longtake attach.
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <optional>
 
@@ -13,6 +12,7 @@
 #include "base/units.h"
 #include "client/commands.h"
 #include "client/connection.h"
+#include "client/count_option.h"
 #include "client/output_file.h"
 #include "client/spec_options.h"
 #include "client/start_frames.h"
@@ -27,6 +27,7 @@ struct TakeOptions {
   std::vector<std::string> changes;
   bool quiet = false;
   bool keep = false;
+  std::string reconnect_for = "2m";
   std::string session;
   std::optional<std::string> next_chunk;
   std::string continued;
@@ -35,14 +36,6 @@ struct TakeOptions {
 };
 
 constexpr int64_t kBillion = 1'000'000'000;
-
-// Of what the API calls int64.
-absl::StatusOr<int64_t> CountOption(const std::string& option, const std::string& text,
-                                    uint64_t least) {
-  const auto count = ParseCountIn(text, least, std::numeric_limits<int64_t>::max());
-  if (!count.ok()) return Annotate(count.status(), option);
-  return static_cast<int64_t>(*count);
-}
 
 // "5s=a blue square"; by time.
 absl::StatusOr<std::vector<TimedPrompt>> ParseChanges(const std::vector<std::string>& texts) {
@@ -83,6 +76,9 @@ absl::StatusOr<TakeRequest> MakeRequest(const TakeOptions& options) {
   request.quiet = options.quiet;
   request.keep = options.keep;
   LT_ASSIGN_OR_RETURN(request.changes, ParseChanges(options.changes));
+  const auto reconnect_nanos = ParseDurationNanos(options.reconnect_for);
+  if (!reconnect_nanos.ok()) return Annotate(reconnect_nanos.status(), "--reconnect-for");
+  request.reconnect_nanos = *reconnect_nanos;
   return request;
 }
 
@@ -154,15 +150,25 @@ CLI::Option* AddOutputOption(CLI::App& command, TakeOptions& options) {
       "player)");
 }
 
+void AddReadingOptions(CLI::App& command, TakeOptions& options) {
+  command.add_flag("--quiet", options.quiet, "Show no progress");
+  command
+      .add_option("--reconnect-for", options.reconnect_for,
+                  "How long to wait for a server that went away in mid-take and keeps its sessions "
+                  "on disk (--state-dir), to go on as if nothing had happened; 0: not at all")
+      ->capture_default_str();
+}
+
 void AddTakeOptions(CLI::App& command, TakeOptions& options) {
   command.add_option("--prompt-at", options.changes,
                      "TIME=PROMPT: show something else from the first chunk on that begins at this "
                      "time or later; may repeat");
-  command.add_flag("--quiet", options.quiet, "Show no progress");
   command.add_flag("--keep", options.keep,
-                   "Never delete the session, so that attach finds it until its ttl is over; "
-                   "otherwise it is deleted when its video is complete, when the video cannot be "
-                   "written, and at the second interrupt");
+                   "Leave the session as it is, so that attach finds it in memory until its ttl is "
+                   "over. Otherwise it is deleted when the video cannot be written and at "
+                   "interrupts; when its video is complete it is deleted, or parked where the "
+                   "server keeps sessions on disk");
+  AddReadingOptions(command, options);
 }
 
 }  // namespace

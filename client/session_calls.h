@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// DeleteSession of the API, with a deadline.
+// Calls of the API about a session, with a deadline. name: "sessions/ID". They block for
+// timeout_seconds at most; DEADLINE_EXCEEDED then. Any thread.
 #pragma once
 
 #include <string>
@@ -10,8 +11,9 @@
 
 namespace longtake {
 
-// name: "sessions/ID". Blocks for timeout_seconds at most; DEADLINE_EXCEEDED then. Any thread.
 absl::Status DeleteSession(v1::LongtakeService::Stub& stub, const std::string& name,
                            double timeout_seconds);
+absl::Status ParkSession(v1::LongtakeService::Stub& stub, const std::string& name,
+                         double timeout_seconds);
 
 }  // namespace longtake
