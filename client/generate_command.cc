@@ -1,9 +1,10 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// longtake generate and longtake attach.
+// longtake generate, attach and fetch.
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
@@ -33,6 +34,7 @@ struct TakeOptions {
   std::string continued;
   std::string from;
   std::string from_frames = "81";
+  std::string chunks;
 };
 
 constexpr int64_t kBillion = 1'000'000'000;
@@ -143,6 +145,35 @@ absl::Status Attach(const Globals& globals, const TakeOptions& options) {
   return Run(*Connect(globals.server), request, *sink);
 }
 
+// "3..7": the chunks 3, 4, 5 and 6.
+absl::StatusOr<std::pair<int64_t, int64_t>> ParseChunks(const std::string& text) {
+  const size_t dots = text.find("..");
+  if (dots == std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("--chunks: '", text, "' is not FIRST..END"));
+  }
+  LT_ASSIGN_OR_RETURN(const int64_t first, CountOption("--chunks", text.substr(0, dots), 0));
+  LT_ASSIGN_OR_RETURN(const int64_t end, CountOption("--chunks", text.substr(dots + 2), 0));
+  if (first < end) return std::pair(first, end);
+  return absl::InvalidArgumentError(absl::StrCat("--chunks: there is no chunk in ", text));
+}
+
+// A copy of the session up to the last chunk that is wanted is read and deleted, so that whoever
+// reads the session itself is not disturbed.
+absl::Status Fetch(const Globals& globals, const TakeOptions& options) {
+  LT_ASSIGN_OR_RETURN(const auto chunks, ParseChunks(options.chunks));
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<VideoSink> sink, MakeVideoSink(options.output));
+  LT_ASSIGN_OR_RETURN(TakeRequest request, MakeRequest(options));
+  v1::ForkSessionRequest& fork = request.fork.emplace();
+  fork.set_name(options.session);
+  fork.set_session_id(RandomId());
+  fork.set_chunk(chunks.second);
+  fork.set_ended(true);
+  v1::Attach* attach = request.first.mutable_attach();
+  attach->set_name(absl::StrCat("sessions/", fork.session_id()));
+  attach->set_next_chunk(chunks.first);
+  return Run(*Connect(globals.server), request, *sink);
+}
+
 CLI::Option* AddOutputOption(CLI::App& command, TakeOptions& options) {
   return command.add_option(
       "--out", options.output,
@@ -209,6 +240,22 @@ void AddAttachCommand(CLI::App& app, Globals& globals) {
   AddTakeOptions(*command, *options);
   command->callback([&globals, options] {
     globals.run = [&globals, options] { return Report(Attach(globals, *options)); };
+  });
+}
+
+void AddFetchCommand(CLI::App& app, Globals& globals) {
+  auto options = std::make_shared<TakeOptions>();
+  CLI::App* command = app.add_subcommand(
+      "fetch", "Write chunks that a session has made, of a server that keeps sessions on disk");
+  command->add_option("session", options->session, "sessions/ID, as list shows it")->required();
+  command
+      ->add_option("--chunks", options->chunks,
+                   "FIRST..END: from chunk FIRST on, up to and without chunk END")
+      ->required();
+  AddOutputOption(*command, *options)->required();
+  AddReadingOptions(*command, *options);
+  command->callback([&globals, options] {
+    globals.run = [&globals, options] { return Report(Fetch(globals, *options)); };
   });
 }
 

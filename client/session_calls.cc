@@ -35,4 +35,12 @@ absl::Status ParkSession(v1::LongtakeService::Stub& stub, const std::string& nam
   return FromGrpc(stub.ParkSession(&context, request, &response));
 }
 
+absl::Status ForkSession(v1::LongtakeService::Stub& stub, const v1::ForkSessionRequest& request,
+                         double timeout_seconds) {
+  grpc::ClientContext context;
+  SetTimeout(timeout_seconds, &context);
+  v1::ForkSessionResponse response;
+  return FromGrpc(stub.ForkSession(&context, request, &response));
+}
+
 }  // namespace longtake

@@ -15,5 +15,7 @@ absl::Status DeleteSession(v1::LongtakeService::Stub& stub, const std::string& n
                            double timeout_seconds);
 absl::Status ParkSession(v1::LongtakeService::Stub& stub, const std::string& name,
                          double timeout_seconds);
+absl::Status ForkSession(v1::LongtakeService::Stub& stub, const v1::ForkSessionRequest& request,
+                         double timeout_seconds);
 
 }  // namespace longtake

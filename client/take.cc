@@ -29,7 +29,7 @@ class Take {
         stream_(stub, FirstOf(request, sink),
                 {.reconnect_nanos = request.reconnect_nanos,
                  .say = [this](const std::string& sentence) { progress_.Say(sentence); }}),
-        disposable_(request.first.has_open()),
+        disposable_(request.first.has_open() || request.fork.has_value()),
         session_(request.first.has_open()
                      ? absl::StrCat("sessions/", request.first.open().session_id())
                      : request.first.attach().name()) {}
@@ -39,6 +39,13 @@ class Take {
     // Before the call begins, so that no session is left by a signal that comes in between.
     LT_ASSIGN_OR_RETURN(const std::unique_ptr<Interrupts> interrupts,
                         Interrupts::Start([this] { AskToEnd(); }, [this] { GiveUp(); }));
+    if (request_.fork.has_value()) {
+      const absl::Status forked = ForkSession(stub_, *request_.fork, kForkSeconds);
+      if (!forked.ok()) {
+        LeaveSession(forked);  // it may have been made all the same
+        return forked;
+      }
+    }
     stream_.Start();
     absl::Status local;
     const absl::Status remote = Receive(&local);
@@ -92,8 +99,9 @@ class Take {
   // What becomes of the session, after errors of this side or none.
   void LeaveSession(const absl::Status& local) {
     if (request_.keep || !disposable_) return;
-    if (local.ok() && !ended_) return;  // somebody will attach
-    if (!local.ok() || stopping_ || !durable_) return DeleteSession();
+    const bool fork = request_.fork.has_value();
+    if (local.ok() && !ended_ && !fork) return;  // somebody will attach
+    if (!local.ok() || stopping_ || !durable_ || fork) return DeleteSession();
     // On disk it is whatever becomes of this.
     ParkSession(stub_, session_, kDeleteSeconds).IgnoreError();
     progress_.Say(absl::StrCat(session_, " stays on the server's disk for a while; longtake ",
@@ -114,6 +122,9 @@ class Take {
         OnReceipt(response->receipt());
       }
       if (!local->ok()) return absl::OkStatus();
+      if (!stopping_ || !request_.fork.has_value()) continue;
+      ended_ = true;  // a copy cannot be asked to end: it has, and sends all that it has
+      return absl::OkStatus();
     }
   }
 
@@ -133,7 +144,8 @@ class Take {
       return absl::OkStatus();
     }
     shape_ = {spec.width(), spec.height(), spec.fps(), spec.frame_count()};
-    report_.session = opened.session().name();
+    // A copy's name is nobody's concern.
+    report_.session = request_.fork.has_value() ? request_.fork->name() : opened.session().name();
     if (opened.session().numerics_differ()) {
       progress_.Say(absl::StrCat(
           "computed in numerics profile ", opened.session().numerics_profile(), ", not ",
@@ -239,6 +251,7 @@ class Take {
   }
 
   static constexpr double kDeleteSeconds = 2.0;
+  static constexpr double kForkSeconds = 60.0;
 
   v1::LongtakeService::Stub& stub_;
   const TakeRequest& request_;

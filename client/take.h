@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct TakeRequest {
   bool quiet = false;                 // no word of progress
   bool keep = false;                  // the session is never deleted, nor parked
   int64_t reconnect_nanos = 0;        // how long a server is waited for that went away; 0: not
+  // What first attaches to: a copy of a session that is made for this take and goes with it,
+  // however it ends.
+  std::optional<v1::ForkSessionRequest> fork = {};
 };
 
 struct TakeReport {
