@@ -20,9 +20,11 @@ struct Globals {
 
 void AddGenerateCommand(CLI::App& app, Globals& globals);  // generate
 void AddAttachCommand(CLI::App& app, Globals& globals);    // attach
-void AddSessionCommands(CLI::App& app, Globals& globals);  // list, get, delete, models, estimate
-void AddTopCommand(CLI::App& app, Globals& globals);       // top
-void AddDoctorCommand(CLI::App& app, Globals& globals);    // doctor
+void AddFetchCommand(CLI::App& app, Globals& globals);     // fetch
+// sessions list, show, fork, rewind, park, delete; list, get, delete, models, estimate
+void AddSessionCommands(CLI::App& app, Globals& globals);
+void AddTopCommand(CLI::App& app, Globals& globals);     // top
+void AddDoctorCommand(CLI::App& app, Globals& globals);  // doctor
 
 // Prints "longtake: message" in one line to standard error when it is an error; the exit status.
 int Report(const absl::Status& status);

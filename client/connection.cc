@@ -3,6 +3,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "client/field_options.h"
 #include "client/loopback.h"
@@ -36,11 +38,29 @@ std::string DetailText(const google::rpc::Status& details, const std::string& me
   return out;
 }
 
+// The detail of this kind, if the status has one. Only what longtaked itself answers has any.
+template <typename Detail>
+std::optional<Detail> DetailOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return std::nullopt;
+  Detail detail;
+  for (const auto& any : details.details()) {
+    if (any.UnpackTo(&detail)) return detail;
+  }
+  return std::nullopt;
+}
+
+// How soon a channel tries again to connect. Who waits for a server has the longer view.
+constexpr int kReconnectMillisMin = 200;
+constexpr int kReconnectMillisMax = 1000;
+
 }  // namespace
 
 std::unique_ptr<v1::LongtakeService::Stub> Connect(const std::string& server) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMillisMin);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMillisMax);
   // The library would send even 127.0.0.1 through it, unless no_proxy names it.
   if (IsLoopbackTarget(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return v1::LongtakeService::NewStub(
@@ -59,6 +79,25 @@ absl::Status FromGrpc(const grpc::Status& status) {
   google::rpc::Status details;
   if (details.ParseFromString(status.error_details())) message += DetailText(details, message);
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), message);
+}
+
+bool IsBreak(const grpc::Status& status) {
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+  if (info.has_value()) return info->reason() == "SHUTTING_DOWN";
+  // The library's own answers, according to how far the call had come.
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::UNKNOWN:
+    case grpc::StatusCode::INTERNAL:
+    case grpc::StatusCode::CANCELLED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool MayRetry(const grpc::Status& status) {
+  return DetailOf<google::rpc::RetryInfo>(status).has_value();
 }
 
 }  // namespace longtake

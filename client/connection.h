@@ -20,4 +20,10 @@ std::unique_ptr<v1::LongtakeService::Stub> Connect(const std::string& server);
 // server's as it came; whoever prints it makes it fit for a line (base/printable_text.h).
 absl::Status FromGrpc(const grpc::Status& status);
 
+// Whether a call ended because the server or the way to it is gone or going, which says nothing of
+// what was asked.
+bool IsBreak(const grpc::Status& status);
+// Whether the server says that the same may do later.
+bool MayRetry(const grpc::Status& status);
+
 }  // namespace longtake

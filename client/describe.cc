@@ -35,6 +35,26 @@ std::string Seconds(double seconds) {
   return absl::StrFormat("%.*f", seconds < 1 ? 3 : 2, seconds);
 }
 
+// Of the media clock.
+std::string FrameTime(int64_t frames, const v1::Session& session) {
+  if (session.spec().fps() <= 0) return "-";
+  return absl::StrFormat("%.2f s", static_cast<double>(frames) / session.spec().fps());
+}
+
+// Chunks that survive the server, or that none does.
+std::string DurableCount(const v1::Session& session) {
+  return session.durable() ? absl::StrCat(session.durable_through()) : "-";
+}
+
+std::string ExpiryText(const v1::Session& session) {
+  if (session.attached()) return "while attached, never";
+  if (!session.has_expire_time()) return "-";
+  const bool in_memory = session.state() != v1::Session::STATE_PARKED &&
+                         session.state() != v1::Session::STATE_ENDED && session.durable();
+  return absl::StrCat(TimeUtil::ToString(session.expire_time()),
+                      in_memory ? ", and is parked then" : "");
+}
+
 std::string KeyPlanText(const v1::KeyPlan& plan) {
   const std::string name =
       EnumWord(v1::KeyPlan::Kind_Name(plan.kind()), 5, static_cast<int>(plan.kind()));
@@ -44,14 +64,15 @@ std::string KeyPlanText(const v1::KeyPlan& plan) {
 }  // namespace
 
 std::string SessionLineHeader() {
-  return absl::StrFormat("%-26s %-9s %8s %9s  %s\n", "SESSION", "STATE", "CHUNKS", "FRAMES",
-                         "PROMPT");
+  return absl::StrFormat("%-26s %-9s %8s %8s %9s %10s  %s\n", "SESSION", "STATE", "CHUNKS",
+                         "ON DISK", "FRAMES", "LENGTH", "PROMPT");
 }
 
 std::string DescribeSessionLine(const v1::Session& session, size_t columns_max) {
   const std::string row =
-      absl::StrFormat("%-26s %-9s %8d %9d  %s", session.name(), StateName(session.state()),
-                      session.chunk_count(), session.frame_count(), session.spec().prompt());
+      absl::StrFormat("%-26s %-9s %8d %8s %9d %10s  %s", session.name(), StateName(session.state()),
+                      session.chunk_count(), DurableCount(session), session.frame_count(),
+                      FrameTime(session.frame_count(), session), session.spec().prompt());
   return PrintableLine(row, columns_max) + "\n";
 }
 
@@ -65,22 +86,37 @@ std::string DescribeSession(const v1::Session& session) {
   if (!session.failure_message().empty()) row("failure", session.failure_message());
   row("prompt", spec.prompt());
   row("size", absl::StrFormat("%dx%d at %d frames/s", spec.width(), spec.height(), spec.fps()));
-  row("length", spec.frame_count() == 0 ? "endless" : absl::StrCat(spec.frame_count(), " frames"));
+  row("length", spec.frame_count() == 0 ? "endless"
+                                        : absl::StrCat(spec.frame_count(), " frames, ",
+                                                       FrameTime(spec.frame_count(), session)));
   row("steps", absl::StrJoin(spec.steps(), ","));
   row("key plan", KeyPlanText(spec.key_plan()));
   row("seed", absl::StrCat(spec.seed()));
-  row("made",
-      absl::StrFormat("%d frames in %d chunks", session.frame_count(), session.chunk_count()));
+  row("made", absl::StrFormat("%d frames, %s, in %d chunks", session.frame_count(),
+                              FrameTime(session.frame_count(), session), session.chunk_count()));
+  row("on disk", session.durable() ? absl::StrCat("the first ", session.durable_through(),
+                                                  " chunks, and what was asked")
+                                   : "nothing: it ends with the server");
+  if (session.epoch() > 0) row("rewound", absl::StrCat(session.epoch(), " times"));
   row("oldest chunk", absl::StrCat(session.oldest_chunk()));
   row("outbox", absl::StrFormat("%.1f MB", Megabytes(session.outbox_bytes())));
   row("created", TimeUtil::ToString(session.create_time()));
-  row("expires",
-      session.attached() ? "while attached, never" : TimeUtil::ToString(session.expire_time()));
+  row("expires", ExpiryText(session));
   row("model digest", session.model_digest());
   row("numerics profile", session.numerics_differ()
                               ? absl::StrCat(session.numerics_profile(), ", not the ",
                                              spec.numerics_profile(), " asked for: bits differ")
                               : session.numerics_profile());
+  return out;
+}
+
+std::string DescribeRewind(const v1::RewindSessionResponse& response, bool dry_run) {
+  std::string out = DescribeSession(response.session());
+  if (dry_run) absl::StrAppend(&out, "nothing was done\n");
+  if (response.resume_seconds() > 0) {
+    absl::StrAppend(&out, absl::StrFormat("from an attach until it goes on: %s s, predicted\n",
+                                          Seconds(response.resume_seconds())));
+  }
   return out;
 }
 

@@ -16,6 +16,8 @@ namespace longtake {
 std::string DescribeSessionLine(const v1::Session& session, size_t columns_max);
 std::string SessionLineHeader();
 std::string DescribeSession(const v1::Session& session);
+// dry_run: it was not done.
+std::string DescribeRewind(const v1::RewindSessionResponse& response, bool dry_run);
 std::string DescribeModel(const v1::Model& model);
 std::string DescribeEstimate(const v1::SessionEstimate& estimate);
 // What its memory is for, largest first.

@@ -1,10 +1,10 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// longtake generate and longtake attach.
+// longtake generate, attach and fetch.
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "client/commands.h"
 #include "client/connection.h"
+#include "client/count_option.h"
 #include "client/output_file.h"
 #include "client/spec_options.h"
 #include "client/start_frames.h"
@@ -27,22 +28,16 @@ struct TakeOptions {
   std::vector<std::string> changes;
   bool quiet = false;
   bool keep = false;
+  std::string reconnect_for = "2m";
   std::string session;
   std::optional<std::string> next_chunk;
   std::string continued;
   std::string from;
   std::string from_frames = "81";
+  std::string chunks;
 };
 
 constexpr int64_t kBillion = 1'000'000'000;
-
-// Of what the API calls int64.
-absl::StatusOr<int64_t> CountOption(const std::string& option, const std::string& text,
-                                    uint64_t least) {
-  const auto count = ParseCountIn(text, least, std::numeric_limits<int64_t>::max());
-  if (!count.ok()) return Annotate(count.status(), option);
-  return static_cast<int64_t>(*count);
-}
 
 // "5s=a blue square"; by time.
 absl::StatusOr<std::vector<TimedPrompt>> ParseChanges(const std::vector<std::string>& texts) {
@@ -83,6 +78,9 @@ absl::StatusOr<TakeRequest> MakeRequest(const TakeOptions& options) {
   request.quiet = options.quiet;
   request.keep = options.keep;
   LT_ASSIGN_OR_RETURN(request.changes, ParseChanges(options.changes));
+  const auto reconnect_nanos = ParseDurationNanos(options.reconnect_for);
+  if (!reconnect_nanos.ok()) return Annotate(reconnect_nanos.status(), "--reconnect-for");
+  request.reconnect_nanos = *reconnect_nanos;
   return request;
 }
 
@@ -147,6 +145,35 @@ absl::Status Attach(const Globals& globals, const TakeOptions& options) {
   return Run(*Connect(globals.server), request, *sink);
 }
 
+// "3..7": the chunks 3, 4, 5 and 6.
+absl::StatusOr<std::pair<int64_t, int64_t>> ParseChunks(const std::string& text) {
+  const size_t dots = text.find("..");
+  if (dots == std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat("--chunks: '", text, "' is not FIRST..END"));
+  }
+  LT_ASSIGN_OR_RETURN(const int64_t first, CountOption("--chunks", text.substr(0, dots), 0));
+  LT_ASSIGN_OR_RETURN(const int64_t end, CountOption("--chunks", text.substr(dots + 2), 0));
+  if (first < end) return std::pair(first, end);
+  return absl::InvalidArgumentError(absl::StrCat("--chunks: there is no chunk in ", text));
+}
+
+// A copy of the session up to the last chunk that is wanted is read and deleted, so that whoever
+// reads the session itself is not disturbed.
+absl::Status Fetch(const Globals& globals, const TakeOptions& options) {
+  LT_ASSIGN_OR_RETURN(const auto chunks, ParseChunks(options.chunks));
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<VideoSink> sink, MakeVideoSink(options.output));
+  LT_ASSIGN_OR_RETURN(TakeRequest request, MakeRequest(options));
+  v1::ForkSessionRequest& fork = request.fork.emplace();
+  fork.set_name(options.session);
+  fork.set_session_id(RandomId());
+  fork.set_chunk(chunks.second);
+  fork.set_ended(true);
+  v1::Attach* attach = request.first.mutable_attach();
+  attach->set_name(absl::StrCat("sessions/", fork.session_id()));
+  attach->set_next_chunk(chunks.first);
+  return Run(*Connect(globals.server), request, *sink);
+}
+
 CLI::Option* AddOutputOption(CLI::App& command, TakeOptions& options) {
   return command.add_option(
       "--out", options.output,
@@ -154,15 +181,25 @@ CLI::Option* AddOutputOption(CLI::App& command, TakeOptions& options) {
       "player)");
 }
 
+void AddReadingOptions(CLI::App& command, TakeOptions& options) {
+  command.add_flag("--quiet", options.quiet, "Show no progress");
+  command
+      .add_option("--reconnect-for", options.reconnect_for,
+                  "How long to wait for a server that went away in mid-take and keeps its sessions "
+                  "on disk (--state-dir), to go on as if nothing had happened; 0: not at all")
+      ->capture_default_str();
+}
+
 void AddTakeOptions(CLI::App& command, TakeOptions& options) {
   command.add_option("--prompt-at", options.changes,
                      "TIME=PROMPT: show something else from the first chunk on that begins at this "
                      "time or later; may repeat");
-  command.add_flag("--quiet", options.quiet, "Show no progress");
   command.add_flag("--keep", options.keep,
-                   "Never delete the session, so that attach finds it until its ttl is over; "
-                   "otherwise it is deleted when its video is complete, when the video cannot be "
-                   "written, and at the second interrupt");
+                   "Leave the session as it is, so that attach finds it in memory until its ttl is "
+                   "over. Otherwise it is deleted when the video cannot be written and at "
+                   "interrupts; when its video is complete it is deleted, or parked where the "
+                   "server keeps sessions on disk");
+  AddReadingOptions(command, options);
 }
 
 }  // namespace
@@ -203,6 +240,22 @@ void AddAttachCommand(CLI::App& app, Globals& globals) {
   AddTakeOptions(*command, *options);
   command->callback([&globals, options] {
     globals.run = [&globals, options] { return Report(Attach(globals, *options)); };
+  });
+}
+
+void AddFetchCommand(CLI::App& app, Globals& globals) {
+  auto options = std::make_shared<TakeOptions>();
+  CLI::App* command = app.add_subcommand(
+      "fetch", "Write chunks that a session has made, of a server that keeps sessions on disk");
+  command->add_option("session", options->session, "sessions/ID, as list shows it")->required();
+  command
+      ->add_option("--chunks", options->chunks,
+                   "FIRST..END: from chunk FIRST on, up to and without chunk END")
+      ->required();
+  AddOutputOption(*command, *options)->required();
+  AddReadingOptions(*command, *options);
+  command->callback([&globals, options] {
+    globals.run = [&globals, options] { return Report(Fetch(globals, *options)); };
   });
 }
 

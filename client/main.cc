@@ -41,6 +41,7 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   AddGenerateCommand(app, globals);
   AddAttachCommand(app, globals);
+  AddFetchCommand(app, globals);
   AddSessionCommands(app, globals);
   AddTopCommand(app, globals);
   AddDoctorCommand(app, globals);

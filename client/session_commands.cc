@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// longtake list, get, delete, models, estimate: one call each.
+// longtake sessions ..., models, estimate: one call each.
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
@@ -8,6 +8,7 @@
 
 #include "client/commands.h"
 #include "client/connection.h"
+#include "client/count_option.h"
 #include "client/describe.h"
 #include "client/output_columns.h"
 #include "client/spec_options.h"
@@ -54,6 +55,57 @@ absl::Status Delete(const Globals& globals, const std::string& name) {
   return FromGrpc(stub->DeleteSession(&context, request, &response));
 }
 
+absl::Status Park(const Globals& globals, const std::string& name) {
+  const auto stub = Connect(globals.server);
+  grpc::ClientContext context;
+  v1::ParkSessionRequest request;
+  request.set_name(name);
+  v1::ParkSessionResponse response;
+  return FromGrpc(stub->ParkSession(&context, request, &response));
+}
+
+struct ForkOptions {
+  std::string name;
+  std::string chunk;
+  std::string id;
+  bool ended = false;
+};
+
+absl::Status Fork(const Globals& globals, const ForkOptions& options) {
+  v1::ForkSessionRequest request;
+  request.set_name(options.name);
+  LT_ASSIGN_OR_RETURN(const int64_t chunk, CountOption("--at-chunk", options.chunk, 0));
+  request.set_chunk(chunk);
+  request.set_session_id(options.id);
+  request.set_ended(options.ended);
+  const auto stub = Connect(globals.server);
+  grpc::ClientContext context;
+  v1::ForkSessionResponse response;
+  LT_RETURN_IF_ERROR(FromGrpc(stub->ForkSession(&context, request, &response)));
+  Print(DescribeSession(response.session()));
+  return absl::OkStatus();
+}
+
+struct RewindOptions {
+  std::string name;
+  std::string chunk;
+  bool dry_run = false;
+};
+
+absl::Status Rewind(const Globals& globals, const RewindOptions& options) {
+  v1::RewindSessionRequest request;
+  request.set_name(options.name);
+  LT_ASSIGN_OR_RETURN(const int64_t chunk, CountOption("--to-chunk", options.chunk, 0));
+  request.set_chunk(chunk);
+  request.set_validate_only(options.dry_run);
+  const auto stub = Connect(globals.server);
+  grpc::ClientContext context;
+  v1::RewindSessionResponse response;
+  LT_RETURN_IF_ERROR(FromGrpc(stub->RewindSession(&context, request, &response)));
+  Print(DescribeRewind(response, options.dry_run));
+  return absl::OkStatus();
+}
+
 absl::Status Models(const Globals& globals) {
   const auto stub = Connect(globals.server);
   grpc::ClientContext context;
@@ -85,14 +137,66 @@ void AddNamed(Globals& globals, CLI::App* command,
   });
 }
 
+void AddList(Globals& globals, CLI::App& app, const std::string& help) {
+  app.add_subcommand("list", help)->callback([&globals] {
+    globals.run = [&globals] { return Report(List(globals)); };
+  });
+}
+
+void AddFork(Globals& globals, CLI::App& sessions) {
+  auto options = std::make_shared<ForkOptions>();
+  CLI::App* command = sessions.add_subcommand(
+      "fork", "Make a new session that is as this one was before a chunk, and goes its own way");
+  command->add_option("session", options->name, "sessions/ID, as list shows it")->required();
+  command
+      ->add_option("--at-chunk", options->chunk,
+                   "The first that the new one makes itself; what the old one showed before it is "
+                   "its own, too")
+      ->required();
+  command->add_option("--id", options->id, "Of the new session; default: the server chooses");
+  command->add_flag("--ended", options->ended, "It makes no chunk, and only shows the old ones");
+  command->callback([&globals, options] {
+    globals.run = [&globals, options] { return Report(Fork(globals, *options)); };
+  });
+}
+
+void AddRewind(Globals& globals, CLI::App& sessions) {
+  auto options = std::make_shared<RewindOptions>();
+  CLI::App* command = sessions.add_subcommand(
+      "rewind", "Let a session go on from before a chunk; whoever reads it has to attach again");
+  command->add_option("session", options->name, "sessions/ID, as list shows it")->required();
+  command
+      ->add_option("--to-chunk", options->chunk,
+                   "The first that is made anew; prompts and other controls from there on are "
+                   "forgotten")
+      ->required();
+  command->add_flag("--dry-run", options->dry_run, "Only say what it would cost");
+  command->callback([&globals, options] {
+    globals.run = [&globals, options] { return Report(Rewind(globals, *options)); };
+  });
+}
+
+void AddSessions(Globals& globals, CLI::App& app) {
+  CLI::App* sessions = app.add_subcommand(
+      "sessions", "The sessions of the server; fork, rewind and park are for one with a state-dir");
+  sessions->require_subcommand(1);
+  AddList(globals, *sessions, "List them");
+  AddNamed(globals, sessions->add_subcommand("show", "Show one"), Get);
+  AddFork(globals, *sessions);
+  AddRewind(globals, *sessions);
+  AddNamed(globals,
+           sessions->add_subcommand("park", "Take one out of memory until somebody attaches"),
+           Park);
+  AddNamed(globals, sessions->add_subcommand("delete", "Stop one and forget it"), Delete);
+}
+
 }  // namespace
 
 void AddSessionCommands(CLI::App& app, Globals& globals) {
-  app.add_subcommand("list", "List the sessions of the server")->callback([&globals] {
-    globals.run = [&globals] { return Report(List(globals)); };
-  });
-  AddNamed(globals, app.add_subcommand("get", "Show a session"), Get);
-  AddNamed(globals, app.add_subcommand("delete", "Stop and forget a session"), Delete);
+  AddSessions(globals, app);
+  AddList(globals, app, "The same as sessions list");
+  AddNamed(globals, app.add_subcommand("get", "The same as sessions show"), Get);
+  AddNamed(globals, app.add_subcommand("delete", "The same as sessions delete"), Delete);
   app.add_subcommand("models", "Show the server's models and what they cost")->callback([&globals] {
     globals.run = [&globals] { return Report(Models(globals)); };
   });

@@ -11,10 +11,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/clock.h"
-#include "client/delete_session.h"
 #include "client/interrupts.h"
+#include "client/lasting_stream.h"
 #include "client/progress_bar.h"
-#include "client/take_stream.h"
+#include "client/session_calls.h"
 
 namespace longtake {
 namespace {
@@ -26,30 +26,32 @@ class Take {
         request_(request),
         sink_(sink),
         progress_(!request.quiet),
-        stream_(stub),
-        disposable_(request.first.has_open()),
+        stream_(stub, FirstOf(request, sink),
+                {.reconnect_nanos = request.reconnect_nanos,
+                 .say = [this](const std::string& sentence) { progress_.Say(sentence); }}),
+        disposable_(request.first.has_open() || request.fork.has_value()),
         session_(request.first.has_open()
                      ? absl::StrCat("sessions/", request.first.open().session_id())
                      : request.first.attach().name()) {}
 
   absl::StatusOr<TakeReport> Run() {
     start_nanos_ = clock_.MonotonicNanos();
-    v1::StreamRequest first = request_.first;
-    if (first.has_open()) {
-      first.mutable_open()->mutable_spec()->set_media_kind(
-          sink_.wire_format() == WireFormat::kFmp4 ? v1::MEDIA_KIND_FMP4 : v1::MEDIA_KIND_RGB24);
-    }
-    stream_.Send(std::move(first));
     // Before the call begins, so that no session is left by a signal that comes in between.
     LT_ASSIGN_OR_RETURN(const std::unique_ptr<Interrupts> interrupts,
                         Interrupts::Start([this] { AskToEnd(); }, [this] { GiveUp(); }));
+    if (request_.fork.has_value()) {
+      const absl::Status forked = ForkSession(stub_, *request_.fork, kForkSeconds);
+      if (!forked.ok()) {
+        LeaveSession(forked);  // it may have been made all the same
+        return forked;
+      }
+    }
     stream_.Start();
-    absl::Status local = Receive();
-    // An error of ours ends the call; one of the server's comes out of Finish.
-    if (!local.ok()) stream_.Cancel();
-    const absl::Status remote = stream_.Finish();
+    absl::Status local;
+    const absl::Status remote = Receive(&local);
+    stream_.Cancel();
     local.Update(sink_.Finish());
-    if (!local.ok() || ended_) DeleteSession();
+    LeaveSession(local);
     LT_RETURN_IF_ERROR(local);
     LT_RETURN_IF_ERROR(remote);
     if (!ended_) return absl::DataLossError("the server stopped sending before the take's end");
@@ -59,6 +61,15 @@ class Take {
   }
 
  private:
+  static v1::StreamRequest FirstOf(const TakeRequest& request, const VideoSink& sink) {
+    v1::StreamRequest first = request.first;
+    if (first.has_open()) {
+      first.mutable_open()->mutable_spec()->set_media_kind(
+          sink.wire_format() == WireFormat::kFmp4 ? v1::MEDIA_KIND_FMP4 : v1::MEDIA_KIND_RGB24);
+    }
+    return first;
+  }
+
   double SecondsSinceStart() { return NanosToSeconds(clock_.MonotonicNanos() - start_nanos_); }
 
   // The first interrupt, on the thread that hears it.
@@ -67,7 +78,7 @@ class Take {
     stopping_ = true;
     v1::StreamRequest request;
     request.mutable_control()->mutable_end();
-    stream_.Send(std::move(request));
+    stream_.Leave(request);
   }
 
   // The second one; the take's thread may hang in a write to a player that reads no more.
@@ -81,25 +92,40 @@ class Take {
     const absl::Status status = longtake::DeleteSession(stub_, session_, kDeleteSeconds);
     // It may be gone already, with a ttl of zero for example.
     if (status.ok() || absl::IsNotFound(status)) return;
-    progress_.Say(absl::StrCat(session_, " could not be deleted and lives on for its ttl: ",
+    progress_.Say(absl::StrCat(session_, " could not be deleted and stays on the server: ",
                                std::string(status.message())));
   }
 
-  // Errors of this side only.
-  absl::Status Receive() {
-    v1::StreamResponse response;
-    while (stream_.Read(&response)) {
-      if (response.has_opened()) {
-        LT_RETURN_IF_ERROR(OnOpened(response.opened()));
-      } else if (response.has_chunk()) {
-        LT_RETURN_IF_ERROR(OnPart(response.chunk()));
-      } else if (response.has_receipt()) {
-        OnReceipt(response.receipt());
-      } else if (response.has_ended()) {
-        ended_ = true;
+  // What becomes of the session, after errors of this side or none.
+  void LeaveSession(const absl::Status& local) {
+    if (request_.keep || !disposable_) return;
+    const bool fork = request_.fork.has_value();
+    if (local.ok() && !ended_ && !fork) return;  // somebody will attach
+    if (!local.ok() || stopping_ || !durable_ || fork) return DeleteSession();
+    // On disk it is whatever becomes of this.
+    ParkSession(stub_, session_, kDeleteSeconds).IgnoreError();
+    progress_.Say(absl::StrCat(session_, " stays on the server's disk for a while; longtake ",
+                               "sessions show, fork or delete it"));
+  }
+
+  // -> errors of the server; those of this side in local.
+  absl::Status Receive(absl::Status* local) {
+    for (;;) {
+      LT_ASSIGN_OR_RETURN(const std::optional<v1::StreamResponse> response, stream_.Next());
+      if (!response.has_value()) return absl::OkStatus();
+      ended_ |= response->has_ended();
+      if (response->has_opened()) {
+        *local = OnOpened(response->opened());
+      } else if (response->has_chunk()) {
+        *local = OnChunk(response->chunk());
+      } else if (response->has_receipt()) {
+        OnReceipt(response->receipt());
       }
+      if (!local->ok()) return absl::OkStatus();
+      if (!stopping_ || !request_.fork.has_value()) continue;
+      ended_ = true;  // a copy cannot be asked to end: it has, and sends all that it has
+      return absl::OkStatus();
     }
-    return absl::OkStatus();
   }
 
   absl::Status OnOpened(const v1::Opened& opened) {
@@ -111,8 +137,15 @@ class Take {
           opened.session().name(), " sends ", sent == WireFormat::kRgb24 ? "RGB" : "MP4",
           ", which cannot be written as ", request_.output));
     }
+    durable_ = opened.session().durable();
+    const bool again = !report_.session.empty();
+    if (again) {
+      SendStart(opened.session().start_bytes());
+      return absl::OkStatus();
+    }
     shape_ = {spec.width(), spec.height(), spec.fps(), spec.frame_count()};
-    report_.session = opened.session().name();
+    // A copy's name is nobody's concern.
+    report_.session = request_.fork.has_value() ? request_.fork->name() : opened.session().name();
     if (opened.session().numerics_differ()) {
       progress_.Say(absl::StrCat(
           "computed in numerics profile ", opened.session().numerics_profile(), ", not ",
@@ -126,40 +159,35 @@ class Take {
                                  "was cut off, --from-chunk N begins earlier"));
     }
     AskForChanges();
-    SendStart();
+    SendStart(opened.session().start_bytes());
     return sink_.Begin(shape_, opened.init_segment());
   }
 
-  // A write that fails is seen by the next read. Whoever stops during the upload is not made to
-  // wait for its end.
-  void SendStart() {
+  // From this byte on. A write that fails is seen by the next read. Whoever stops during the upload
+  // is not made to wait for its end.
+  void SendStart(int64_t begin) {
     constexpr size_t kPartBytes = 512 << 10;
     const std::vector<uint8_t>& frames = request_.start_frames;
-    for (size_t offset = 0; offset < frames.size() && !stopping_; offset += kPartBytes) {
+    for (auto offset = static_cast<size_t>(begin); offset < frames.size() && !stopping_;
+         offset += kPartBytes) {
       v1::StreamRequest request;
       v1::StartPart& part = *request.mutable_start();
       part.set_data_offset(static_cast<int64_t>(offset));
       part.set_data(frames.data() + offset, std::min(kPartBytes, frames.size() - offset));
-      stream_.Send(std::move(request));
+      stream_.Send(request);
       stream_.Flush();
     }
   }
 
-  absl::Status OnPart(const v1::Chunk& part) {
-    if (part.data_offset() != static_cast<int64_t>(media_.size())) {
-      return absl::DataLossError(absl::StrCat("chunk ", part.index(), ": a part is missing"));
-    }
-    media_ += part.data();
-    if (!part.last_part()) return absl::OkStatus();
+  absl::Status OnChunk(const v1::Chunk& chunk) {
     if (report_.frames == 0) report_.first_frame_seconds = SecondsSinceStart();
-    TellOfChange(part);
+    TellOfChange(chunk);
     // Whoever writes a session's video has taken it over, opened or attached.
     disposable_ = true;
-    LT_RETURN_IF_ERROR(sink_.Write(media_));
-    media_.clear();
-    report_.frames += part.frame_count();
+    LT_RETURN_IF_ERROR(sink_.Write(chunk.data()));
+    report_.frames += chunk.frame_count();
     ++report_.chunks;
-    report_.chain_digest = absl::BytesToHexString(part.chain_digest());
+    report_.chain_digest = absl::BytesToHexString(chunk.chain_digest());
     progress_.Update(report_.frames, shape_.frame_count, SecondsSinceStart());
     return absl::OkStatus();
   }
@@ -179,7 +207,7 @@ class Take {
       control.set_id(first_control_id_ + i);
       control.set_frame(FrameOf(request_.changes[i]));
       control.set_prompt(request_.changes[i].prompt);
-      stream_.Send(std::move(request));
+      stream_.Send(request);
     }
   }
 
@@ -193,6 +221,7 @@ class Take {
                                  receipt.applied_chunk(), " on"));
     }
     if (!receipt.has_error()) return;
+    if (!known && stopping_) return;  // it has ended already
     progress_.Say(absl::StrCat(
         "the server refused ",
         known ? absl::StrCat("the prompt at ", NanosToSeconds(request_.changes[change].nanos), " s")
@@ -222,6 +251,7 @@ class Take {
   }
 
   static constexpr double kDeleteSeconds = 2.0;
+  static constexpr double kForkSeconds = 60.0;
 
   v1::LongtakeService::Stub& stub_;
   const TakeRequest& request_;
@@ -229,15 +259,15 @@ class Take {
   ProgressBar progress_;
   SystemClock clock_;
   int64_t start_nanos_ = 0;
-  TakeStream stream_;
+  LastingStream stream_;
   VideoShape shape_;
-  std::string media_;
   TakeReport report_;
   // Ids are the session's, which others may have controlled before; a known one would be no new
   // event.
   const uint64_t first_control_id_ = std::random_device()() | uint64_t{1} << 32;
   size_t next_change_ = 0;  // to be told of
   bool ended_ = false;
+  bool durable_ = false;  // the session survives its server
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> disposable_;
   // Known before the server answers, so that it can be deleted before that, too.

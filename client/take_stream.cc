@@ -18,7 +18,7 @@ void TakeStream::Start() {
 TakeStream::~TakeStream() {
   Cancel();
   if (!started_) Start();  // the library ends only what has begun
-  Finish().IgnoreError();
+  Finish();
 }
 
 void TakeStream::Send(v1::StreamRequest request) {
@@ -41,12 +41,12 @@ bool TakeStream::Read(v1::StreamResponse* response) {
   return read_ok_;
 }
 
-absl::Status TakeStream::Finish() {
+grpc::Status TakeStream::Finish() {
   MutexLock lock(mutex_);
   broken_ = true;
   if (std::exchange(held_, false)) RemoveHold();
   while (!done_) changed_.Wait(mutex_);
-  return FromGrpc(status_);
+  return status_;
 }
 
 void TakeStream::OnWriteDone(bool ok) {

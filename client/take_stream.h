@@ -34,7 +34,7 @@ class TakeStream final : private grpc::ClientBidiReactor<v1::StreamRequest, v1::
   // Any thread.
   void Cancel() { context_.TryCancel(); }
   // What the server answered, after Read said false or Cancel. One thread, once.
-  absl::Status Finish() ABSL_LOCKS_EXCLUDED(mutex_);
+  grpc::Status Finish() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);

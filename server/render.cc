@@ -136,6 +136,7 @@ void RenderSession(const SessionInfo& info, const ModelIdentity& model, v1::Sess
   out->set_start_bytes(static_cast<int64_t>(info.start_bytes));
   out->set_durable_through(info.durable_through);
   out->set_epoch(info.epoch);
+  out->set_durable(info.durable);
   const std::string& digest = info.model_digest.empty() ? model.digest : info.model_digest;
   const std::string& profile =
       info.numerics_profile.empty() ? model.numerics_profile : info.numerics_profile;

@@ -134,6 +134,7 @@ SessionInfo InfoOfParked(const StoredSummary& stored) {
   info.next_chunk = row.chunks;
   info.durable_through = row.decoded;
   info.epoch = row.epoch;
+  info.durable = true;
   info.model_digest = stored.created.model_digest;
   info.numerics_profile = stored.created.numerics_profile;
   info.expire_wall_nanos = row.expire_wall_nanos.value_or(0);

@@ -291,6 +291,7 @@ SessionInfo Session::Info() const {
   info.outbox_bytes = outbox_.held_bytes();
   info.durable_through = durable_through_;
   info.epoch = epoch_;
+  info.durable = released_ != kAllReleased;  // only a store's chunks wait for anything
   info.attached = attachment_.attached();
   if (!info.attached) {
     const int64_t now_nanos = clock_.MonotonicNanos();

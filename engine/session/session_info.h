@@ -37,6 +37,7 @@ struct SessionInfo {
   int64_t expire_wall_nanos = 0;  // 0 while a client is attached
   int64_t durable_through = 0;    // chunks before it will be the same after a crash
   int64_t epoch = 0;              // how often it was rewound
+  bool durable = false;           // a store has it, too
   uint64_t outbox_bytes = 0;
   uint64_t start_bytes = 0;  // of the start frames, arrived
   bool attached = false;
