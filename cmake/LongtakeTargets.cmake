@@ -2,6 +2,14 @@
 # The few shapes of target this project has. Sources are listed by hand in each folder.
 include(GoogleTest)
 
+# longtake_guide_fuzzers(name): with LONGTAKE_FUZZ, fuzz targets see which ways inputs take through
+# this code. Neither kernels nor tests need that, and they would pay for it.
+function(longtake_guide_fuzzers name)
+  if(LONGTAKE_FUZZ)
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
+endfunction()
+
 # longtake_library(name SOURCES a.cc ... PUBLIC libs ... PRIVATE libs ...)
 function(longtake_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
@@ -9,6 +17,7 @@ function(longtake_library name)
     add_library(${name} STATIC ${arg_SOURCES})
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+    longtake_guide_fuzzers(${name})
   else()
     add_library(${name} INTERFACE)
     target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR})
