@@ -52,11 +52,16 @@ function(longtake_cheap_compile name)
   endif()
 endfunction()
 
-# longtake_test(name SOURCES a_test.cc ... LIBS libs ... [LABELS unit]): one GoogleTest program, one
-# ctest entry per program. Tests find fixtures through the environment variable LONGTAKE_SOURCE_DIR.
+# longtake_test(name SOURCES a_test.cc ... LIBS libs ... [LABELS unit] [TIMEOUT 300]): one GoogleTest
+# program, one ctest entry per program. Tests find fixtures through the environment variable
+# LONGTAKE_SOURCE_DIR. The longest tests, which have a TIMEOUT of their own, start first: at the end one
+# of them would run alone.
 function(longtake_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
-  if(NOT arg_TIMEOUT)
+  if(arg_TIMEOUT)
+    set(cost ${arg_TIMEOUT})
+  else()
+    set(cost 0)
     set(arg_TIMEOUT 300)
   endif()
   if(NOT arg_LABELS)
@@ -67,7 +72,7 @@ function(longtake_test name)
   longtake_cheap_compile(${name})
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES
-    TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
+    TIMEOUT ${arg_TIMEOUT} COST ${cost} LABELS "${arg_LABELS}"
     ENVIRONMENT "LONGTAKE_SOURCE_DIR=${PROJECT_SOURCE_DIR};LONGTAKE_BIN_DIR=${PROJECT_BINARY_DIR}/bin")
 endfunction()
 
