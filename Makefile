@@ -6,7 +6,7 @@ PROMPT ?=
 SECONDS_OF_VIDEO ?= 10
 LINT_MINUTES ?= 8
 
-.PHONY: help packages build package demo test clang sanitize night golden lint lint-changed fuzz speed judge judge-long bench bench-stream format clean
+.PHONY: help packages build package demo test clang clang-server sanitize night golden lint lint-changed fuzz speed judge judge-long bench bench-stream format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -32,6 +32,9 @@ test: ## install, build and run all tests
 clang: ## build everything with clang, its check of the locks as errors, and compare take digests
 	@deploy/run-tests clang
 
+clang-server: ## of make clang what make sanitize leaves out: server, client, packer, benchmarks
+	@deploy/run-tests clang-server
+
 sanitize: ## unit and engine tests under ASan+UBSan and TSan, fuzz corpora replayed
 	@deploy/run-tests sanitize
 
@@ -45,7 +48,7 @@ lint: clang ## clang-tidy with the short list of .clang-tidy, all enforced
 	@git ls-files '*.cc' | grep -vE '^(tests|loadtest|engine/backend/cpu/kernels)/' | \
 	  xargs -P $(JOBS) -n 4 clang-tidy-19 -p build/dev --quiet
 
-lint-changed: clang ## the same on what changed lately, for LINT_MINUTES (8) at most
+lint-changed: clang-server ## the same on what changed lately, for LINT_MINUTES (8) at most
 	@deploy/lint-changed --minutes $(LINT_MINUTES)
 
 fuzz: ## fuzz every target for FUZZ_SECONDS (60) each
