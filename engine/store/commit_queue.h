@@ -79,10 +79,11 @@ class CommitQueue {
   ~CommitQueue();
 
   void Start();
-  // Writes what waits, if the disk takes it, and joins. What is left is dropped; its done calls never
-  // come. Whatever they hold must still be there.
+  // Writes what waits, if the disk takes it, and joins. What is left is dropped; its done calls
+  // never come. Whatever they hold must still be there.
   void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
-  // One commit of what waits, or a try whether the disk is back; false when there is nothing to do.
+  // One commit of what waits, or a try whether the disk is back; false when there is nothing to
+  // do.
   bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Push(Task task) ABSL_LOCKS_EXCLUDED(mutex_);
