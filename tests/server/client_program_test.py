@@ -136,7 +136,8 @@ class ClientTest(unittest.TestCase):
                 self.assertTrue(done.stderr.decode().endswith(f" ({option})\n"), done.stderr)
 
     def test_a_word_that_is_no_command_is_told_those_there_are(self):
-        for program, known in (("longtake", "generate, attach, list, get, delete, models, estimate, top, doctor"),
+        for program, known in (("longtake", "generate, attach, fetch, sessions, list, get, delete, models, estimate, "
+                                            "top, doctor"),
                                ("longtake-pack", "pack, synth, show, verify")):
             for words in (["foo"], ["foo", "bar", "--baz"]):
                 done = subprocess.run([os.path.join(BIN, program), *words], capture_output=True, text=True, check=False)

@@ -27,6 +27,9 @@ EVIL = ("\x1b]0;owned\x07\x1b[2J\rforged\nsessions/forged running\t\x7f\u0085\u0
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
                       "\u2028\u2029]")
 
+# Of a first chunk whose digest is zeros: XXH3-128 of 32 zero bytes.
+CHAIN_OF_ZEROS = bytes.fromhex("9a026d96b3c0f0fca057271c9071c99d")
+
 
 def session(**fields):
     spec = longtake_pb2.SessionSpec(prompt=EVIL, width=48, height=32, fps=16, media_kind=1,
@@ -87,7 +90,8 @@ class Liar(longtake_pb2_grpc.LongtakeServiceServicer):
         response = longtake_pb2.StreamResponse
         yield response(opened=longtake_pb2.Opened(session=session(), init_segment=b"init"))
         yield response(receipt=longtake_pb2.Receipt(control_id=1, error={"message": EVIL}))
-        yield response(chunk=longtake_pb2.Chunk(frame_count=9, data=b"media", last_part=True))
+        yield response(chunk=longtake_pb2.Chunk(frame_count=9, data=b"media", last_part=True, digest=bytes(16),
+                                                chain_digest=CHAIN_OF_ZEROS))
         if first.open.spec.prompt == "break off":
             return
         yield response(ended=longtake_pb2.Ended(session=session()))
