@@ -10,6 +10,24 @@ function(longtake_guide_fuzzers name)
   endif()
 endfunction()
 
+# longtake_precompile(group name headers...): the first target of the group compiles these headers and
+# the others take them from it, which spares clang nearly half of its time. That needs equal flags, and
+# gRPC alone would bring -pthread. g++ gains nothing by it and does without: it sees what a source
+# forgot to include.
+function(longtake_precompile group name)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    return()
+  endif()
+  target_compile_options(${name} PRIVATE -pthread)
+  get_property(first GLOBAL PROPERTY longtake_first_of_${group})
+  if(first)
+    target_precompile_headers(${name} REUSE_FROM ${first})
+  else()
+    target_precompile_headers(${name} PRIVATE ${ARGN})
+    set_property(GLOBAL PROPERTY longtake_first_of_${group} ${name})
+  endif()
+endfunction()
+
 # longtake_library(name SOURCES a.cc ... PUBLIC libs ... PRIVATE libs ...)
 function(longtake_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
@@ -18,6 +36,8 @@ function(longtake_library name)
     target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
     target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
     longtake_guide_fuzzers(${name})
+    longtake_precompile(libraries ${name} <absl/status/statusor.h> <absl/strings/str_cat.h>
+      <algorithm> <functional> <map> <memory> <span> <string> <vector>)
   else()
     add_library(${name} INTERFACE)
     target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR})
@@ -31,25 +51,6 @@ function(longtake_program name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LIBS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
-endfunction()
-
-# longtake_cheap_compile(name): a test's code is compiled once and run once, so the presets of clang do
-# not optimise it, and the first test compiles GoogleTest's headers for all: both together take away
-# most of its compile time. Precompiled headers need equal flags, and gRPC alone brings -pthread. g++
-# gains nothing by them; without them it sees what a source forgot to include.
-function(longtake_cheap_compile name)
-  target_compile_options(${name} PRIVATE ${LONGTAKE_TEST_OPTIONS})
-  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    return()
-  endif()
-  target_compile_options(${name} PRIVATE -pthread)
-  get_property(first_test GLOBAL PROPERTY longtake_first_test)
-  if(first_test)
-    target_precompile_headers(${name} REUSE_FROM ${first_test})
-  else()
-    target_precompile_headers(${name} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
-    set_property(GLOBAL PROPERTY longtake_first_test ${name})
-  endif()
 endfunction()
 
 # longtake_test(name SOURCES a_test.cc ... LIBS libs ... [LABELS unit] [TIMEOUT 300]): one GoogleTest
@@ -69,7 +70,9 @@ function(longtake_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gmock GTest::gtest_main)
-  longtake_cheap_compile(${name})
+  # Compiled once and run once: the presets of clang do not optimise it.
+  target_compile_options(${name} PRIVATE ${LONGTAKE_TEST_OPTIONS})
+  longtake_precompile(tests ${name} <gmock/gmock.h> <gtest/gtest.h>)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES
     TIMEOUT ${arg_TIMEOUT} COST ${cost} LABELS "${arg_LABELS}"
