@@ -20,18 +20,23 @@ def connect(port, *options, host="127.0.0.1"):
 class Program:
     """longtaked in a folder of its own: pack, port files, log. stderr goes to the log, or to the descriptor that is
     given, or nowhere: with "closed" longtaked starts without one. enter is called in the child before it begins, to
-    set limits. With a socket it listens there instead of at a port."""
+    set limits. With a socket it listens there instead of at a port, which is a free one unless it is given. A later
+    program in the same folder serves the same pack."""
 
-    def __init__(self, folder, *flags, stderr=None, enter=None, socket=None):
+    def __init__(self, folder, *flags, stderr=None, enter=None, socket=None, port=0, recipe=None):
         pack = os.path.join(folder, "pack")
         port_file = os.path.join(folder, "port")
         metrics_port_file = os.path.join(folder, "metrics-port")
-        subprocess.run([os.path.join(BIN, "longtake-pack"), "pack", MODEL, pack],
-                       check=True, capture_output=True)
+        if not os.path.exists(pack):
+            subprocess.run([os.path.join(BIN, "longtake-pack"), "pack", MODEL, pack,
+                            *(["--recipe", recipe] if recipe else [])], check=True, capture_output=True)
+        for file in (port_file, metrics_port_file):  # of one that was killed
+            if os.path.exists(file):
+                os.remove(file)
         self.log = open(os.path.join(folder, "log"), "w+")
         self.process = subprocess.Popen(
             [os.path.join(BIN, "longtaked"), "--pack", pack,
-             *(["--listen", f"unix:{socket}"] if socket else ["--listen", "127.0.0.1:0", "--port-file", port_file]),
+             *(["--listen", f"unix:{socket}"] if socket else ["--listen", f"127.0.0.1:{port}", "--port-file", port_file]),
              "--metrics-listen", "127.0.0.1:0", "--metrics-port-file", metrics_port_file,
              "--kv-bytes", "64MiB", "--tokens-per-sweep", "2048", "--log-format", "json", *flags],
             stderr=None if stderr == "closed" else stderr or self.log,

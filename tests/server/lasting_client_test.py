@@ -1,0 +1,193 @@
+#!/usr/bin/python3
+# Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+"""What the real client says to a server that broke off, and what it takes from it: a scripted server tells, call by
+call, what a real one tells too rarely to be waited for."""
+import concurrent.futures
+import os
+import subprocess
+import tempfile
+import unittest
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+import longtake.v1.longtake_pb2 as v1
+import longtake.v1.longtake_pb2_grpc as v1_grpc
+from longtaked_program import BIN
+
+NAME = "sessions/scripted"
+BROKEN = (grpc.StatusCode.UNAVAILABLE, "went away", None)
+
+
+def opened(next_chunk, **session):
+    spec = v1.SessionSpec(width=48, height=32, fps=16, frame_count=1000, media_kind=v1.MEDIA_KIND_FMP4)
+    return v1.StreamResponse(opened=v1.Opened(
+        session=v1.Session(name=NAME, spec=spec, **{"durable": True, **session}), next_chunk=next_chunk,
+        init_segment=b"init"))
+
+
+def part(index, data, offset=0, last=True, durable_through=0):
+    return v1.StreamResponse(chunk=v1.Chunk(index=index, frame_count=12, data=data, data_offset=offset, last_part=last,
+                                            digest=b"d" * 16, chain_digest=b"c" * 16,
+                                            durable_through=durable_through))
+
+
+def ended():
+    return v1.StreamResponse(ended=v1.Ended(session=v1.Session(name=NAME)))
+
+
+def refusal(code, reason, retry_seconds=0):
+    details = [error_details_pb2.ErrorInfo(reason=reason, domain="longtake")]
+    if retry_seconds:
+        details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=retry_seconds)))
+    status = status_pb2.Status(code=code.value[0], message=f"said {reason}")
+    for detail in details:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return code, status.message, status.SerializeToString()
+
+
+class ScriptedServer(v1_grpc.LongtakeServiceServicer):
+    """Each call reads until its number of messages came, says its lines and ends as it is told: well, or with a
+    status."""
+
+    def __init__(self, *calls):
+        self.calls = list(calls)
+        self.heard = []
+        self.left = []
+
+    def Stream(self, request_iterator, context):
+        messages, lines, end = self.calls.pop(0)
+        heard = [next(request_iterator)]
+        self.heard.append(heard)
+        if lines:
+            yield lines[0]  # the client says no more before
+        while len(heard) < messages:
+            heard.append(next(request_iterator))
+        yield from lines[1:]
+        if end is None:
+            return
+        code, message, details = end
+        if details is not None:
+            context.set_trailing_metadata((("grpc-status-details-bin", details),))
+        context.abort(code, message)
+
+    def ParkSession(self, request, context):
+        self.left.append(("park", request.name))
+        return v1.ParkSessionResponse()
+
+    def DeleteSession(self, request, context):
+        self.left.append(("delete", request.name))
+        return v1.DeleteSessionResponse()
+
+
+class LastingClientTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="longtake-lasting-")
+        self.addCleanup(self.folder.cleanup)
+        self.out = os.path.join(self.folder.name, "take.mp4")
+
+    def attach(self, *calls, options=(), code=0):
+        """-> what the server heard, what the client said."""
+        scripted = ScriptedServer(*calls)
+        said = self.attach_to(scripted, options, code)
+        self.assertEqual(scripted.calls, [], "it came less often")
+        return scripted, said
+
+    def attach_to(self, scripted, options=(), code=0):
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+        v1_grpc.add_LongtakeServiceServicer_to_server(scripted, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        self.addCleanup(server.stop, None)
+        done = subprocess.run([os.path.join(BIN, "longtake"), "--server", f"127.0.0.1:{port}", "attach", NAME, "--out",
+                               self.out, *options], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return done.stderr
+
+    def written(self):
+        with open(self.out, "rb") as file:
+            return file.read()
+
+    def test_it_attaches_behind_the_last_whole_chunk(self):
+        server, said = self.attach(
+            (1, [opened(5), part(5, b"five"), part(6, b"a half", last=False)], BROKEN),
+            (1, [opened(6)], BROKEN),
+            (1, [], refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN", 1)),
+            (1, [], refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "SESSION_PLACES_EXHAUSTED", 5)),
+            (1, [opened(6), ended()], None))
+        self.assertEqual([call[0].attach for call in server.heard[1:]], 4 * [v1.Attach(name=NAME, next_chunk=6)])
+        self.assertEqual(self.written(), b"initfive")
+        self.assertEqual(said.count("the server is gone"), 1)
+        self.assertIn("for 120 s at most", said)
+        self.assertEqual(server.left, [("park", NAME)])
+
+    def test_controls_are_repeated_until_they_hold(self):
+        prompts = ["--prompt-at", "1s=first", "--prompt-at", "2s=second", "--prompt-at", "3s=third"]
+
+        def receipt(control, **fields):
+            return v1.StreamResponse(receipt=v1.Receipt(control_id=control, sequence=1, **fields))
+
+        class Answering(ScriptedServer):
+            """Of three prompts the first holds and the second is refused; the third has only its first receipt."""
+
+            def Stream(self, request_iterator, context):
+                heard = [next(request_iterator)]
+                self.heard.append(heard)
+                yield opened(5)
+                if len(self.heard) == 1:
+                    heard += [next(request_iterator) for _ in range(3)]
+                    first, second, third = (request.control.id for request in heard[1:])
+                    yield receipt(third)
+                    yield receipt(first, applied_chunk=6)
+                    yield receipt(second, error=status_pb2.Status(message="no"))
+                    context.abort(*BROKEN[:2])
+                heard.append(next(request_iterator))
+                yield receipt(heard[1].control.id, applied_chunk=7)
+                yield part(5, b"five")
+                yield ended()
+
+        server = Answering()
+        said = self.attach_to(server, prompts)
+        self.assertEqual(server.heard[1][1], server.heard[0][3])
+        self.assertEqual(server.heard[1][1].control.prompt, "third")
+        for words in ('"first" from chunk 6 on', '"third" from chunk 7 on', "refused the prompt at 2 s"):
+            self.assertEqual(said.count(words), 1, said)
+
+    def test_what_the_server_lost_is_said(self):
+        _, said = self.attach((1, [opened(5), part(5, b"five", durable_through=6)], BROKEN),
+                              (1, [opened(6, durable_through=5)], BROKEN), code=1)
+        self.assertIn("the server had 6 chunks on disk and comes back with 5: it lost some", said)
+        _, said = self.attach((1, [opened(5), part(5, b"five")], BROKEN), (1, [opened(6), part(6, b"six")], None),
+                              code=1)
+        self.assertIn("chunk 6 does not follow", said)
+        self.assertEqual(self.written(), b"initfive", "and nothing of it is written")
+        _, said = self.attach((1, [opened(5), part(5, b"five")], BROKEN), (1, [opened(6, epoch=1)], None), code=1)
+        self.assertIn("was rewound", said)
+
+    def test_what_is_no_break_is_not_waited_for(self):
+        gone = refusal(grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
+        for end, words in ((refusal(grpc.StatusCode.CANCELLED, "SESSION_DELETED"), "said SESSION_DELETED"),
+                           (refusal(grpc.StatusCode.ABORTED, "TAKEN_OVER"), "said TAKEN_OVER"),
+                           (refusal(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE", 1), "STORAGE_UNAVAILABLE")):
+            _, said = self.attach((1, [opened(5), part(5, b"five")], end), code=1)
+            self.assertIn(words, said)
+        _, said = self.attach((1, [opened(5), part(5, b"five")], BROKEN), (1, [], gone), code=1)
+        self.assertIn("said SESSION_NOT_FOUND", said)
+        # Nor what survives no server, nor when nobody wants it.
+        _, said = self.attach((1, [opened(5, durable=False), part(5, b"five")], BROKEN), code=1)
+        self.assertEqual(said.splitlines()[-1], "longtake: went away")
+        self.attach((1, [opened(5), part(5, b"five")], BROKEN), options=["--reconnect-for", "0"], code=1)
+
+    def test_it_does_not_wait_for_ever(self):
+        server = ScriptedServer((1, [opened(5), part(5, b"five")], BROKEN), *(20 * [(1, [], BROKEN)]))
+        said = self.attach_to(server, ["--reconnect-for", "1s"], code=1)
+        self.assertGreater(len(server.calls), 10, "it waits longer each time")
+        self.assertIn(f"went away; {NAME} is on the server's disk", said.splitlines()[-1])
+        self.assertEqual(self.written(), b"initfive")
+
+
+if __name__ == "__main__":
+    unittest.main()
