@@ -64,13 +64,13 @@ std::string KeyPlanText(const v1::KeyPlan& plan) {
 }  // namespace
 
 std::string SessionLineHeader() {
-  return absl::StrFormat("%-26s %-9s %8s %8s %9s %10s  %s\n", "SESSION", "STATE", "CHUNKS",
+  return absl::StrFormat("%-41s %-9s %8s %8s %9s %10s  %s\n", "SESSION", "STATE", "CHUNKS",
                          "ON DISK", "FRAMES", "LENGTH", "PROMPT");
 }
 
 std::string DescribeSessionLine(const v1::Session& session, size_t columns_max) {
   const std::string row =
-      absl::StrFormat("%-26s %-9s %8d %8s %9d %10s  %s", session.name(), StateName(session.state()),
+      absl::StrFormat("%-41s %-9s %8d %8s %9d %10s  %s", session.name(), StateName(session.state()),
                       session.chunk_count(), DurableCount(session), session.frame_count(),
                       FrameTime(session.frame_count(), session), session.spec().prompt());
   return PrintableLine(row, columns_max) + "\n";

@@ -168,6 +168,8 @@ absl::Status Fetch(const Globals& globals, const TakeOptions& options) {
   fork.set_session_id(RandomId());
   fork.set_chunk(chunks.second);
   fork.set_ended(true);
+  fork.set_media_kind(sink->wire_format() == WireFormat::kFmp4 ? v1::MEDIA_KIND_FMP4
+                                                               : v1::MEDIA_KIND_RGB24);
   v1::Attach* attach = request.first.mutable_attach();
   attach->set_name(absl::StrCat("sessions/", fork.session_id()));
   attach->set_next_chunk(chunks.first);

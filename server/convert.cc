@@ -151,7 +151,7 @@ absl::StatusOr<std::optional<DecoderKind>> ParseDecoder(v1::DecoderKind kind) {
   }
 }
 
-absl::StatusOr<MediaKind> ParseMediaKind(v1::MediaKind kind) {
+absl::StatusOr<MediaKind> ToMediaKind(v1::MediaKind kind) {
   switch (kind) {
     case v1::MEDIA_KIND_UNSPECIFIED:
     case v1::MEDIA_KIND_FMP4:
@@ -206,7 +206,7 @@ absl::StatusOr<SessionSpec> ParseSessionSpec(const v1::SessionSpec& spec,
   if (spec.has_key_plan()) {
     LT_ASSIGN_OR_RETURN(out.key_plan, ParseKeyPlan(spec.key_plan()));
   }
-  LT_ASSIGN_OR_RETURN(out.media_kind, ParseMediaKind(spec.media_kind()));
+  LT_ASSIGN_OR_RETURN(out.media_kind, ToMediaKind(spec.media_kind()));
   LT_ASSIGN_OR_RETURN(out.ttl_nanos, ParseTtl(spec, defaults));
   return out;
 }
@@ -285,6 +285,15 @@ absl::StatusOr<Page> ParsePage(int32_t page_size, const std::string& page_token)
 
 std::string PageToken(const PageStart& start) {
   return absl::StrCat(start.create_wall_nanos, ".", start.id);
+}
+
+absl::StatusOr<ForkRequest> ParseFork(const v1::ForkSessionRequest& request) {
+  ForkRequest fork = {.id = {}, .chunk = request.chunk(), .ended = request.ended()};
+  LT_ASSIGN_OR_RETURN(fork.id, ParseNewSessionId(request.session_id()));
+  if (request.media_kind() != v1::MEDIA_KIND_UNSPECIFIED) {
+    LT_ASSIGN_OR_RETURN(fork.media_kind, ToMediaKind(request.media_kind()));
+  }
+  return fork;
 }
 
 }  // namespace longtake

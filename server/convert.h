@@ -13,6 +13,7 @@
 #include "base/status_macros.h"
 #include "engine/session/session_event.h"
 #include "engine/session/session_spec.h"
+#include "engine/store/session_store.h"
 #include "longtake/v1/longtake.pb.h"
 
 namespace longtake {
@@ -51,5 +52,7 @@ struct Page {
 };
 absl::StatusOr<Page> ParsePage(int32_t page_size, const std::string& page_token);
 std::string PageToken(const PageStart& start);
+
+absl::StatusOr<ForkRequest> ParseFork(const v1::ForkSessionRequest& request);
 
 }  // namespace longtake

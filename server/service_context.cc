@@ -77,9 +77,14 @@ absl::Status ServiceContext::DeleteSession(const std::string& name, const Caller
 absl::StatusOr<SessionInfo> ServiceContext::ForkSession(const v1::ForkSessionRequest& request,
                                                         const Caller&) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request.name()));
-  LT_ASSIGN_OR_RETURN(const std::string asked_id, ParseNewSessionId(request.session_id()));
-  LT_ASSIGN_OR_RETURN(const std::string fork_id,
-                      engine.Fork(id, request.chunk(), request.ended(), asked_id));
+  LT_ASSIGN_OR_RETURN(const ForkRequest fork, ParseFork(request));
+  if (fork.media_kind.has_value()) {
+    LT_ASSIGN_OR_RETURN(SessionInfo parent, engine.Describe(id));
+    parent.spec.media_kind = *fork.media_kind;
+    LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, engine.Resolve(parent.spec));
+    LT_RETURN_IF_ERROR(CheckMedia(spec));
+  }
+  LT_ASSIGN_OR_RETURN(const std::string fork_id, engine.Fork(id, fork));
   Log(LogLevel::kInfo, "session forked",
       {{"session", id}, {"fork", fork_id}, {"chunk", request.chunk()}});
   return engine.Describe(fork_id);

@@ -410,16 +410,15 @@ absl::Status Engine::DeleteSession(const std::string& id) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> Engine::Fork(const std::string& id, int64_t chunk, bool ended,
-                                         std::string fork_id) {
+absl::StatusOr<std::string> Engine::Fork(const std::string& id, ForkRequest request) {
   if (options_.store == nullptr) return NoStore();
-  if (fork_id.empty()) fork_id = RandomId();
+  if (request.id.empty()) request.id = RandomId();
   {
     MutexLock lock(mutex_);
-    if (sessions_.contains(fork_id)) return SessionExists(fork_id);
+    if (sessions_.contains(request.id)) return SessionExists(request.id);
   }
-  LT_RETURN_IF_ERROR(options_.store->Fork(id, chunk, ended, fork_id));
-  return fork_id;
+  LT_RETURN_IF_ERROR(options_.store->Fork(id, request));
+  return request.id;
 }
 
 absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {

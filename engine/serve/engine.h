@@ -138,11 +138,11 @@ class Engine {
   void Submit(std::shared_ptr<Session> session, SessionEvent event, std::optional<uint64_t> reader,
               SubmitDone done) const;
 
-  // A new session in the store, which is as this one was before the chunk; its id. With ended it
-  // only shows that again. FAILED_PRECONDITION without a store, as the next two; otherwise as
-  // SessionStore::Fork. May wait for the disk.
-  absl::StatusOr<std::string> Fork(const std::string& id, int64_t chunk, bool ended,
-                                   std::string fork_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A new session in the store, which is as this one was before the chunk; its id, chosen here if
+  // it is empty. One that has ended only shows that again. FAILED_PRECONDITION without a store, as
+  // the next two; otherwise as SessionStore::Fork. May wait for the disk.
+  absl::StatusOr<std::string> Fork(const std::string& id, ForkRequest request)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // The session is parked, and goes on from before this chunk when it comes back.
   absl::Status Rewind(const std::string& id, int64_t chunk)
       ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);

@@ -320,36 +320,36 @@ absl::Status SessionStore::CheckChunk(const std::string& id, int64_t chunk) cons
   return CheckChunkOf(row, chunk);
 }
 
-absl::Status SessionStore::Fork(const std::string& id, int64_t chunk, bool ended,
-                                const std::string& fork_id) {
+absl::Status SessionStore::Fork(const std::string& id, const ForkRequest& request) {
   return RunNow(CommitQueue::Kind::kWrite, [&] {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
-    if (Change(fork_id) != nullptr) return SessionExists(fork_id);
-    LT_RETURN_IF_ERROR(CheckChunkOf(*row, chunk));
-    return InsertFork(*row, chunk, ended, fork_id);
+    if (Change(request.id) != nullptr) return SessionExists(request.id);
+    LT_RETURN_IF_ERROR(CheckChunkOf(*row, request.chunk));
+    return InsertFork(*row, request);
   });
 }
 
-absl::Status SessionStore::InsertFork(const SessionRow& parent, int64_t chunk, bool ended,
-                                      const std::string& fork_id) {
+absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkRequest& request) {
   LT_ASSIGN_OR_RETURN(StoredSession stored, database_->tables().Read(parent));
-  stored.CutAt(chunk);
-  stored.created.create_wall_nanos = clock_.WallNanos();
+  stored.CutAt(request.chunk);
+  SessionCreated& created = stored.created;
+  created.create_wall_nanos = clock_.WallNanos();
+  created.spec.media_kind = request.media_kind.value_or(created.spec.media_kind);
   SessionRow row;
-  row.id = fork_id;
-  row.create_wall_nanos = stored.created.create_wall_nanos;
+  row.id = request.id;
+  row.create_wall_nanos = created.create_wall_nanos;
   row.expire_wall_nanos = row.create_wall_nanos + options_.retention_nanos;
   row.parent = parent.number;
   LT_RETURN_IF_ERROR(database_->tables().Insert(row));
-  LT_RETURN_IF_ERROR(PutRecord(row, stored.created));
+  LT_RETURN_IF_ERROR(PutRecord(row, created));
   LT_RETURN_IF_ERROR(PutRecord(row, SessionForked{.parent = parent.number,
                                                   .records = parent.records,
                                                   .link = parent.link,
-                                                  .chunk = chunk}));
+                                                  .chunk = request.chunk}));
   ShowProgress(stored, row);
-  if (ended) LT_RETURN_IF_ERROR(PutRecord(row, SessionEnded()));
-  changed_[fork_id] = row;
+  if (request.ended) LT_RETURN_IF_ERROR(PutRecord(row, SessionEnded()));
+  changed_[request.id] = row;
   return absl::OkStatus();
 }
 

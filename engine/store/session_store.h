@@ -39,6 +39,14 @@ struct StoredSummary {
   SessionCreated created;
 };
 
+// What a fork is to be.
+struct ForkRequest {
+  std::string id;
+  int64_t chunk = 0;                         // the first that is its own
+  bool ended = false;                        // it has come to its end there
+  std::optional<MediaKind> media_kind = {};  // empty: as its parent's
+};
+
 class SessionStore final : public EventSink, private Transactions {
  public:
   struct Options {
@@ -89,9 +97,7 @@ class SessionStore final : public EventSink, private Transactions {
   absl::Status Delete(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // A new session that is as this one was before the chunk; it takes no more room than a record
   // until it goes its own way. OUT_OF_RANGE when the chunk was not made.
-  // With ended it has come to its end there.
-  absl::Status Fork(const std::string& id, int64_t chunk, bool ended, const std::string& fork_id)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Fork(const std::string& id, const ForkRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   // The errors of both, without doing anything.
   absl::Status CheckChunk(const std::string& id, int64_t chunk) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The session goes on from before this chunk, in a new epoch. Its present life must be over.
@@ -148,8 +154,7 @@ class SessionStore final : public EventSink, private Transactions {
                   Done done) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
-  absl::Status InsertFork(const SessionRow& parent, int64_t chunk, bool ended,
-                          const std::string& fork_id);
+  absl::Status InsertFork(const SessionRow& parent, const ForkRequest& request);
   absl::Status PutRewound(SessionRow& row, int64_t chunk);
   // Sessions whose retention is over, some at a time.
   void PushExpired() ABSL_LOCKS_EXCLUDED(mutex_);

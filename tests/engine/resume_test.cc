@@ -152,14 +152,17 @@ TEST_F(ResumeTest, APausedSessionComesBackPaused) {
 TEST_F(ResumeTest, AForkGoesItsOwnWay) {
   const auto session = Create(Spec(8), "one");
   const std::vector<std::string> all = Read("one", 0).Digests();
-  ASSERT_TRUE(engine_->Fork("one", 4, /*ended=*/false, "fork").ok());
-  EXPECT_EQ(ReasonFor(engine_->Fork("one", 4, false, "fork").status()), Reason::kSessionExists);
-  EXPECT_EQ(ReasonFor(engine_->Fork("one", 9, false, "late").status()), Reason::kChunkNotHeld);
-  EXPECT_EQ(ReasonFor(engine_->Fork("none", 0, false, "x").status()), Reason::kSessionNotFound);
+  ASSERT_TRUE(engine_->Fork("one", {.id = "fork", .chunk = 4, .ended = false}).ok());
+  EXPECT_EQ(ReasonFor(engine_->Fork("one", {.id = "fork", .chunk = 4, .ended = false}).status()),
+            Reason::kSessionExists);
+  EXPECT_EQ(ReasonFor(engine_->Fork("one", {.id = "late", .chunk = 9, .ended = false}).status()),
+            Reason::kChunkNotHeld);
+  EXPECT_EQ(ReasonFor(engine_->Fork("none", {.id = "x", .chunk = 0, .ended = false}).status()),
+            Reason::kSessionNotFound);
   EXPECT_EQ(engine_->Describe("fork")->chunk_count, 4);
   // Unasked it makes the same; its parent may go.
   EXPECT_EQ(Read("fork", 0).Digests(), all);
-  ASSERT_TRUE(engine_->Fork("one", 4, false, "other").ok());
+  ASSERT_TRUE(engine_->Fork("one", {.id = "other", .chunk = 4, .ended = false}).ok());
   ASSERT_TRUE(engine_->DeleteSession("one").ok());
   Begin();
   EXPECT_EQ(ReasonFor(engine_->Describe("one").status()), Reason::kSessionNotFound);
@@ -181,11 +184,20 @@ TEST_F(ResumeTest, AForkGoesItsOwnWay) {
       " AND NOT EXISTS (SELECT * FROM records) AND NOT EXISTS (SELECT * FROM latents)");
 }
 
+TEST_F(ResumeTest, AForkMayBeSentAsAnotherKindOfMedia) {
+  Create(Spec(4), "one");
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  ASSERT_TRUE(
+      engine_->Fork("one", {.id = "rgb", .chunk = 4, .media_kind = MediaKind::kRgb24}).ok());
+  EXPECT_EQ(engine_->Describe("rgb")->spec.media_kind, MediaKind::kRgb24);
+  EXPECT_EQ(Read("rgb", 0).Digests(), all);
+}
+
 TEST_F(ResumeTest, AForkThatEndedOnlyShowsAgainAndSweepsNothing) {
   Create(Spec(6), "one");
   const std::vector<std::string> all = Read("one", 0).Digests();
   Begin();
-  ASSERT_TRUE(engine_->Fork("one", 4, /*ended=*/true, "again").ok());
+  ASSERT_TRUE(engine_->Fork("one", {.id = "again", .chunk = 4, .ended = true}).ok());
   const Received again = Read("again", 1);
   EXPECT_EQ(again.Digests(), (std::vector<std::string>{all[1], all[2], all[3]}));
   ASSERT_TRUE(again.end.has_value());
@@ -289,7 +301,8 @@ TEST_F(ResumeTest, WithoutAStoreNothingIsParkedForkedOrRewound) {
   Create(Spec(4), "one");
   EXPECT_EQ(ReasonFor(engine_->Park("one")), Reason::kNoStore);
   EXPECT_EQ(ReasonFor(engine_->Rewind("one", 0)), Reason::kNoStore);
-  EXPECT_EQ(ReasonFor(engine_->Fork("one", 0, false, "").status()), Reason::kNoStore);
+  EXPECT_EQ(ReasonFor(engine_->Fork("one", {.id = "", .chunk = 0, .ended = false}).status()),
+            Reason::kNoStore);
   EXPECT_TRUE(engine_->Wake("one", 0).ok());
 }
 

@@ -161,7 +161,7 @@ void StoreSimulation::Fork() {
   cut.epoch = 0;
   Told& child = told_[fork_id];
   child.unsure = true;
-  const absl::Status status = store_->Fork(id, chunk, /*ended=*/false, fork_id);
+  const absl::Status status = store_->Fork(id, {.id = fork_id, .chunk = chunk});
   child.Settle(std::move(cut));
   child.unsure = !status.ok();
 }
