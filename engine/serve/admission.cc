@@ -101,6 +101,7 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec, co
   }
   out.fits_now = room.ok();
   out.refusal = std::string(room.message());
+  if (!room.ok()) out.refusal_reason = ReasonFor(room);
   return out;
 }
 

@@ -19,7 +19,7 @@ namespace {
 // A session that nobody has read for so long gives its memory to one that somebody wants; and how
 // long that one waits for it.
 constexpr int64_t kIdleNanosMin = 1'000'000'000;
-constexpr int64_t kRoomNanos = 5'000'000'000;
+constexpr int64_t kRoomNanos = 2'000'000'000;
 constexpr std::chrono::milliseconds kRoomLook{20};
 constexpr int kLooksPerParked = 100;
 
@@ -154,6 +154,7 @@ absl::StatusOr<SessionEstimate> Engine::Estimate(const ResolvedSpec& spec,
   if (const absl::Status places = CheckPlaces(); !places.ok()) {
     out.fits_now = false;
     out.refusal = std::string(places.message());
+    out.refusal_reason = ReasonFor(places);
   }
   return out;
 }
@@ -269,21 +270,34 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   const MutexLock wake(wake_mutex_);
   absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
   if (found.ok() && !(*found)->cancelled() && !IsSentAndGone(**found, next_chunk)) return found;
+  if (!options_.store->Contains(id)) return FindSession(id);
+  // What waits to be written of its last life is not in the store yet.
+  if (!options_.store->durable()) {
+    return Error(Reason::kStorageUnavailable,
+                 absl::StrCat("session ", id, ": the session store's disk fails"),
+                 {{"session", id}});
+  }
   if (found.ok()) EndLife(id, "attached to at a chunk that was to be made again");
   Arrival arrival;
   {
     MutexLock lock(mutex_);
     arrival.number = next_order_++;
   }
-  options_.store->BeginLife({.id = id, .life = arrival.number});
-  LT_ASSIGN_OR_RETURN(const StoredSession stored, options_.store->Load(id));
-  return Resume(stored, next_chunk, caller, std::move(arrival));
+  const SessionKey key = {.id = id, .life = arrival.number};
+  options_.store->BeginLife(key);
+  options_.store->PutInUse(key, true);  // its retention must not end on the way
+  absl::StatusOr<StoredSession> stored = options_.store->Load(id);
+  absl::StatusOr<std::shared_ptr<Session>> session =
+      stored.ok() ? Resume(*stored, next_chunk, caller, std::move(arrival))
+                  : absl::StatusOr<std::shared_ptr<Session>>(stored.status());
+  if (!session.ok()) options_.store->PutInUse(key, false);
+  return session;
 }
 
 // Whether it was sent once and is in the store alone now.
 bool Engine::IsSentAndGone(const Session& session, int64_t next_chunk) const {
   return next_chunk >= 0 && next_chunk < session.Info().oldest_chunk_held &&
-         options_.store->Contains(session.id());
+         options_.store->IsKept(session.id());
 }
 
 absl::Status Engine::MakeRoom(const ResolvedSpec& spec, const Caller& caller) {
@@ -295,8 +309,11 @@ absl::Status Engine::MakeRoom(const ResolvedSpec& spec, const Caller& caller) {
   for (;;) {
     LT_ASSIGN_OR_RETURN(const SessionEstimate estimate, Estimate(spec, caller));
     if (estimate.fits_now || clock_.MonotonicNanos() >= end_nanos) return absl::OkStatus();
+    // Only what all sessions share comes back from others.
+    const bool shared = estimate.refusal_reason == Reason::kSessionMemoryExhausted ||
+                        estimate.refusal_reason == Reason::kSessionPlacesExhausted;
     // What was parked gives its memory back when its sweep is over.
-    if (!ParkIdlest()) return absl::OkStatus();
+    if (!shared || !ParkIdlest()) return absl::OkStatus();
     for (int look = 0; look < kLooksPerParked; ++look) {
       std::this_thread::sleep_for(kRoomLook);
       LT_ASSIGN_OR_RETURN(const SessionEstimate now, Estimate(spec, caller));
@@ -311,7 +328,7 @@ bool Engine::ParkIdlest() {
   for (const std::shared_ptr<Session>& session : Sessions()) {
     const int64_t alone_nanos = session->NanosAlone();
     if (alone_nanos < kIdleNanosMin || session->cancelled()) continue;
-    if (!options_.store->Contains(session->id())) continue;
+    if (!options_.store->IsKept(session->id())) continue;
     if (idlest != nullptr && alone_nanos <= most_nanos) continue;
     idlest = session;
     most_nanos = alone_nanos;
@@ -351,7 +368,6 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& sto
   std::shared_ptr<Session> session = arrival.session;
   arrival.decode->decoder = std::move(plan.decoder);
   arrival.decode->before = std::move(plan.before);
-  options_.store->PutInUse(session->key(), true);
   stage_->Add(std::move(arrival));
   return session;
 }
@@ -399,15 +415,14 @@ std::vector<SessionName> Engine::Names() const {
 
 absl::Status Engine::DeleteSession(const std::string& id) {
   const bool stored = options_.store != nullptr && options_.store->Contains(id);
-  if (stored) LT_RETURN_IF_ERROR(options_.store->Delete(id));
   absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  if (!found.ok()) return stored ? absl::OkStatus() : found.status();
+  if (!found.ok()) return stored ? options_.store->Delete(id) : found.status();
   const std::shared_ptr<Session> session = *std::move(found);
   session->Cancel(Error(Reason::kSessionDeleted, absl::StrCat("session ", id, " was deleted"),
                         {{"session", id}}));
   // For clients it is gone now. Its memory comes back when stage, decode lane and stream let it go.
   Forget(id);
-  return absl::OkStatus();
+  return stored ? options_.store->Delete(id) : absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Engine::Fork(const std::string& id, ForkRequest request) {
@@ -433,6 +448,10 @@ absl::Status Engine::Park(const std::string& id) {
   if (options_.store == nullptr) return NoStore();
   const MutexLock wake(wake_mutex_);
   if (!options_.store->Contains(id)) return FindSession(id).status();
+  if (!options_.store->IsKept(id)) {
+    return Error(Reason::kStorageUnavailable,
+                 absl::StrCat("session ", id, ": not all of it is on disk"), {{"session", id}});
+  }
   EndLife(id, "parked");
   return absl::OkStatus();
 }

@@ -61,10 +61,15 @@ absl::StatusOr<std::optional<FinishedChunk>> LiveSession::TakeShownAgain() {
   return FinishedChunk{.index = replay->next_shown++, .latents = *std::move(latents)};
 }
 
-void LiveSession::FinishReplay() {
-  if (!replay.has_value() || replaying() || shows_again()) return;
+bool LiveSession::has_enough_given() const {
+  return replaying() && rollout().clean_passes_waiting() >= LoggedChunks::kAheadMax;
+}
+
+bool LiveSession::FinishReplay() {
+  if (!replay.has_value() || replaying() || shows_again()) return false;
   paused = replay->paused;
   replay.reset();
+  return true;
 }
 
 bool LiveSession::held_back() {

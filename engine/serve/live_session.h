@@ -76,8 +76,11 @@ struct LiveSession {
   absl::Status FeedReplay();
   // Whether its next chunk is written, and still to come from the store.
   bool awaits_log() const;
-  // It is where it was.
-  void FinishReplay();
+  // Whether it has just come to where it was.
+  bool FinishReplay();
+  // Whether so many chunks that were given wait for their clean passes that more would only take
+  // memory.
+  bool has_enough_given() const;
   // Whether it makes nothing any more and only shows again what it made.
   bool shows_again() const { return replay.has_value() && replay->ending; }
   // The next of its chunks, or nothing while that is still to come.

@@ -68,7 +68,7 @@ void Scheduler::Resume(LiveSession& live) {
   Resumed& resumed = *live.arrival.resumed;
   const absl::Status put = PutKv(resumed.kv, kv_, live.arrival.number, kv_stream_);
   if (!put.ok()) FailSession(live, Annotate(put, "K/V of the resumed session"), board_);
-  for (WaitingEvent& event : resumed.events) live.events.emplace_back(std::move(event));
+  for (WaitingEvent& event : resumed.events) live.AddEvent(std::move(event));
   live.paused = resumed.paused;
   live.ending |= resumed.ending;
   live.replay = std::move(resumed.replay);
@@ -276,7 +276,7 @@ void Scheduler::DeliverGiven(LiveSession& live) {
   for (;;) {
     const absl::Status fed = live.FeedReplay();
     if (!fed.ok()) FailSession(live, fed, board_);
-    if (!Ready(live)) return;
+    if (!Ready(live) || live.has_enough_given()) return;
     std::optional<FinishedChunk> given = live.take().TakeGiven();
     if (!given.has_value()) return;
     HoldFrames(live);
@@ -416,7 +416,8 @@ void Scheduler::SettleSession(LiveSession& live) {
 
 void Scheduler::Deliver(LiveSession& live, FinishedChunk chunk) {
   if (!Enter(live, chunk)) return;
-  live.FinishReplay();
+  // What was accepted meanwhile may be for the very next chunk.
+  if (live.FinishReplay()) TakeEvents(live);
   if (live.done()) {  // before the lane can end the session: every event gets its second receipt
     TakeEvents(live);
     ApplyEvents(live);

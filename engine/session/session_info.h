@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/error_reason.h"
 #include "base/status_macros.h"
 #include "engine/session/session_spec.h"
 
@@ -60,6 +62,7 @@ struct SessionEstimate {
   double kv_file_slowdown = 0.0;  // of the sweep, predicted; 0: not known
   bool fits_now = false;          // whether CreateSession would admit it at this moment
   std::string refusal;            // why not, when not
+  std::optional<Reason> refusal_reason = {};
 };
 
 }  // namespace longtake

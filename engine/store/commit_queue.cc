@@ -92,8 +92,9 @@ absl::Status CommitQueue::Commit(std::deque<Entry>& entries) {
 absl::Status CommitQueue::RunAll(std::deque<Entry>& entries) {
   for (Entry& entry : entries) {
     entry.status = entry.task.run();
-    if (entry.status.ok() || entry.task.kind == Kind::kRead) continue;
-    if (!transactions_.IsRefusal(entry.status)) return entry.status;
+    if (entry.status.ok()) continue;
+    const bool own = entry.task.kind == Kind::kRead || transactions_.IsRefusal(entry.status);
+    if (!own || !transactions_.UnderWay()) return entry.status;
   }
   return absl::OkStatus();
 }

@@ -31,6 +31,8 @@ class Transactions {
   virtual ~Transactions() = default;
   virtual absl::Status Begin() = 0;
   virtual absl::Status Commit() = 0;
+  // Whether one has begun and is not over: an error may have taken it back.
+  virtual bool UnderWay() const = 0;
   // Something that reaches the disk with the commit and changes nothing.
   virtual absl::Status Probe() = 0;
   // It is durable: before any done call of it.

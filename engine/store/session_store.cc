@@ -13,6 +13,10 @@ namespace {
 // How often expired sessions are looked for, and how many go in one commit.
 constexpr int64_t kLookNanos = 30LL * 1'000'000'000;
 constexpr size_t kExpiredMax = 16;
+// However small they are: all of their rows are in memory.
+constexpr size_t kSessionsMax = 100'000;
+// Reading a fork of a fork reads all that it came from.
+constexpr int64_t kGenerationsMax = 32;
 
 absl::Status NoSession(const std::string& id) {
   return Error(Reason::kSessionNotFound, absl::StrCat("no session ", id), {{"session", id}});
@@ -103,6 +107,8 @@ void SessionStore::OnCommitted() {
       committed = *row;
     } else {
       rows_.erase(id);
+      lives_.erase(id);
+      broken_off_.erase(id);
     }
   }
   changed_.clear();
@@ -113,9 +119,9 @@ void SessionStore::Abandon() {
   database_->Abandon();
 }
 
+// What we say has a reason; what the disk says has none.
 bool SessionStore::IsRefusal(const absl::Status& status) const {
-  return absl::IsNotFound(status) || absl::IsAlreadyExists(status) || absl::IsOutOfRange(status) ||
-         ReasonFor(status) == Reason::kSessionCorrupt;
+  return ReasonOf(status).has_value() || absl::IsDataLoss(status);
 }
 
 void SessionStore::Write(const SessionKey& session, uint64_t bytes,
@@ -127,9 +133,11 @@ void SessionStore::Write(const SessionKey& session, uint64_t bytes,
   }
   if (wanted) {
     queue_.Push({.run =
-                     [this, id = session.id, run = std::move(run)] {
+                     [this, session, run = std::move(run)] {
+                       // Its life may have ended since it was handed over.
+                       if (IsStale(session)) return NoSession(session.id);
                        const absl::Status status = run();
-                       if (IsRefusal(status)) BreakOff(id);
+                       if (IsRefusal(status)) BreakOff(session.id);
                        return status;
                      },
                  .done = std::move(done),
@@ -151,12 +159,25 @@ void SessionStore::BeginLife(const SessionKey& session) {
 }
 
 // Life 0 is the store's own.
+bool SessionStore::IsStaleLife(const SessionKey& session) const {
+  const auto life = lives_.find(session.id);
+  return life != lives_.end() && session.life != 0 && life->second != session.life;
+}
+
+bool SessionStore::IsStale(const SessionKey& session) const {
+  MutexLock lock(mutex_);
+  return IsStaleLife(session);
+}
+
+bool SessionStore::IsKept(const std::string& id) const {
+  if (!queue_.stats().durable) return false;
+  MutexLock lock(mutex_);
+  return rows_.contains(id) && !broken_off_.contains(id);
+}
+
 bool SessionStore::IsWanted(const SessionKey& session, uint64_t bytes) {
   const std::string& id = session.id;
-  const auto life = lives_.find(id);
-  if (life != lives_.end() && session.life != 0 && life->second != session.life) {
-    return false;
-  }
+  if (IsStaleLife(session)) return false;
   if (!HasRoom(id, bytes)) broken_off_.insert(id);
   return !broken_off_.contains(id);
 }
@@ -166,6 +187,14 @@ bool SessionStore::HasRoom(const std::string& id, uint64_t bytes) const {
   const auto used = row == rows_.end() ? 0 : static_cast<uint64_t>(row->second.bytes);
   return queue_.stats().waiting_bytes + bytes <= options_.waiting_bytes_max &&
          used + bytes <= options_.session_bytes_max && bytes_ + bytes <= options_.bytes_max;
+}
+
+absl::Status SessionStore::CheckRoom() const {
+  MutexLock lock(mutex_);
+  if (HasRoom({}, /*bytes=*/0) && rows_.size() < kSessionsMax) return absl::OkStatus();
+  return Error(Reason::kStoreFull,
+               absl::StrCat("the session store is full: ", rows_.size(), " sessions take ", bytes_,
+                            " of ", options_.bytes_max, " bytes"));
 }
 
 void SessionStore::PushExpired() {
@@ -184,12 +213,13 @@ void SessionStore::PushExpired() {
     if (expired.size() == kExpiredMax) looked_nanos_ -= kLookNanos;  // there may be more
   }
   for (const std::string& id : expired) {
-    Write({.id = id}, 0, [this, id] {
+    queue_.Push({.run = [this, id] {
       const SessionRow* row = Change(id);
       // Somebody may have taken it back meanwhile.
-      if (row == nullptr || !row->expire_wall_nanos.has_value()) return absl::OkStatus();
-      return Remove(id);
-    });
+      const bool is_over =
+          row != nullptr && row->expire_wall_nanos.value_or(INT64_MAX) <= clock_.WallNanos();
+      return is_over ? Remove(id) : absl::OkStatus();
+    }});
   }
 }
 
@@ -254,7 +284,8 @@ absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
     session = database_->tables().Read(*row);
-    return session.ok() ? absl::OkStatus() : Corrupt(id, std::string(session.status().message()));
+    if (!absl::IsDataLoss(session.status())) return session.status();
+    return Corrupt(id, std::string(session.status().message()));
   }));
   return session;
 }
@@ -283,13 +314,7 @@ void SessionStore::ReadLatents(const StoredLatents& stored,
 
 absl::Status SessionStore::Create(const SessionKey& session, const SessionCreated& created) {
   const std::string& id = session.id;
-  {
-    MutexLock lock(mutex_);
-    if (!HasRoom(id, EncodeRecord(created).body.size())) {
-      return Error(Reason::kStoreFull, absl::StrCat("the session store is full: ", bytes_, " of ",
-                                                    options_.bytes_max, " bytes are taken"));
-    }
-  }
+  LT_RETURN_IF_ERROR(CheckRoom());
   LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kWrite, [&] { return Insert(id, created); }));
   BeginLife(session);
   return absl::OkStatus();
@@ -321,6 +346,7 @@ absl::Status SessionStore::CheckChunk(const std::string& id, int64_t chunk) cons
 }
 
 absl::Status SessionStore::Fork(const std::string& id, const ForkRequest& request) {
+  LT_RETURN_IF_ERROR(CheckRoom());
   return RunNow(CommitQueue::Kind::kWrite, [&] {
     const SessionRow* row = Change(id);
     if (row == nullptr) return NoSession(id);
@@ -332,6 +358,12 @@ absl::Status SessionStore::Fork(const std::string& id, const ForkRequest& reques
 
 absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkRequest& request) {
   LT_ASSIGN_OR_RETURN(StoredSession stored, database_->tables().Read(parent));
+  if (stored.generation >= kGenerationsMax) {
+    return Error(Reason::kStoreFull,
+                 absl::StrCat("session ", parent.id, " is a fork of a fork, ", kGenerationsMax,
+                              " times over; no more"),
+                 {{"session", parent.id}});
+  }
   stored.CutAt(request.chunk);
   SessionCreated& created = stored.created;
   created.create_wall_nanos = clock_.WallNanos();
@@ -394,7 +426,7 @@ void SessionStore::Put(const SessionKey& session, const longtake::Record& record
       session, EncodeRecord(record).body.size(),
       [this, id = session.id, record] {
         SessionRow* row = Change(id);
-        return row == nullptr ? absl::OkStatus() : PutRecord(*row, record);
+        return row == nullptr ? NoSession(id) : PutRecord(*row, record);
       },
       std::move(done));
 }
@@ -415,7 +447,8 @@ void SessionStore::PutLatents(const SessionKey& session, const longtake::Record&
       session, latents.values().size_bytes(),
       [this, id = session.id, record, latents] {
         SessionRow* row = Change(id);
-        if (row == nullptr || IsThere(*row, record)) return absl::OkStatus();
+        if (row == nullptr) return NoSession(id);
+        if (IsThere(*row, record)) return absl::OkStatus();
         LT_RETURN_IF_ERROR(database_->tables().PutLatents(*row, latents));
         return PutRecord(*row, record);
       },
@@ -423,13 +456,13 @@ void SessionStore::PutLatents(const SessionKey& session, const longtake::Record&
 }
 
 void SessionStore::PutInUse(const SessionKey& session, bool in_use) {
-  Write(session, 0, [this, id = session.id, in_use] {
-    SessionRow* row = Change(id);
-    if (row == nullptr) return absl::OkStatus();
+  queue_.Push({.run = [this, session, in_use] {
+    SessionRow* row = Change(session.id);
+    if (row == nullptr || IsStale(session)) return absl::OkStatus();
     row->expire_wall_nanos.reset();
     if (!in_use) row->expire_wall_nanos = clock_.WallNanos() + options_.retention_nanos;
     return absl::OkStatus();
-  });
+  }});
 }
 
 }  // namespace longtake

@@ -78,6 +78,11 @@ class SessionStore final : public EventSink, private Transactions {
   // In order of creation.
   std::vector<SessionRow> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool Contains(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // And whether all that was handed over of it is written or will be soon: it can be taken out of
+  // memory.
+  bool IsKept(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether the disk takes what it is given.
+  bool durable() const { return queue_.stats().durable; }
   // NOT_FOUND, or DATA_LOSS.
   absl::StatusOr<StoredSummary> Describe(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // After all that was handed over before. NOT_FOUND, or DATA_LOSS for this session alone.
@@ -132,6 +137,7 @@ class SessionStore final : public EventSink, private Transactions {
   // Of the queue.
   absl::Status Begin() override;
   absl::Status Commit() override;
+  bool UnderWay() const override { return database_->UnderWay(); }
   absl::Status Probe() override { return database_->tables().Probe(); }
   void OnCommitted() override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnDisk(const absl::Status& status) override {
@@ -160,6 +166,10 @@ class SessionStore final : public EventSink, private Transactions {
   void PushExpired() ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether it is to be written: of this life, after all that came before, and with room for it.
   bool IsWanted(const SessionKey& session, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsStaleLife(const SessionKey& session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsStale(const SessionKey& session) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // STORE_FULL when there is no room for one more session.
+  absl::Status CheckRoom() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether so much more of this session finds room in what it, all of them and memory may take.
   bool HasRoom(const std::string& id, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<SessionRow> Committed(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);

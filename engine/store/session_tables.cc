@@ -188,7 +188,7 @@ absl::Status SessionTables::Prepare() {
 }
 
 absl::Status SessionTables::Begin() { return database_.Execute("BEGIN IMMEDIATE"); }
-absl::Status SessionTables::Commit() { return database_.Execute("COMMIT"); }
+absl::Status SessionTables::Commit() { return database_.Commit(); }
 absl::Status SessionTables::Probe() {
   return database_.Execute(absl::StrCat("PRAGMA user_version=", kSchemaVersion));
 }

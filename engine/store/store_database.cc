@@ -94,8 +94,12 @@ absl::Status StoreDatabase::WriteAnew() {
   const std::string path = PathOf(number);
   const std::string copy = absl::StrCat(path, kCopy);
   for (const char* companion : kCompanions) Remove(absl::StrCat(copy, companion));
-  LT_RETURN_IF_ERROR(database_->CopyTo(copy));
-  LT_RETURN_IF_ERROR(files_.Rename(copy, path));
+  absl::Status copied = database_->CopyTo(copy);
+  if (copied.ok()) copied = files_.Rename(copy, path);
+  if (!copied.ok()) {  // it takes room that the next try needs
+    for (const char* companion : kCompanions) Remove(absl::StrCat(copy, companion));
+    return copied;
+  }
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));
   LT_RETURN_IF_ERROR(OpenNumber(number));
   for (int64_t old = old_number; old < number; ++old) {

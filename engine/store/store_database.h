@@ -36,6 +36,7 @@ class StoreDatabase {
   absl::Status Begin();
   absl::Status Commit() { return tables_->Commit(); }
   void Abandon();
+  bool UnderWay() const { return database_->in_transaction(); }
 
  private:
   StoreDatabase(FileSystem& files, std::string directory, std::string vfs)

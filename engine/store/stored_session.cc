@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
 
 namespace longtake {
 namespace {
@@ -18,7 +19,7 @@ struct Place {
   }
 };
 
-absl::Status Bad(const std::string& problem) { return absl::DataLossError(problem); }
+absl::Status Bad(const std::string& problem) { return Error(Reason::kSessionCorrupt, problem); }
 
 absl::Status AddTo(StoredSession& session, const Place&, AcceptedEvent event) {
   if (event.sequence < session.next_sequence) {
@@ -150,6 +151,7 @@ absl::StatusOr<StoredSession> ReadStoredSession(const std::string& id, int64_t s
       child.id = id;
       child.created = std::move(stored.created);
       child.epoch = 0;
+      ++child.generation;
       stored = std::move(child);
     } else {
       LT_RETURN_IF_ERROR(

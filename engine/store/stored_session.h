@@ -38,6 +38,7 @@ struct StoredSession {
   uint64_t next_sequence = 1;               // of the next event
   int64_t epoch = 0;                        // how often it was rewound
   bool ended = false;
+  int64_t generation = 0;  // of forks
 
   // As it was before this chunk, which is at most the next to be settled: what was asked and did
   // not hold by then is forgotten, the numbers of events are not used again.

@@ -98,6 +98,8 @@ class Rollout : public Take {
   // re-cache; each with IsLatents of a chunk.
   void SetLogged(std::deque<Latents> chunks, int64_t spare_frames = 0);
   bool HasLogged() const { return !logged_.empty(); }
+  // Finished chunks that wait for their clean pass.
+  int64_t clean_passes_waiting() const { return std::ssize(state_.unwritten); }
   std::optional<FinishedChunk> TakeGiven() override;
 
   int64_t chunk() const override { return state_.chunk; }

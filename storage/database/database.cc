@@ -125,6 +125,12 @@ absl::Status Database::CopyTo(const std::string& path) {
   return result == SQLITE_OK ? absl::OkStatus() : copy.Failed(result, "copy");
 }
 
+absl::Status Database::Commit() {
+  LT_RETURN_IF_ERROR(connection_->failed_sync());
+  const int result = sqlite3_exec(connection_->handle(), "COMMIT", nullptr, nullptr, nullptr);
+  return result == SQLITE_OK ? absl::OkStatus() : connection_->Failed(result, "COMMIT");
+}
+
 absl::Status Database::Execute(const std::string& sql) {
   LT_RETURN_IF_ERROR(connection_->failed_sync());
   const int result = sqlite3_exec(connection_->handle(), sql.c_str(), nullptr, nullptr, nullptr);

@@ -43,6 +43,9 @@ class Database {
   // Rows that the last INSERT, UPDATE or DELETE touched.
   int64_t changes() const;
 
+  // Ends a transaction. OK: it is on disk, whatever became of a checkpoint behind it, of which
+  // failed_sync tells.
+  absl::Status Commit();
   // SQL without rows that are wanted; several statements may follow one another.
   absl::Status Execute(const std::string& sql);
   // One statement, which must end before the database does.

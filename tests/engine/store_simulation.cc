@@ -104,7 +104,7 @@ void StoreSimulation::Event() {
     faults_left_ = static_cast<int>(Below(6)) + 1;
     const bool full = Chance(300);
     disk_.set_decide([this, full](const DiskCall& call) {
-      if (!call.Changes() || faults_left_ == 0 || Chance(500)) return DiskFault{};
+      if (call.op == DiskOp::kAsk || faults_left_ == 0 || Chance(500)) return DiskFault{};
       --faults_left_;
       if (call.op == DiskOp::kWrite && Chance(300)) return DiskFault{.bytes_max = call.bytes / 2};
       return DiskFault{.error = full && call.op == DiskOp::kWrite ? ENOSPC : EIO};
