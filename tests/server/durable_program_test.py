@@ -4,7 +4,7 @@
 and every frame is the one of a session that was never interrupted.
 
 That other session is asked for in another way, by a spec that holds the prompts, of a server without a store. kill -9
-comes LONGTAKE_KILLS times (20).
+comes LONGTAKE_KILLS times (20), at moments that LONGTAKE_SEED chooses.
 """
 import os
 import random
@@ -127,6 +127,10 @@ class Reader(threading.Thread):
                             raise
         except BaseException as error:  # pylint: disable=broad-except
             self.failure = error
+
+    def share(self, kill, kills):
+        """-> chunks that it may have read by then."""
+        return self.plan.chunks * kill // (kills + 1)
 
     def check(self, good, what):
         if not good:
@@ -254,9 +258,13 @@ class DurableTest(unittest.TestCase):
         for reader in readers:
             reader.start()
         for kill in range(kills):
+            # Mostly they have read what they may, so that kills come all along the take; else it is killed once more
+            # while it recovers.
+            if dice.random() < 0.7:
+                self.wait_until(lambda kill=kill: all(len(reader.digests) >= reader.share(kill, kills) or reader.failure
+                                                      for reader in readers))
             for reader in readers:
-                reader.allowed.release(reader.plan.chunks * (kill + 1) // (kills + 1) -
-                                       reader.plan.chunks * kill // (kills + 1))
+                reader.allowed.release(reader.share(kill + 1, kills) - reader.share(kill, kills))
             time.sleep(dice.uniform(0, 0.8))
             servers.kill()
             servers.next()
@@ -267,7 +275,7 @@ class DurableTest(unittest.TestCase):
             if reader.failure is not None:
                 raise reader.failure
             self.assertTrue(reader.ended, reader.plan.name)
-            self.assertEqual(reader.digests, expected[reader.plan.name])
+            self.assertEqual(reader.digests, expected[reader.plan.name], f"{reader.plan.name}, LONGTAKE_SEED={SEED}")
         with connect(servers.program.port) as channel:
             stub = v1_grpc.LongtakeServiceStub(channel)
             for reader in readers:
