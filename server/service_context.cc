@@ -93,7 +93,9 @@ absl::StatusOr<SessionInfo> ServiceContext::ForkSession(const v1::ForkSessionReq
 absl::StatusOr<SessionInfo> ServiceContext::RewindSession(const v1::RewindSessionRequest& request,
                                                           const Caller&) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request.name()));
-  if (!request.validate_only()) {
+  if (request.validate_only()) {
+    LT_RETURN_IF_ERROR(engine.CheckRewind(id, request.chunk()));
+  } else {
     LT_RETURN_IF_ERROR(engine.Rewind(id, request.chunk()));
     Log(LogLevel::kInfo, "session rewound", {{"session", id}, {"chunk", request.chunk()}});
   }

@@ -436,6 +436,10 @@ absl::StatusOr<std::string> Engine::Fork(const std::string& id, ForkRequest requ
   return request.id;
 }
 
+absl::Status Engine::CheckRewind(const std::string& id, int64_t chunk) const {
+  return options_.store == nullptr ? NoStore() : options_.store->CheckChunk(id, chunk);
+}
+
 absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {
   if (options_.store == nullptr) return NoStore();
   const MutexLock wake(wake_mutex_);

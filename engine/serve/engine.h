@@ -146,6 +146,8 @@ class Engine {
   // The session is parked, and goes on from before this chunk when it comes back.
   absl::Status Rewind(const std::string& id, int64_t chunk)
       ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
+  // Its errors, without doing it.
+  absl::Status CheckRewind(const std::string& id, int64_t chunk) const;
   absl::Status Park(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
 
   EngineStats stats() const;

@@ -131,6 +131,38 @@ TEST_F(ResumeTest, WhatWasAcceptedComesToHoldAfterwards) {
   EXPECT_THAT(again.applied, ElementsAre(EventApplied{.sequence = 1, .chunk = 5, .control_id = 9}));
 }
 
+TEST_F(ResumeTest, AnEventForTheChunkItStoodBeforeHoldsThere) {
+  const SessionEvent event = {
+      .kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 45, .control_id = 9};
+  Submit(Create(Spec(8), "one"), event);
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  // Killed with four chunks made, before it had taken the event.
+  const auto other = Create(Spec(8), "two");
+  while (store_->Sessions().back().chunks < 4) {
+    engine_->Step();
+    store_->Step();
+  }
+  ASSERT_EQ(store_->Sessions().back().chunks, 4);
+  Submit(other, event);
+  Begin();
+  const Received again = Read("two", 2);
+  EXPECT_EQ(again.Digests(), From(all, 2));
+  EXPECT_THAT(again.applied, ElementsAre(EventApplied{.sequence = 1, .chunk = 4, .control_id = 9}));
+}
+
+TEST_F(ResumeTest, PromptsOfItsSpecAndOfItsClientKeepTheirOrder) {
+  SessionSpec spec = Spec(8);
+  spec.prompt_changes = {{.frame = 69, .prompt = "a green triangle"}};
+  const SessionEvent event = {.kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 21};
+  Submit(Create(spec, "one"), event);
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  ASSERT_EQ(all.size(), 8u);
+  for (const int64_t first : {1, 4, 7}) {
+    Begin();
+    EXPECT_EQ(Read("one", first).Digests(), From(all, static_cast<size_t>(first))) << first;
+  }
+}
+
 TEST_F(ResumeTest, APausedSessionComesBackPaused) {
   SessionSpec spec = Spec(8);
   const auto session = Create(spec, "one");
