@@ -10,6 +10,7 @@
 namespace longtake {
 namespace {
 
+constexpr char kBulkName[] = "bulk";
 // How often expired sessions are looked for, and how many go in one commit.
 constexpr int64_t kLookNanos = 30LL * 1'000'000'000;
 constexpr size_t kExpiredMax = 16;
@@ -63,6 +64,7 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
                       DirectoryLock::Take(*options.files, options.directory, options.holder));
   LT_ASSIGN_OR_RETURN(store->database_,
                       StoreDatabase::Open(*options.files, options.directory, options.vfs));
+  LT_RETURN_IF_ERROR(store->snapshots_.CollectGarbage(store->database_->snapshots()));
   LT_ASSIGN_OR_RETURN(const SessionTables::Found found, store->database_->tables().Sessions());
   // Who had them in memory is gone.
   for (const SessionRow& row : found.sessions) {
@@ -78,7 +80,10 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
 }
 
 SessionStore::SessionStore(const Options& options, Clock& clock)
-    : options_(options), clock_(clock), queue_(*this, clock, [this] { PushExpired(); }) {}
+    : options_(options),
+      clock_(clock),
+      snapshots_(*options.files, JoinPath(options.directory, kBulkName)),
+      queue_(*this, clock, [this] { PushExpired(); }) {}
 
 SessionStore::~SessionStore() { queue_.Stop(); }
 
@@ -95,6 +100,7 @@ absl::Status SessionStore::Commit() {
 }
 
 void SessionStore::OnCommitted() {
+  snapshots_.OnCommitted(database_->snapshots());
   MutexLock lock(mutex_);
   for (const auto& [id, row] : changed_) {
     SessionRow& committed = rows_[id];
@@ -110,12 +116,13 @@ void SessionStore::OnCommitted() {
 
 void SessionStore::Abandon() {
   changed_.clear();
+  snapshots_.OnAbandoned();
   database_->Abandon();
 }
 
 bool SessionStore::IsRefusal(const absl::Status& status) const {
   return absl::IsNotFound(status) || absl::IsAlreadyExists(status) || absl::IsOutOfRange(status) ||
-         ReasonFor(status) == Reason::kSessionCorrupt;
+         absl::IsAborted(status) || ReasonFor(status) == Reason::kSessionCorrupt;
 }
 
 void SessionStore::Write(const SessionKey& session, uint64_t bytes,
@@ -213,9 +220,9 @@ absl::StatusOr<SessionRow> SessionStore::Committed(const std::string& id) const 
 bool SessionStore::Contains(const std::string& id) const { return Committed(id).ok(); }
 
 SessionStore::Stats SessionStore::stats() const {
-  Stats stats = {.queue = queue_.stats()};
+  Stats stats = {.queue = queue_.stats(), .snapshots = snapshots_.stats()};
   MutexLock lock(mutex_);
-  stats.bytes = bytes_;
+  stats.bytes = bytes_ + snapshots_.bulk().bytes();
   stats.sessions = std::ssize(rows_);
   stats.broken_off = std::ssize(broken_off_);
   stats.damaged = damaged_;
@@ -310,6 +317,7 @@ absl::Status SessionStore::Delete(const std::string& id) {
 }
 
 absl::Status SessionStore::Remove(const std::string& id) {
+  LT_RETURN_IF_ERROR(database_->snapshots().Remove(Change(id)->number));
   LT_RETURN_IF_ERROR(database_->tables().Remove(*Change(id)));
   changed_[id] = std::nullopt;
   return absl::OkStatus();
@@ -347,6 +355,7 @@ absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkReques
                                                   .records = parent.records,
                                                   .link = parent.link,
                                                   .chunk = request.chunk}));
+  LT_RETURN_IF_ERROR(database_->snapshots().Inherit(parent.number, request.chunk, row.number));
   ShowProgress(stored, row);
   if (request.ended) LT_RETURN_IF_ERROR(PutRecord(row, SessionEnded()));
   changed_[request.id] = row;
@@ -368,7 +377,7 @@ absl::Status SessionStore::PutRewound(SessionRow& row, int64_t chunk) {
   LT_RETURN_IF_ERROR(PutRecord(row, SessionRewound{.chunk = chunk, .epoch = row.epoch}));
   stored.CutAt(chunk);
   ShowProgress(stored, row);
-  return absl::OkStatus();
+  return database_->snapshots().CutAt(row.number, chunk);
 }
 
 absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& record) {
