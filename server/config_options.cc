@@ -88,6 +88,14 @@ constexpr ConfigOption kOptions[] = {
      "Disk space for sessions in state-dir, of which one may take a quarter"},
     {"retention", Type::kDuration, &Config::retention_nanos, "24h", "",
      "How long a session is kept in state-dir once it is out of memory"},
+    {"resume-seconds-max", Type::kDuration, &Config::resume_max_nanos, "2m", "",
+     "How long a session may take to come back from state-dir: a snapshot of it is written once "
+     "that "
+     "is foreseen to take longer"},
+    {"snapshot-bytes-per-hour", Type::kBytes, &Config::snapshot_bytes_per_hour, "32GiB", "",
+     "What all of these may write in an hour, beside one of each session that leaves memory; 0 "
+     "makes "
+     "none at all"},
     {"sessions-max", Type::kCount, &Config::sessions_max, "64", "", "Sessions at once"},
     {"peer-share", Type::kCount, &Config::peer_share, "100", "",
      "Per cent of sessions-max, kv-bytes, kv-file-bytes and session-bytes that the sessions of one "

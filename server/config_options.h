@@ -39,6 +39,8 @@ struct Config {
   std::string state_dir;
   uint64_t state_bytes = 0;
   int64_t retention_nanos = 0;
+  int64_t resume_max_nanos = 0;
+  uint64_t snapshot_bytes_per_hour = 0;
   std::string kv_file;
   uint64_t kv_file_bytes = 0;
   uint64_t kv_staging_bytes = 0;

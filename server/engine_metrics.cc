@@ -76,7 +76,7 @@ void AddSessions(const EngineSnapshot& snapshot, Page& page) {
   page.Add(outbox_bytes);
 }
 
-void AddStore(const SessionStore::Stats& store, Page& page) {
+void AddStore(const SessionStore::Stats& store, uint64_t snapshots_refused, Page& page) {
   page.Begin(MetricType::Gauge, "longtake_store_durable",
              "1 while what is handed to the session store reaches its disk");
   page.Add(store.queue.durable ? 1 : 0);
@@ -93,6 +93,11 @@ void AddStore(const SessionStore::Stats& store, Page& page) {
   page.Counter("longtake_store_commit_seconds_total", "Time they took", store.queue.commit_seconds);
   page.Counter("longtake_store_failures_total", "Commits that the disk refused",
                store.queue.failures);
+  page.Counter("longtake_store_snapshots_total", "Snapshots of sessions that were written",
+               store.snapshots.snapshots);
+  page.Counter("longtake_store_snapshot_bytes_total", "What they wrote", store.snapshots.bytes);
+  page.Counter("longtake_store_snapshots_refused_total", "Snapshots that found no room",
+               store.snapshots.failures + snapshots_refused);
 }
 
 void AddWork(const EngineStats& stats, Page& page) {
@@ -243,7 +248,9 @@ std::vector<MetricFamily> EngineMetrics::Collect() const {
   AddFacts(facts_, page);
   AddSessions(snapshot, page);
   AddWork(snapshot.stats, page);
-  if (snapshot.store.has_value()) AddStore(*snapshot.store, page);
+  if (snapshot.store.has_value()) {
+    AddStore(*snapshot.store, snapshot.stats.snapshots_refused, page);
+  }
   AddStorage(snapshot.stats, page);
   AddKvFile(snapshot.stats, page);
   AddMemory(facts_, snapshot.stats, page);

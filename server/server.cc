@@ -51,6 +51,19 @@ int LibraryThreads() { return 24 + 2 * static_cast<int>(std::thread::hardware_co
 // "liveness" is apart: a server that drains must not be killed for it.
 constexpr const char* kReadinessNames[] = {"longtake.v1.LongtakeService", "readiness"};
 
+// Seconds that are not known are left out as -1.
+void LogResume(const ResumeReport& report) {
+  for (const std::string& what : report.damaged) {
+    Log(LogLevel::kWarning, "a snapshot is damaged", {{"session", report.id}, {"message", what}});
+  }
+  Log(LogLevel::kInfo, "session comes back",
+      {{"session", report.id},
+       {"next_chunk", report.chunk},
+       {"from_snapshot_at", report.snapshot},
+       {"replay_seconds", report.replay_seconds.value_or(-1)},
+       {"warm_up_seconds", report.warm_up_seconds.value_or(-1)}});
+}
+
 EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
                              const VideoModel& model) {
   EngineOptions options;
@@ -76,6 +89,13 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
   options.session.start_bytes_per_second_min = kStartBytesPerSecondMin;
   options.session.attaches = {.at_once_max = kAttachesAtOnceMax,
                               .interval_nanos = kAttachIntervalMillis * 1'000'000};
+  options.resume_seconds_max = NanosToSeconds(config.resume_max_nanos);
+  options.snapshot_bytes_per_hour = config.snapshot_bytes_per_hour;
+  options.on_resume = LogResume;
+  options.on_snapshot_refused = [](const std::string& id, const absl::Status& why) {
+    Log(LogLevel::kWarning, "no room for a snapshot: sessions take longer to come back",
+        {{"session", id}, {"message", std::string(why.message())}});
+  };
   options.on_session_end = [](const std::string& id, const absl::Status& status) {
     const bool failed =
         !status.ok() && !absl::IsCancelled(status) && ReasonFor(status) != Reason::kShuttingDown;

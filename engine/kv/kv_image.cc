@@ -24,23 +24,6 @@ void AppendSide(std::span<const KeySegment> segments, bool values, uint64_t row_
   }
 }
 
-absl::StatusOr<std::vector<std::byte>> CopyFrame(const KvFrame& frame, KvStream* stream) {
-  const KvLayout& layout = frame.layout();
-  std::vector<std::byte> out;
-  out.reserve(static_cast<size_t>(layout.layers) * 2 * SideBytes(layout));
-  KvSweep sweep(stream);
-  const KvFrame* const read = &frame;
-  LT_RETURN_IF_ERROR(sweep.Begin({&read, 1}, {}, layout.layers));
-  for (int64_t layer = 0; layer < layout.layers; ++layer) {
-    std::vector<KeySegment> segments;
-    LT_RETURN_IF_ERROR(sweep.AppendSegments(frame, layer, nullptr, 0, &segments));
-    AppendSide(segments, /*values=*/false, layout.row_bytes(), &out);
-    AppendSide(segments, /*values=*/true, layout.row_bytes(), &out);
-    sweep.EndLayer(layer);
-  }
-  return out;
-}
-
 std::vector<float> Widen(std::span<const std::byte> bytes, DType dtype) {
   std::vector<float> out(bytes.size() / DTypeBytes(dtype));
   if (dtype == DType::kF32) {
@@ -59,7 +42,7 @@ absl::Status PutFrame(std::span<const std::byte> bytes, KvFrame& frame, KvStream
   LT_RETURN_IF_ERROR(sweep.Begin({}, {&written, 1}, frame.layout().layers));
   const KvLayout& layout = frame.layout();
   const size_t side = SideBytes(layout);
-  if (bytes.size() != static_cast<size_t>(layout.layers) * 2 * side) {
+  if (bytes.size() != KvImageBytes(layout)) {
     return absl::InvalidArgumentError(
         absl::StrCat("a frame's K/V of ", bytes.size(), " bytes: has another size"));
   }
@@ -74,11 +57,32 @@ absl::Status PutFrame(std::span<const std::byte> bytes, KvFrame& frame, KvStream
 
 }  // namespace
 
+uint64_t KvImageBytes(const KvLayout& layout) {
+  return static_cast<uint64_t>(layout.layers) * 2 * SideBytes(layout);
+}
+
+absl::StatusOr<std::vector<std::byte>> CopyKvFrame(const KvFrame& frame, KvStream* stream) {
+  const KvLayout& layout = frame.layout();
+  std::vector<std::byte> out;
+  out.reserve(KvImageBytes(layout));
+  KvSweep sweep(stream);
+  const KvFrame* const read = &frame;
+  LT_RETURN_IF_ERROR(sweep.Begin({&read, 1}, {}, layout.layers));
+  for (int64_t layer = 0; layer < layout.layers; ++layer) {
+    std::vector<KeySegment> segments;
+    LT_RETURN_IF_ERROR(sweep.AppendSegments(frame, layer, nullptr, 0, &segments));
+    AppendSide(segments, /*values=*/false, layout.row_bytes(), &out);
+    AppendSide(segments, /*values=*/true, layout.row_bytes(), &out);
+    sweep.EndLayer(layer);
+  }
+  return out;
+}
+
 absl::StatusOr<KvImage> CopyKv(const KvTable& table, uint64_t session, KvStream* stream) {
   KvImage image;
   for (const auto& [branch, number] : table.Held(session)) {
     const KvFrame& frame = *table.Find({.session = session, .branch = branch}, number);
-    LT_ASSIGN_OR_RETURN((image[{branch, number}]), CopyFrame(frame, stream));
+    LT_ASSIGN_OR_RETURN((image[{branch, number}]), CopyKvFrame(frame, stream));
   }
   return image;
 }

@@ -19,10 +19,17 @@
 
 namespace longtake {
 
-using KvImage = std::map<std::pair<size_t, int64_t>, std::vector<std::byte>>;
+// A frame of a session: guidance branch and latent frame.
+using KvFrameName = std::pair<size_t, int64_t>;
+using KvImage = std::map<KvFrameName, std::vector<std::byte>>;
 
-// All frames that a session holds. The stream, which may be null without a file, reads what lies
-// there; errors as its own.
+// Of one frame in an image.
+uint64_t KvImageBytes(const KvLayout& layout);
+
+// One frame, which is held. The stream, which may be null without a file, reads what lies there;
+// errors as its own.
+absl::StatusOr<std::vector<std::byte>> CopyKvFrame(const KvFrame& frame, KvStream* stream);
+// All frames that a session holds.
 absl::StatusOr<KvImage> CopyKv(const KvTable& table, uint64_t session, KvStream* stream);
 // The other way, into a session that holds nothing. INVALID_ARGUMENT when a frame has another size.
 absl::Status PutKv(const KvImage& image, KvTable& table, uint64_t session, KvStream* stream);

@@ -1,6 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/kv/kv_table.h"
 
+#include <utility>
+
 namespace longtake {
 
 void KvTable::Open(uint64_t session, std::unique_ptr<KvShare> share) {
@@ -26,6 +28,10 @@ const KvFrame* KvTable::Find(const KvOwner& owner, int64_t frame) const {
   return found == frames.end() || !found->second.held ? nullptr : &found->second.frame;
 }
 
+uint64_t KvTable::Serial(const KvOwner& owner, int64_t frame) const {
+  return sessions_.at(owner.session).frames.at({owner.branch, frame}).serial;
+}
+
 KvFrame* KvTable::ToWrite(const KvOwner& owner, int64_t frame) {
   Session& session = sessions_.at(owner.session);
   Entry& entry = session.frames[{owner.branch, frame}];
@@ -43,7 +49,7 @@ void KvTable::Hold(const KvOwner& owner, const std::set<int64_t>& frames) {
   for (const int64_t frame : frames) {
     const auto found = all.find({owner.branch, frame});
     LT_CHECK(found != all.end());
-    found->second.held = true;
+    if (!std::exchange(found->second.held, true)) found->second.serial = ++serials_;
   }
 }
 

@@ -41,6 +41,9 @@ class KvTable {
   std::vector<std::pair<size_t, int64_t>> Held(uint64_t session) const;
   // A frame that is held, or null. Valid until it is no longer held.
   const KvFrame* Find(const KvOwner& owner, int64_t frame) const;
+  // Which of all frames that were ever held here this one is, which is held: another once its K/V
+  // was made again.
+  uint64_t Serial(const KvOwner& owner, int64_t frame) const;
   // The frame that the next sweep writes: a new one, or what a sweep that was dropped left of it.
   // Null when such a frame is held already. There must be room in the session's share.
   KvFrame* ToWrite(const KvOwner& owner, int64_t frame);
@@ -51,6 +54,7 @@ class KvTable {
   struct Entry {
     KvFrame frame;
     bool held = false;  // else being written
+    uint64_t serial = 0;
   };
   struct Session {
     std::unique_ptr<KvShare> share;                      // outlives its frames
@@ -58,6 +62,7 @@ class KvTable {
   };
 
   std::map<uint64_t, Session> sessions_;
+  uint64_t serials_ = 0;
 };
 
 }  // namespace longtake

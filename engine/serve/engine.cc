@@ -12,6 +12,7 @@
 #include "base/random_id.h"
 #include "engine/serve/resolve.h"
 #include "engine/serve/resume.h"
+#include "engine/serve/snapshot_search.h"
 
 namespace longtake {
 namespace {
@@ -46,6 +47,13 @@ absl::Status NoStore() {
   return Error(Reason::kNoStore, "the server keeps no sessions on disk (state-dir)");
 }
 
+// Those whose latents a replay needs: of a take that cannot do with latents, those that are only
+// decoded.
+std::vector<StoredLatents> LoggedFor(const Replay& replay, bool can_replay) {
+  const int64_t end = can_replay ? replay.chunk_count() : replay.made_before;
+  return {replay.settled.begin() + replay.next_logged, replay.settled.begin() + end};
+}
+
 absl::Status ShuttingDown() { return Error(Reason::kShuttingDown, "the server is shutting down"); }
 
 }  // namespace
@@ -62,7 +70,11 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
       engine->sweep_costs_, clock, engine->wake_up_,
       Stage::Options{.prompt_cache_bytes_max = options.prompt_cache_bytes_max,
                      .on_gone = [raw = engine.get()](const std::string& id) { raw->Forget(id); },
-                     .on_sweep = options.on_sweep});
+                     .on_sweep = options.on_sweep,
+                     .snapshots = {.store = options.store,
+                                   .resume_seconds_max = options.resume_seconds_max,
+                                   .bytes_per_hour = options.snapshot_bytes_per_hour,
+                                   .on_refused = options.on_snapshot_refused}});
   return engine;
 }
 
@@ -340,34 +352,51 @@ bool Engine::ParkIdlest() {
 absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& stored,
                                                         int64_t next_chunk, const Caller& caller,
                                                         Arrival arrival) {
-  LT_ASSIGN_OR_RETURN(ResumePlan plan,
-                      PlanResume(stored, next_chunk, options_.session.inbox_events_max, model_));
   const ResolvedSpec& spec = stored.created.spec;
+  LT_RETURN_IF_ERROR(CheckResume(stored, model_));
+  const RolloutSpec rollout = RolloutFor(spec, model_);
+  SnapshotSearch snapshots;
+  if (!stored.ended) snapshots = FindSnapshot(*options_.store, stored, rollout);
+  LT_ASSIGN_OR_RETURN(
+      ResumePlan plan,
+      PlanResume(stored, next_chunk, options_.session.inbox_events_max,
+                 snapshots.found.has_value() ? &snapshots.found->point : nullptr, model_));
   LT_RETURN_IF_ERROR(TokenizePrompts(spec, model_, &arrival));
-  arrival.rollout = Rollout::Create(RolloutFor(spec, model_));
-  if (stored.start.has_value()) {
+  if (snapshots.found.has_value()) {
+    FoundSnapshot& found = *snapshots.found;
+    arrival.rollout = std::move(found.rollout);
+    arrival.prompts = std::move(found.prompts);
+    arrival.changes_held = static_cast<size_t>(found.point.changes);
+    plan.resumed.kv = std::move(found.kv);
+    plan.resumed.kv_places = std::move(found.places.kv);
+  } else {
+    arrival.rollout = Rollout::Create(rollout);
+  }
+  if (stored.start.has_value() && !arrival.rollout->HasStart()) {
     LT_ASSIGN_OR_RETURN(Latents start, options_.store->LoadLatents(*stored.start));
     arrival.rollout->SetStart(std::move(start));
   }
-  Replay replay = {
-      .settled = std::move(plan.settled), .paused = plan.paused, .ending = plan.ending};
-  if (arrival.rollout->can_replay() || plan.ending) {
-    replay.logged = std::make_unique<LoggedChunks>(*options_.store, replay.settled,
-                                                   [this] { wake_up_.Wake(); });
-  }
-  arrival.resumed =
-      Resumed{.events = std::move(plan.events), .replay = std::move(replay), .chunks = plan.chunks};
+  Replay& replay = *plan.resumed.replay;
+  replay.logged = std::make_unique<LoggedChunks>(*options_.store,
+                                                 LoggedFor(replay, arrival.rollout->can_replay()),
+                                                 [this] { wake_up_.Wake(); });
+  ResumeReport report;
+  arrival.resumed = std::move(plan.resumed);
   LT_RETURN_IF_ERROR(MakeRoom(spec, caller));
   {
     MutexLock lock(mutex_);
     sessions_.erase(stored.id);  // one that was parked and is not yet forgotten
     LT_RETURN_IF_ERROR(Enter(spec, stored.id, caller, &arrival));
+    report = ForeseeResume(stored, *arrival.resumed, rollout, arrival.kv->in_file(), sweep_costs_,
+                           decode_lane_->lane_costs(), model_);
     arrival.session->BeginAt(std::move(plan.beginning));
     arrival.session->PutDurable(std::ssize(stored.decoded));
   }
   std::shared_ptr<Session> session = arrival.session;
   arrival.decode->decoder = std::move(plan.decoder);
   arrival.decode->before = std::move(plan.before);
+  report.damaged = std::move(snapshots.damaged);
+  if (options_.on_resume) options_.on_resume(report);
   stage_->Add(std::move(arrival));
   return session;
 }

@@ -23,6 +23,7 @@
 #include "engine/serve/caller.h"
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/engine_stats.h"
+#include "engine/serve/resume.h"
 #include "engine/serve/stage.h"
 #include "engine/serve/sweep_cost_model.h"
 #include "engine/serve/take_journal.h"
@@ -56,6 +57,13 @@ struct EngineOptions {
   EventSink* event_sink = &NoRecords::Get();
   // Keeps the sessions beyond this process, and their events; null: nobody does. As the sink.
   SessionStore* store = nullptr;
+  // A session's way back from the store is kept so short by snapshots of it, as far as their bytes
+  // per hour allow (0: none are made).
+  double resume_seconds_max = 120;
+  uint64_t snapshot_bytes_per_hour = uint64_t{32} << 30;
+  ResumeObserver on_resume = {};  // before the session goes on
+  // Once, for the first snapshot that finds no room; on the stage's thread.
+  std::function<void(const std::string& id, const absl::Status& why)> on_snapshot_refused = {};
   SessionEndObserver on_session_end = {};  // what both use must outlive the engine
   SweepObserver on_sweep = {};             // on the stage's thread
 };

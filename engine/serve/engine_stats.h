@@ -33,6 +33,7 @@ struct EngineStats {
   uint64_t sweeps_dropped = 0;      // by cancel or error
   uint64_t items = 0;               // forwards, over all sweeps
   uint64_t item_tokens = 0;
+  uint64_t snapshots_refused = 0;  // that found no room on their way to the store
   uint64_t chunks = 0;
   uint64_t frames = 0;
   double transformer_seconds = 0.0;  // in sweeps, waiting for layers included

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace longtake {
 
 PendingEvent* LiveSession::next_prompt() {
@@ -17,11 +19,11 @@ PendingEvent* LiveSession::next_prompt() {
   return next;
 }
 
-void LiveSession::AddEvent(WaitingEvent event) {
+void LiveSession::AddEvent(WaitingEvent event, bool again) {
   const auto place = std::upper_bound(
       events.begin(), events.end(), event.chunk,
       [](int64_t chunk, const PendingEvent& other) { return chunk < other.chunk; });
-  events.emplace(place, std::move(event));
+  events.emplace(place, std::move(event))->again = again;
 }
 
 PendingEvent* LiveSession::prompt_to_encode() {
@@ -41,7 +43,7 @@ bool LiveSession::needs_clean_passes() {
 }
 
 bool LiveSession::awaits_log() const {
-  return replaying() && !shows_again() && replay->logged != nullptr && take().at_chunk_start() &&
+  return replaying() && !decodes_again() && rollout().can_replay() && take().at_chunk_start() &&
          !rollout().HasLogged();
 }
 
@@ -49,16 +51,25 @@ absl::Status LiveSession::FeedReplay() {
   if (!awaits_log()) return absl::OkStatus();
   LT_ASSIGN_OR_RETURN(std::optional<Latents> latents, replay->logged->Take());
   if (!latents.has_value()) return absl::OkStatus();
+  ++replay->next_logged;
   std::deque<Latents> next;
   next.push_back(*std::move(latents));
   rollout().SetLogged(std::move(next));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<FinishedChunk>> LiveSession::TakeShownAgain() {
+absl::StatusOr<std::optional<FinishedChunk>> LiveSession::TakeDecodedAgain() {
   LT_ASSIGN_OR_RETURN(std::optional<Latents> latents, replay->logged->Take());
   if (!latents.has_value()) return std::nullopt;
-  return FinishedChunk{.index = replay->next_shown++, .latents = *std::move(latents)};
+  return FinishedChunk{.index = replay->next_logged++, .latents = *std::move(latents)};
+}
+
+absl::Status LiveSession::CheckAgain(const FinishedChunk& chunk) {
+  if (RefOf(chunk.latents) == replay->settled[static_cast<size_t>(chunk.index)].ref) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(
+      absl::StrCat("chunk ", chunk.index, " is not what it was before the session was resumed"));
 }
 
 bool LiveSession::has_enough_given() const {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -13,8 +14,10 @@
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/replay.h"
 #include "engine/serve/saved_take.h"
+#include "engine/serve/snapshots_of_session.h"
 #include "engine/serve/stats_board.h"
 #include "engine/session/session.h"
+#include "engine/store/snapshot.h"
 #include "engine/take/take.h"
 #include "engine/video/rollout.h"
 
@@ -30,6 +33,11 @@ struct Resumed {
   std::vector<Latents> undecoded = {};
   std::optional<Replay> replay = {};
   ChunkRange chunks = {};
+  // Of one that the store has: what held already, all of it applied again by the end of its replay;
+  // and the snapshot that kv is of, if it is of one.
+  SnapshotPoint past = {};
+  int64_t snapshot_chunk = 0;
+  std::map<KvFrameName, BulkPlace> kv_places = {};
 };
 
 // What the engine hands over with a new session.
@@ -43,6 +51,7 @@ struct Arrival {
   std::shared_ptr<DecodeState> decode;
   TakePrompts prompts;
   std::vector<std::vector<int32_t>> change_ids;  // of the spec's prompt_changes
+  size_t changes_held = 0;                       // the first of them, which held already
   std::optional<Resumed> resumed = {};
 };
 
@@ -50,6 +59,7 @@ struct Arrival {
 struct PendingEvent : WaitingEvent {
   explicit PendingEvent(WaitingEvent event) : WaitingEvent(std::move(event)) {}
   std::unique_ptr<TextContext> text = {};
+  bool again = false;  // it held before the session came back
   bool is_prompt() const { return accepted.event.kind == EventKind::kPrompt; }
 };
 
@@ -63,6 +73,8 @@ struct LiveSession {
   int64_t rows_max = 0;               // of its next sweep, when it has so much to do
   std::optional<Replay> replay = {};  // until it is where it was
   ChunkRange chunks = {};             // of all it makes, those that its client wants
+  SnapshotPoint past = {};            // what held so far, and the chunk before
+  SnapshotsOfSession snapshots = {};
 
   Session& session() { return *arrival.session; }
   Take& take() const { return *arrival.rollout; }
@@ -71,7 +83,9 @@ struct LiveSession {
   // What it brings to its next sweep.
   SweepNeeds needs() const { return take().needs(rows_max); }
   // Whether it still does what it did before.
-  bool replaying() const { return replay.has_value() && take().chunk() < replay->chunk_count(); }
+  bool replaying() const {
+    return replay.has_value() && (replay->decodes() || take().chunk() < replay->chunk_count());
+  }
   // Hands over what is written of its next chunk, once that has come.
   absl::Status FeedReplay();
   // Whether its next chunk is written, and still to come from the store.
@@ -83,8 +97,15 @@ struct LiveSession {
   bool has_enough_given() const;
   // Whether it makes nothing any more and only shows again what it made.
   bool shows_again() const { return replay.has_value() && replay->ending; }
-  // The next of its chunks, or nothing while that is still to come.
-  absl::StatusOr<std::optional<FinishedChunk>> TakeShownAgain();
+  // Whether it has chunks yet that are only decoded, not made.
+  bool decodes_again() const { return replay.has_value() && (replay->ending || replay->decodes()); }
+  // The next of those, or nothing while that is still to come.
+  absl::StatusOr<std::optional<FinishedChunk>> TakeDecodedAgain();
+  // A chunk was made: the next it wrote down, or DATA_LOSS when that was another.
+  absl::Status CheckAgain(const FinishedChunk& chunk);
+  bool is_new(const FinishedChunk& chunk) const {
+    return !replay.has_value() || chunk.index >= replay->chunk_count();
+  }
   // The chunk before which events can be applied next.
   int64_t next_boundary() { return take().chunk() + (take().at_chunk_start() ? 0 : 1); }
   // Nobody wants it any more: it was deleted, or its ttl ran out.
@@ -93,7 +114,7 @@ struct LiveSession {
   // with it and never encoded.
   PendingEvent* next_prompt();
   // Inserts it in the order of events.
-  void AddEvent(WaitingEvent event);
+  void AddEvent(WaitingEvent event, bool again = false);
   // The next prompt when it has no text yet, or null. What other prompts have is dropped: a session
   // holds the text of one waiting prompt at most.
   PendingEvent* prompt_to_encode();

@@ -25,14 +25,13 @@ class LoggedChunks {
  public:
   static constexpr int64_t kAheadMax = 8;
 
-  // chunks are all that the session settled, from 0 on. wake is called on any thread whenever
+  // chunks are some that the session settled, in order. wake is called on any thread whenever
   // latents came.
   LoggedChunks(SessionStore& store, std::vector<StoredLatents> chunks, std::function<void()> wake);
 
   // The next chunk's latents, or nothing while they are on their way. DATA_LOSS when they are not
   // what was written.
   absl::StatusOr<std::optional<Latents>> Take();
-  const std::vector<StoredLatents>& chunks() const { return chunks_; }
 
  private:
   // What was read, shared with the reads under way, which may outlive this object.

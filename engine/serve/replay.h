@@ -2,7 +2,8 @@
 //
 // What a session that comes back from the store has to do again before it can go on: its chunks up
 // to the one it had reached, with the events that held in them. Where their latents suffice they
-// are taken from the store and cost a clean pass; a rolling rollout makes them again.
+// are taken from the store and cost a clean pass; a rolling rollout makes them again. With a
+// snapshot all that is needed only of what came after it.
 //
 // A plain value; the stage's thread only.
 #pragma once
@@ -28,10 +29,14 @@ struct Replay {
   bool paused = false;                 // by its last events
   // It ended: its chunks are only decoded again, and no chunk follows.
   bool ending = false;
-  std::unique_ptr<LoggedChunks> logged = {};  // null: the chunks are made again
-  int64_t next_shown = 0;                     // of one that ended
+  // Its chunks before this one are not made again: a snapshot has what they left. They are decoded
+  // as far as its decoder or its client needs them.
+  int64_t made_before = 0;
+  std::unique_ptr<LoggedChunks> logged = {};  // from next_logged on, as far as it needs them
+  int64_t next_logged = 0;
 
   int64_t chunk_count() const { return std::ssize(settled); }
+  bool decodes() const { return next_logged < made_before; }
 };
 
 }  // namespace longtake

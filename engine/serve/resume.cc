@@ -8,6 +8,7 @@
 #include "base/error_reason.h"
 #include "engine/model/vae/latent_grid.h"
 #include "engine/serve/resolve.h"
+#include "engine/serve/resume_cost.h"
 
 namespace longtake {
 namespace {
@@ -78,29 +79,49 @@ int64_t FirstFrame(const ResolvedSpec& spec, int64_t chunk, int64_t chunk_frames
   return spec.frame_count == 0 ? frame : std::min(frame, spec.frame_count);
 }
 
-// Prompts that were shown, in the order in which they came to hold. What else was asked is known by
-// what it led to.
-void AddEvents(const StoredSession& stored, ResumePlan* plan) {
+// Prompts that were shown, in the order in which they came to hold, but for those that the snapshot
+// has. What else was asked is known by what it led to.
+void AddEvents(const StoredSession& stored, int64_t in_snapshot, Resumed* resumed) {
+  int64_t number = 0;
   for (const size_t index : stored.applied) {
     const StoredEvent& event = stored.events[index];
+    const bool is_in_snapshot = number++ < in_snapshot;
     switch (event.accepted.event.kind) {
       case EventKind::kPrompt:
-        if (!event.shown) break;
-        plan->events.push_back(
+        if (!event.shown || is_in_snapshot) break;
+        resumed->events.push_back(
             {.accepted = event.accepted, .chunk = *event.applied_chunk, .timed = true});
-        plan->events.back().accepted.sequence = 0;  // its receipts were sent
+        resumed->events.back().accepted.sequence = 0;  // its receipts were sent
         break;
       case EventKind::kPause:
-        plan->paused = true;
+        resumed->replay->paused = true;
         break;
       case EventKind::kResume:
-        plan->paused = false;
+        resumed->replay->paused = false;
         break;
       case EventKind::kEnd:
-        plan->ending = true;
+        resumed->replay->ending = true;
         break;
     }
   }
+}
+
+// All that held, and which of the spec's changes the snapshot has.
+SnapshotPoint PastOf(const StoredSession& stored, const SnapshotPoint& snapshot) {
+  SnapshotPoint past = snapshot;
+  past.events = std::ssize(stored.applied);
+  if (past.events > 0) past.last_event = stored.events[stored.applied.back()].accepted.sequence;
+  return past;
+}
+
+// Chunks of which it makes nothing are decoded from their latents, and so are those of one that
+// ended.
+void PlanReplay(const StoredSession& stored, int64_t snapshot_chunk, Resumed* resumed) {
+  Replay& replay = *resumed->replay;
+  replay.settled = stored.settled;
+  replay.ending |= stored.ended;
+  replay.made_before = replay.ending ? std::ssize(stored.settled) : snapshot_chunk;
+  replay.next_logged = std::min(resumed->chunks.decode_from, replay.made_before);
 }
 
 absl::Status Tokenize(const VideoModel& model, AcceptedEvent* event) {
@@ -141,31 +162,41 @@ SessionInfo InfoOfParked(const StoredSummary& stored) {
   return info;
 }
 
-absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_chunk,
-                                      size_t events_max, VideoModel& model) {
+absl::Status CheckResume(const StoredSession& stored, const VideoModel& model) {
   LT_RETURN_IF_ERROR(CheckIdentity(stored, model));
+  return CheckLatents(stored, RolloutFor(stored.created.spec, model));
+}
+
+absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_chunk,
+                                      size_t events_max, const SnapshotPoint* snapshot,
+                                      VideoModel& model) {
+  LT_RETURN_IF_ERROR(CheckResume(stored, model));
   const ResolvedSpec& spec = stored.created.spec;
   const RolloutSpec rollout = RolloutFor(spec, model);
-  LT_RETURN_IF_ERROR(CheckLatents(stored, rollout));
+  const SnapshotPoint from = snapshot == nullptr ? SnapshotPoint() : *snapshot;
   ResumePlan plan;
-  plan.settled = stored.settled;
-  LT_ASSIGN_OR_RETURN(plan.chunks, ChunksFor(stored, next_chunk, model));
-  AddEvents(stored, &plan);
-  plan.ending |= stored.ended;
-  for (WaitingEvent& event : plan.events) LT_RETURN_IF_ERROR(Tokenize(model, &event.accepted));
+  Resumed& resumed = plan.resumed;
+  resumed.replay.emplace();
+  LT_ASSIGN_OR_RETURN(resumed.chunks, ChunksFor(stored, next_chunk, model));
+  AddEvents(stored, from.events, &resumed);
+  for (WaitingEvent& event : resumed.events) LT_RETURN_IF_ERROR(Tokenize(model, &event.accepted));
+  PlanReplay(stored, from.chunk, &resumed);
+  resumed.past = PastOf(stored, from);
+  resumed.snapshot_chunk = from.chunk;
   LT_ASSIGN_OR_RETURN(Inbox inbox, MakeInbox(stored, events_max, model));
   const int64_t chunk_frames = rollout.chunk.frames;
+  const ChunkRange& chunks = resumed.chunks;
   plan.beginning = {.inbox = std::move(inbox),
-                    .chunk = plan.chunks.show_from,
-                    .frame = FirstFrame(spec, plan.chunks.show_from, chunk_frames),
+                    .chunk = chunks.show_from,
+                    .frame = FirstFrame(spec, chunks.show_from, chunk_frames),
                     .has_start = stored.start.has_value(),
                     .create_wall_nanos = stored.created.create_wall_nanos,
                     .epoch = stored.epoch,
                     .attachment = {.had_reader = true}};
-  const int64_t digest_from = plan.chunks.digest_from;
-  if (plan.chunks.decode_from > 0) {
+  const int64_t digest_from = chunks.digest_from;
+  if (chunks.decode_from > 0) {
     plan.decoder.caches = model.pixel_coder().StartInMidStream(
-        ChoiceOf(spec), plan.chunks.decode_from * chunk_frames, rollout.chunk.WithFrames(1));
+        ChoiceOf(spec), chunks.decode_from * chunk_frames, rollout.chunk.WithFrames(1));
   }
   plan.decoder.chunk = digest_from;
   plan.decoder.next_frame = FirstFrame(spec, digest_from, chunk_frames);
@@ -174,6 +205,21 @@ absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_
   }
   plan.before.assign(stored.decoded.begin() + digest_from, stored.decoded.end());
   return plan;
+}
+
+ResumeReport ForeseeResume(const StoredSession& stored, const Resumed& resumed,
+                           const RolloutSpec& rollout, bool kv_in_file, const SweepCostModel& costs,
+                           const LaneCosts& lanes, VideoModel& model) {
+  const ResolvedSpec& spec = stored.created.spec;
+  ResumeReport report = {
+      .id = stored.id, .chunk = std::ssize(stored.settled), .snapshot = resumed.snapshot_chunk};
+  ReplaySpan span = {.first = resumed.replay->made_before, .end = report.chunk};
+  for (const WaitingEvent& event : resumed.events) span.changes.push_back(event.chunk);
+  const auto sweeps = PredictReplay(rollout, span, model.options().tokens_max, kv_in_file, costs);
+  if (sweeps.has_value()) report.replay_seconds = sweeps->seconds;
+  report.warm_up_seconds = PredictWarmUp(spec, model.pixel_coder().warm_up_latents(ChoiceOf(spec)),
+                                         resumed.chunks.digest_from * rollout.chunk.frames, lanes);
+  return report;
 }
 
 }  // namespace longtake

@@ -1,15 +1,20 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // From what the store has of a session to what the engine needs to go on with it, and to what its
-// client may know: pure functions.
+// client may know.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/status_macros.h"
+#include "engine/serve/lane_costs.h"
 #include "engine/serve/live_session.h"
+#include "engine/serve/sweep_cost_model.h"
 #include "engine/session/session.h"
 #include "engine/store/stored_session.h"
 #include "engine/take/decoder_state.h"
@@ -23,19 +28,37 @@ SessionInfo InfoOfParked(const StoredSummary& stored);
 struct ResumePlan {
   SessionBeginning beginning;
   DecoderState decoder;
-  std::deque<ChunkDecoded> before;     // of DecodeState
-  std::vector<WaitingEvent> events;    // those that held already, each with its chunk
-  std::vector<StoredLatents> settled;  // its chunks so far
-  ChunkRange chunks;                   // of Resumed
-  bool paused = false;
-  bool ending = false;
+  std::deque<ChunkDecoded> before;  // of DecodeState
+  Resumed resumed;                  // without the latents that its replay takes from the store
 };
 
 // For a client that wants the session from this chunk on (-1: from the first that had not been
-// sent). OUT_OF_RANGE for a chunk that was not made; FAILED_PRECONDITION when the session is of
-// another model, or of other numerics unless its spec allows that; DATA_LOSS when the records
-// contradict each other or the model.
+// sent); it goes on from a snapshot, or from its beginning when that is null. OUT_OF_RANGE for a
+// chunk that was not made; FAILED_PRECONDITION when the session is of another model, or of other
+// numerics unless its spec allows that; DATA_LOSS when the records contradict each other or the
+// model. Pure.
 absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_chunk,
-                                      size_t events_max, VideoModel& model);
+                                      size_t events_max, const SnapshotPoint* snapshot,
+                                      VideoModel& model);
+
+// Before anything else is asked: whether this server can go on with the session at all. Errors as
+// PlanResume.
+absl::Status CheckResume(const StoredSession& stored, const VideoModel& model);
+
+// Which way back a session takes and how long it is foreseen to be: sweeps of its replay, and its
+// decoder's warm-up, in seconds; nullopt while that is not known.
+struct ResumeReport {
+  std::string id;
+  int64_t chunk = 0;     // the next that it will make
+  int64_t snapshot = 0;  // the chunk of the one it goes on from; 0: none
+  std::optional<double> replay_seconds = {};
+  std::optional<double> warm_up_seconds = {};
+  std::vector<std::string> damaged = {};  // snapshots that were passed over, and why
+};
+using ResumeObserver = std::function<void(const ResumeReport&)>;
+
+ResumeReport ForeseeResume(const StoredSession& stored, const Resumed& resumed,
+                           const RolloutSpec& rollout, bool kv_in_file, const SweepCostModel& costs,
+                           const LaneCosts& lanes, VideoModel& model);
 
 }  // namespace longtake

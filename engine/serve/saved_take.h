@@ -16,6 +16,7 @@
 #include "engine/session/resolved_spec.h"
 #include "engine/take/decoder_state.h"
 #include "engine/take/latents.h"
+#include "engine/take/take_prompts.h"
 #include "engine/video/rollout.h"
 #include "engine/video/rollout_state.h"
 #include "engine/video/video_model.h"
@@ -28,13 +29,6 @@ struct WaitingEvent {
   int64_t chunk = 0;       // it holds from the start of this chunk on
   bool timed = false;      // exactly from there: the chunk does not begin without it
   friend bool operator==(const WaitingEvent&, const WaitingEvent&) = default;
-};
-
-// The prompts of a rollout, as tokens.
-struct TakePrompts {
-  std::vector<std::vector<int32_t>> branches;  // one per guidance branch
-  std::vector<int32_t> old;  // for the clean passes that wait, if it is not branches[0]
-  friend bool operator==(const TakePrompts&, const TakePrompts&) = default;
 };
 
 struct SavedTake {

@@ -5,28 +5,21 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
-#include "engine/model/vae/latent_grid.h"
 #include "engine/serve/resolve.h"
+#include "engine/serve/save_take.h"
 
 namespace longtake {
-namespace {
-
-uint64_t ChunkBytesMax(const ResolvedSpec& spec, int64_t chunk_frames) {
-  return spec.frame_bytes() * static_cast<uint64_t>(LatentGrid::LaterPixelFrames(chunk_frames));
-}
-
-}  // namespace
-
 Scheduler::Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
-                     const TakeJournal& journal, StatsBoard& board,
+                     const TakeJournal& journal, Snapshots& snapshots, StatsBoard& board,
                      std::function<void(const std::string& id)> on_gone)
     : model_(model),
       kv_(kv),
       kv_stream_(kv_stream),
       decode_lane_(decode_lane),
       journal_(journal),
+      snapshots_(snapshots),
+      delivery_(decode_lane, journal, board, model.recipe().chunk_frames),
       board_(board),
       on_gone_(std::move(on_gone)) {}
 
@@ -68,44 +61,26 @@ void Scheduler::Resume(LiveSession& live) {
   Resumed& resumed = *live.arrival.resumed;
   const absl::Status put = PutKv(resumed.kv, kv_, live.arrival.number, kv_stream_);
   if (!put.ok()) FailSession(live, Annotate(put, "K/V of the resumed session"), board_);
-  for (WaitingEvent& event : resumed.events) live.AddEvent(std::move(event));
+  for (WaitingEvent& event : resumed.events) {
+    live.AddEvent(std::move(event), /*again=*/resumed.replay.has_value());
+  }
   live.paused = resumed.paused;
   live.ending |= resumed.ending;
   live.replay = std::move(resumed.replay);
   live.chunks = resumed.chunks;
+  live.past = resumed.past;
+  if (put.ok()) snapshots_.Begin(live, resumed.snapshot_chunk, resumed.kv_places);
   live.FinishReplay();  // it had no chunk yet
   int64_t chunk = live.arrival.decode->decoder.chunk;
-  for (Latents& latents : resumed.undecoded) Decode(live, {chunk++, std::move(latents)});
+  for (Latents& latents : resumed.undecoded) delivery_.Decode(live, {chunk++, std::move(latents)});
   live.arrival.resumed.reset();
 }
 
 absl::StatusOr<SavedTake> Scheduler::Save(const Session& session) const {
   const auto found = std::find_if(live_.begin(), live_.end(),
                                   [&](const auto& live) { return &live->session() == &session; });
-  if (found == live_.end() || !(*found)->failure.ok()) {
-    return absl::FailedPreconditionError("the session is over");
-  }
-  const LiveSession& live = **found;
-  const Rollout& rollout = live.rollout();
-  if (!rollout.at_chunk_start()) return absl::FailedPreconditionError("a chunk is in work");
-  if (!rollout.HasStart() && session.Info().start_bytes != 0) {
-    return absl::FailedPreconditionError("its start frames are not latents yet");
-  }
-  SavedTake take = {.id = session.id(),
-                    .spec = session.spec(),
-                    .rollout = rollout.state(),
-                    .kv = {},
-                    .prompts = live.arrival.prompts,
-                    .events = {live.events.begin(), live.events.end()},
-                    .paused = live.paused,
-                    .ending = live.ending,
-                    .inbox = session.CopyInbox(),
-                    .decoder = live.arrival.decode->decoder,
-                    .undecoded = {}};
-  if (!rollout.needs_old_text()) take.prompts.old.clear();
-  LT_ASSIGN_OR_RETURN(take.undecoded, decode_lane_.CopyWaiting(session));
-  LT_ASSIGN_OR_RETURN(take.kv, CopyKv(kv_, live.arrival.number, kv_stream_));
-  return take;
+  if (found == live_.end()) return absl::FailedPreconditionError("the session is over");
+  return SaveTake(**found, kv_, kv_stream_, decode_lane_);
 }
 
 void Scheduler::MoveStarts() {
@@ -143,6 +118,7 @@ void Scheduler::DropFinished() {
   const size_t count = live_.size();
   std::erase_if(live_, [this](std::unique_ptr<LiveSession>& live) {
     if (ForgetIfAbandoned(live->session())) {
+      snapshots_.MakeLast(*live);
       kv_.Close(live->arrival.number);
       return true;
     }
@@ -171,7 +147,7 @@ bool Scheduler::ForgetIfAbandoned(Session& session) {
 
 void Scheduler::AddPromptChanges(LiveSession& live) {
   const std::vector<PromptChange>& changes = live.session().spec().prompt_changes;
-  for (size_t i = 0; i < live.arrival.change_ids.size(); ++i) {
+  for (size_t i = live.arrival.changes_held; i < live.arrival.change_ids.size(); ++i) {
     live.AddEvent({.accepted = {.sequence = 0,
                                 .event = {.kind = EventKind::kPrompt, .prompt = changes[i].prompt},
                                 .prompt_ids = std::move(live.arrival.change_ids[i])},
@@ -237,9 +213,14 @@ void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
       break;
   }
   const uint64_t sequence = event.accepted.sequence;
-  if (sequence == 0) return;
+  if (sequence == 0) {
+    if (!event.again) ++live.past.changes;
+    return;
+  }
   // What a session that failed was asked is there to be asked again.
   if (!live.failure.ok()) return live.session().PutApplied(sequence, live.take().chunk());
+  ++live.past.events;
+  live.past.last_event = sequence;
   journal_.Holds(live.arrival.session,
                  {.sequence = sequence, .chunk = live.take().chunk(), .shown = shown});
 }
@@ -248,27 +229,18 @@ void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
   TakePrompts& prompts = live.arrival.prompts;
   const bool old_is_needed = live.rollout().needs_old_text();
   live.rollout().ChangeText(std::move(event.text));
+  live.snapshots.changes.push_back(live.take().chunk());
   std::swap(prompts.branches[0], event.accepted.prompt_ids);
   // The clean passes that wait use the prompt from before the first of these changes.
   if (!old_is_needed) prompts.old = std::move(event.accepted.prompt_ids);
   HoldFrames(live);
 }
 
-SessionState Scheduler::StateOf(LiveSession& live) const {
-  if (!live.take().at_chunk_start()) return SessionState::kRunning;
-  if (live.paused) return SessionState::kPaused;
-  const ResolvedSpec& spec = live.session().spec();
-  const uint64_t bytes = ChunkBytesMax(spec, model_.recipe().chunk_frames);
-  const auto in_flight = static_cast<uint64_t>(live.arrival.decode->chunks_in_flight.load());
-  const bool has_room = live.session().HasRoom(bytes, in_flight * bytes);
-  return has_room ? SessionState::kRunning : SessionState::kBlocked;
-}
-
 bool Scheduler::Ready(LiveSession& live) const {
-  if (live.done() || live.shows_again()) return false;
+  if (live.done() || live.decodes_again()) return false;
   if (!live.take().has_inputs() || live.awaits_log()) return false;
   if (live.needs_clean_passes()) return true;
-  return !live.held_back() && StateOf(live) == SessionState::kRunning;
+  return !live.held_back() && delivery_.StateOf(live) == SessionState::kRunning;
 }
 
 // Each ends at a chunk boundary like any other.
@@ -285,28 +257,11 @@ void Scheduler::DeliverGiven(LiveSession& live) {
   }
 }
 
-void Scheduler::ShowAgain(LiveSession& live) {
-  while (!live.done()) {
-    if (live.replay->next_shown == live.replay->chunk_count()) {
-      live.ending = true;
-      return;
-    }
-    const SessionState state = StateOf(live);
-    live.session().SetState(state);
-    if (state != SessionState::kRunning) return;
-    absl::StatusOr<std::optional<FinishedChunk>> chunk = live.TakeShownAgain();
-    if (!chunk.ok()) return FailSession(live, chunk.status(), board_);
-    if (!chunk->has_value()) return;
-    journal_.SettledBefore(live.session(), (**chunk).index);
-    Decode(live, **std::move(chunk));
-  }
-}
-
 // Not while the next chunk's prompt is being encoded: that is no state of its own.
 void Scheduler::ShowState(LiveSession& live) const {
   if (live.done() || !live.take().has_inputs()) return;
   if (live.needs_clean_passes() || live.held_back()) return;
-  live.session().SetState(StateOf(live));
+  live.session().SetState(delivery_.StateOf(live));
 }
 
 // Clean passes ride along for nothing while a sweep is bound by its layers. Beyond the knee they
@@ -321,12 +276,13 @@ std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs, bool begi
   std::vector<SweepCandidate> candidates;
   int64_t waiting_tokens = 0;
   for (auto& live : live_) {
-    if (!begin_chunks && (live->shows_again() || live->take().at_chunk_start())) continue;
-    if (live->shows_again()) {
-      ShowAgain(*live);
-      continue;
+    if (!begin_chunks && (live->decodes_again() || live->take().at_chunk_start())) continue;
+    if (live->decodes_again()) {
+      delivery_.DecodeAgain(*live);
+      if (live->done() || live->decodes_again()) continue;
     }
     DeliverGiven(*live);
+    snapshots_.MakeIfDue(*live);
     ShowState(*live);
     if (Ready(*live)) ready.push_back(live.get());
   }
@@ -415,42 +371,14 @@ void Scheduler::SettleSession(LiveSession& live) {
 }
 
 void Scheduler::Deliver(LiveSession& live, FinishedChunk chunk) {
-  if (!Enter(live, chunk)) return;
+  if (!delivery_.Enter(live, chunk)) return;
   // What was accepted meanwhile may be for the very next chunk.
   if (live.FinishReplay()) TakeEvents(live);
   if (live.done()) {  // before the lane can end the session: every event gets its second receipt
     TakeEvents(live);
     ApplyEvents(live);
   }
-  Decode(live, std::move(chunk));
-}
-
-bool Scheduler::Enter(LiveSession& live, const FinishedChunk& chunk) {
-  if (!live.replay.has_value() || chunk.index >= live.replay->chunk_count()) {
-    journal_.Settled(live.arrival.session, chunk.index, chunk.latents);
-    return true;
-  }
-  if (RefOf(chunk.latents) == live.replay->settled[static_cast<size_t>(chunk.index)].ref) {
-    journal_.SettledBefore(live.session(), chunk.index);
-    return true;
-  }
-  FailSession(live,
-              absl::DataLossError(absl::StrCat(
-                  "chunk ", chunk.index, " is not what it was before the session was resumed")),
-              board_);
-  return false;
-}
-
-void Scheduler::Decode(LiveSession& live, FinishedChunk chunk) {
-  if (chunk.index < live.chunks.decode_from) return;
-  const bool last = live.take().done() && chunk.index + 1 == live.take().chunk();
-  decode_lane_.Put({.session = live.arrival.session,
-                    .state = live.arrival.decode,
-                    .chunk = chunk.index,
-                    .latents = std::move(chunk.latents),
-                    .last = last,
-                    .warm_up = chunk.index < live.chunks.digest_from,
-                    .unseen = chunk.index < live.chunks.show_from});
+  delivery_.Decode(live, std::move(chunk));
 }
 
 void Scheduler::HoldFrames(LiveSession& live) {
@@ -465,6 +393,10 @@ uint64_t Scheduler::FileLayerBytesMax() const {
 
 void Scheduler::Fail(std::span<LiveSession* const> plan, const absl::Status& status) {
   for (LiveSession* live : plan) FailSession(*live, status, board_);
+}
+
+void Scheduler::LeaveAll() {
+  for (auto& live : live_) snapshots_.MakeLast(*live);
 }
 
 void Scheduler::FailReady(const absl::Status& status) {

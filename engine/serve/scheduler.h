@@ -19,8 +19,10 @@
 #include "engine/kv/kv_table.h"
 #include "engine/serve/batcher.h"
 #include "engine/serve/decode_lane.h"
+#include "engine/serve/delivery.h"
 #include "engine/serve/fair_turns.h"
 #include "engine/serve/live_session.h"
+#include "engine/serve/snapshots.h"
 #include "engine/serve/stats_board.h"
 #include "engine/serve/sweep_cost_model.h"
 #include "engine/serve/take_journal.h"
@@ -33,7 +35,7 @@ class Scheduler {
   // All must outlive it; kv_stream is null where no K/V lives in a file. on_gone is called when a
   // session is over and forgotten.
   Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
-            const TakeJournal& journal, StatsBoard& board,
+            const TakeJournal& journal, Snapshots& snapshots, StatsBoard& board,
             std::function<void(const std::string& id)> on_gone);
 
   // Any thread.
@@ -52,9 +54,11 @@ class Scheduler {
   // A layer cannot be read: every session that waits for a sweep needs it and fails.
   void FailReady(const absl::Status& status);
 
+  // All sessions leave memory.
+  void LeaveAll();
+
   std::span<const std::unique_ptr<LiveSession>> sessions() const { return live_; }
-  // A session as a value, between two sweeps while nothing is being decoded. FAILED_PRECONDITION
-  // when a chunk of it or its start is in work, or it is over.
+  // As SaveTake.
   absl::StatusOr<SavedTake> Save(const Session& session) const;
 
  private:
@@ -76,14 +80,10 @@ class Scheduler {
   bool ApplyEvents(LiveSession& live);
   void Apply(LiveSession& live, PendingEvent& event);
   void ChangePrompt(LiveSession& live, PendingEvent& event);
-  // What its next chunk waits for, if for anything: its client or room in its outbox.
-  SessionState StateOf(LiveSession& live) const;
   // Whether it can take part in a sweep.
   bool Ready(LiveSession& live) const;
   // The chunks that it was given, which need no sweep, as far as the outbox has room.
   void DeliverGiven(LiveSession& live);
-  // The chunks of a session that makes nothing any more, as far as the outbox has room.
-  void ShowAgain(LiveSession& live);
   // Its state as a client sees it.
   void ShowState(LiveSession& live) const;
   static int64_t RowsMax(size_t ready, const SweepLimits& limits);
@@ -95,9 +95,6 @@ class Scheduler {
               const SweepLimits& limits);
   void SettleSession(LiveSession& live);
   void Deliver(LiveSession& live, FinishedChunk chunk);
-  // Writes it down, or compares it with what was written; false when it is another.
-  bool Enter(LiveSession& live, const FinishedChunk& chunk);
-  void Decode(LiveSession& live, FinishedChunk chunk);
   // The stage's table holds what the take says.
   void HoldFrames(LiveSession& live);
   uint64_t FileLayerBytesMax() const;
@@ -107,6 +104,8 @@ class Scheduler {
   KvStream* const kv_stream_;
   DecodeLane& decode_lane_;
   const TakeJournal& journal_;
+  Snapshots& snapshots_;
+  Delivery delivery_;
   StatsBoard& board_;
   const std::function<void(const std::string& id)> on_gone_;
 

@@ -24,7 +24,9 @@ Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream,
       kv_stream_(kv_stream),
       wake_up_(wake_up),
       costs_(costs),
-      scheduler_(model, kv_, kv_stream, decode_lane, journal, board_, std::move(options.on_gone)),
+      snapshots_(options.snapshots, model, kv_, kv_stream, costs, clock, board_),
+      scheduler_(model, kv_, kv_stream, decode_lane, journal, snapshots_, board_,
+                 std::move(options.on_gone)),
       runner_(model, kv_stream, clock, decode_lane.lane_costs(), costs, board_,
               std::move(options.on_sweep)),
       prompts_(model, runner_, board_, options.prompt_cache_bytes_max,
@@ -37,9 +39,10 @@ void Stage::Start() {
 }
 
 void Stage::Stop() {
-  stopping_ = true;
+  if (stopping_.exchange(true)) return;
   wake_up_.Wake();
   if (thread_.joinable()) thread_.join();
+  scheduler_.LeaveAll();
 }
 
 void Stage::Add(Arrival arrival) {

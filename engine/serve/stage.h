@@ -19,6 +19,7 @@
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/prompt_encoding.h"
 #include "engine/serve/scheduler.h"
+#include "engine/serve/snapshots.h"
 #include "engine/serve/stats_board.h"
 #include "engine/serve/sweep_runner.h"
 #include "engine/serve/wake_up.h"
@@ -33,6 +34,7 @@ class Stage {
     // Called on the stage's thread: when a session is over and forgotten, and after a sweep.
     std::function<void(const std::string& id)> on_gone;
     SweepObserver on_sweep = {};
+    SnapshotOptions snapshots = {};
   };
 
   // All must outlive the stage; kv_stream is null where no K/V lives in a file. costs learns from
@@ -42,7 +44,8 @@ class Stage {
   ~Stage();
 
   void Start();
-  // Drops the sweep in work between two layers and joins.
+  // Drops the sweep in work between two layers and joins. What sessions are then is handed to the
+  // store, where that is worth it.
   void Stop();
   void Add(Arrival arrival);
   // One turn; false when there was nothing to do.
@@ -79,6 +82,7 @@ class Stage {
   std::atomic<bool> at_rest_{false};
   StatsBoard board_;
   KvTable kv_;
+  Snapshots snapshots_;
   Scheduler scheduler_;
   SweepRunner runner_;
   PromptEncoding prompts_;

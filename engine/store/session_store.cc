@@ -10,6 +10,7 @@
 namespace longtake {
 namespace {
 
+constexpr char kBulkName[] = "bulk";
 // How often expired sessions are looked for, and how many go in one commit.
 constexpr int64_t kLookNanos = 30LL * 1'000'000'000;
 constexpr size_t kExpiredMax = 16;
@@ -67,6 +68,7 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
                       DirectoryLock::Take(*options.files, options.directory, options.holder));
   LT_ASSIGN_OR_RETURN(store->database_,
                       StoreDatabase::Open(*options.files, options.directory, options.vfs));
+  LT_RETURN_IF_ERROR(store->snapshots_.CollectGarbage(store->database_->snapshots()));
   LT_ASSIGN_OR_RETURN(const SessionTables::Found found, store->database_->tables().Sessions());
   // Who had them in memory is gone.
   for (const SessionRow& row : found.sessions) {
@@ -82,7 +84,10 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
 }
 
 SessionStore::SessionStore(const Options& options, Clock& clock)
-    : options_(options), clock_(clock), queue_(*this, clock, [this] { PushExpired(); }) {}
+    : options_(options),
+      clock_(clock),
+      snapshots_(*options.files, JoinPath(options.directory, kBulkName)),
+      queue_(*this, clock, [this] { PushExpired(); }) {}
 
 SessionStore::~SessionStore() { queue_.Stop(); }
 
@@ -99,6 +104,7 @@ absl::Status SessionStore::Commit() {
 }
 
 void SessionStore::OnCommitted() {
+  snapshots_.OnCommitted(database_->snapshots());
   MutexLock lock(mutex_);
   for (const auto& [id, row] : changed_) {
     SessionRow& committed = rows_[id];
@@ -116,12 +122,13 @@ void SessionStore::OnCommitted() {
 
 void SessionStore::Abandon() {
   changed_.clear();
+  snapshots_.OnAbandoned();
   database_->Abandon();
 }
 
 // What we say has a reason; what the disk says has none.
 bool SessionStore::IsRefusal(const absl::Status& status) const {
-  return ReasonOf(status).has_value() || absl::IsDataLoss(status);
+  return ReasonOf(status).has_value() || absl::IsDataLoss(status) || absl::IsAborted(status);
 }
 
 void SessionStore::Write(const SessionKey& session, uint64_t bytes,
@@ -243,9 +250,9 @@ absl::StatusOr<SessionRow> SessionStore::Committed(const std::string& id) const 
 bool SessionStore::Contains(const std::string& id) const { return Committed(id).ok(); }
 
 SessionStore::Stats SessionStore::stats() const {
-  Stats stats = {.queue = queue_.stats()};
+  Stats stats = {.queue = queue_.stats(), .snapshots = snapshots_.stats()};
   MutexLock lock(mutex_);
-  stats.bytes = bytes_;
+  stats.bytes = bytes_ + snapshots_.bulk().bytes();
   stats.sessions = std::ssize(rows_);
   stats.broken_off = std::ssize(broken_off_);
   stats.damaged = damaged_;
@@ -335,6 +342,7 @@ absl::Status SessionStore::Delete(const std::string& id) {
 }
 
 absl::Status SessionStore::Remove(const std::string& id) {
+  LT_RETURN_IF_ERROR(database_->snapshots().Remove(Change(id)->number));
   LT_RETURN_IF_ERROR(database_->tables().Remove(*Change(id)));
   changed_[id] = std::nullopt;
   return absl::OkStatus();
@@ -379,6 +387,7 @@ absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkReques
                                                   .records = parent.records,
                                                   .link = parent.link,
                                                   .chunk = request.chunk}));
+  LT_RETURN_IF_ERROR(database_->snapshots().Inherit(parent.number, request.chunk, row.number));
   ShowProgress(stored, row);
   if (request.ended) LT_RETURN_IF_ERROR(PutRecord(row, SessionEnded()));
   changed_[request.id] = row;
@@ -400,7 +409,7 @@ absl::Status SessionStore::PutRewound(SessionRow& row, int64_t chunk) {
   LT_RETURN_IF_ERROR(PutRecord(row, SessionRewound{.chunk = chunk, .epoch = row.epoch}));
   stored.CutAt(chunk);
   ShowProgress(stored, row);
-  return absl::OkStatus();
+  return database_->snapshots().CutAt(row.number, chunk);
 }
 
 absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& record) {

@@ -29,6 +29,7 @@
 #include "engine/store/session_tables.h"
 #include "engine/store/store_database.h"
 #include "engine/store/stored_session.h"
+#include "engine/store/stored_snapshots.h"
 #include "storage/directory_lock.h"
 
 namespace longtake {
@@ -122,9 +123,26 @@ class SessionStore final : public EventSink, private Transactions {
   // Whether somebody has it in memory; otherwise its retention begins.
   void PutInUse(const SessionKey& session, bool in_use) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // --- Snapshots, which shorten the way back of a session (engine/store/snapshot.h)
+  // ---------------------------------------------------------------------------
+
+  // Whether one of this session that writes so many bytes finds room, on disk and until it is
+  // there: RESOURCE_EXHAUSTED, or UNAVAILABLE while the disk fails.
+  absl::Status CheckSnapshotRoom(const std::string& id, uint64_t bytes) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of any of the session's lives: whether it lies on its way is seen when it is used. done, as a
+  // Done, is told where its parts lie, or null when it is not kept.
+  void PutSnapshot(const std::string& id, NewSnapshot snapshot,
+                   std::function<void(const SnapshotPlaces*)> done) ABSL_LOCKS_EXCLUDED(mutex_);
+  // After all that was handed over before. Their bytes are read through snapshots().
+  absl::StatusOr<SnapshotTable::Found> LoadSnapshots(const std::string& id)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  const StoredSnapshots& snapshots() const { return snapshots_; }
+
   struct Stats {
     CommitQueue::Stats queue;
-    uint64_t bytes = 0;  // that sessions take
+    StoredSnapshots::Stats snapshots;
+    uint64_t bytes = 0;  // that sessions take, with their snapshots
     int64_t sessions = 0;
     int64_t broken_off = 0;             // those in memory of which not everything could be kept
     std::vector<int64_t> damaged = {};  // numbers of those whose own rows do not prove themselves
@@ -180,6 +198,7 @@ class SessionStore final : public EventSink, private Transactions {
   Clock& clock_;
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<StoreDatabase> database_;
+  StoredSnapshots snapshots_;
   // The store's thread's: what the transaction under way changes; nothing: the session goes.
   std::map<std::string, std::optional<SessionRow>> changed_;
 

@@ -1,7 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/store/session_tables.h"
 
-#include <array>
 #include <bit>
 #include <cstring>
 #include <span>
@@ -9,13 +8,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
+#include "engine/store/proof.h"
+#include "engine/store/snapshot_table.h"
 
 namespace longtake {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "latents are written as they lie");
 
-constexpr int64_t kSchemaVersion = 1;
+// Version 1 had no snapshots.
+constexpr int64_t kSchemaVersion = 2;
 // Identifies the file to who looks at it with other tools.
 constexpr int64_t kApplicationId = 0x4c54616b;
 
@@ -34,28 +36,6 @@ constexpr char kSchema[] =
 std::span<const std::byte> Bytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
-
-// Numbers and texts one after the other, each with its length where it has one, so that no two
-// different rows give the same bytes.
-class Proof {
- public:
-  Proof& Add(int64_t number) {
-    bytes_.append(reinterpret_cast<const char*>(&number), sizeof(number));
-    return *this;
-  }
-  Proof& Add(std::string_view text) {
-    Add(static_cast<int64_t>(text.size()));
-    bytes_.append(text);
-    return *this;
-  }
-  Proof& Add(const Hash128& hash) {
-    return Add(std::bit_cast<int64_t>(hash.high)).Add(std::bit_cast<int64_t>(hash.low));
-  }
-  Hash128 hash() const { return Xxh3Hash128(Bytes(bytes_)); }
-
- private:
-  std::string bytes_;
-};
 
 Hash128 ProofOf(const SessionRow& row) {
   return Proof()
@@ -79,17 +59,6 @@ Hash128 ProofOf(const SessionRow& row) {
 
 Hash128 NextLink(const SessionRow& row, int64_t kind, std::string_view body) {
   return Proof().Add(row.link).Add(row.number).Add(row.records).Add(kind).Add(body).hash();
-}
-
-using HashBytes = std::array<std::byte, sizeof(Hash128)>;
-
-HashBytes ToBytes(const Hash128& hash) { return std::bit_cast<HashBytes>(hash); }
-
-// Zeros for bytes that are no hash, which then prove nothing.
-Hash128 ToHash(std::span<const std::byte> bytes) {
-  Hash128 hash;
-  if (bytes.size() == sizeof(hash)) std::memcpy(&hash, bytes.data(), sizeof(hash));
-  return hash;
 }
 
 // Of a session that is gone and has forks: no client can choose such an id.
@@ -151,9 +120,12 @@ int BindChanges(Statement& to, const SessionRow& row, int index) {
 absl::StatusOr<std::unique_ptr<SessionTables>> SessionTables::Open(Database& database) {
   LT_ASSIGN_OR_RETURN(const int64_t version, ReadNumber(database, "PRAGMA user_version"));
   if (version == 0) {
-    LT_RETURN_IF_ERROR(database.Execute(
-        absl::StrCat("BEGIN IMMEDIATE;", kSchema, "PRAGMA application_id=", kApplicationId,
-                     ";PRAGMA user_version=", kSchemaVersion, ";COMMIT;")));
+    LT_RETURN_IF_ERROR(database.Execute(absl::StrCat(
+        "BEGIN IMMEDIATE;", kSchema, kSnapshotSchema, "PRAGMA application_id=", kApplicationId,
+        ";PRAGMA user_version=", kSchemaVersion, ";COMMIT;")));
+  } else if (version == 1) {
+    LT_RETURN_IF_ERROR(database.Execute(absl::StrCat(
+        "BEGIN IMMEDIATE;", kSnapshotSchema, "PRAGMA user_version=", kSchemaVersion, ";COMMIT;")));
   } else if (version != kSchemaVersion) {
     return absl::FailedPreconditionError(absl::StrCat(
         "session store: version ", version, " of its tables; this program knows ", kSchemaVersion));

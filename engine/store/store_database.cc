@@ -68,8 +68,10 @@ absl::Status StoreDatabase::OpenNumber(int64_t number) {
   LT_ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
                       Database::Open({.path = path, .vfs = vfs_}));
   LT_ASSIGN_OR_RETURN(std::unique_ptr<SessionTables> tables, SessionTables::Open(*database));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<SnapshotTable> snapshots, SnapshotTable::Open(*database));
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));  // SQLite's own passes over what fails there
-  tables_ = std::move(tables);                     // before the database it works on
+  snapshots_ = std::move(snapshots);               // both before the database they work on
+  tables_ = std::move(tables);
   database_ = std::move(database);
   number_ = number;
   last_number_ = std::max(last_number_, number);

@@ -18,6 +18,7 @@
 #include "base/file_system.h"
 #include "base/status_macros.h"
 #include "engine/store/session_tables.h"
+#include "engine/store/snapshot_table.h"
 #include "storage/database/database.h"
 
 namespace longtake {
@@ -31,6 +32,7 @@ class StoreDatabase {
                                                              std::string vfs);
 
   SessionTables& tables() { return *tables_; }
+  SnapshotTable& snapshots() { return *snapshots_; }
 
   // After an error Abandon must follow; then the next Begin tries what may mend it.
   absl::Status Begin();
@@ -55,6 +57,7 @@ class StoreDatabase {
   int64_t last_number_ = 0;  // that was tried
   std::unique_ptr<Database> database_;
   std::unique_ptr<SessionTables> tables_;
+  std::unique_ptr<SnapshotTable> snapshots_;
 };
 
 }  // namespace longtake

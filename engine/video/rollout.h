@@ -108,6 +108,11 @@ class Rollout : public Take {
   bool at_chunk_start() const override { return at_chunk_start_; }
   // Only while at_chunk_start().
   const RolloutState& state() const;
+  // The same between any two sweeps, without what was done of the next chunk: its steps are made
+  // again from there. Null where they cannot be, as others depend on them.
+  const RolloutState* boundary() const {
+    return at_chunk_start_ || can_replay() ? &state_ : nullptr;
+  }
   const std::set<int64_t>& frames(size_t branch) const override { return state_.frames[branch]; }
   SweepNeeds needs(int64_t rows_max) const override;
   // Appends its items for such a sweep, those that write frames before those that read them. They

@@ -37,6 +37,20 @@ TEST_F(KvTableTest, AFrameIsFoundOnceItIsHeld) {
   EXPECT_EQ(table_.ToWrite(kPrompt, 5), nullptr) << "what is held is not overwritten";
 }
 
+TEST_F(KvTableTest, AFrameThatIsMadeAgainIsAnother) {
+  table_.ToWrite(kPrompt, 5);
+  table_.Hold(kPrompt, {5});
+  const uint64_t first = table_.Serial(kPrompt, 5);
+  table_.ToWrite(kPrompt, 6);
+  table_.Hold(kPrompt, {5, 6});
+  EXPECT_EQ(table_.Serial(kPrompt, 5), first) << "still held";
+  EXPECT_NE(table_.Serial(kPrompt, 6), first);
+  table_.Hold(kPrompt, {6});
+  table_.ToWrite(kPrompt, 5);
+  table_.Hold(kPrompt, {5, 6});
+  EXPECT_NE(table_.Serial(kPrompt, 5), first);
+}
+
 TEST_F(KvTableTest, WhatIsNoLongerHeldMakesRoom) {
   for (int64_t round = 0; round < 10; ++round) {  // in the room of three frames
     for (int64_t i = 0; i < 3; ++i) ASSERT_NE(table_.ToWrite(kPrompt, 3 * round + i), nullptr);

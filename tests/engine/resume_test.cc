@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
+#include "engine/serve/snapshots.h"
 #include "tests/engine/engine_fixture.h"
 
 namespace longtake {
@@ -33,12 +35,19 @@ class ResumeTest : public testing::Test {
     auto store = SessionStore::Open({.files = &PosixFileSystem(),
                                      .directory = scratch_.directory() + "/state",
                                      .holder = "the test",
-                                     .retention_nanos = kRetentionNanos},
+                                     .retention_nanos = kRetentionNanos,
+                                     .waiting_bytes_max = waiting_bytes_max_},
                                     engine_.clock());
     LT_CHECK(store.ok());
     store_ = *std::move(store);
     EngineOptions options = EngineSetup().engine;
     options.store = store_.get();
+    options.resume_seconds_max = resume_seconds_max_;
+    options.snapshot_bytes_per_hour = snapshot_bytes_per_hour_;
+    options.on_resume = [this](const ResumeReport& report) { report_ = report; };
+    options.on_snapshot_refused = [this](const std::string& id, const absl::Status& why) {
+      refused_.push_back(absl::StrCat(id, ": ", why.message()));
+    };
     LT_CHECK(engine_.Renew(options).ok());
   }
   void Execute(const std::string& sql) const {
@@ -59,6 +68,9 @@ class ResumeTest : public testing::Test {
   static SessionSpec Spec(int64_t chunks) {
     return SmallSpec("a red circle moving to the right", 42, 12 * chunks - 3);
   }
+  static SessionSpec Endless() {
+    return SmallSpec("a red circle moving to the right", 42, /*frame_count=*/0);
+  }
   // All that a client gets from this chunk on until the session waits or ends.
   Received Read(const std::string& id, int64_t next_chunk) {
     Received received;
@@ -77,6 +89,21 @@ class ResumeTest : public testing::Test {
     (*session)->Detach(reader);
     return received;
   }
+  // Of one that is never over: so many chunks from this one on.
+  std::vector<std::string> ReadSome(const std::string& id, int64_t next_chunk, size_t count) {
+    Received received;
+    const auto session = *engine_->Wake(id, next_chunk);
+    const uint64_t reader = *session->Attach(next_chunk, nullptr);
+    while (received.chunks.size() < count) {
+      if (!engine_->Step() && !engine_->Step() && !store_->Step()) break;
+      store_->Step();
+      PollAll(*session, reader, &received);
+    }
+    session->Detach(reader);
+    std::vector<std::string> digests = received.Digests();
+    digests.resize(std::min(digests.size(), count));
+    return digests;
+  }
   void Submit(const std::shared_ptr<Session>& session, const SessionEvent& event) {
     bool accepted = false;
     engine_->Submit(session, event, {}, [&](const absl::StatusOr<EventAccepted>& answer) {
@@ -93,8 +120,32 @@ class ResumeTest : public testing::Test {
 
   static constexpr int64_t kRetentionNanos = 3600LL * 1'000'000'000;
   const ScratchDirectory scratch_;
+  double resume_seconds_max_ = 120;
+  uint64_t snapshot_bytes_per_hour_ = uint64_t{32} << 30;
+  uint64_t waiting_bytes_max_ = uint64_t{256} << 20;
+  ResumeReport report_;               // the last one
+  std::vector<std::string> refused_;  // snapshots
   TestEngine engine_;
   std::unique_ptr<SessionStore> store_;
+};
+
+// A snapshot at every boundary at which none is on its way.
+class SnapshotResumeTest : public ResumeTest {
+ protected:
+  SnapshotResumeTest() {
+    resume_seconds_max_ = 0;
+    Begin();
+  }
+  std::vector<std::string> Files() const {
+    return *PosixFileSystem().List(scratch_.directory() + "/state/bulk");
+  }
+  std::vector<int64_t> Chunks(const std::string& id) {
+    auto found = store_->LoadSnapshots(id);
+    LT_CHECK(found.ok());
+    std::vector<int64_t> chunks;
+    for (const SnapshotRow& row : found->rows) chunks.push_back(row.chunk);
+    return chunks;
+  }
 };
 
 TEST_F(ResumeTest, AnyChunkThatWasMadeCanBeReadAgain) {
@@ -336,6 +387,163 @@ TEST_F(ResumeTest, WithoutAStoreNothingIsParkedForkedOrRewound) {
   EXPECT_EQ(ReasonFor(engine_->Fork("one", {.id = "", .chunk = 0, .ended = false}).status()),
             Reason::kNoStore);
   EXPECT_TRUE(engine_->Wake("one", 0).ok());
+}
+
+TEST_F(ResumeTest, ASpecsPromptChangesComeInTheirPlaceBetweenOthers) {
+  SessionSpec spec = Spec(8);
+  spec.prompt_changes = {{.frame = 69, .prompt = "a green triangle"}};
+  const auto session = Create(spec, "one");
+  Submit(session, {.kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 33});
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  ASSERT_EQ(all.size(), 8u);
+  Begin();
+  EXPECT_EQ(Read("one", 1).Digests(), From(all, 1));
+}
+
+TEST_F(SnapshotResumeTest, ASessionGoesOnFromItsNewestSnapshot) {
+  Create(Endless(), "one");
+  const std::vector<std::string> all = ReadSome("one", 0, 12);
+  ASSERT_EQ(all.size(), 12u);
+  const std::vector<int64_t> chunks = Chunks("one");
+  ASSERT_EQ(chunks.size(), 2u);
+  EXPECT_GE(chunks[0], 10);
+  EXPECT_GT(store_->stats().snapshots.snapshots, 5u);
+  // Whatever its client has already, and beyond what the snapshot has.
+  for (const int64_t first : {0, 5, 11}) {
+    Begin();
+    const auto session = *engine_->Wake("one", first);
+    EXPECT_EQ(report_.snapshot, Chunks("one")[0]);
+    EXPECT_GE(report_.chunk, report_.snapshot);
+    EXPECT_TRUE(report_.damaged.empty());
+    const auto again = ReadSome("one", first, all.size() - static_cast<size_t>(first));
+    EXPECT_EQ(again, From(all, static_cast<size_t>(first))) << first;
+  }
+  Begin();
+  const auto session = *engine_->Wake("one", report_.chunk);
+  EXPECT_EQ(engine_->stats().transformer_sweeps, 0u);
+  for (int i = 0; i < 20; ++i) engine_->Step();
+  EXPECT_LT(engine_->stats().transformer_sweeps, 20u);
+}
+
+TEST_F(SnapshotResumeTest, WhatIsDamagedIsNamedAndAnOlderOneIsTaken) {
+  Create(Endless(), "one");
+  const std::vector<std::string> all = ReadSome("one", 0, 12);
+  resume_seconds_max_ = 1e9;  // no more of them
+  const std::vector<int64_t> chunks = Chunks("one");
+  const std::vector<std::string> files = Files();
+  Begin("UPDATE snapshots SET body=zeroblob(length(body)) WHERE chunk=" +
+        std::to_string(chunks[0]));
+  EXPECT_EQ(ReadSome("one", 8, 4), From(all, 8));
+  EXPECT_EQ(report_.snapshot, chunks[1]);
+  EXPECT_THAT(report_.damaged, ElementsAre(HasSubstr(std::to_string(chunks[0]))));
+  // Without any file everything is made again.
+  Begin();
+  for (const std::string& file : Files()) {
+    std::filesystem::resize_file(scratch_.directory() + "/state/bulk/" + file, 100);
+  }
+  EXPECT_EQ(ReadSome("one", 8, 4), From(all, 8));
+  EXPECT_EQ(report_.snapshot, 0);
+  EXPECT_THAT(report_.damaged, testing::SizeIs(2));
+  EXPECT_THAT(report_.damaged, testing::Contains(HasSubstr("bulk")));
+}
+
+TEST_F(SnapshotResumeTest, ForksAndRewindsGoOnFromThoseThatLieOnTheirWay) {
+  Create(Endless(), "one");
+  const std::vector<std::string> all = ReadSome("one", 0, 12);
+  const std::vector<int64_t> chunks = Chunks("one");
+  ASSERT_TRUE(engine_->Fork("one", {.id = "late", .chunk = chunks[0]}).ok());
+  ASSERT_TRUE(engine_->Fork("one", {.id = "early", .chunk = chunks[1]}).ok());
+  ASSERT_TRUE(engine_->Rewind("one", chunks[1]).ok());
+  EXPECT_THAT(Chunks("one"), ElementsAre(chunks[1]));
+  ASSERT_TRUE(engine_->Wake("late", 0).ok());
+  EXPECT_EQ(report_.snapshot, chunks[0]);
+  EXPECT_EQ(ReadSome("late", 0, 12), all);
+  ASSERT_TRUE(engine_->Wake("early", 0).ok());
+  EXPECT_EQ(report_.snapshot, chunks[1]);
+  EXPECT_EQ(ReadSome("early", 0, 12), all);
+  // Under another prompt its way is another from there on.
+  const auto rewound = *engine_->Wake("one", chunks[1]);
+  EXPECT_EQ(report_.snapshot, chunks[1]);
+  Submit(rewound, {.kind = EventKind::kPrompt, .prompt = "a blue square"});
+  const auto changed = ReadSome("one", chunks[1], 4);
+  Begin();
+  EXPECT_EQ(ReadSome("one", chunks[1], 4), changed);
+  EXPECT_GT(report_.snapshot, chunks[1]);
+  for (const char* id : {"one", "early", "late"}) ASSERT_TRUE(engine_->DeleteSession(id).ok());
+  RunUntilIdle();
+  EXPECT_TRUE(Files().empty());
+}
+
+TEST_F(SnapshotResumeTest, ARecacheIsWrittenAnew) {
+  SessionSpec spec = Endless();
+  spec.key_plan = {.kind = KeyPlanKind::kWindow, .window_frames = 12, .sink_frames = 3};
+  spec.prompt_switch = PromptSwitch::kRecache;
+  const auto session = Create(spec, "one");
+  Submit(session, {.kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 57});
+  const std::vector<std::string> all = ReadSome("one", 0, 12);
+  for (const int64_t first : {4, 9}) {
+    Begin();
+    EXPECT_EQ(ReadSome("one", first, 3),
+              (std::vector<std::string>{all.begin() + first, all.begin() + first + 3}));
+    EXPECT_GT(report_.snapshot, 0);
+  }
+}
+
+TEST_F(ResumeTest, ASessionThatLeavesMemoryIsWrittenDownWhereThatIsWorthIt) {
+  Create(Endless(), "one");
+  ReadSome("one", 0, 4);
+  ASSERT_TRUE(engine_->Park("one").ok());
+  RunUntilIdle();
+  EXPECT_TRUE(store_->LoadSnapshots("one")->rows.empty()) << "it takes no time to come back";
+  resume_seconds_max_ = 0;
+  Begin();
+  snapshot_bytes_per_hour_ = 1;  // no more than those that leave
+  Begin();
+  ReadSome("one", 0, 6);
+  EXPECT_EQ(store_->stats().snapshots.snapshots, 0u);
+  ASSERT_TRUE(engine_->Park("one").ok());
+  RunUntilIdle();
+  EXPECT_EQ(store_->stats().snapshots.snapshots, 1u);
+  ReadSome("one", 6, 6);
+  EXPECT_THAT(report_.damaged, testing::IsEmpty());
+  EXPECT_GT(report_.snapshot, 0);
+  const int64_t parked = report_.snapshot;
+  engine_.Stop();  // as a server that ends
+  while (store_->Step()) {
+  }
+  EXPECT_EQ(store_->stats().snapshots.snapshots, 2u);
+  Begin();
+  ASSERT_TRUE(engine_->Wake("one", 12).ok());
+  EXPECT_GT(report_.snapshot, parked);
+  snapshot_bytes_per_hour_ = 0;
+  Begin();
+  ReadSome("one", 12, 2);
+  ASSERT_TRUE(engine_->Park("one").ok());
+  RunUntilIdle();
+  EXPECT_EQ(store_->stats().snapshots.snapshots, 0u) << "none are wanted";
+}
+
+TEST_F(ResumeTest, SnapshotsThatFindNoRoomAreCountedAndToldOfOnce) {
+  resume_seconds_max_ = 0;
+  waiting_bytes_max_ = 20'000;  // enough for records
+  Begin();
+  Create(Endless(), "one");
+  ReadSome("one", 0, 6);
+  EXPECT_LE(store_->stats().snapshots.snapshots, 1u) << "the first chunk's has no K/V yet";
+  EXPECT_EQ(store_->stats().broken_off, 0);
+  EXPECT_GT(engine_->stats().snapshots_refused, 1u);
+  EXPECT_THAT(refused_, ElementsAre(HasSubstr("one: a snapshot of ")));
+}
+
+TEST(HourlyBytesTest, TheBytesOfTheLastHourAreLimited) {
+  constexpr int64_t kMinute = 60LL * 1'000'000'000;
+  HourlyBytes hour(100);
+  EXPECT_FALSE(hour.HasRoom(101, 0));
+  hour.Take(60, 0);
+  hour.Take(40, 30 * kMinute);
+  EXPECT_FALSE(hour.HasRoom(1, 59 * kMinute));
+  EXPECT_TRUE(hour.HasRoom(60, 60 * kMinute));
+  EXPECT_FALSE(hour.HasRoom(61, 60 * kMinute));
 }
 
 }  // namespace

@@ -49,6 +49,8 @@ std::string StoreSimulation::Open(SimulatedDisk& disk, const std::string& vfs) {
       {.files = &disk, .directory = "state", .holder = "simulation", .vfs = vfs}, clock_);
   if (!store.ok()) return absl::StrCat("open: ", store.status().ToString());
   store_ = *std::move(store);
+  opened_ = &disk;
+  newest_.clear();
   return "";
 }
 
@@ -121,6 +123,7 @@ void StoreSimulation::Event() {
     store_->Step();
     return;
   }
+  if (what < 36) return PutSnapshot(id, *told);
   Append(id, *told);
 }
 
@@ -224,6 +227,32 @@ void StoreSimulation::Put(const std::string& id, const Record& record) {
   store_->Put(key, written, done);
 }
 
+// Some frames of K/V, of which an earlier one may have written the first.
+void StoreSimulation::PutSnapshot(const std::string& id, const Told& told) {
+  const auto chunk = std::ssize(told.now.settled);
+  if (chunk == 0 || !store_->CheckSnapshotRoom(id, 1000).ok()) return;
+  NewSnapshot made;
+  made.snapshot = {.point = {.chunk = chunk, .before = told.now.settled.back().ref.hash},
+                   .rollout = {.chunk = chunk, .unwritten = {SomeLatents(random_())}, .frames = {}},
+                   .prompts = {.branches = {{1}}, .old = {}}};
+  const auto newest = newest_.find(id);
+  for (int64_t frame = 0; frame < 3; ++frame) {
+    const KvFrameName name = {0, frame};
+    if (newest != newest_.end() && Chance(500)) {
+      made.written[name] = newest->second.kv.at(name);
+    } else {
+      made.kv[name] = std::vector<std::byte>(Below(5000), static_cast<std::byte>(Below(256)));
+    }
+  }
+  store_->PutSnapshot(id, std::move(made), [this, id](const SnapshotPlaces* places) {
+    if (places == nullptr) {
+      newest_.erase(id);
+    } else {
+      newest_[id] = *places;
+    }
+  });
+}
+
 void StoreSimulation::Crash() {
   ++crashes_;
   disk_.set_decide({});
@@ -240,6 +269,37 @@ std::string StoreSimulation::Check() {
   ++life_;
   for (const auto& [id, told] : told_) store_->BeginLife({.id = id, .life = life_});
   if (store_->Sessions().size() != told_.size()) return "there are sessions that nobody made";
+  return CheckFiles();
+}
+
+std::string StoreSimulation::CheckFiles() {
+  std::set<std::string> named;
+  for (const auto& [id, told] : told_) {
+    const std::string problem = CheckSnapshots(id, &named);
+    if (!problem.empty()) return absl::StrCat("session ", id, ": ", problem);
+  }
+  const auto there = opened_->List("state/bulk");
+  if (!there.ok()) return there.status().ToString();
+  if (std::set<std::string>(there->begin(), there->end()) == named) return "";
+  return absl::StrCat(there->size(), " bulk files are there, ", named.size(), " are named");
+}
+
+std::string StoreSimulation::CheckSnapshots(const std::string& id, std::set<std::string>* files) {
+  const auto found = store_->LoadSnapshots(id);
+  if (!found.ok()) return found.status().ToString();
+  if (!found->damaged.empty()) return "a snapshot's row is damaged";
+  if (found->rows.size() > SnapshotTable::kKept) return "too many snapshots";
+  for (const SnapshotRow& row : found->rows) {
+    const auto take = store_->snapshots().ReadTake(row);
+    if (!take.ok()) return take.status().ToString();
+    const auto places = DecodePlaces(row.body);
+    if (!places.ok()) return places.status().ToString();
+    for (const auto& [name, place] : places->kv) {
+      const auto bytes = store_->snapshots().ReadBytes(place);
+      if (!bytes.ok()) return bytes.status().ToString();
+    }
+    files->merge(places->Files());
+  }
   return "";
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,10 +65,14 @@ class StoreSimulation {
   void Rewind();
   void Append(const std::string& id, Told& told);
   void Put(const std::string& id, const Record& record);
+  void PutSnapshot(const std::string& id, const Told& told);
   void Crash();
   // Holds what is there against what was told.
   std::string Check();
   std::string CheckSession(const std::string& id, Told& told);
+  // What is there of a session's snapshots is whole, and no file is there that none of them names.
+  std::string CheckSnapshots(const std::string& id, std::set<std::string>* files);
+  std::string CheckFiles();
   Told* Any(std::string* id);
 
   std::mt19937_64 random_;
@@ -77,6 +82,8 @@ class StoreSimulation {
   FileSystemVfs vfs_;
   std::unique_ptr<SessionStore> store_;
   std::map<std::string, Told> told_;
+  std::map<std::string, SnapshotPlaces> newest_;  // of each session's snapshots, in this process
+  SimulatedDisk* opened_ = nullptr;               // the disk that the store is on
   uint64_t life_ = 1;
   int next_id_ = 0;
   int crashes_ = 0;

@@ -3,10 +3,12 @@
 // Prints the digest of one take for every recipe and policy a test can make. A change that is meant
 // to leave the bits alone prints the same table before and after.
 //
-// usage: longtake_take_digests [--moving|--resumed] [TABLE]
+// usage: longtake_take_digests [--moving|--resumed|--resumed-snapshots] [TABLE]
 //
 // With --moving each take moves to a fresh engine at every boundary and must come to the same. With
-// --resumed its process is killed over and over, at any moment, and it comes back from the store.
+// --resumed its process is killed over and over, at any moment, and it comes back from the store;
+// with --resumed-snapshots a snapshot is made at every boundary at which none is on its way, and
+// when a process ends in peace.
 //
 // With a table (tests/engine/take_digests.txt) each line is compared with it; a take that this
 // processor cannot make is left out. Exits with 1 when a line differs or a take fails.
@@ -345,11 +347,19 @@ class KilledTake {
         LT_RETURN_IF_ERROR(Turn());
       }
       if (received_.end.has_value()) break;
+      if (random_() % 4 == 0) {  // it ends in peace
+        engine_.Stop();
+        while (store_->Step()) {
+        }
+      }
       LT_RETURN_IF_ERROR(Begin());
       LT_RETURN_IF_ERROR(Attach());
     }
     LT_RETURN_IF_ERROR(*received_.end);
     LT_CHECK(kills > 1);
+    // A take of few chunks may be done before it is killed at a later one.
+    LT_CHECK(options_.resume_seconds_max != 0 || received_.chunks.size() < 7 ||
+             from_snapshots_ > 0);
     LT_RETURN_IF_ERROR(CheckReceipts());
     const std::shared_ptr<const MediaChunk> last = received_.chunks.back();
     LT_CHECK(last->index + 1 == std::ssize(received_.chunks));
@@ -371,6 +381,10 @@ class KilledTake {
                                                     .holder = "the test"},
                                                    engine_.clock()));
     options_.store = store_.get();
+    options_.on_resume = [this](const ResumeReport& report) {
+      LT_CHECK(report.damaged.empty());
+      from_snapshots_ += report.snapshot != 0 ? 1 : 0;
+    };
     return engine_.Renew(options_);
   }
   absl::Status Create() {
@@ -430,9 +444,10 @@ class KilledTake {
   uint64_t reader_ = 0;
   Received received_;
   size_t changed_ = 0;  // changes that were accepted
+  int from_snapshots_ = 0;
 };
 
-enum class Way { kStraight, kMoving, kResumed };
+enum class Way { kStraight, kMoving, kResumed, kResumedSnapshots };
 
 absl::StatusOr<Hash128> Digest(const TakeCase& take, Way way) {
   EngineSetup setup;
@@ -444,7 +459,8 @@ absl::StatusOr<Hash128> Digest(const TakeCase& take, Way way) {
   setup.engine.session.outbox_bytes_max = 2 * chunk_bytes;
   TestEngine engine(setup);
   if (way == Way::kMoving) return RunMoving(engine, setup.engine, spec, take.changes);
-  if (way == Way::kResumed) {
+  if (way == Way::kResumed || way == Way::kResumedSnapshots) {
+    if (way == Way::kResumedSnapshots) setup.engine.resume_seconds_max = 0;
     return KilledTake(engine, setup.engine, spec, take.changes, std::hash<std::string>()(take.name))
         .Run();
   }
@@ -482,6 +498,7 @@ int Main(int argc, char** argv) {
   Way way = Way::kStraight;
   if (argc > 1 && std::string(argv[1]) == "--moving") way = Way::kMoving;
   if (argc > 1 && std::string(argv[1]) == "--resumed") way = Way::kResumed;
+  if (argc > 1 && std::string(argv[1]) == "--resumed-snapshots") way = Way::kResumedSnapshots;
   if (way != Way::kStraight) {
     ++argv;
     --argc;

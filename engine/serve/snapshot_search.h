@@ -1,0 +1,37 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// The snapshot from which a session's way back is shortest, whole and verified, with all that it
+// names; what is damaged is named and passed over. May wait for the disk. Any thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "engine/kv/kv_image.h"
+#include "engine/store/session_store.h"
+#include "engine/store/snapshot.h"
+#include "engine/store/stored_session.h"
+#include "engine/video/rollout.h"
+
+namespace longtake {
+
+struct FoundSnapshot {
+  SnapshotPoint point;
+  TakePrompts prompts;
+  SnapshotPlaces places;
+  KvImage kv;
+  std::unique_ptr<Rollout> rollout;
+};
+
+struct SnapshotSearch {
+  std::optional<FoundSnapshot> found = {};
+  std::vector<std::string> damaged = {};  // what was wrong with newer ones
+};
+
+SnapshotSearch FindSnapshot(SessionStore& store, const StoredSession& session,
+                            const RolloutSpec& spec);
+
+}  // namespace longtake
