@@ -181,6 +181,9 @@ class Engine {
   absl::StatusOr<std::optional<CreatedSession>> FindParked(const ResolvedSpec& spec,
                                                            const std::string& id,
                                                            const Caller& caller);
+  static absl::Status SessionExists(const std::string& id);
+  // Those of a new session and of its changes. INVALID_ARGUMENT names the field.
+  absl::Status TokenizePrompts(const ResolvedSpec& spec, Arrival* arrival) const;
   // UNAVAILABLE while draining, RESOURCE_EXHAUSTED when all places are taken.
   absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
