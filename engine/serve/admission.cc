@@ -13,7 +13,7 @@ namespace longtake {
 Admission::Admission(const VideoModel& model, const KvMemory& kv, Options options)
     : model_(model),
       kv_(kv),
-      options_(std::move(options)),
+      options_(options),
       ledger_(Ledger::Create(options_.session_bytes_max)),
       shares_(options_.peer_share_percent,
               {.places = options_.sessions_max,

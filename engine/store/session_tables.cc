@@ -136,10 +136,10 @@ absl::StatusOr<std::unique_ptr<SessionTables>> SessionTables::Open(Database& dat
 }
 
 absl::Status SessionTables::Prepare() {
-  const auto prepare = [this](std::optional<Statement>& statement, const char* sql) {
-    absl::StatusOr<Statement> prepared = database_.Prepare(sql);
-    if (prepared.ok()) statement = *std::move(prepared);
-    return prepared.status();
+  const auto prepare = [this](std::optional<Statement>& statement,
+                              const char* sql) -> absl::Status {
+    LT_ASSIGN_OR_RETURN(statement, database_.Prepare(sql));
+    return absl::OkStatus();
   };
   LT_RETURN_IF_ERROR(prepare(insert_,
                              "INSERT INTO sessions(id, create_wall_nanos, expire_wall_nanos,"

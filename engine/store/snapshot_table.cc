@@ -30,10 +30,10 @@ absl::StatusOr<std::unique_ptr<SnapshotTable>> SnapshotTable::Open(Database& dat
 }
 
 absl::Status SnapshotTable::Prepare() {
-  const auto prepare = [this](std::optional<Statement>& statement, const char* sql) {
-    absl::StatusOr<Statement> prepared = database_.Prepare(sql);
-    if (prepared.ok()) statement = *std::move(prepared);
-    return prepared.status();
+  const auto prepare = [this](std::optional<Statement>& statement,
+                              const char* sql) -> absl::Status {
+    LT_ASSIGN_OR_RETURN(statement, database_.Prepare(sql));
+    return absl::OkStatus();
   };
   LT_RETURN_IF_ERROR(prepare(
       read_, "SELECT chunk, body, proof FROM snapshots WHERE session=? ORDER BY chunk DESC"));
