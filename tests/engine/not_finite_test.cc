@@ -6,7 +6,6 @@
 
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 #include "base/error_reason.h"
 #include "engine/model/vae/layers.h"
@@ -25,8 +24,9 @@ constexpr uint16_t kSignBit = 0x8000;
 // Every element of a tensor of a BF16 file becomes the largest there is, every fifth a negative
 // one, so that some sums overflow upwards.
 void Spoil(const fs::path& path, const std::string& tensor) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  std::string bytes(fs::file_size(path), '\0');
+  std::ifstream(path, std::ios::binary)
+      .read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   uint64_t table_bytes = 0;
   std::memcpy(&table_bytes, bytes.data(), sizeof(table_bytes));
   const auto table = nlohmann::json::parse(bytes.substr(8, table_bytes));
