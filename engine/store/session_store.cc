@@ -335,10 +335,17 @@ absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& re
   return absl::OkStatus();
 }
 
+// What comes of a life that is over is not there for the next one, so it cannot be accepted.
 void SessionStore::Record(const SessionKey& session, const AcceptedEvent& event,
                           Recorded recorded) {
-  Put(session, event,
-      [recorded = std::move(recorded)](bool durable) { recorded(absl::OkStatus(), durable); });
+  Put(session, event, [this, session, recorded = std::move(recorded)](bool durable) {
+    const bool lost = !durable && IsStale(session);
+    recorded(lost ? Error(Reason::kSessionParked,
+                          absl::StrCat("session ", session.id, " is out of memory"),
+                          {{"session", session.id}})
+                  : absl::OkStatus(),
+             durable);
+  });
 }
 
 void SessionStore::Put(const SessionKey& session, const longtake::Record& record, Done done) {
