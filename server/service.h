@@ -26,8 +26,8 @@ class LongtakeService final : public grpc::Service {
   template <typename Request, typename Response>
   using Handler = absl::Status (*)(ServiceContext& context, const Caller& caller,
                                    const Request& request, Response* response);
-  // What a request holds: a name, or a whole specification, which takes work.
-  // What a request holds: what it names may be on disk.
+  // What a request holds: a name; one of what may be on disk alone, which takes time; or a whole
+  // specification, which takes work.
   enum class Holds { kName, kStoredName, kSpec };
 
   template <typename Request, typename Response>

@@ -3,7 +3,8 @@
 // The public face of the engine: sessions in, chunks out. The table of sessions; owns the stage
 // that sweeps, the decode lane beside it and the K/V memory, and asks admission who may come in.
 //
-// All methods are safe from any thread and never wait for a sweep. A session is shared between this
+// All methods are safe from any thread. None waits for a sweep, but that with a store CreateSession
+// and Wake may wait for the memory of a session that was parked. A session is shared between this
 // table, the stage and the stream that reads it (the one shared_ptr of the design).
 #pragma once
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The latents of a resumed session's chunks, as they come back from the store: a few ahead of where
-// its rollout is, so that hours of them take no memory.
+// its rollout is, so that hours of them do not lie in memory at once.
 //
 // Take on the stage's thread, which never waits for the disk.
 #pragma once

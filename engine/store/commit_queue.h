@@ -4,7 +4,8 @@
 // a commit waits for the disk once for all that came meanwhile. Done calls come in the same order,
 // on that thread, without locks.
 //
-// A disk that fails keeps nobody waiting: from then on done says at once that nothing is durable.
+// A disk that fails keeps nobody waiting: from then on done says at once, on the thread that hands
+// over, that nothing is durable.
 // What was handed over stays here and is tried again once a second.
 //
 // Any thread. Without Start nothing runs by itself: Step does one commit on the caller's thread,

@@ -74,7 +74,6 @@ class SessionStore final : public EventSink, private Transactions {
   bool Step() { return queue_.Step(); }
 
   // --- What lives here, as it was last written
-  // ----------------------------------------------------
 
   // In order of creation.
   std::vector<SessionRow> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -94,7 +93,6 @@ class SessionStore final : public EventSink, private Transactions {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
   // --- A session's life
-  // ---------------------------------------------------------------------------
 
   // Both are durable when they return, or nothing has happened. ALREADY_EXISTS,
   // RESOURCE_EXHAUSTED when the store is full, UNAVAILABLE when the disk does not take it.

@@ -239,10 +239,6 @@ absl::Status SessionTables::Append(SessionRow& row, const RecordBytes& record) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<RecordBytes>> SessionTables::Records(const SessionRow& row) {
-  return Chain(row.number, row.records, row.link);
-}
-
 absl::StatusOr<std::vector<RecordBytes>> SessionTables::Chain(int64_t number, int64_t records,
                                                               const Hash128& link) {
   std::vector<RecordBytes> chain;

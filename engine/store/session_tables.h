@@ -69,9 +69,8 @@ class SessionTables {
 
   // The next record of its chain; the row is changed, and written by Update.
   absl::Status Append(SessionRow& row, const RecordBytes& record);
-  // The whole chain, verified against the row.
-  absl::StatusOr<std::vector<RecordBytes>> Records(const SessionRow& row);
-  // The session that its records tell of. DATA_LOSS also for what it was forked from.
+  // The session that its records tell of, the whole chain verified against the row. DATA_LOSS also
+  // for what it was forked from.
   absl::StatusOr<StoredSession> Read(const SessionRow& row);
 
   // The record of its creation, verified.
