@@ -3,9 +3,7 @@
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/server_posix.h>
-#include <limits.h>
 #include <malloc.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -31,6 +29,7 @@
 #include "server/log.h"
 #include "server/media_formats.h"
 #include "server/metrics_page.h"
+#include "server/open_store.h"
 #include "server/plan_from_config.h"
 #include "server/reflection.h"
 #include "server/service.h"
@@ -168,20 +167,6 @@ void AddLimits(grpc::ServerBuilder& builder) {
   }
 }
 
-// Who has the store's directory, for whoever wants it, too.
-std::string StoreHolder(const std::string& listen) {
-  char host[HOST_NAME_MAX + 1] = "";
-  if (gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
-  return absl::StrCat("host ", host, ", process ", getpid(), ", ", listen);
-}
-
-void LogStoreDisk(const absl::Status& status) {
-  Log(status.ok() ? LogLevel::kInfo : LogLevel::kError,
-      status.ok() ? "the session store's disk is back"
-                  : "the session store's disk fails; sessions go on, nothing of them is durable",
-      {{"message", std::string(status.message())}});
-}
-
 std::string KeptText(const LayerStream& layers) {
   const std::vector<bool>& kept = layers.kept();
   return absl::StrCat(std::count(kept.begin(), kept.end(), true), "/", kept.size());
@@ -259,7 +244,6 @@ struct Server::Parts {
   bool stopped = false;
 
   absl::Status OpenModel(const Config& config, Clock& clock);
-  absl::Status OpenStore(const Config& config, Clock& clock);
   absl::Status OpenPort(const Config& config);
   absl::Status Accept(const Config& config);
   absl::Status OpenMetricsPage(const Config& config);
@@ -301,7 +285,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
     };
     session_options.decode = calibration->decode;
   }
-  LT_RETURN_IF_ERROR(OpenStore(config, clock));
+  LT_ASSIGN_OR_RETURN(store, OpenStore(config, clock));
   session_options.store = store.get();
   auto created = Engine::Create(*model, session_options, clock);
   if (!created.ok()) return Annotate(created.status(), "memory of the sessions");
@@ -316,27 +300,6 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
       .clock = clock,
       .defaults = MakeDefaults(config, *model),
       .model = {model->name(), model->digest(), std::string(model->numerics_profile())}});
-  return absl::OkStatus();
-}
-
-absl::Status Server::Parts::OpenStore(const Config& config, Clock& clock) {
-  if (config.state_dir.empty()) return absl::OkStatus();
-  const int64_t start_nanos = clock.MonotonicNanos();
-  auto opened = SessionStore::Open({.files = &PosixFileSystem(),
-                                    .directory = config.state_dir,
-                                    .holder = StoreHolder(config.listen),
-                                    .retention_nanos = config.retention_nanos,
-                                    .session_bytes_max = config.state_bytes / 4,
-                                    .bytes_max = config.state_bytes,
-                                    .on_disk = LogStoreDisk},
-                                   clock);
-  if (!opened.ok()) return Annotate(opened.status(), "state-dir");
-  store = *std::move(opened);
-  store->Start();
-  Log(LogLevel::kInfo, "session store open",
-      {{"sessions", store->stats().sessions},
-       {"damaged", static_cast<int64_t>(store->stats().damaged.size())},
-       {"seconds", NanosToSeconds(clock.MonotonicNanos() - start_nanos)}});
   return absl::OkStatus();
 }
 

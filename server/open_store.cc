@@ -1,0 +1,54 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "server/open_store.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/file_system.h"
+#include "server/log.h"
+
+namespace longtake {
+namespace {
+
+// Who has the store's directory, for whoever wants it, too.
+std::string StoreHolder(const std::string& listen) {
+  char host[HOST_NAME_MAX + 1] = "";
+  if (gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
+  return absl::StrCat("host ", host, ", process ", getpid(), ", ", listen);
+}
+
+void LogStoreDisk(const absl::Status& status) {
+  Log(status.ok() ? LogLevel::kInfo : LogLevel::kError,
+      status.ok() ? "the session store's disk is back"
+                  : "the session store's disk fails; sessions go on, nothing of them is durable",
+      {{"message", std::string(status.message())}});
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SessionStore>> OpenStore(const Config& config, Clock& clock) {
+  if (config.state_dir.empty()) return nullptr;
+  const int64_t start_nanos = clock.MonotonicNanos();
+  auto opened = SessionStore::Open({.files = &PosixFileSystem(),
+                                    .directory = config.state_dir,
+                                    .holder = StoreHolder(config.listen),
+                                    .retention_nanos = config.retention_nanos,
+                                    .session_bytes_max = config.state_bytes / 4,
+                                    .bytes_max = config.state_bytes,
+                                    .on_disk = LogStoreDisk},
+                                   clock);
+  if (!opened.ok()) return Annotate(opened.status(), "state-dir");
+  std::unique_ptr<SessionStore> store = *std::move(opened);
+  store->Start();
+  Log(LogLevel::kInfo, "session store open",
+      {{"sessions", store->stats().sessions},
+       {"damaged", static_cast<int64_t>(store->stats().damaged.size())},
+       {"seconds", NanosToSeconds(clock.MonotonicNanos() - start_nanos)}});
+  return store;
+}
+
+}  // namespace longtake
