@@ -37,6 +37,7 @@ std::byte* MapAligned(uint64_t bytes, uint64_t alignment) {
 }  // namespace
 
 void AlignedBuffer::Free::operator()(std::byte* memory) const {
+  if (hook != nullptr) hook(memory);
   if (mapped_bytes == 0) {
     std::free(memory);
   } else {

@@ -29,12 +29,16 @@ class AlignedBuffer {
   uint64_t size() const { return bytes_; }
   std::span<std::byte> span() { return {data_.get(), bytes_}; }
   std::span<const std::byte> span() const { return {data_.get(), bytes_}; }
+  // Called with the memory before it goes, for who registered it somewhere; once, if not empty.
+  using ReleaseHook = void (*)(std::byte* memory);
+  void OnRelease(ReleaseHook hook) { data_.get_deleter().hook = hook; }
 
  private:
   struct Free {
     Free() : mapped_bytes(0) {}
     explicit Free(uint64_t mapped) : mapped_bytes(mapped) {}
     uint64_t mapped_bytes;  // 0: of the heap
+    ReleaseHook hook = nullptr;
     void operator()(std::byte* memory) const;
   };
   AlignedBuffer(std::byte* memory, uint64_t bytes, uint64_t mapped_bytes)

@@ -50,6 +50,7 @@ constexpr ReasonInfo kReasons[] = {
     {Reason::kSessionCorrupt, "SESSION_CORRUPT", Code::kDataLoss, 0},
     {Reason::kInternal, "INTERNAL", Code::kInternal, 0},
     {Reason::kNotFinite, "NOT_FINITE", Code::kInternal, 0},
+    {Reason::kDeviceLost, "DEVICE_LOST", Code::kInternal, 0},
 };
 
 constexpr bool TableIsInOrder() {

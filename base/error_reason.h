@@ -50,8 +50,9 @@ enum class Reason {
   kSessionCorrupt,
   kInternal,
   kNotFinite,
+  kDeviceLost,
 };
-inline constexpr size_t kReasonCount = static_cast<size_t>(Reason::kNotFinite) + 1;
+inline constexpr size_t kReasonCount = static_cast<size_t>(Reason::kDeviceLost) + 1;
 
 struct ReasonInfo {
   Reason reason = Reason::kInternal;

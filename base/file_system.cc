@@ -110,9 +110,28 @@ class PosixFile final : public File {
                     POSIX_FADV_DONTNEED);
   }
 
+  void ReadAhead(uint64_t offset, uint64_t bytes) override {
+    ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                    POSIX_FADV_WILLNEED);
+  }
+
   absl::Status Sync() override {
     if (::fsync(fd_.get()) != 0) return ErrnoError(errno, "sync " + path_);
     return absl::OkStatus();
+  }
+
+  absl::Status BeginWriteBack(uint64_t offset, uint64_t bytes) override {
+    return WriteBack(offset, bytes, SYNC_FILE_RANGE_WRITE);
+  }
+
+  absl::Status AwaitWriteBack(uint64_t offset, uint64_t bytes) override {
+    return WriteBack(offset, bytes, SYNC_FILE_RANGE_WAIT_BEFORE);
+  }
+
+  absl::Status SetDirect() override {
+    const int flags = ::fcntl(fd_.get(), F_GETFL);
+    if (flags >= 0 && ::fcntl(fd_.get(), F_SETFL, flags | O_DIRECT) == 0) return absl::OkStatus();
+    return ErrnoError(errno, "direct I/O of " + path_);
   }
 
   absl::Status Reserve(uint64_t bytes) override {
@@ -144,6 +163,14 @@ class PosixFile final : public File {
   }
 
  private:
+  // A file system that cannot do this waits in Sync instead.
+  absl::Status WriteBack(uint64_t offset, uint64_t bytes, unsigned flags) const {
+    const int done = ::sync_file_range(fd_.get(), static_cast<off64_t>(offset),
+                                       static_cast<off64_t>(bytes), flags);
+    if (done == 0 || errno == EINVAL || errno == ENOSYS || errno == ESPIPE) return absl::OkStatus();
+    return ErrnoError(errno, "write back " + path_);
+  }
+
   Fd fd_;
   std::string path_;
 };

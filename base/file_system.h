@@ -45,8 +45,24 @@ class File {
   // Nobody else, in this process or another, gets this lock until the file is closed; reading and
   // writing ask nobody. FAILED_PRECONDITION when it is held through another open of the file.
   virtual absl::Status Lock() = 0;
+  // Bytes that were written begin their way to the device, so that less is left for Sync; and those
+  // of such a call have reached it. After an error the file's contents are unknown, as after
+  // Sync's. Neither makes anything durable.
+  virtual absl::Status BeginWriteBack(uint64_t /*offset*/, uint64_t /*bytes*/) {
+    return absl::OkStatus();
+  }
+  virtual absl::Status AwaitWriteBack(uint64_t /*offset*/, uint64_t /*bytes*/) {
+    return absl::OkStatus();
+  }
+  // Reads and writes bypass the page cache from now on, as of ReadMode::kDirect.
+  // FAILED_PRECONDITION when the file system has no such mode; then nothing changes.
+  virtual absl::Status SetDirect() {
+    return absl::FailedPreconditionError(path() + ": no direct I/O");
+  }
   // What was read is not wanted again: it need not stay in the page cache. Advice only.
   virtual void DropCached(uint64_t /*offset*/, uint64_t /*bytes*/) {}
+  // What is to be read soon: it may come into the page cache meanwhile. Advice only.
+  virtual void ReadAhead(uint64_t /*offset*/, uint64_t /*bytes*/) {}
   // The descriptor for io_uring, or -1 when this file must be used through the calls above.
   virtual int fd() const { return -1; }
 
