@@ -17,22 +17,23 @@
 #include <utility>
 #include <vector>
 
-#include "base/checksum.h"
 #include "base/file_system.h"
 #include "base/status_macros.h"
 #include "storage/bulk/bulk_file.h"
+#include "storage/bulk/extent_check.h"
 
 namespace longtake {
 
 class BulkReader {
  public:
-  // Reads and verifies the table of checksums.
+  // Waits for nothing: the disk begins with the first pieces and with the table of checksums, which
+  // is verified before the first piece is lent.
   static absl::StatusOr<std::unique_ptr<BulkReader>> Open(FileSystem& files,
                                                           const std::string& path,
                                                           const BulkExtent& extent);
 
   // Of the next piece: kBulkPieceBytes, fewer for the last, 0 behind it.
-  size_t next_bytes() const;
+  size_t next_bytes() const { return check_.next_bytes(); }
   // The next piece, into exactly next_bytes() of the caller's.
   absl::Status ReadInto(std::span<std::byte> out);
   // The next piece, lent until the next call; empty behind the last.
@@ -40,16 +41,13 @@ class BulkReader {
 
  private:
   BulkReader(std::unique_ptr<File> file, const BulkExtent& extent)
-      : file_(std::move(file)), extent_(extent) {}
-  absl::Status CheckSize();
+      : file_(std::move(file)), check_(file_->path(), extent) {}
+  void ReadAhead();
   absl::Status ReadTable();
-  absl::Status Damaged(uint64_t offset, const std::string& what) const;
 
   std::unique_ptr<File> file_;
-  BulkExtent extent_;
-  std::vector<uint32_t> table_;
-  uint64_t read_ = 0;  // bytes of the extent
-  Xxh3Stream hash_;
+  ExtentCheck check_;
+  uint64_t ahead_ = 0;  // bytes of the extent that were asked for
   std::vector<std::byte> piece_;
 };
 

@@ -54,8 +54,11 @@ absl::Status Connection::Failed(int result, std::string_view what) {
   // The handle's message is the last call's; where it speaks of another result, the result's own.
   const bool told = handle_ != nullptr && sqlite3_extended_errcode(handle_) == result;
   std::string message = told ? sqlite3_errmsg(handle_) : sqlite3_errstr(result);
+  // The one kind of damage that SQLite has no code for: the file's header names another format.
+  const bool damaged = told && message == "unsupported file format";
+  const absl::StatusCode code = damaged ? absl::StatusCode::kDataLoss : CodeOf(result);
   message += " (SQLite " + std::to_string(result) + ")";
-  const absl::Status status(CodeOf(result), path_ + ": " + std::string(what) + ": " + message);
+  const absl::Status status(code, path_ + ": " + std::string(what) + ": " + message);
   if (IsFailedSync(result) && failed_sync_.ok()) failed_sync_ = status;
   return status;
 }

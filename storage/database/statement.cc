@@ -43,6 +43,12 @@ void Statement::BindNull(int index) {
   if (bound_ == SQLITE_OK) bound_ = result;
 }
 
+void Statement::BindColumn(int index, const Statement& from, int column) {
+  const int result =
+      sqlite3_bind_value(statement_, index, sqlite3_column_value(from.statement_, column));
+  if (bound_ == SQLITE_OK) bound_ = result;
+}
+
 absl::Status Statement::Check() {
   if (bound_ != SQLITE_OK) return connection_->Failed(bound_, sqlite3_sql(statement_));
   // Only what has columns reads; SQLite counts a COMMIT among what does not write, too.
@@ -85,6 +91,8 @@ std::span<const std::byte> Statement::Blob(int column) {
 bool Statement::IsNull(int column) {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
+
+int Statement::columns() const { return sqlite3_column_count(statement_); }
 
 absl::Status Statement::Run() {
   while (true) {

@@ -36,6 +36,8 @@ class Statement {
   void Bind(int index, std::string_view text);
   void BindBlob(int index, std::span<const std::byte> bytes);
   void BindNull(int index);
+  // What the row of another statement, of any database, has in this column, as it is.
+  void BindColumn(int index, const Statement& from, int column);
 
   // True: there is a row. After false or an error the statement is as after Reset.
   absl::StatusOr<bool> Step();
@@ -45,6 +47,7 @@ class Statement {
   std::string_view Text(int column);
   std::span<const std::byte> Blob(int column);
   bool IsNull(int column);
+  int columns() const;
 
   // To the end, whatever rows there are; then Reset.
   absl::Status Run();

@@ -2,27 +2,37 @@
 #include "storage/database/wal_format.h"
 
 #include <bit>
+#include <cstring>
 
 namespace longtake {
 namespace {
 
+static_assert(std::endian::native == std::endian::little);
+
+uint32_t Swapped(uint32_t word) {
+  return (word >> 24) | ((word >> 8) & 0xff00) | ((word << 8) & 0xff0000) | (word << 24);
+}
+
 uint32_t Word(std::span<const std::byte> bytes, size_t at, bool big_endian) {
   uint32_t word = 0;
-  for (size_t i = 0; i < 4; ++i) {
-    const size_t shift = 8 * (big_endian ? 3 - i : i);
-    word |= std::to_integer<uint32_t>(bytes[at + i]) << shift;
-  }
-  return word;
+  std::memcpy(&word, bytes.subspan(at, sizeof(word)).data(), sizeof(word));
+  return big_endian ? Swapped(word) : word;
 }
 
 uint32_t Number(std::span<const std::byte> bytes, size_t at) { return Word(bytes, at, true); }
 
-WalSum SumAfter(WalSum sum, std::span<const std::byte> bytes, bool big_endian) {
+// Each order has a loop of its own: a log is summed up whenever its store opens.
+template <bool kBigEndian>
+WalSum SumOf(WalSum sum, std::span<const std::byte> bytes) {
   for (size_t at = 0; at < bytes.size(); at += 8) {
-    sum.first += Word(bytes, at, big_endian) + sum.second;
-    sum.second += Word(bytes, at + 4, big_endian) + sum.first;
+    sum.first += Word(bytes, at, kBigEndian) + sum.second;
+    sum.second += Word(bytes, at + 4, kBigEndian) + sum.first;
   }
   return sum;
+}
+
+WalSum SumAfter(WalSum sum, std::span<const std::byte> bytes, bool big_endian) {
+  return big_endian ? SumOf<true>(sum, bytes) : SumOf<false>(sum, bytes);
 }
 
 // The other way: the sum from which these bytes lead to this one.
@@ -32,10 +42,6 @@ WalSum SumBefore(WalSum sum, std::span<const std::byte> bytes, bool big_endian) 
     sum.first -= Word(bytes, at - 8, big_endian) + sum.second;
   }
   return sum;
-}
-
-uint32_t Swapped(uint32_t word) {
-  return (word >> 24) | ((word >> 8) & 0xff00) | ((word << 8) & 0xff0000) | (word << 24);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace {
 
 // The smallest piece of a file that a crash leaves old or new as a whole.
 constexpr uint64_t kSectorBytes = 512;
+constexpr size_t kCopyBytes = 256 << 10;
 
 // Judges frame after frame of a log with a valid header.
 class Judge {
@@ -135,6 +136,18 @@ absl::StatusOr<bool> AnyFrameFollows(File& file, std::span<const std::byte> head
   }
 }
 
+// A sync that failed leaves bytes in memory that count as written and are not on the disk: another
+// sync passes over them, but not once they were written again. A process that was killed after one
+// left no word of it.
+absl::Status WriteAgain(File& file) {
+  std::vector<std::byte> bytes(kCopyBytes);
+  for (uint64_t offset = 0;; offset += bytes.size()) {
+    LT_ASSIGN_OR_RETURN(const size_t read, file.ReadUpTo(offset, bytes));
+    LT_RETURN_IF_ERROR(file.WriteAt(offset, std::span(bytes).first(read)));
+    if (read < bytes.size()) return absl::OkStatus();
+  }
+}
+
 // A header is synced before the first frame behind it is written.
 absl::StatusOr<WalScan> JudgeBadHeader(File& file, std::span<const std::byte> header_bytes) {
   for (uint32_t page_bytes = kWalPageBytesMin; page_bytes <= kWalPageBytesMax; page_bytes *= 2) {
@@ -157,6 +170,7 @@ absl::StatusOr<WalScan> ScanWal(FileSystem& files, const std::string& database_p
   if (absl::IsNotFound(size.status())) return WalScan{};
   LT_RETURN_IF_ERROR(size);
   LT_ASSIGN_OR_RETURN(const std::unique_ptr<File> file, files.OpenReadWrite(path));
+  LT_RETURN_IF_ERROR(WriteAgain(*file));
   LT_RETURN_IF_ERROR(file->Sync());
 
   std::vector<std::byte> header_bytes(kWalHeaderBytes);

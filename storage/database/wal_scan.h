@@ -35,8 +35,8 @@ struct WalScan {
 
 // Of the log of the database with this path, which nobody has open. DATA_LOSS names the log, the
 // frame (from 1) and its offset when a transaction that was committed is damaged; otherwise the
-// errors of base/file_system.h. The log is synced first: what a killed process wrote and did not
-// sync SQLite would show as committed, and go on behind it.
+// errors of base/file_system.h. The log is written again and synced first: what a killed process
+// wrote and did not sync, or failed to, SQLite would show as committed, and go on behind it.
 absl::StatusOr<WalScan> ScanWal(FileSystem& files, const std::string& database_path);
 
 }  // namespace longtake

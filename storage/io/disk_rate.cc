@@ -12,7 +12,8 @@ constexpr int64_t kAnswerNanos = 30'000'000'000;
 
 absl::StatusOr<double> MeasureReadRate(BlockIo& io, std::span<std::byte> memory,
                                        const ReadTrial& trial, Clock& clock) {
-  const uint64_t requests = trial.file_bytes / trial.request_bytes;
+  const uint64_t requests =
+      trial.offsets.empty() ? trial.file_bytes / trial.request_bytes : trial.offsets.size();
   if (requests == 0 || trial.depth == 0 || memory.size() < trial.depth * trial.request_bytes) {
     return absl::InvalidArgumentError("a read trial without a whole request");
   }
@@ -24,7 +25,8 @@ absl::StatusOr<double> MeasureReadRate(BlockIo& io, std::span<std::byte> memory,
   };
   const auto submit = [&](uint64_t number, uint64_t index) {
     io.Submit({.tag = index,
-               .offset = number % requests * trial.request_bytes,
+               .offset = trial.offsets.empty() ? number % requests * trial.request_bytes
+                                               : trial.offsets[number % requests],
                .memory = memory.subspan(index * trial.request_bytes, trial.request_bytes)});
   };
   uint64_t asked = 0;

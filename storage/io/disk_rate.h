@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status_macros.h"
@@ -16,6 +17,7 @@ struct ReadTrial {
   uint64_t request_bytes = 1 << 20;
   size_t depth = 8;
   uint64_t file_bytes = 0;  // whole requests of it are read, and then again from the start
+  std::vector<uint64_t> offsets = {};  // where requests are made instead, in turn
   // Whichever comes first ends it.
   uint64_t bytes_max = 0;
   int64_t nanos_max = 0;

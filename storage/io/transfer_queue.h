@@ -93,6 +93,9 @@ class TransferQueue {
   // Pumps until `there` says so, blocking between answers. UNAVAILABLE when the disk does not
   // answer in time; then every wait is short until it does.
   absl::Status Await(absl::FunctionRef<bool()> there);
+  // Blocks until one more answer has come, with something under way: for a caller that has several
+  // queues to pump between answers. Errors as Await.
+  absl::Status Wait();
   // Part of a read once more, into the same memory. The status of that, or of the wait.
   absl::Status ReadAgain(Transfer& read, uint64_t begin, uint64_t bytes);
 
@@ -101,7 +104,6 @@ class TransferQueue {
 
  private:
   void IssueRequests();
-  absl::Status Wait();
   void TakeIn(const BlockCompletion& completion);
   void RemoveIfDone(Transfer& transfer);
 

@@ -46,12 +46,12 @@ std::string Sha256Hex(const std::string& text) {
 }
 
 absl::Status OpenPack(FileSystem& files, const std::string& directory, const std::string& name,
-                      Packs& packs) {
+                      std::span<const std::string> layer_paths, Packs& packs) {
   if (!IsPlainName(name)) {
     return absl::InvalidArgumentError(directory + ": bad component name \"" + name + "\"");
   }
   const std::string path = JoinPath(directory, PackFileName(name));
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<PackReader> pack, PackReader::Open(files, path));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<PackReader> pack, PackReader::Open(files, path, layer_paths));
   if (pack->component() != name) {
     return absl::InvalidArgumentError(path + ": holds component \"" + pack->component() + "\"");
   }
@@ -86,7 +86,8 @@ absl::StatusOr<Json> ReadManifest(FileSystem& files, const std::string& director
 
 std::string PackFileName(const std::string& component) { return component + ".pack"; }
 
-absl::StatusOr<PackDirectory> PackDirectory::Open(FileSystem& files, const std::string& directory) {
+absl::StatusOr<PackDirectory> PackDirectory::Open(FileSystem& files, const std::string& directory,
+                                                  std::span<const std::string> layer_paths) {
   const std::string path = JoinPath(directory, kPackManifestName);
   LT_ASSIGN_OR_RETURN(const Json manifest, ReadManifest(files, directory));
   PackDirectory out;
@@ -98,7 +99,8 @@ absl::StatusOr<PackDirectory> PackDirectory::Open(FileSystem& files, const std::
   }
   for (const Json& item : manifest["components"]) {
     if (!item.is_string()) return absl::InvalidArgumentError(path + ": a component is no text");
-    LT_RETURN_IF_ERROR(OpenPack(files, directory, item.get<std::string>(), out.packs_));
+    LT_RETURN_IF_ERROR(
+        OpenPack(files, directory, item.get<std::string>(), layer_paths, out.packs_));
   }
   if (manifest.contains("tokenizer")) {
     const Json& tokenizer = manifest["tokenizer"];
@@ -147,7 +149,7 @@ absl::StatusOr<std::string> FinishPackDirectory(FileSystem& files, const std::st
   LT_RETURN_IF_ERROR(ParseJson(spec.recipe, directory + ": recipe"));
   Packs packs;
   for (const std::string& name : spec.components) {
-    LT_RETURN_IF_ERROR(OpenPack(files, directory, name, packs));
+    LT_RETURN_IF_ERROR(OpenPack(files, directory, name, {}, packs));
   }
   Json components = Json::array();
   for (const auto& [name, pack] : packs) components.push_back(name);
@@ -173,22 +175,36 @@ absl::StatusOr<std::string> FinishPackDirectory(FileSystem& files, const std::st
 }
 
 absl::Status VerifyPackDirectory(FileSystem& files, const std::string& directory,
-                                 const PackProgress& progress) {
-  LT_ASSIGN_OR_RETURN(const PackDirectory packed, PackDirectory::Open(files, directory));
+                                 const PackProgress& progress,
+                                 std::span<const std::string> layer_paths) {
+  LT_ASSIGN_OR_RETURN(const PackDirectory packed,
+                      PackDirectory::Open(files, directory, layer_paths));
+  struct Wanted {
+    std::string path;
+    std::optional<LayerShare> share;
+    uint64_t bytes = 0;
+  };
+  std::vector<Wanted> wanted;
   uint64_t total_bytes = 0;
   for (const std::string& name : packed.Components()) {
     LT_ASSIGN_OR_RETURN(const PackReader* pack, packed.Component(name));
-    total_bytes += pack->header().payload_bytes;
+    wanted.push_back({pack->path(), std::nullopt, pack->header().payload_bytes});
+    for (size_t i = 0; i < pack->layer_files().size(); ++i) {
+      const std::string& file = pack->layer_files()[i];
+      const LayerShare share = {.path = i, .paths = layer_paths.size()};
+      if (file != pack->path()) wanted.push_back({file, share, pack->header().payload_bytes});
+    }
   }
+  for (const Wanted& file : wanted) total_bytes += file.bytes;
   uint64_t before_bytes = 0;
-  for (const std::string& name : packed.Components()) {
-    LT_ASSIGN_OR_RETURN(const PackReader* pack, packed.Component(name));
+  for (const Wanted& file : wanted) {
     const PackProgress overall = [&](uint64_t done_bytes, uint64_t) {
       if (progress) progress(before_bytes + done_bytes, total_bytes);
     };
-    LT_RETURN_IF_ERROR(VerifyPack(files, pack->path(), overall));
-    before_bytes += pack->header().payload_bytes;
+    LT_RETURN_IF_ERROR(VerifyPack(files, file.path, overall, file.share));
+    before_bytes += file.bytes;
   }
+  if (progress) progress(total_bytes, total_bytes);
   return absl::OkStatus();
 }
 

@@ -27,8 +27,9 @@ class PackDirectory {
  public:
   // Opens all components, recomputes the digest and compares: DATA_LOSS when it differs,
   // INVALID_ARGUMENT naming the field when the manifest is not one. The file system must outlive
-  // it.
-  static absl::StatusOr<PackDirectory> Open(FileSystem& files, const std::string& directory);
+  // it. With layer_paths, the layers are those of twins there (PackReader::Open).
+  static absl::StatusOr<PackDirectory> Open(FileSystem& files, const std::string& directory,
+                                            std::span<const std::string> layer_paths = {});
 
   const std::string& directory() const { return directory_; }
   // 64 hexadecimal digits: SHA-256 over all components' headers and tables, tokenizer and recipe.
@@ -66,8 +67,9 @@ absl::Status BeginPackDirectory(FileSystem& files, const std::string& directory)
 absl::StatusOr<std::string> FinishPackDirectory(FileSystem& files, const std::string& directory,
                                                 const PackDirectorySpec& spec);
 
-// VerifyPack over all components, then Open, whose digest covers the rest.
+// Open, whose digest covers the rest, then VerifyPack over all components and their twins.
 absl::Status VerifyPackDirectory(FileSystem& files, const std::string& directory,
-                                 const PackProgress& progress);
+                                 const PackProgress& progress,
+                                 std::span<const std::string> layer_paths = {});
 
 }  // namespace longtake

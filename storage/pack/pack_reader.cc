@@ -24,10 +24,13 @@ absl::StatusOr<TensorView> ResidentSection::Find(const std::string& name) const 
 }
 
 PackReader::PackReader(Key, FileSystem& files, std::unique_ptr<File> file, PackCopy copy)
-    : files_(files), file_(std::move(file)), copy_(std::move(copy)) {}
+    : files_(files),
+      file_(std::move(file)),
+      copy_(std::move(copy)),
+      layer_files_({file_->path()}) {}
 
-absl::StatusOr<std::unique_ptr<PackReader>> PackReader::Open(FileSystem& files,
-                                                             const std::string& path) {
+absl::StatusOr<std::unique_ptr<PackReader>> PackReader::Open(
+    FileSystem& files, const std::string& path, std::span<const std::string> layer_paths) {
   LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.OpenRead(path, ReadMode::kBuffered));
   LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, file->Size());
   absl::StatusOr<PackCopy> copy = ReadPackCopy(*file, file_bytes, 0);
@@ -37,7 +40,42 @@ absl::StatusOr<std::unique_ptr<PackReader>> PackReader::Open(FileSystem& files,
     // The first copy says more about a file that is no pack at all.
     if (!copy.ok()) return Annotate(first_fault, path);
   }
-  return std::make_unique<PackReader>(Key(), files, std::move(file), *std::move(copy));
+  auto pack = std::make_unique<PackReader>(Key(), files, std::move(file), *std::move(copy));
+  if (layer_paths.empty() || pack->layer_count() == 0) return pack;
+  pack->layer_files_.clear();
+  const std::string name = path.substr(path.rfind('/') + 1);
+  for (size_t i = 0; i < layer_paths.size(); ++i) {
+    LT_RETURN_IF_ERROR(
+        pack->AddTwin(JoinPath(layer_paths[i], name), {.path = i, .paths = layer_paths.size()}));
+  }
+  return pack;
+}
+
+// Of a share, the first two layers tell that it is another one: the first when paths changed places
+// or one is missing, the second when there were more or fewer of them.
+absl::Status PackReader::AddTwin(const std::string& file, const LayerShare& share) {
+  if (std::find(layer_files_.begin(), layer_files_.end(), file) != layer_files_.end()) {
+    return absl::InvalidArgumentError(file + ": its directory is given twice as a layer path");
+  }
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<PackReader> twin, Open(files_, file));
+  if (twin->header().alignment != header().alignment ||
+      twin->header().crc_block_bytes != header().crc_block_bytes ||
+      twin->table_text() != table_text() || twin->copy_.block_crcs != copy_.block_crcs) {
+    return absl::DataLossError(file + ": is no twin of " + path() +
+                               ": table or checksums differ; longtake-pack spread makes it anew");
+  }
+  std::vector<std::byte> block(header().crc_block_bytes);
+  for (const size_t i : {share.path, share.path + share.paths}) {
+    if (i >= layer_count()) break;
+    const absl::Status status = twin->ReadCrcBlocks(layer(i).parts[0].offset / block.size(), block);
+    if (status.ok()) continue;
+    return Annotate(status, "layer " + std::to_string(i) + " of " + path() +
+                                " is not in its twin for layer path " +
+                                std::to_string(share.path + 1) + " of " +
+                                std::to_string(share.paths));
+  }
+  layer_files_.push_back(file);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ResidentSection> PackReader::LoadResident(const MemoryPopulator* populator) const {

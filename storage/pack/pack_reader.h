@@ -21,6 +21,7 @@
 #include "base/checksum.h"
 #include "base/file_system.h"
 #include "base/status_macros.h"
+#include "storage/pack/layer_share.h"
 #include "storage/pack/pack_copy.h"
 #include "storage/pack/pack_format.h"
 
@@ -32,6 +33,8 @@ class ResidentSection {
   // NOT_FOUND naming the tensor. The view lives as long as the section.
   absl::StatusOr<TensorView> Find(const std::string& name) const;
   uint64_t bytes() const { return buffer_.size(); }
+  // All tensors lie in it.
+  std::span<const std::byte> span() const { return buffer_.span(); }
 
  private:
   friend class PackReader;
@@ -52,9 +55,11 @@ class PackReader {
     uint64_t checksum_failures = 0;  // CRC blocks that differed at the first reading
   };
 
-  // The file system must outlive the reader.
-  static absl::StatusOr<std::unique_ptr<PackReader>> Open(FileSystem& files,
-                                                          const std::string& path);
+  // The file system must outlive the reader. With layer_paths, directories with twins of the file,
+  // layers are the twins': DATA_LOSS naming both for one that is not of this file, has not the
+  // first layers of its share or is named twice.
+  static absl::StatusOr<std::unique_ptr<PackReader>> Open(
+      FileSystem& files, const std::string& path, std::span<const std::string> layer_paths = {});
 
   const std::string& path() const { return file_->path(); }
   FileSystem& file_system() const { return files_; }
@@ -66,6 +71,10 @@ class PackReader {
   const std::vector<RowTableInfo>& row_tables() const { return copy_.table.row_tables; }
   size_t layer_count() const { return copy_.table.layers.size(); }
   const LayerInfo& layer(size_t index) const { return copy_.table.layers[index]; }
+  // Where layers are: layer i in file i mod K, at the same offset in each. The file itself alone
+  // when there are no twins.
+  const std::vector<std::string>& layer_files() const { return layer_files_; }
+  size_t layer_path(size_t index) const { return index % layer_files_.size(); }
   // The table as it stands in the file; deterministic.
   const std::string& table_text() const { return copy_.table_text; }
 
@@ -81,6 +90,7 @@ class PackReader {
 
   // CRC32C of a CRC block, counted from the start of the payload.
   uint32_t block_crc(uint64_t block) const { return copy_.block_crcs[block]; }
+  std::span<const uint32_t> block_crcs() const { return copy_.block_crcs; }
   // Reads and verifies a run of whole CRC blocks of the payload.
   absl::Status ReadCrcBlocks(uint64_t first_block, std::span<std::byte> out) const;
 
@@ -91,6 +101,7 @@ class PackReader {
   void AddToDigest(Sha256& digest) const;
 
  private:
+  absl::Status AddTwin(const std::string& file, const LayerShare& share);
   std::string CrcBlockName(uint64_t block) const;
   // ReadAt that counts its errors.
   absl::Status ReadCounted(uint64_t offset, std::span<std::byte> out) const;
@@ -99,6 +110,7 @@ class PackReader {
   FileSystem& files_;
   std::unique_ptr<File> file_;
   PackCopy copy_;
+  std::vector<std::string> layer_files_;
   mutable std::atomic<uint64_t> io_errors_{0};
   mutable std::atomic<uint64_t> checksum_failures_{0};
 };

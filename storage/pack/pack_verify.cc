@@ -24,6 +24,8 @@ class PayloadWalk {
   // Any bytes.
   absl::Status TakeTo(uint64_t offset) { return Walk(offset, /*must_be_zero=*/false); }
   absl::Status PadTo(uint64_t offset) { return Walk(offset, /*must_be_zero=*/true); }
+  // What lies before is not looked at; the offset is a CRC block's.
+  void SkipTo(uint64_t offset) { position_ = offset; }
   void BeginHash() { hash_.Reset(); }
   absl::Status CheckHash(const Hash128& expected, const std::string& what) const {
     if (hash_.Digest() == expected) return absl::OkStatus();
@@ -78,6 +80,23 @@ absl::Status VerifyPart(PayloadWalk& walk, const PartInfo& part, const std::stri
   return walk.CheckHash(part.hash, what);
 }
 
+absl::Status VerifyLayer(PayloadWalk& walk, const PackTable& table, size_t layer) {
+  const std::vector<PartInfo>& parts = table.layers[layer].parts;
+  for (size_t p = 0; p < parts.size(); ++p) {
+    LT_RETURN_IF_ERROR(VerifyPart(walk, parts[p],
+                                  "layer " + std::to_string(layer) + " part " + std::to_string(p)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VerifyShare(PayloadWalk& walk, const PackTable& table, const LayerShare& share) {
+  for (size_t i = share.path; i < table.layers.size(); i += share.paths) {
+    walk.SkipTo(table.layers[i].parts[0].offset);
+    LT_RETURN_IF_ERROR(VerifyLayer(walk, table, i));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status VerifyPayload(PayloadWalk& walk, const PackTable& table) {
   LT_RETURN_IF_ERROR(VerifyPart(walk, table.resident, "resident section"));
   for (const RowTableInfo& row_table : table.row_tables) {
@@ -88,12 +107,7 @@ absl::Status VerifyPayload(PayloadWalk& walk, const PackTable& table) {
     LT_RETURN_IF_ERROR(
         walk.CheckHash(row_table.hash, "row table \"" + row_table.tensor.name + "\""));
   }
-  for (size_t i = 0; i < table.layers.size(); ++i) {
-    for (size_t p = 0; p < table.layers[i].parts.size(); ++p) {
-      const std::string what = "layer " + std::to_string(i) + " part " + std::to_string(p);
-      LT_RETURN_IF_ERROR(VerifyPart(walk, table.layers[i].parts[p], what));
-    }
-  }
+  for (size_t i = 0; i < table.layers.size(); ++i) LT_RETURN_IF_ERROR(VerifyLayer(walk, table, i));
   return absl::OkStatus();
 }
 
@@ -116,7 +130,8 @@ absl::Status VerifyGaps(File& file, const PackHeader& header, uint64_t next_offs
   return VerifyGap(file, header.crc_offset + header.crc_count * sizeof(uint32_t), next_offset);
 }
 
-absl::Status VerifyOpened(File& file, const PackProgress& progress) {
+absl::Status VerifyOpened(File& file, const PackProgress& progress,
+                          const std::optional<LayerShare>& twin_share) {
   LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, file.Size());
   absl::StatusOr<PackCopy> first = ReadPackCopy(file, file_bytes, 0);
   absl::StatusOr<PackCopy> second = ReadPackCopy(file, file_bytes, 1);
@@ -134,14 +149,16 @@ absl::Status VerifyOpened(File& file, const PackProgress& progress) {
   LT_ASSIGN_OR_RETURN(AlignedBuffer block,
                       AlignedBuffer::Allocate(first->header.crc_block_bytes, kPackBlockBytes));
   PayloadWalk walk(file, *first, std::move(block), progress);
-  return VerifyPayload(walk, first->table);
+  return twin_share ? VerifyShare(walk, first->table, *twin_share)
+                    : VerifyPayload(walk, first->table);
 }
 
 }  // namespace
 
-absl::Status VerifyPack(FileSystem& files, const std::string& path, const PackProgress& progress) {
+absl::Status VerifyPack(FileSystem& files, const std::string& path, const PackProgress& progress,
+                        const std::optional<LayerShare>& twin_share) {
   LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.OpenRead(path, ReadMode::kBuffered));
-  return Annotate(VerifyOpened(*file, progress), path);
+  return Annotate(VerifyOpened(*file, progress, twin_share), path);
 }
 
 }  // namespace longtake

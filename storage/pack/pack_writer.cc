@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <utility>
 
 #include "base/aligned_buffer.h"
 #include "base/checked.h"
 #include "storage/json.h"
+#include "storage/pack/pack_file.h"
 
 namespace longtake {
 namespace {
@@ -159,16 +159,6 @@ absl::Status WritePayload(PayloadWriter& out, PackTable& table, const TensorSour
   return absl::OkStatus();
 }
 
-absl::Status WriteCopy(File& file, PackHeader header, const std::string& text,
-                       std::span<const std::byte> crcs) {
-  header.table_hash = Xxh3Hash128(std::as_bytes(std::span(text)));
-  header.crc_hash = Xxh3Hash128(crcs);
-  LT_RETURN_IF_ERROR(file.WriteAt(header.table_offset, std::as_bytes(std::span(text))));
-  LT_RETURN_IF_ERROR(file.WriteAt(header.crc_offset, crcs));
-  const auto block = EncodePackHeader(header);
-  return file.WriteAt(header.copy == 0 ? 0 : header.file_bytes - kPackBlockBytes, block);
-}
-
 absl::Status WriteAll(File& file, PackLayout layout, const PackWriteCalls& calls) {
   const PackHeader& header = layout.header;
   LT_ASSIGN_OR_RETURN(AlignedBuffer buffer,
@@ -182,22 +172,7 @@ absl::Status WriteAll(File& file, PackLayout layout, const PackWriteCalls& calls
                            .crc_block_bytes = header.crc_block_bytes,
                            .table_bytes = header.table_bytes,
                            .payload_bytes = header.payload_bytes};
-  for (uint32_t copy : {0u, 1u}) {
-    LT_ASSIGN_OR_RETURN(const PackHeader placed, PlacePackHeader(sizes, copy));
-    LT_RETURN_IF_ERROR(WriteCopy(file, placed, text, std::as_bytes(std::span(payload.crcs()))));
-  }
-  return file.Sync();
-}
-
-// A writer that was killed has left its file, which may have many gigabytes.
-absl::Status RemoveLeftovers(FileSystem& files, const std::string& path) {
-  const std::string directory = DirName(path);
-  const std::string begin = path.substr(path.rfind('/') + 1) + kTemporaryInfix;
-  LT_ASSIGN_OR_RETURN(const std::vector<std::string> names, files.List(directory));
-  for (const std::string& name : names) {
-    if (name.starts_with(begin)) LT_RETURN_IF_ERROR(files.Remove(JoinPath(directory, name)));
-  }
-  return absl::OkStatus();
+  return WritePackCopies(file, sizes, text, payload.crcs());
 }
 
 }  // namespace
@@ -235,23 +210,8 @@ absl::StatusOr<PackLayout> PlanPack(const PackSpec& spec) {
 absl::Status WritePack(FileSystem& files, const std::string& path, const PackSpec& spec,
                        const PackWriteCalls& calls) {
   LT_ASSIGN_OR_RETURN(PackLayout layout, PlanPack(spec));
-  LT_RETURN_IF_ERROR(RemoveLeftovers(files, path));
-  LT_ASSIGN_OR_RETURN(const uint64_t free_bytes, files.FreeSpace(DirName(path)));
-  if (free_bytes < layout.header.file_bytes) {
-    return absl::ResourceExhaustedError(
-        path + ": needs " + std::to_string(layout.header.file_bytes) + " bytes of disk, " +
-        std::to_string(free_bytes) + " are free");
-  }
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.CreateTemporary(path));
-  const std::string temporary = file->path();
-  absl::Status status = WriteAll(*file, std::move(layout), calls);
-  file.reset();
-  if (status.ok()) status = files.Rename(temporary, path);
-  if (!status.ok()) {
-    files.Remove(temporary).IgnoreError();
-    return Annotate(status, path);
-  }
-  return files.SyncDir(DirName(path));
+  return WritePackFile(files, path, layout.header.file_bytes,
+                       [&](File& file) { return WriteAll(file, std::move(layout), calls); });
 }
 
 }  // namespace longtake

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "storage/io/transfer_queue.h"
@@ -22,16 +23,16 @@ struct IoNeeds {
   size_t depth = 0;
 };
 
-absl::StatusOr<OpenedPack> OpenPack(const PackReader& pack, const LayerStream::Options& options,
-                                    const IoNeeds& needs) {
+absl::StatusOr<OpenedPack> OpenPack(const PackReader& pack, const std::string& path,
+                                    const LayerStream::Options& options, const IoNeeds& needs) {
   OpenedPack out;
-  LT_ASSIGN_OR_RETURN(out.file, OpenBlockFile([&pack](ReadMode mode) {
-                        return pack.file_system().OpenRead(pack.path(), mode);
+  LT_ASSIGN_OR_RETURN(out.file, OpenBlockFile([&](ReadMode mode) {
+                        return pack.file_system().OpenRead(path, mode);
                       }));
   // Another pack may have been put under this name since its table was read.
   LT_ASSIGN_OR_RETURN(const uint64_t file_bytes, out.file.file->Size());
   if (file_bytes != pack.header().file_bytes) {
-    return absl::DataLossError(pack.path() + ": its size changed since it was opened");
+    return absl::DataLossError(path + ": its size changed since it was opened");
   }
   LT_ASSIGN_OR_RETURN(out.io, OpenBlockIo(out.file, needs.slots,
                                           {.choice = options.io,
@@ -52,9 +53,8 @@ absl::Status CheckOptions(const PackReader& pack, const LayerStream::Options& op
     return absl::InvalidArgumentError(absl::StrCat(pack.path(), ": layers ", layers.first, " to ",
                                                    layers.end - 1, " of ", pack.layer_count()));
   }
-  if (options.slot_count == 0 || options.pread_thread_count == 0) {
-    return absl::InvalidArgumentError(
-        "layer stream: slot_count and pread_thread_count are above 0");
+  if (options.pread_thread_count == 0) {
+    return absl::InvalidArgumentError("layer stream: pread_thread_count is above 0");
   }
   if (options.read_timeout_nanos <= 0) {
     return absl::InvalidArgumentError("layer stream: read_timeout_nanos is above 0");
@@ -78,7 +78,8 @@ struct LayerStream::Impl {
                  .workers = options.workers,
                  .trace = options.trace,
                  .trace_name = options.trace_name,
-                 .populator = options.populator},
+                 .populator = options.populator,
+                 .allocate = options.allocate},
                 options.clock != nullptr ? *options.clock : system_clock) {}
 
   // Of the lease.
@@ -88,14 +89,21 @@ struct LayerStream::Impl {
   // The next layer becomes the lease's, as soon as it has begun to arrive.
   absl::Status BeginLease();
   absl::StatusOr<TensorView> Tensor(size_t index);
+  // what names it in errors.
+  absl::StatusOr<std::span<const std::byte>> Part(size_t wanted, const std::string& what);
+  std::string Name(const char* kind, size_t index) const {
+    return absl::StrCat(pack.path(), ": layer ", layer_number(), ": ", kind, " ", index);
+  }
   void EndLease();
   void Rewind();
   Stats ReadStats() const;
+  // Of a path that was opened. What all have in common is said once.
+  void Describe(const OpenedBlockIo& io);
 
   const PackReader& pack;
   const StreamPlan plan;
   SystemClock system_clock;
-  std::unique_ptr<File> file;  // before the fetcher, whose reader uses it
+  std::vector<std::unique_ptr<File>> files;  // before the fetcher, whose readers use them
   PartFetcher fetcher;
   std::string io_name;
   std::string io_reason;
@@ -124,21 +132,29 @@ absl::Status LayerStream::Impl::BeginLease() {
 }
 
 absl::StatusOr<TensorView> LayerStream::Impl::Tensor(size_t index) {
-  LT_RETURN_IF_ERROR(error);
   const LayerInfo& info = layer_info();
-  const std::string what = pack.path() + ": layer " + std::to_string(layer_number()) + ": tensor ";
   size_t wanted = 0;
   size_t in_part = index;
   while (wanted < info.parts.size() && in_part >= info.parts[wanted].tensors.size()) {
     in_part -= info.parts[wanted++].tensors.size();
   }
-  if (wanted == info.parts.size()) {
-    return absl::OutOfRangeError(what + std::to_string(index) + " of " +
-                                 std::to_string(info.tensor_count()));
+  LT_ASSIGN_OR_RETURN(const auto bytes, Part(wanted, Name("tensor", index)));
+  const TensorInfo& tensor = info.parts[wanted].tensors[in_part];
+  return TensorView{.name = tensor.name,
+                    .dtype = tensor.dtype,
+                    .shape = tensor.shape,
+                    .data = bytes.data() + tensor.offset,
+                    .bytes = tensor.bytes};
+}
+
+absl::StatusOr<std::span<const std::byte>> LayerStream::Impl::Part(size_t wanted,
+                                                                   const std::string& what) {
+  LT_RETURN_IF_ERROR(error);
+  const LayerInfo& info = layer_info();
+  if (wanted >= info.parts.size()) {
+    return absl::OutOfRangeError(what + " of " + std::to_string(info.tensor_count()));
   }
-  if (wanted < part) {
-    return absl::FailedPreconditionError(what + std::to_string(index) + " was given back already");
-  }
+  if (wanted < part) return absl::FailedPreconditionError(what + " was given back already");
   const size_t first_unit = plan.first_unit[layer];
   for (; part < wanted; ++part) {
     fetcher.Release(first_unit + part);
@@ -151,12 +167,7 @@ absl::StatusOr<TensorView> LayerStream::Impl::Tensor(size_t index) {
   } else {
     fetcher.Pump();
   }
-  const TensorInfo& tensor = info.parts[part].tensors[in_part];
-  return TensorView{.name = tensor.name,
-                    .dtype = tensor.dtype,
-                    .shape = tensor.shape,
-                    .data = memory.data() + tensor.offset,
-                    .bytes = tensor.bytes};
+  return memory;
 }
 
 void LayerStream::Impl::EndLease() {
@@ -179,19 +190,31 @@ void LayerStream::Impl::Rewind() {
 }
 
 LayerStream::Stats LayerStream::Impl::ReadStats() const {
-  const BlockIoStats& read = fetcher.reader().stats();
-  const PartFetcherStats& fetched = fetcher.stats();
-  return {.bytes_read = read.bytes_read,
-          .reads = read.reads,
-          .short_reads = read.short_transfers,
-          .retries = read.retries,
-          .checksum_failures = fetched.checksum_failures,
-          .io_errors = fetched.io_errors,
-          .read_timeouts = fetched.read_timeouts,
-          .sweeps_done = sweeps_done,
-          .in_flight = fetcher.reader().in_flight(),
-          .wait_seconds = NanosToSeconds(fetched.wait_nanos),
-          .verify_seconds = NanosToSeconds(fetched.verify_nanos)};
+  const PartFetcherStats fetched = fetcher.stats();
+  Stats out = {.checksum_failures = fetched.checksum_failures,
+               .io_errors = fetched.io_errors,
+               .read_timeouts = fetched.read_timeouts,
+               .sweeps_done = sweeps_done,
+               .wait_seconds = NanosToSeconds(fetched.wait_nanos),
+               .verify_seconds = NanosToSeconds(fetched.verify_nanos)};
+  for (const TransferQueue& queue : fetcher.queues()) {
+    const BlockIoStats& read = queue.io().stats();
+    out.bytes_read += read.bytes_read;
+    out.reads += read.reads;
+    out.short_reads += read.short_transfers;
+    out.retries += read.retries;
+    out.in_flight += queue.io().in_flight();
+  }
+  return out;
+}
+
+void LayerStream::Impl::Describe(const OpenedBlockIo& io) {
+  const auto add = [](const std::string& what, std::string& to) {
+    if (absl::StrContains(to, what)) return;
+    absl::StrAppend(&to, to.empty() ? "" : ", ", what);
+  };
+  add(io.name, io_name);
+  add(io.reason, io_reason);
 }
 
 LayerStream::LayerStream(Key, std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -208,14 +231,27 @@ absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader&
     const uint64_t per_slot = CeilDiv(impl->plan.slot_bytes, RequestBytes(pack, options));
     needs.depth = TransferQueue::Depth(impl->plan.slot_count * per_slot);
   }
-  LT_ASSIGN_OR_RETURN(OpenedPack opened, OpenPack(pack, options, needs));
-  impl->file = std::move(opened.file.file);
-  impl->io_name = std::move(opened.io.name);
-  impl->io_reason = std::move(opened.io.reason);
+  std::vector<std::unique_ptr<BlockIo>> readers;
+  for (const std::string& path : pack.layer_files()) {
+    LT_ASSIGN_OR_RETURN(OpenedPack opened, OpenPack(pack, path, options, needs));
+    impl->Describe(opened.io);
+    impl->files.push_back(std::move(opened.file.file));
+    readers.push_back(std::move(opened.io.io));
+  }
   // Reading begins with the first Next: the kernel cancels the reads of a thread that ends, and the
   // thread that opens need not be the one that sweeps.
-  impl->fetcher.Start(std::move(opened.io.io));
+  impl->fetcher.Start(std::move(readers));
   return std::make_unique<LayerStream>(Key(), std::move(impl));
+}
+
+std::vector<PathStats> LayerStream::path_stats() const {
+  std::vector<PathStats> out;
+  for (const TransferQueue& queue : impl_->fetcher.queues()) {
+    out.push_back({.file = queue.io().path(),
+                   .bytes_read = queue.io().stats().bytes_read,
+                   .wait_seconds = NanosToSeconds(queue.stats().wait_nanos)});
+  }
+  return out;
 }
 
 uint64_t LayerStream::MemoryBytes(const PackReader& pack, const Options& options) {
@@ -257,6 +293,12 @@ size_t LayerLease::tensor_count() const { return stream_->impl_->layer_info().te
 
 absl::StatusOr<TensorView> LayerLease::Tensor(size_t index) {
   return stream_->impl_->Tensor(index);
+}
+
+const LayerInfo& LayerLease::info() const { return stream_->impl_->layer_info(); }
+
+absl::StatusOr<std::span<const std::byte>> LayerLease::Part(size_t index) {
+  return stream_->impl_->Part(index, stream_->impl_->Name("part", index));
 }
 
 }  // namespace longtake

@@ -4,16 +4,19 @@
 // Reads run ahead over the wrap, bounded by the slots; layers kept in memory are read once by the
 // same path and then only lent. Bytes are lent after they matched their checksums, never before.
 //
-// All memory is allocated by Open and known from then on. One thread calls everything, and is no
-// worker; the pack, its file system and the workers outlive the stream.
+// All memory is allocated by Open. One thread, no worker, calls everything; the pack, its file
+// system and the workers outlive the stream. All of the pack's layer files are read at once.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/trace.h"
@@ -21,6 +24,8 @@
 #include "storage/io/open_block_io.h"
 #include "storage/pack/pack_reader.h"
 #include "storage/stream/layer_range.h"
+#include "storage/stream/layer_stream_stats.h"
+#include "storage/stream/path_stats.h"
 #include "storage/tensor.h"
 
 namespace longtake {
@@ -44,6 +49,9 @@ class LayerLease {
   // bytes differ from their checksum twice; UNAVAILABLE for I/O errors and a disk that does not
   // answer.
   absl::StatusOr<TensorView> Tensor(size_t index);
+  const LayerInfo& info() const;  // as the pack has it
+  // The same of a whole part, for who copies it elsewhere.
+  absl::StatusOr<std::span<const std::byte>> Part(size_t index);
 
  private:
   friend class LayerStream;
@@ -61,9 +69,9 @@ class LayerStream {
 
   struct Options {
     LayerRange layers = {};       // those of the pack that are wanted
-    size_t slot_count = 3;        // parts in memory at once, the one in use included; at least 1
+    size_t slot_count = 0;        // parts in memory at once, with the one in use; 0: the plan's
     uint64_t kept_bytes_max = 0;  // whole layers, and parts for what they leave
-    size_t queue_depth = 0;       // reads in flight; 0: as many as the slots hold
+    size_t queue_depth = 0;       // reads in flight on a path; 0: as many as the slots hold
     uint64_t request_bytes = 1 << 20;  // rounded to whole CRC blocks
     size_t pread_thread_count = 8;
     int64_t read_timeout_nanos = int64_t{30} * 1'000'000'000;  // without any answer
@@ -74,21 +82,11 @@ class LayerStream {
     Trace* trace = nullptr;         // gets reads, waits and checksums; outlives the stream
     std::string trace_name = {};    // of the stack, before the tracks' names
     const MemoryPopulator* populator = nullptr;  // of slots and layers; null: the caller's thread
+    // Instead: so many bytes, aligned to blocks of a disk, for who copies them elsewhere.
+    std::function<absl::StatusOr<AlignedBuffer>(uint64_t bytes)> allocate = {};
   };
 
-  struct Stats {
-    uint64_t bytes_read = 0;
-    uint64_t reads = 0;
-    uint64_t short_reads = 0;
-    uint64_t retries = 0;            // EINTR, EAGAIN
-    uint64_t checksum_failures = 0;  // CRC blocks that differed at the first reading
-    uint64_t io_errors = 0;
-    uint64_t read_timeouts = 0;  // waits in which no read was answered
-    uint64_t sweeps_done = 0;
-    uint64_t in_flight = 0;     // reads under way now
-    double wait_seconds = 0;    // the caller blocked on a read
-    double verify_seconds = 0;  // the caller waited for checksums
-  };
+  using Stats = LayerStreamStats;
 
   LayerStream(Key, std::unique_ptr<Impl> impl);  // use Open
   // INVALID_ARGUMENT for a pack without layers, a range without any or a zero option;
@@ -103,10 +101,8 @@ class LayerStream {
   // ended. After an error the same error again until Rewind. Once the disk has not answered for
   // read_timeout_nanos, waits are short until it does, so that further sweeps fail soon.
   absl::StatusOr<LayerLease> Next();
-  // Whether a layer could not be read since the last Rewind.
-  bool failed() const;
-  // Drops an error and what was read ahead; the next Next() is the first layer. Between sweeps
-  // without an error it costs nothing.
+  bool failed() const;  // a layer could not be read since the last Rewind
+  // Drops an error and what was read ahead; the next Next() is the first layer.
   void Rewind();
 
   const LayerRange& layers() const;
@@ -114,9 +110,10 @@ class LayerStream {
   uint64_t memory_bytes() const;          // slots and kept layers
   const std::vector<bool>& kept() const;  // per layer: whole
   uint64_t bytes_per_sweep() const;       // read in a steady sweep
-  std::string io_name() const;            // "io_uring" or "pread", and "direct" or "buffered"
-  std::string io_reason() const;          // why not the first choice; empty when it is
+  std::string io_name() const;    // "io_uring" or "pread", "direct" or "buffered"; of all paths
+  std::string io_reason() const;  // why not the first choice; empty when it is
   Stats stats() const;
+  std::vector<PathStats> path_stats() const;  // of each layer file
 
  private:
   friend class LayerLease;

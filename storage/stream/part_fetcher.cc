@@ -27,7 +27,9 @@ absl::Status PartFetcher::Allocate() {
   for (const uint64_t bytes : sizes) {
     LT_ASSIGN_OR_RETURN(
         AlignedBuffer slot,
-        AlignedBuffer::Allocate(bytes, pack_.header().crc_block_bytes, options_.populator));
+        options_.allocate
+            ? options_.allocate(bytes)
+            : AlignedBuffer::Allocate(bytes, pack_.header().crc_block_bytes, options_.populator));
     slots_.push_back(std::move(slot));
   }
   return absl::OkStatus();
@@ -39,14 +41,26 @@ std::vector<std::span<std::byte>> PartFetcher::slot_memory() {
   return memory;
 }
 
-void PartFetcher::Start(std::unique_ptr<BlockIo> reader) {
-  queue_.emplace(std::move(reader),
-                 TransferQueue::Options{.request_bytes = options_.request_bytes,
-                                        .timeout_nanos = options_.read_timeout_nanos,
-                                        .add_next = [this] { return StartNextFetch(); },
-                                        .clock = &clock_,
-                                        .trace = options_.trace,
-                                        .trace_name = options_.trace_name});
+void PartFetcher::Start(std::vector<std::unique_ptr<BlockIo>> readers) {
+  LT_CHECK(readers.size() == pack_.layer_files().size());
+  for (std::unique_ptr<BlockIo>& reader : readers) {
+    queues_.emplace_back(std::move(reader),
+                         TransferQueue::Options{.request_bytes = options_.request_bytes,
+                                                .timeout_nanos = options_.read_timeout_nanos,
+                                                .add_next = [this] { return StartNextFetch(); },
+                                                .clock = &clock_,
+                                                .trace = options_.trace,
+                                                .trace_name = options_.trace_name});
+  }
+}
+
+// What one path's queue begins may be another's, which then has to be asked again.
+void PartFetcher::Pump() {
+  uint64_t begun;
+  do {
+    begun = begun_;
+    for (TransferQueue& queue : queues_) queue.Pump();
+  } while (begun != begun_ && queues_.size() > 1);
 }
 
 bool PartFetcher::StartNextFetch() {
@@ -58,14 +72,15 @@ bool PartFetcher::StartNextFetch() {
   if (!slot.has_value()) return false;
   slot_taken_[*slot] = true;
   const StreamUnit& unit = plan_.units[next_unit_];
-  TransferQueue::Transfer& read =
-      queue_->Add({.offset = pack_.header().payload_offset + unit.offset,
-                   .memory = slots_[*slot].span().first(unit.bytes),
-                   .track = unit.kept ? options_.trace_name + " read, kept"
-                                      : absl::StrCat(options_.trace_name, " read, slot ", *slot),
-                   .trace_name = absl::StrCat("layer ", unit.layer, " part ", unit.part),
-                   .done = [this, slot](const absl::Status&) { slot_taken_[*slot] = false; }});
+  TransferQueue::Transfer& read = queues_[unit.path].Add(
+      {.offset = pack_.header().payload_offset + unit.offset,
+       .memory = slots_[*slot].span().first(unit.bytes),
+       .track = unit.kept ? options_.trace_name + " read, kept"
+                          : absl::StrCat(options_.trace_name, " read, slot ", *slot),
+       .trace_name = absl::StrCat("layer ", unit.layer, " part ", unit.part),
+       .done = [this, slot](const absl::Status&) { slot_taken_[*slot] = false; }});
   fetches_.push_back({.unit = next_unit_, .read = &read});
+  ++begun_;
   next_unit_ = (next_unit_ + 1) % plan_.units.size();
   return true;
 }
@@ -85,8 +100,21 @@ std::deque<PartFetcher::Fetch>::iterator PartFetcher::Find(size_t unit) {
                       [unit](const Fetch& fetch) { return fetch.unit == unit; });
 }
 
+// For the unit's own path, or for another one while that still reads into memory that the unit is
+// to have: what was released before its time.
+absl::Status PartFetcher::AwaitOf(size_t unit, absl::FunctionRef<bool()> there) {
+  for (Pump(); !there(); Pump()) {
+    TransferQueue* queue = &queues_[plan_.units[unit].path];
+    for (TransferQueue& other : queues_) {
+      if (queue->io().in_flight() == 0) queue = &other;
+    }
+    LT_RETURN_IF_ERROR(queue->Wait());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status PartFetcher::AwaitBegin(size_t unit) {
-  return queue_->Await([&] {
+  return AwaitOf(unit, [&] {
     if (resident_[unit]) return true;
     const auto fetch = Find(unit);
     return fetch != fetches_.end() && (fetch->read->front_bytes() > 0 || fetch->read->settled());
@@ -95,13 +123,13 @@ absl::Status PartFetcher::AwaitBegin(size_t unit) {
 
 absl::StatusOr<std::span<const std::byte>> PartFetcher::Await(size_t unit) {
   LT_RETURN_IF_ERROR(
-      queue_->Await([&] { return resident_[unit] || Find(unit) != fetches_.end(); }));
+      AwaitOf(unit, [&] { return resident_[unit] || Find(unit) != fetches_.end(); }));
   if (resident_[unit]) return std::as_const(slots_[plan_.slot_count + unit]).span();
   Fetch& fetch = *Find(unit);  // stays where it is, as it is not released
   const TransferQueue::Transfer& read = *fetch.read;
   while (fetch.verified < read.memory().size()) {
     LT_RETURN_IF_ERROR(
-        queue_->Await([&] { return read.front_bytes() > fetch.verified || !read.status().ok(); }));
+        AwaitOf(unit, [&] { return read.front_bytes() > fetch.verified || !read.status().ok(); }));
     LT_RETURN_IF_ERROR(read.status());
     LT_RETURN_IF_ERROR(VerifyTo(fetch, read.front_bytes()));
   }
@@ -112,11 +140,12 @@ absl::StatusOr<std::span<const std::byte>> PartFetcher::Await(size_t unit) {
 // What has arrived in one piece is verified in one go, so that the workers have something to share.
 absl::Status PartFetcher::VerifyTo(Fetch& fetch, uint64_t end) {
   const int64_t start = clock_.MonotonicNanos();
-  const int64_t waited = queue_->stats().wait_nanos;
+  const TransferQueue::Stats& queue = queues_[plan_.units[fetch.unit].path].stats();
+  const int64_t waited = queue.wait_nanos;
   const absl::Status status =
       Verify(fetch, fetch.read->memory().subspan(fetch.verified, end - fetch.verified));
   const int64_t done = clock_.MonotonicNanos();
-  stats_.verify_nanos += done - start - (queue_->stats().wait_nanos - waited);
+  stats_.verify_nanos += done - start - (queue.wait_nanos - waited);
   if (options_.trace != nullptr) {
     options_.trace->Span(options_.trace_name + " verify", "checksums", start, done);
   }
@@ -148,10 +177,11 @@ absl::Status PartFetcher::Verify(const Fetch& fetch, std::span<std::byte> bytes)
 absl::Status PartFetcher::RepairCrcBlock(const Fetch& fetch, uint64_t block,
                                          std::span<std::byte> bytes) {
   const auto begin = static_cast<uint64_t>(bytes.data() - fetch.read->memory().data());
-  LT_RETURN_IF_ERROR(queue_->ReadAgain(*fetch.read, begin, bytes.size()));
+  const StreamUnit& unit = plan_.units[fetch.unit];
+  LT_RETURN_IF_ERROR(queues_[unit.path].ReadAgain(*fetch.read, begin, bytes.size()));
   if (Crc32c(bytes) == pack_.block_crc(block)) return absl::OkStatus();
   ++stats_.checksum_failures;
-  return absl::DataLossError(absl::StrCat(pack_.path(), ": layer ", plan_.units[fetch.unit].layer,
+  return absl::DataLossError(absl::StrCat(pack_.layer_files()[unit.path], ": layer ", unit.layer,
                                           ", CRC block ", block, " at byte ",
                                           pack_.header().payload_offset + block * bytes.size(),
                                           ": CRC32C differs, also when read again"));
@@ -159,7 +189,7 @@ absl::Status PartFetcher::RepairCrcBlock(const Fetch& fetch, uint64_t block,
 
 void PartFetcher::Release(size_t unit) {
   if (const auto fetch = Find(unit); fetch != fetches_.end()) {
-    queue_->Drop(*fetch->read);
+    queues_[plan_.units[unit].path].Drop(*fetch->read);
     fetches_.erase(fetch);
   } else if (!resident_[unit]) {
     // Passed over before its turn to be read came: reading goes on behind it.
@@ -168,16 +198,18 @@ void PartFetcher::Release(size_t unit) {
 }
 
 void PartFetcher::Restart() {
-  for (const Fetch& fetch : fetches_) queue_->Drop(*fetch.read);
+  for (const Fetch& fetch : fetches_) queues_[plan_.units[fetch.unit].path].Drop(*fetch.read);
   fetches_.clear();
   next_unit_ = 0;
 }
 
 PartFetcherStats PartFetcher::stats() const {
   PartFetcherStats out = stats_;
-  out.io_errors = queue_->stats().io_errors;
-  out.read_timeouts = queue_->stats().timeouts;
-  out.wait_nanos = queue_->stats().wait_nanos;
+  for (const TransferQueue& queue : queues_) {
+    out.io_errors += queue.stats().io_errors;
+    out.read_timeouts += queue.stats().timeouts;
+    out.wait_nanos += queue.stats().wait_nanos;
+  }
   return out;
 }
 

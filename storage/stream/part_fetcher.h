@@ -4,12 +4,16 @@
 // them once they match their checksums. Internal to the layer stream: it knows units, slots and
 // requests, but nothing of layers or tensors. One thread; checksums are computed on the workers.
 //
+// Slots go to units in the order of use, whichever path a unit is on; each path has a queue of its
+// own, so that all of them read as long as there are slots.
+//
 // Units are awaited and released in order. A unit that is released while reads for it are under way
 // keeps its slot until the last has been answered.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -46,6 +50,7 @@ class PartFetcher {
     Trace* trace = nullptr;
     std::string trace_name = {};                 // of the stack
     const MemoryPopulator* populator = nullptr;  // of slots and layers; null: the caller's thread
+    std::function<absl::StatusOr<AlignedBuffer>(uint64_t bytes)> allocate = {};
   };
 
   // Pack, plan and clock outlive the fetcher.
@@ -55,13 +60,14 @@ class PartFetcher {
   absl::Status Allocate();
   // The slots, for registration with the kernel.
   std::vector<std::span<std::byte>> slot_memory();
-  // Starts reading. The reader's file must outlive the fetcher.
-  void Start(std::unique_ptr<BlockIo> reader);
+  // Starts reading, with a reader for each of the pack's layer files. Files must outlive the
+  // fetcher.
+  void Start(std::vector<std::unique_ptr<BlockIo>> readers);
 
-  // Queues what there is room for and takes in what has come. Never blocks.
-  void Pump() { queue_->Pump(); }
-  // Blocks until something of the unit has come, or has failed. UNAVAILABLE when the disk does not
-  // answer.
+  // Queues what there is room for and takes in what has come, on all paths. Never blocks.
+  void Pump();
+  // Blocks until something of the unit has come, or has failed. UNAVAILABLE when the disk that it
+  // is on does not answer.
   absl::Status AwaitBegin(size_t unit);
   // Blocks until the unit is whole and verified. All units before it must have been released. After
   // an error only Restart helps.
@@ -72,7 +78,8 @@ class PartFetcher {
   // the kernel may still write to are not used again before it has answered.
   void Restart();
 
-  const BlockIo& reader() const { return queue_->io(); }
+  // One per path.
+  const std::deque<TransferQueue>& queues() const { return queues_; }
   PartFetcherStats stats() const;
 
  private:
@@ -84,6 +91,7 @@ class PartFetcher {
   };
 
   bool StartNextFetch();
+  absl::Status AwaitOf(size_t unit, absl::FunctionRef<bool()> there);
   std::optional<size_t> FreeSlot(size_t unit) const;
   std::deque<Fetch>::iterator Find(size_t unit);
   absl::Status VerifyTo(Fetch& fetch, uint64_t end);
@@ -97,12 +105,13 @@ class PartFetcher {
 
   std::vector<AlignedBuffer> slots_;  // those of the plan, then one a unit, empty if it is streamed
   std::vector<bool> slot_taken_;
-  std::vector<bool> resident_;          // per unit: kept and verified
-  std::vector<bool> seen_;              // per CRC block: was right once
-  std::deque<Fetch> fetches_;           // in the order of use
-  size_t next_unit_ = 0;                // to fetch
-  PartFetcherStats stats_;              // what the queue does not count
-  std::optional<TransferQueue> queue_;  // last: it waits for reads into the memory above
+  std::vector<bool> resident_;        // per unit: kept and verified
+  std::vector<bool> seen_;            // per CRC block: was right once
+  std::deque<Fetch> fetches_;         // in the order of use
+  size_t next_unit_ = 0;              // to fetch
+  uint64_t begun_ = 0;                // fetches
+  PartFetcherStats stats_;            // what the queues do not count
+  std::deque<TransferQueue> queues_;  // last: they wait for reads into the memory above
 };
 
 }  // namespace longtake

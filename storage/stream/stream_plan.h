@@ -15,6 +15,7 @@ namespace longtake {
 struct StreamUnit {
   size_t layer = 0;
   size_t part = 0;
+  size_t path = 0;  // PackReader::layer_files
   bool kept = false;
   uint64_t offset = 0;  // in the payload
   uint64_t bytes = 0;
@@ -30,11 +31,18 @@ struct StreamPlan {
   uint64_t slot_bytes = 0;         // the largest streamed part
   uint64_t kept_bytes = 0;
   uint64_t bytes_per_sweep = 0;
+  std::vector<uint64_t> path_bytes;  // those of each path
 
   uint64_t memory_bytes() const { return slot_count * slot_bytes + kept_bytes; }
 };
 
-// Whole layers first; single parts of others take what that leaves.
+// How many slots let all paths read all the time: 3 for one of them (in use, verified next, being
+// read), and for each further one as many as a layer has parts, since its next layer is read while
+// the one before comes part by part.
+uint64_t DefaultSlotCount(const PackReader& pack);
+
+// Whole layers first; single parts of others take what that leaves. With slot_count 0 it is the
+// default.
 StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t kept_bytes_max,
                       const LayerRange& layers = {});
 

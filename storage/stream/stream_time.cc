@@ -13,10 +13,13 @@ constexpr int kSweeps = 4;
 class Simulation {
  public:
   Simulation(const StreamPlan& plan, const StreamRates& rates)
-      : plan_(plan), rates_(rates), free_(plan.slot_count, 0.0) {}
+      : plan_(plan),
+        rates_(rates),
+        free_(plan.slot_count, 0.0),
+        paths_(rates.path_bytes_per_second.size(), 0.0) {}
 
   void RunUnit(const StreamUnit& unit, double compute_seconds) {
-    if (!unit.kept) Arrive(unit.bytes);
+    if (!unit.kept) Arrive(unit);
     now_ += compute_seconds;
     if (!unit.kept) free_.push_back(now_);
   }
@@ -24,29 +27,31 @@ class Simulation {
   double now() const { return now_; }
 
  private:
-  // The unit is read into the slot that was given back first, behind all reads before it.
-  void Arrive(uint64_t bytes) {
-    const double size = static_cast<double>(bytes + extra());
-    const double start = std::max(disk_, free_.front());
+  // The unit is read into the slot that was given back first, behind its path's reads before it.
+  void Arrive(const StreamUnit& unit) {
+    const uint64_t bytes = unit.bytes;
+    const double size = static_cast<double>(bytes + (unit.path == 0 ? extra() : 0));
+    double& path = paths_[unit.path];
+    path = std::max(path, free_.front()) + size / rates_.path_bytes_per_second[unit.path];
     free_.pop_front();
-    disk_ = start + size / rates_.disk_bytes_per_second;
     const double verify = static_cast<double>(bytes) / rates_.verify_bytes_per_second;
     const double last_request =
         static_cast<double>(std::min(bytes, rates_.request_bytes)) / rates_.verify_bytes_per_second;
-    now_ = std::max(now_ + verify, disk_ + last_request);
+    now_ = std::max(now_ + verify, path + last_request);
   }
 
-  // Spread over a layer's streamed bytes.
+  // Spread over what the first path streams.
   uint64_t extra() const {
     return rates_.extra_layer_bytes * plan_.first_unit.size() / std::max<size_t>(streamed_, 1);
   }
 
   const StreamPlan& plan_;
   const StreamRates& rates_;
-  const size_t streamed_ = static_cast<size_t>(std::count_if(
-      plan_.units.begin(), plan_.units.end(), [](const StreamUnit& unit) { return !unit.kept; }));
-  std::deque<double> free_;  // when each free slot became so
-  double disk_ = 0;
+  const size_t streamed_ = static_cast<size_t>(
+      std::count_if(plan_.units.begin(), plan_.units.end(),
+                    [](const StreamUnit& unit) { return !unit.kept && unit.path == 0; }));
+  std::deque<double> free_;    // when each free slot became so
+  std::vector<double> paths_;  // when each will have read what it was asked for
   double now_ = 0;
 };
 
@@ -66,9 +71,12 @@ double UnitSeconds(const StreamPlan& plan, const StreamUnit& unit,
 SweepTime PredictSweep(const StreamPlan& plan, const StreamRates& rates,
                        std::span<const double> layer_seconds, double between_seconds) {
   SweepTime out;
-  const uint64_t extra = rates.extra_layer_bytes * plan.first_unit.size();
-  out.read_seconds =
-      static_cast<double>(plan.bytes_per_sweep + extra) / rates.disk_bytes_per_second;
+  for (size_t path = 0; path < plan.path_bytes.size(); ++path) {
+    const uint64_t extra = path == 0 ? rates.extra_layer_bytes * plan.first_unit.size() : 0;
+    const double seconds =
+        static_cast<double>(plan.path_bytes[path] + extra) / rates.path_bytes_per_second[path];
+    out.read_seconds = std::max(out.read_seconds, seconds);
+  }
   out.work_seconds =
       between_seconds + static_cast<double>(plan.bytes_per_sweep) / rates.verify_bytes_per_second;
   for (const double seconds : layer_seconds) out.work_seconds += seconds;

@@ -1,28 +1,29 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// How long sweeps over a stream plan take in the long run: a simulation of its slots, of a disk
-// that reads one unit after the other at a steady rate, and of workers that verify and compute in
+// How long sweeps over a stream plan take in the long run: a simulation of its slots, of paths that
+// each read one unit after the other at a steady rate, and of workers that verify and compute in
 // turn. Pure.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "storage/stream/stream_plan.h"
 
 namespace longtake {
 
 struct StreamRates {
-  double disk_bytes_per_second = 0;
-  double verify_bytes_per_second = 0;  // while nothing is computed
-  uint64_t request_bytes = 1 << 20;    // verifying follows reading at this distance
-  // Beside the weights, per layer: what else comes from the same disk with each layer.
+  std::vector<double> path_bytes_per_second;  // of the plan's paths
+  double verify_bytes_per_second = 0;         // while nothing is computed
+  uint64_t request_bytes = 1 << 20;           // verifying follows reading at this distance
+  // Beside the weights, per layer: what else comes from the first path's disk with each layer.
   uint64_t extra_layer_bytes = 0;
 };
 
 struct SweepTime {
   double seconds = 0;       // of one sweep among many
-  double read_seconds = 0;  // its reads alone
+  double read_seconds = 0;  // its reads alone, of the path that takes longest
   double work_seconds = 0;  // verifying and computing alone
 };
 

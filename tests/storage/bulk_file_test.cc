@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/aligned_buffer.h"
 #include "storage/bulk/bulk_reader.h"
 #include "tests/storage/fault_file.h"
 #include "tests/storage/memory_files.h"
@@ -82,6 +83,58 @@ TEST_F(BulkFileTest, GivesBackWhatWasAppended) {
   }
 }
 
+TEST_F(BulkFileTest, WhatIsAppendedInPartsLiesAsIfItWereWhole) {
+  const Bytes value = Pattern(3 * kBulkPieceBytes + 11, 12);
+  const std::vector<BulkExtent> whole = Write({Pattern(5, 5), value, Pattern(9, 6)});
+  const Bytes contents = disk_.Contents("d/b");
+  auto file = BulkFile::Create(files_, "d/b").value();
+  ASSERT_TRUE(file->Append(Pattern(5, 5)).ok());
+  size_t at = 0;
+  for (const size_t count : {size_t{0}, size_t{7}, size_t{kBulkPieceBytes} - 7,
+                             size_t{2} * kBulkPieceBytes + 3, size_t{8}}) {
+    ASSERT_TRUE(file->AppendPart(std::span(value).subspan(at, count)).ok());
+    ASSERT_TRUE(file->WriteBack().ok());
+    at += count;
+  }
+  EXPECT_EQ(file->EndExtent().value(), whole[1]);
+  EXPECT_EQ(file->Append(Pattern(9, 6)).value(), whole[2]);
+  EXPECT_EQ(disk_.Contents("d/b"), contents);
+}
+
+TEST_F(BulkFileTest, WhatIsWrittenBehindLiesAsIfItWereWrittenAtOnce) {
+  const std::vector<Bytes> values = {
+      Pattern(kBulkPieceBytes + 5, 1), Pattern(4096, 2), {}, Pattern(3, 3)};
+  const auto extents = Write(values);
+  Bytes contents = disk_.Contents("d/b");
+  uint64_t room = 0;
+  for (const Bytes& value : values) room += BulkFile::RoomFor(value.size());
+  auto file = BulkFile::Create(files_, "d/b").value();
+  auto memory = AlignedBuffer::Allocate(WriteBehind::kSlices * 8192, 4096).value();
+  ASSERT_TRUE(file->WriteBehindThrough(memory.span(), room).ok());
+  for (size_t i = 0; i < values.size(); ++i) {
+    EXPECT_EQ(file->Append(values[i]).value(), extents[i]);
+    if (i % 2 == 0) {
+      ASSERT_TRUE(file->WriteBack().ok());
+    }
+  }
+  ASSERT_TRUE(file->Sync().ok());
+  contents.resize(room);
+  EXPECT_TRUE(disk_.Contents("d/b") == contents);
+}
+
+TEST_F(BulkFileTest, AFileThatCouldNotBeWrittenBackIsOfNoMoreUse) {
+  auto file = BulkFile::Create(files_, "d/b").value();
+  ASSERT_TRUE(file->AppendPart(Pattern(5000, 1)).ok());
+  ASSERT_TRUE(file->WriteBack().ok()) << "nothing was sent before";
+  files_.set_decide_sync([](const std::string&) { return absl::UnavailableError("it fails"); });
+  ASSERT_TRUE(file->AppendPart(Pattern(5000, 2)).ok());
+  EXPECT_TRUE(absl::IsUnavailable(file->WriteBack()));
+  files_.set_decide_sync({});
+  EXPECT_TRUE(absl::IsUnavailable(file->AppendPart(Pattern(1, 3))));
+  EXPECT_TRUE(absl::IsUnavailable(file->EndExtent().status()));
+  EXPECT_TRUE(absl::IsUnavailable(file->Sync()));
+}
+
 TEST_F(BulkFileTest, PiecesAreLentOneByOne) {
   const Bytes value = Pattern(2 * kBulkPieceBytes + 7, 3);
   const auto extents = Write({value});
@@ -96,6 +149,27 @@ TEST_F(BulkFileTest, PiecesAreLentOneByOne) {
   EXPECT_THAT(sizes, ElementsAre(kBulkPieceBytes, kBulkPieceBytes, 7));
   EXPECT_EQ(back, value);
   EXPECT_TRUE(reader->Next().value().empty());
+}
+
+TEST_F(BulkFileTest, TheNextPiecesAreAskedForAheadOfTime) {
+  const Bytes value = Pattern(20 * kBulkPieceBytes + 7, 3);
+  const auto extents = Write({Pattern(5, 5), value});
+  const auto reader = BulkReader::Open(files_, "d/b", extents[1]).value();
+  uint64_t asked = extents[1].offset;
+  size_t calls = 0;
+  for (uint64_t at = extents[1].offset; reader->next_bytes() > 0; at += kBulkPieceBytes) {
+    const size_t piece = reader->Next().value().size();
+    for (const auto& ahead : files_.read_ahead()) {
+      if (ahead.offset < asked || ahead.offset == extents[1].offset + value.size()) continue;
+      EXPECT_EQ(ahead.offset, asked) << "each byte once";
+      asked += ahead.bytes;
+      ++calls;
+    }
+    EXPECT_GE(asked, at + piece);
+    EXPECT_LE(asked, at + 8 * kBulkPieceBytes);
+  }
+  EXPECT_EQ(asked, extents[1].offset + value.size());
+  EXPECT_LT(calls, 8u);
 }
 
 TEST_F(BulkFileTest, EveryFlippedByteIsFound) {

@@ -35,13 +35,34 @@ void CrashBytes::SetDurable(uint64_t block, const Block& bytes) {
             durable_.begin() + static_cast<ptrdiff_t>(block * kBlockBytes));
 }
 
-void CrashBytes::Remember(uint64_t offset, uint64_t bytes) {
-  if (bytes == 0) return;
-  for (uint64_t block = offset / kBlockBytes; block * kBlockBytes < offset + bytes; ++block) {
+void CrashBytes::Remember(const Edit& edit) {
+  if (edit.bytes == 0) return;
+  for (uint64_t block = edit.offset / kBlockBytes; block * kBlockBytes < edit.offset + edit.bytes;
+       ++block) {
     Change& change = changes_[block];
-    change.versions.push_back(BlockOf(now_, block));
+    change.edits.push_back(edits_.size());
     change.dirty = true;
   }
+  edits_.push_back(edit);
+}
+
+std::vector<CrashBytes::Block> CrashBytes::VersionsOf(uint64_t block, const Change& change) const {
+  const uint64_t block_begin = block * kBlockBytes;
+  std::vector<Block> versions;
+  Block bytes = BlockOf(durable_, block);
+  for (const size_t number : change.edits) {
+    const Edit& edit = edits_[number];
+    const uint64_t begin = std::max(edit.offset, block_begin);
+    const uint64_t end = std::min(edit.offset + edit.bytes, block_begin + kBlockBytes);
+    std::byte* const to = bytes.data() + (begin - block_begin);
+    if (edit.begin.has_value()) {
+      std::copy_n(written_.data() + *edit.begin + (begin - edit.offset), end - begin, to);
+    } else {
+      std::fill_n(to, end - begin, std::byte{0});
+    }
+    versions.push_back(bytes);
+  }
+  return versions;
 }
 
 void CrashBytes::Write(uint64_t offset, std::span<const std::byte> bytes) {
@@ -50,14 +71,17 @@ void CrashBytes::Write(uint64_t offset, std::span<const std::byte> bytes) {
     sizes_.push_back(now_.size());
     size_dirty_ = true;
   }
+  // Where the file ends is written with its last bytes.
+  if (offset + bytes.size() == now_.size()) size_dirty_ = true;
   std::copy(bytes.begin(), bytes.end(), now_.begin() + static_cast<ptrdiff_t>(offset));
-  Remember(offset, bytes.size());
+  Remember({.offset = offset, .bytes = bytes.size(), .begin = written_.size()});
+  written_.insert(written_.end(), bytes.begin(), bytes.end());
 }
 
 void CrashBytes::Truncate(uint64_t bytes) {
   const uint64_t before = now_.size();
   now_.resize(bytes);
-  if (bytes < before) Remember(bytes, before - bytes);
+  if (bytes < before) Remember({.offset = bytes, .bytes = before - bytes});
   sizes_.push_back(bytes);
   size_dirty_ = true;
 }
@@ -65,9 +89,13 @@ void CrashBytes::Truncate(uint64_t bytes) {
 void CrashBytes::Sync() {
   std::erase_if(changes_, [this](auto& entry) {
     if (!entry.second.dirty) return false;
-    SetDurable(entry.first, entry.second.versions.back());
+    SetDurable(entry.first, BlockOf(now_, entry.first));
     return true;
   });
+  if (changes_.empty()) {
+    edits_.clear();
+    written_.clear();
+  }
   if (!size_dirty_) return;
   durable_size_ = now_.size();
   sizes_.clear();
@@ -82,7 +110,7 @@ void CrashBytes::FailSync() {
 void CrashBytes::Crash(CrashChoice& choice) {
   const size_t sector_bytes = choice.sector_bytes();
   for (const auto& [number, change] : changes_) {
-    const std::vector<Block>& versions = change.versions;
+    const std::vector<Block> versions = VersionsOf(number, change);
     Block block = BlockOf(durable_, number);
     for (size_t at = 0; at < kBlockBytes; at += sector_bytes) {
       const size_t pick = choice.Pick(versions.size());
@@ -96,6 +124,8 @@ void CrashBytes::Crash(CrashChoice& choice) {
   const size_t pick = choice.Pick(sizes_.size());
   if (pick > 0) durable_size_ = sizes_[pick - 1];
   changes_.clear();
+  edits_.clear();
+  written_.clear();
   sizes_.clear();
   size_dirty_ = false;
   durable_.resize(durable_size_);

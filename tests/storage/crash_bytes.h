@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <random>
 #include <span>
 #include <vector>
@@ -49,18 +50,28 @@ class CrashBytes {
 
  private:
   using Block = std::vector<std::byte>;
+  // What changed a range: the next bytes of written_ from begin on, or zeros.
+  struct Edit {
+    uint64_t offset = 0;
+    uint64_t bytes = 0;
+    std::optional<size_t> begin = {};
+  };
+  // Of a block. Few crash, so its versions are put together only then, of what it was and these.
   struct Change {
-    std::vector<Block> versions;  // since the last sync, oldest first
-    bool dirty = true;            // to be written by the next sync
+    std::vector<size_t> edits;  // since the last sync, oldest first
+    bool dirty = true;          // to be written by the next sync
   };
   static Block BlockOf(const std::vector<std::byte>& bytes, uint64_t block);
-  void Remember(uint64_t offset, uint64_t bytes);
+  std::vector<Block> VersionsOf(uint64_t block, const Change& change) const;
+  void Remember(const Edit& edit);
   void SetDurable(uint64_t block, const Block& bytes);
 
   std::vector<std::byte> now_;
   std::vector<std::byte> durable_;  // what counts is durable_size_
   uint64_t durable_size_ = 0;
   std::map<uint64_t, Change> changes_;
+  std::vector<Edit> edits_;  // that changes name
+  std::vector<std::byte> written_;
   std::vector<uint64_t> sizes_;  // since the last sync
   bool size_dirty_ = false;
 };

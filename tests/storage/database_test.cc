@@ -193,6 +193,14 @@ TEST_F(DatabaseTest, DamageIsDataLoss) {
   Expect(Database::Open({.path = path_}).status(), absl::StatusCode::kDataLoss, "not a database");
 }
 
+TEST_F(DatabaseTest, AnotherFormatIsDamage) {
+  ASSERT_TRUE(Open()->Execute("CREATE TABLE t (a)").ok());
+  auto file = *PosixFileSystem().OpenReadWrite(path_);
+  constexpr uint64_t kFormatOffset = 44;  // of the schema: a big-endian number, at most 4
+  ASSERT_TRUE(file->WriteAt(kFormatOffset, Bytes(std::string_view("\0\0\0\7", 4))).ok());
+  Expect(Database::Open({.path = path_}).status(), absl::StatusCode::kDataLoss, path_);
+}
+
 TEST_F(DatabaseTest, TheLogIsMovedIntoTheDatabase) {
   auto database = Open();
   ASSERT_TRUE(database->Execute("CREATE TABLE t (a)").ok());

@@ -60,6 +60,11 @@ class FaultFileSystem final : public FileSystem {
     MutexLock lock(mutex_);
     decide_sync_ = std::move(decide);
   }
+  // What was asked for ahead of time, in order.
+  std::vector<Attempt> read_ahead() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    return read_ahead_;
+  }
   void set_refuse_direct(bool refuse) { refuse_direct_ = refuse; }
   void set_free_bytes(uint64_t free_bytes) { free_bytes_ = free_bytes; }
 
@@ -134,6 +139,18 @@ class FaultFileSystem final : public FileSystem {
       const int error = owner_.DecideForWrite(path(), offset, bytes.size());
       return error != 0 ? -error : file_->WriteSome(offset, bytes);
     }
+    void ReadAhead(uint64_t offset, uint64_t bytes) override {
+      owner_.Note({.offset = offset, .bytes = bytes, .path = path()});
+      file_->ReadAhead(offset, bytes);
+    }
+    absl::Status BeginWriteBack(uint64_t offset, uint64_t bytes) override {
+      return file_->BeginWriteBack(offset, bytes);
+    }
+    // Fails as a sync does.
+    absl::Status AwaitWriteBack(uint64_t offset, uint64_t bytes) override {
+      LT_RETURN_IF_ERROR(owner_.DecideForSync(path()));
+      return file_->AwaitWriteBack(offset, bytes);
+    }
     absl::Status Sync() override {
       LT_RETURN_IF_ERROR(owner_.DecideForSync(path()));
       return file_->Sync();
@@ -171,7 +188,13 @@ class FaultFileSystem final : public FileSystem {
   FileSystem& files_;
   bool refuse_direct_ = false;
   std::optional<uint64_t> free_bytes_;
-  Mutex mutex_;
+  void Note(Attempt ahead) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(mutex_);
+    read_ahead_.push_back(std::move(ahead));
+  }
+
+  mutable Mutex mutex_;
+  std::vector<Attempt> read_ahead_ ABSL_GUARDED_BY(mutex_);
   Decide decide_ ABSL_GUARDED_BY(mutex_);
   DecideWrite decide_write_ ABSL_GUARDED_BY(mutex_);
   DecideSync decide_sync_ ABSL_GUARDED_BY(mutex_);

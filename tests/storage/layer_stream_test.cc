@@ -121,6 +121,46 @@ TEST_F(LayerStreamTest, PartsAreGivenBackInUseOrder) {
   ExpectFixtureTensor(*lease->Tensor(2));
 }
 
+TEST_F(LayerStreamTest, PartsAreLentWhole) {
+  Write(2);
+  auto stream = Open({.slot_count = 1});
+  auto lease = stream->Next();
+  ASSERT_TRUE(lease.ok());
+  const LayerInfo& info = lease->info();
+  ASSERT_EQ(info.parts.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    const auto part = lease->Part(i);
+    ASSERT_TRUE(part.ok()) << part.status();
+    EXPECT_EQ(part->size(), info.parts[i].bytes);
+    for (const TensorInfo& tensor : info.parts[i].tensors) {
+      ExpectFixtureTensor({.name = tensor.name,
+                           .dtype = tensor.dtype,
+                           .shape = tensor.shape,
+                           .data = part->data() + tensor.offset,
+                           .bytes = tensor.bytes});
+    }
+  }
+  EXPECT_EQ(lease->Part(0).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(lease->Part(2).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(LayerStreamTest, MemoryMayBeSomebodyElses) {
+  Write(4);
+  std::vector<uint64_t> asked;
+  const auto allocate = [&asked](uint64_t bytes) {
+    asked.push_back(bytes);
+    return AlignedBuffer::Allocate(bytes, 4096);
+  };
+  auto stream = Open({.slot_count = 2, .kept_bytes_max = layer_bytes(), .allocate = allocate});
+  EXPECT_EQ(std::accumulate(asked.begin(), asked.end(), uint64_t{0}), stream->memory_bytes());
+  EXPECT_EQ(TakeSweep(*stream, *pack_), absl::OkStatus());
+  const auto refused =
+      LayerStream::Open(*pack_, {.allocate = [](uint64_t) -> absl::StatusOr<AlignedBuffer> {
+        return absl::ResourceExhaustedError("ulimit -l");
+      }});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+}
+
 TEST_F(LayerStreamTest, OneLeaseAtATime) {
   Write(2);
   auto stream = Open({});
@@ -183,7 +223,7 @@ TEST_F(LayerStreamTest, FirstTouchTrustsWhatWasRightOnce) {
 
 TEST_F(LayerStreamTest, RefusesBadOptions) {
   Write(1);
-  EXPECT_EQ(LayerStream::Open(*pack_, {.slot_count = 0}).status().code(),
+  EXPECT_EQ(LayerStream::Open(*pack_, {.pread_thread_count = 0}).status().code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(LayerStream::Open(*pack_, {.request_bytes = 0}).status().code(),
             absl::StatusCode::kInvalidArgument);

@@ -66,7 +66,9 @@ class PartFetcherTest : public ::testing::Test {
         *pack_, plan_,
         PartFetcher::Options{.request_bytes = request_bytes, .read_timeout_nanos = 1}, clock_);
     ASSERT_TRUE(fetcher_->Allocate().ok());
-    fetcher_->Start(std::make_unique<ScriptedIo>(*file_, std::move(script)));
+    std::vector<std::unique_ptr<BlockIo>> readers;
+    readers.push_back(std::make_unique<ScriptedIo>(*file_, std::move(script)));
+    fetcher_->Start(std::move(readers));
   }
   // Those that read the first CRC block of the first unit, again or with what is behind it.
   std::vector<size_t> OfFirstChunk(const std::vector<ScriptedIo::Waiting>& waiting) const {

@@ -87,7 +87,11 @@ double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const Strea
                        .trace_name = ""},
                       clock);
   EXPECT_TRUE(fetcher.Allocate().ok());
-  fetcher.Start(std::make_unique<FixedRateIo>(**file, clock));
+  std::vector<std::unique_ptr<BlockIo>> readers;
+  for (size_t i = 0; i < pack.layer_files().size(); ++i) {
+    readers.push_back(std::make_unique<FixedRateIo>(**file, clock));
+  }
+  fetcher.Start(std::move(readers));
   double start = 0;
   const auto advance = [&](double seconds) { clock.Advance(static_cast<int64_t>(seconds * 1e9)); };
   for (int sweep = 0; sweep < 5; ++sweep) {
@@ -124,7 +128,7 @@ TEST(StreamTimeTest, PredictsWhatTheFetcherTakesOnADiskOfFixedRate) {
           const double measured = MeasureSweep(**pack, files, plan, c);
           const SweepTime predicted =
               PredictSweep(plan,
-                           {.disk_bytes_per_second = kDiskRate,
+                           {.path_bytes_per_second = {kDiskRate},
                             .verify_bytes_per_second = 1e18,
                             .request_bytes = kCrcBlock},
                            std::vector<double>(c.layers, c.layer_seconds), c.between_seconds);
@@ -141,6 +145,43 @@ TEST(StreamTimeTest, PredictsWhatTheFetcherTakesOnADiskOfFixedRate) {
   EXPECT_GT(stalled, 10) << "no case in which slots matter";
 }
 
+// With as many slots as are the default, K paths that are bound by reading take a K-th of the time.
+TEST(StreamTimeTest, PredictsPathsThatReadAtOnce) {
+  const double read_seconds = 32.0 * kCrcBlock / kDiskRate;  // of a layer
+  MemoryFileSystem files;
+  const size_t layers = 12;
+  WriteFixture(files, "m/p", Spec(layers));
+  for (const size_t paths : {2, 3}) {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < paths; ++i) {
+      names.push_back("d" + std::to_string(i));
+      files.Put(names.back() + "/p", files.Contents("m/p"));
+    }
+    const auto pack = PackReader::Open(files, "m/p", names);
+    ASSERT_TRUE(pack.ok()) << pack.status();
+    for (const uint64_t slots : {0, 1, 2, 4, 5, 8, 12}) {
+      for (const double ratio : {0.0, 0.1, 0.3, 1.0}) {
+        const Case c = {.layers = layers, .slots = slots, .layer_seconds = ratio * read_seconds};
+        const StreamPlan plan = PlanStream(**pack, slots, 0);
+        const double measured = MeasureSweep(**pack, files, plan, c);
+        const SweepTime predicted =
+            PredictSweep(plan,
+                         {.path_bytes_per_second = std::vector<double>(paths, kDiskRate),
+                          .verify_bytes_per_second = 1e18,
+                          .request_bytes = kCrcBlock},
+                         std::vector<double>(layers, c.layer_seconds), 0);
+        EXPECT_NEAR(predicted.seconds, measured, 0.05 * measured)
+            << paths << " paths, " << slots << " slots, computing " << ratio << " of reading";
+        const auto k = static_cast<double>(paths);
+        EXPECT_NEAR(predicted.read_seconds, layers * read_seconds / k, 1e-6);
+        if (slots == 0 && ratio * k < 0.95) {
+          EXPECT_LE(measured, 1.03 * predicted.read_seconds);
+        }
+      }
+    }
+  }
+}
+
 // By hand: each part is verified as it arrives, its last request after that; what is computed or
 // verified keeps the disk waiting only when there is one slot.
 TEST(StreamTimeTest, ChecksumsTakeTheirTime) {
@@ -151,7 +192,7 @@ TEST(StreamTimeTest, ChecksumsTakeTheirTime) {
   const std::vector<double> nothing(4, 0.0);
   const auto seconds = [&](uint64_t slots, double verify_rate) {
     return PredictSweep(PlanStream(**pack, slots, 0),
-                        {.disk_bytes_per_second = 1e6,
+                        {.path_bytes_per_second = {1e6},
                          .verify_bytes_per_second = verify_rate,
                          .request_bytes = kCrcBlock},
                         nothing, 0)
@@ -171,7 +212,7 @@ TEST(StreamTimeTest, WithEveryLayerKeptNothingIsReadButWhatElseTheDiskBrings) {
   const auto pack = PackReader::Open(files, "p");
   ASSERT_TRUE(pack.ok()) << pack.status();
   const StreamPlan plan = PlanStream(**pack, 3, uint64_t{1} << 40);
-  StreamRates rates = {.disk_bytes_per_second = 1e6, .verify_bytes_per_second = 1e9};
+  StreamRates rates = {.path_bytes_per_second = {1e6}, .verify_bytes_per_second = 1e9};
   const std::vector<double> layers(4, 0.25);
   EXPECT_DOUBLE_EQ(PredictSweep(plan, rates, layers, 0).seconds, 1.0);
   EXPECT_DOUBLE_EQ(PredictSweep(plan, rates, layers, 0).read_seconds, 0.0);
