@@ -53,12 +53,16 @@ function(longtake_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()
 
-# longtake_test(name SOURCES a_test.cc ... LIBS libs ... [LABELS unit] [TIMEOUT 300]): one GoogleTest
-# program, one ctest entry per program. Tests find fixtures through the environment variable
-# LONGTAKE_SOURCE_DIR. The longest tests, which have a TIMEOUT of their own, start first: at the end one
-# of them would run alone.
+# longtake_test(name [ONE_THREAD] [OPTIMISED] SOURCES a_test.cc ... LIBS libs ... [LABELS unit]
+# [TIMEOUT 300]): one GoogleTest program, one ctest entry per program. Tests find fixtures through the
+# environment variable LONGTAKE_SOURCE_DIR. The longest tests, which have a TIMEOUT of their own, start
+# first: at the end one of them would run alone. One with ONE_THREAD shows the thread sanitizer nothing
+# and is not built for it; what is OPTIMISED computes much by itself.
 function(longtake_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "ONE_THREAD;OPTIMISED" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(arg_ONE_THREAD AND LONGTAKE_SANITIZE STREQUAL thread)
+    return()
+  endif()
   if(arg_TIMEOUT)
     set(cost ${arg_TIMEOUT})
   else()
@@ -70,9 +74,11 @@ function(longtake_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_LIBS} GTest::gmock GTest::gtest_main)
-  # Compiled once and run once: the presets of clang do not optimise it.
-  target_compile_options(${name} PRIVATE ${LONGTAKE_TEST_OPTIONS})
-  longtake_precompile(tests ${name} <gmock/gmock.h> <gtest/gtest.h>)
+  # Compiled once and run once: the presets do not optimise it.
+  if(NOT arg_OPTIMISED)
+    target_compile_options(${name} PRIVATE ${LONGTAKE_TEST_OPTIONS})
+    longtake_precompile(tests ${name} <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES
     TIMEOUT ${arg_TIMEOUT} COST ${cost} LABELS "${arg_LABELS}"

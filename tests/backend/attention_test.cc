@@ -44,26 +44,27 @@ struct Problem {
     std::vector<KeySegment> out;
     int64_t at = 0;
     for (int64_t length : cuts) {
-      out.push_back({.k = k.At(at * Width()),
-                     .v = v.At(at * Width()),
+      out.push_back({.k = DevicePtr(k.At(at * Width())),
+                     .v = DevicePtr(v.At(at * Width())),
                      .dtype = k.dtype,
                      .rows = length,
-                     .rotary = rotary.empty() ? nullptr : rotary.data() + at * head_dim});
+                     .rotary = rotary.empty() ? DevicePtr<const float>()
+                                              : DevicePtr(rotary.data() + at * head_dim)});
       at += length;
     }
     return out;
   }
   AttentionArgs Args(const std::vector<KeySegment>& segments, std::vector<float>& out) const {
     out.assign(q.size(), NAN);
-    return {.q = q.data(),
+    return {.q = DevicePtr(q.data()),
             .rows = rows,
             .heads = heads,
             .head_dim = head_dim,
             .keys = segments,
             .scale = scale,
-            .bias = bias.empty() ? nullptr : bias.data(),
+            .bias = bias.empty() ? DevicePtr<const float>() : DevicePtr(bias.data()),
             .last_key_bias = last_key_bias,
-            .out = out.data()};
+            .out = DevicePtr(out.data())};
   }
   std::vector<float> Run(Backend& backend) const {
     std::vector<float> out;

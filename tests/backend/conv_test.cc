@@ -142,8 +142,9 @@ class ConvTest : public ::testing::TestWithParam<Case> {
   }
 
   // Frame t of the input; null before the first.
-  const float* Input(int64_t t) const {
-    return t < 0 ? nullptr : input_.data() + t * GetParam().InFloats();
+  DevicePtr<const float> Input(int64_t t) const {
+    if (t < 0) return {};
+    return DevicePtr(input_.data() + t * GetParam().InFloats());
   }
 
   std::vector<float> Run(int threads, const std::string& instruction_set, bool one_by_one = false) {
@@ -159,13 +160,13 @@ class ConvTest : public ::testing::TestWithParam<Case> {
     if (!packed.ok()) return {};
     const std::unique_ptr<ConvWeights>& weights = *packed;
     std::vector<float> out = previous_;
-    std::vector<std::vector<const float*>> inputs(c.frames);
+    std::vector<std::vector<DevicePtr<const float>>> inputs(c.frames);
     std::vector<ConvFrame> frames;
     for (int64_t f = 0; f < c.frames; ++f) {
       for (int64_t t = 0; t < c.shape.taps_t; ++t) {
         inputs[f].push_back(Input(f + t - c.shape.taps_t + 1));
       }
-      frames.push_back({.in = inputs[f], .out = out.data() + f * c.OutFloats()});
+      frames.push_back({.in = inputs[f], .out = DevicePtr(out.data() + f * c.OutFloats())});
     }
     ConvArgs args = {.weights = weights.get(),
                      .frames = {},
@@ -193,7 +194,8 @@ class ConvTest : public ::testing::TestWithParam<Case> {
     const int64_t column = x * c.stride - c.pad_left + tap % c.shape.taps_w;
     if (t < 0 || row < 0 || column < 0 || row >= c.InH() || column >= c.InW()) return 0.0;
     const int64_t scale = c.upsample ? 2 : 1;
-    const float* pixel = Input(t) + (row / scale * c.in_w + column / scale) * c.shape.in_channels;
+    const float* pixel =
+        Input(t).address() + (row / scale * c.in_w + column / scale) * c.shape.in_channels;
     const int64_t taps = c.shape.taps_t * c.shape.taps_h * c.shape.taps_w;
     double sum = 0.0;
     for (int64_t i = 0; i < c.shape.in_channels; ++i) {
@@ -268,7 +270,8 @@ TEST(ConvPlanTest, LargeChannelCountsAreCutToFit) {
   ASSERT_TRUE(owned.ok());
   const PackedConv& packed = **owned;
   float frames_in[4] = {};
-  std::vector<const float*> in = {frames_in, frames_in + 1, frames_in + 2};
+  const std::vector<DevicePtr<const float>> in = {
+      DevicePtr(frames_in + 0), DevicePtr(frames_in + 1), DevicePtr(frames_in + 2)};
   const std::vector<ConvFrame> frames = {{.in = in}};
   const ConvPlan plan = PlanConv({.weights = &packed,
                                   .frames = frames,
@@ -305,10 +308,10 @@ TEST(ConvPlanTest, NoTaskTakesMoreThanIsSaid) {
     const int64_t most = ConvScratchFloatsMax(**owned);
     std::vector<float> inputs(12);
     for (int64_t count = 1; count <= 8; count += 3) {
-      std::vector<std::vector<const float*>> in(count);
+      std::vector<std::vector<DevicePtr<const float>>> in(count);
       std::vector<ConvFrame> frames;
       for (int64_t f = 0; f < count; ++f) {
-        for (int64_t t = 0; t < shape.taps_t; ++t) in[f].push_back(&inputs[f + t]);
+        for (int64_t t = 0; t < shape.taps_t; ++t) in[f].push_back(DevicePtr(&inputs[f + t]));
         frames.push_back({.in = in[f]});
       }
       for (const int64_t side : {1, 7, 16, 25, 60, 301, 1024}) {
@@ -361,12 +364,12 @@ std::vector<float> RunNorm(const NormCase& c, int threads, const std::string& in
   std::vector<float> x = Normal(5, c.rows * c.width);
   std::fill_n(x.begin(), c.width, 0.0f);  // the first row has no length
   const std::vector<float> gamma = Normal(6, c.width);
-  (*backend)->ChannelNorm({.in = x.data(),
+  (*backend)->ChannelNorm({.in = DevicePtr(x.data()),
                            .rows = c.rows,
                            .width = c.width,
-                           .gamma = gamma.data(),
+                           .gamma = DevicePtr(gamma.data()),
                            .silu = c.silu,
-                           .out = x.data()});
+                           .out = DevicePtr(x.data())});
   return x;
 }
 
@@ -408,8 +411,11 @@ TEST(ChannelNormTest, ANanSpreadsOverItsRow) {
     std::vector<float> x(48, 1.0f);
     x[20] = NAN;
     const std::vector<float> gamma(16, 1.0f);
-    (*backend)->ChannelNorm(
-        {.in = x.data(), .rows = 3, .width = 16, .gamma = gamma.data(), .out = x.data()});
+    (*backend)->ChannelNorm({.in = DevicePtr(x.data()),
+                             .rows = 3,
+                             .width = 16,
+                             .gamma = DevicePtr(gamma.data()),
+                             .out = DevicePtr(x.data())});
     for (size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(x[i]), i / 16 == 1) << i;
   }
 }

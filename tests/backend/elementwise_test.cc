@@ -18,11 +18,11 @@ TEST(ElementwiseTest, RotaryMatchesDoubles) {
     const std::vector<float> out = RunEverywhere(
         [&](Backend& backend) {
           std::vector<float> y = x;
-          backend.Rotary({.x = y.data(),
+          backend.Rotary({.x = DevicePtr(y.data()),
                           .rows = rows,
                           .heads = heads,
                           .head_dim = head_dim,
-                          .table = table.data()});
+                          .table = DevicePtr(table.data())});
           return y;
         },
         &different);
@@ -49,11 +49,11 @@ TEST(ElementwiseTest, GatedAddIsOneFusedMultiplyAdd) {
     const std::vector<float> out = RunEverywhere(
         [&](Backend& backend) {
           std::vector<float> z = x;
-          backend.GatedAdd({.x = z.data(),
-                            .y = y.data(),
+          backend.GatedAdd({.x = DevicePtr(z.data()),
+                            .y = DevicePtr(y.data()),
                             .rows = rows,
                             .width = width,
-                            .gate = gated ? gate.data() : nullptr,
+                            .gate = gated ? DevicePtr(gate.data()) : nullptr,
                             .group_rows = group_rows,
                             .group_stride = stride});
           return z;
@@ -67,6 +67,70 @@ TEST(ElementwiseTest, GatedAddIsOneFusedMultiplyAdd) {
   }
 }
 
+// Rows as wide as the table, and rows that the table repeats.
+TEST(ElementwiseTest, DistanceBiasIsOfTheBucketOfItsDistance) {
+  Random random(12);
+  for (const int64_t rows : {1, 2, 37, 130}) {
+    constexpr int64_t kHeads = 3;
+    constexpr int32_t kBuckets = 5;
+    const std::vector<float> table = random.Floats(kBuckets * kHeads);
+    std::vector<int32_t> buckets;
+    for (int64_t i = 0; i < 2 * rows - 1; ++i) {
+      buckets.push_back(static_cast<int32_t>(i * i) % kBuckets);
+    }
+    std::vector<float> expected;
+    for (int64_t head = 0; head < kHeads; ++head) {
+      for (int64_t query = 0; query < rows; ++query) {
+        for (int64_t key = 0; key < rows; ++key) {
+          const int32_t bucket = buckets[static_cast<size_t>(key - query + rows - 1)];
+          expected.push_back(table[static_cast<size_t>(bucket * kHeads + head)]);
+        }
+      }
+    }
+    std::string different;
+    const std::vector<float> out = RunEverywhere(
+        [&](Backend& backend) {
+          std::vector<float> bias(expected.size());
+          backend.DistanceBias({.table = DevicePtr<const float>(table.data()),
+                                .buckets = buckets,
+                                .heads = kHeads,
+                                .rows = rows,
+                                .out = DevicePtr(bias.data())});
+          return bias;
+        },
+        &different);
+    EXPECT_EQ(different, "");
+    EXPECT_EQ(out, expected) << rows;
+  }
+}
+
+TEST(ElementwiseTest, AddTableIsExact) {
+  Random random(4);
+  for (const int64_t in_width : {1, 7, 192, 20000}) {
+    for (const int64_t runs : {1, 6}) {
+      const int64_t rows = random.Int(1, 5), width = runs * in_width;
+      const std::vector<float> in = random.Floats(rows * in_width), table = random.Floats(width);
+      std::string different;
+      const std::vector<float> out = RunEverywhere(
+          [&](Backend& backend) {
+            std::vector<float> sums(static_cast<size_t>(rows * width));
+            backend.AddTable({.in = DevicePtr(in.data()),
+                              .rows = rows,
+                              .in_width = in_width,
+                              .table = DevicePtr(table.data()),
+                              .width = width,
+                              .out = DevicePtr(sums.data())});
+            return sums;
+          },
+          &different);
+      EXPECT_EQ(different, "");
+      for (int64_t i = 0; i < rows * width; ++i) {
+        ASSERT_EQ(out[i], table[i % width] + in[i / width * in_width + i % in_width]) << i;
+      }
+    }
+  }
+}
+
 TEST(ElementwiseTest, MultiplyIsExact) {
   Random random(3);
   for (int64_t count : {1, 15, 16, 17, 1000, 100003}) {
@@ -75,7 +139,7 @@ TEST(ElementwiseTest, MultiplyIsExact) {
     const std::vector<float> out = RunEverywhere(
         [&](Backend& backend) {
           std::vector<float> z = x;
-          backend.Multiply(z.data(), y.data(), count);
+          backend.Multiply(DevicePtr(z.data()), DevicePtr(y.data()), count);
           return z;
         },
         &different);
@@ -92,7 +156,7 @@ TEST(ElementwiseTest, SiluMatchesDoubles) {
   const std::vector<float> out = RunEverywhere(
       [&](Backend& backend) {
         std::vector<float> y = x;
-        backend.Silu(y.data(), static_cast<int64_t>(y.size()));
+        backend.Silu(DevicePtr(y.data()), static_cast<int64_t>(y.size()));
         return y;
       },
       &different);
@@ -110,7 +174,7 @@ TEST(ElementwiseTest, ReluOnAllMachines) {
   const std::vector<float> y = RunEverywhere(
       [&](Backend& backend) {
         std::vector<float> out = x;
-        backend.Relu(out.data(), static_cast<int64_t>(out.size()));
+        backend.Relu(DevicePtr(out.data()), static_cast<int64_t>(out.size()));
         return out;
       },
       &different);
@@ -124,7 +188,7 @@ TEST(ElementwiseTest, ReluKeepsNanAndHasOneZero) {
   const std::vector<float> y = RunEverywhere(
       [&](Backend& backend) {
         std::vector<float> x = {NAN, -0.0f, INFINITY, -INFINITY};
-        backend.Relu(x.data(), 4);
+        backend.Relu(DevicePtr(x.data()), 4);
         for (float& value : x) value = std::isnan(value) ? 7.0f : value;
         return x;
       },
@@ -138,7 +202,7 @@ TEST(ElementwiseTest, ReluKeepsNanAndHasOneZero) {
 
 TEST(ElementwiseTest, SiluKeepsNanAndEnds) {
   std::vector<float> x = {NAN, 1e30f, -1e4f, 0.0f};
-  Machines().back()->backend->Silu(x.data(), 4);
+  Machines().back()->backend->Silu(DevicePtr(x.data()), 4);
   EXPECT_TRUE(std::isnan(x[0]));
   EXPECT_EQ(x[1], 1e30f);
   EXPECT_NEAR(x[2], 0.0f, 1e-30f);

@@ -20,15 +20,15 @@ struct Problem {
 
   std::vector<float> Run(Backend& backend) const {
     std::vector<float> y(static_cast<size_t>(rows * out_features), NAN);
-    backend.Linear({.in = x.data(),
+    backend.Linear({.in = DevicePtr(x.data()),
                     .rows = rows,
-                    .weight = {.data = weight.data(),
+                    .weight = {.data = DevicePtr(weight.data()),
                                .dtype = weight.dtype,
                                .out_features = out_features,
                                .in_features = in_features},
-                    .bias = with_bias ? bias.data() : nullptr,
+                    .bias = with_bias ? DevicePtr(bias.data()) : nullptr,
                     .activation = activation,
-                    .out = y.data()});
+                    .out = DevicePtr(y.data())});
     return y;
   }
 

@@ -27,16 +27,16 @@ struct Int8Problem {
 
   std::vector<float> Run(Backend& backend) const {
     std::vector<float> y(static_cast<size_t>(rows * out_features), NAN);
-    backend.Linear({.in = x.data(),
+    backend.Linear({.in = DevicePtr(x.data()),
                     .rows = rows,
-                    .weight = {.data = weight.data(),
+                    .weight = {.data = DevicePtr(weight.data()),
                                .dtype = DType::kI8,
                                .out_features = out_features,
                                .in_features = in_features,
-                               .scales = scales.data()},
-                    .bias = with_bias ? bias.data() : nullptr,
+                               .scales = DevicePtr(scales.data())},
+                    .bias = with_bias ? DevicePtr(bias.data()) : nullptr,
                     .activation = activation,
-                    .out = y.data()});
+                    .out = DevicePtr(y.data())});
     return y;
   }
 
@@ -173,14 +173,14 @@ struct Bf16Problem {
 
   std::vector<float> Run(Backend& backend) const {
     std::vector<float> y(static_cast<size_t>(rows * out_features), NAN);
-    backend.Linear({.in = x.wide.data(),
+    backend.Linear({.in = DevicePtr(x.wide.data()),
                     .rows = rows,
-                    .weight = {.data = weight.data(),
+                    .weight = {.data = DevicePtr(weight.data()),
                                .dtype = DType::kBf16,
                                .out_features = out_features,
                                .in_features = in_features},
-                    .bias = bias.data(),
-                    .out = y.data()});
+                    .bias = DevicePtr(bias.data()),
+                    .out = DevicePtr(y.data())});
     return y;
   }
 

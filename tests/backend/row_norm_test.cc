@@ -63,15 +63,15 @@ TEST(RowNormTest, LayerNormModulateMatchesDoubles) {
     const std::vector<float> out = RunEverywhere(
         [&](Backend& backend) {
           std::vector<float> y = in_place ? x : std::vector<float>(x.size());
-          backend.LayerNormModulate({.in = in_place ? y.data() : x.data(),
+          backend.LayerNormModulate({.in = DevicePtr(in_place ? y.data() : x.data()),
                                      .rows = shape.rows,
                                      .width = shape.width,
                                      .eps = 1e-2f,
-                                     .shift = shift,
-                                     .scale = scale,
+                                     .shift = DevicePtr(shift),
+                                     .scale = DevicePtr(scale),
                                      .group_rows = shape.group_rows,
                                      .group_stride = stride,
-                                     .out = y.data()});
+                                     .out = DevicePtr(y.data())});
           return y;
         },
         &different);
@@ -98,13 +98,13 @@ TEST(RowNormTest, LayerNormMatchesDoubles) {
     const std::vector<float> out = RunEverywhere(
         [&](Backend& backend) {
           std::vector<float> y(x.size());
-          backend.LayerNorm({.in = x.data(),
+          backend.LayerNorm({.in = DevicePtr(x.data()),
                              .rows = shape.rows,
                              .width = shape.width,
                              .eps = 1e-2f,
-                             .gain = gain.data(),
-                             .bias = bias.data(),
-                             .out = y.data()});
+                             .gain = DevicePtr(gain.data()),
+                             .bias = DevicePtr(bias.data()),
+                             .out = DevicePtr(y.data())});
           return y;
         },
         &different);
@@ -128,12 +128,12 @@ TEST(RowNormTest, RmsNormMatchesDoubles) {
     const std::vector<float> out = RunEverywhere(
         [&](Backend& backend) {
           std::vector<float> y = x;
-          backend.RmsNorm({.in = y.data(),
+          backend.RmsNorm({.in = DevicePtr(y.data()),
                            .rows = shape.rows,
                            .width = shape.width,
                            .eps = 1e-6f,
-                           .gain = gain.data(),
-                           .out = y.data()});
+                           .gain = DevicePtr(gain.data()),
+                           .out = DevicePtr(y.data())});
           return y;
         },
         &different);

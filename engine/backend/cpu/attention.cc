@@ -25,11 +25,11 @@ Item Prepare(const AttentionArgs& args) {
     LT_CHECK(segment.dtype == DType::kF32 || segment.dtype == DType::kBf16);
     LT_CHECK(segment.rows >= 0);
     item.key_count += segment.rows;
-    item.segments.push_back({.k = segment.k,
-                             .v = segment.v,
+    item.segments.push_back({.k = segment.k.address(),
+                             .v = segment.v.address(),
                              .is_bf16 = segment.dtype == DType::kBf16,
                              .rows = segment.rows,
-                             .rotary = segment.rotary});
+                             .rotary = segment.rotary.address()});
   }
   LT_CHECK(item.key_count > 0 || args.rows == 0);
   return item;
@@ -72,7 +72,7 @@ void CpuBackend::Attention(std::span<const AttentionArgs> items) {
   for (const AttentionArgs& args : items) {
     Item item = Prepare(args);
     // Text encoders add a bias, the VAE's heads are wide: few operations, kept in fp32.
-    item.in_tiles = tiled() && args.bias == nullptr && args.head_dim <= kTiledHeadDimMax;
+    item.in_tiles = tiled() && !args.bias && args.head_dim <= kTiledHeadDimMax;
     item.parts =
         ChooseParts(args.rows, heads, workers_.thread_count(), item.in_tiles ? kTiles : kVectors);
     item.first_task = tasks;
@@ -91,9 +91,9 @@ void CpuBackend::Attention(std::span<const AttentionArgs> items) {
     const int64_t width = args.heads * args.head_dim;
     const int64_t offset = row * width + head * args.head_dim;
     const float* bias =
-        args.bias == nullptr ? nullptr : args.bias + (head * args.rows + row) * item.key_count;
+        args.bias ? args.bias.address() + (head * args.rows + row) * item.key_count : nullptr;
     const auto kernel = item.in_tiles ? kernels_.attention_tiled : kernels_.attention;
-    kernel({.q = args.q + offset,
+    kernel({.q = args.q.address() + offset,
             .rows = args.rows * (part + 1) / item.parts - row,
             .stride = width,
             .head = head,
@@ -103,7 +103,7 @@ void CpuBackend::Attention(std::span<const AttentionArgs> items) {
             .scale = args.scale,
             .bias = bias,
             .last_key_bias = args.last_key_bias,
-            .out = args.out + offset,
+            .out = args.out.address() + offset,
             .scratch = Scratch(worker)});
   });
 }

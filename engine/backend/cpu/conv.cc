@@ -57,15 +57,16 @@ class ConvTask {
   };
 
   void RunByTime(const float* zeros) {
-    const std::span<const float* const> in = frames_.front().in;
+    const std::span<const DevicePtr<const float>> in = frames_.front().in;
     const auto frames_left = [&](int64_t t) {
-      return std::any_of(in.begin() + t, in.end(), [](const float* f) { return f != nullptr; });
+      return std::any_of(in.begin() + t, in.end(),
+                         [](DevicePtr<const float> f) { return static_cast<bool>(f); });
     };
     if (!frames_left(0)) return SumTaps({});
     bool begins = true;
     for (int64_t t = 0; t < static_cast<int64_t>(in.size()); ++t) {
-      if (in[t] == nullptr) continue;
-      inputs_.assign(1, in[t]);
+      if (!in[t]) continue;
+      inputs_.assign(1, in[t].address());
       LayOutPlanes(zeros);
       SumTaps({.begin = t, .end = t + 1, .begins = begins, .ends = !frames_left(t + 1)});
       begins = false;
@@ -125,7 +126,7 @@ class ConvTask {
          .lanes_used = panel.lanes_used,
          .bias = panel.bias,
          .accumulate = args_.accumulate,
-         .out = frame.out + pixel * out_channels + panel.first_channel,
+         .out = frame.out.address() + pixel * out_channels + panel.first_channel,
          .out_stride = out_channels,
          .sums = sums_ +
                  (panel.first_channel * plan_.row_block + row * kConvSumLanes) * plan_.column_block,
@@ -140,9 +141,9 @@ class ConvTask {
     const int64_t phase_floats = shape.in_channels * plan_.plane_stride;
     const int64_t weight_floats = shape.in_channels * panel.lanes;
     for (int64_t t = range.begin; t < range.end; ++t) {
-      if (frame.in[t] == nullptr) continue;
+      if (!frame.in[t]) continue;
       const int64_t input =
-          std::find(inputs_.begin(), inputs_.end(), frame.in[t]) - inputs_.begin();
+          std::find(inputs_.begin(), inputs_.end(), frame.in[t].address()) - inputs_.begin();
       for (int64_t y = 0; y < shape.taps_h; ++y) {
         const float* planes = planes_ + input * plan_.frame_floats +
                               (row * args_.stride + y) * plan_.phases * phase_floats;

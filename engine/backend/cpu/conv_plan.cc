@@ -112,8 +112,9 @@ int64_t ConvScratchFloatsMax(const PackedConv& weights) {
 std::vector<const float*> DistinctInputs(std::span<const ConvFrame> frames) {
   std::vector<const float*> inputs;
   for (const ConvFrame& frame : frames) {
-    for (const float* input : frame.in) {
-      if (input == nullptr) continue;
+    for (const DevicePtr<const float> in : frame.in) {
+      if (!in) continue;
+      const float* input = in.address();
       if (std::find(inputs.begin(), inputs.end(), input) == inputs.end()) inputs.push_back(input);
     }
   }

@@ -66,8 +66,9 @@ absl::StatusOr<KernelTable> ChooseKernels(const CpuBackendOptions& options) {
 
 }  // namespace
 
-CpuBackend::CpuBackend(WorkerPool& workers, const KernelTable& kernels)
-    : workers_(workers),
+CpuBackend::CpuBackend(WorkerPool& workers, const KernelTable& kernels, Lane lane)
+    : lane_(lane),
+      workers_(workers),
       kernels_(kernels),
       int8_ops_{.narrow = kernels.quantise_rows,
                 .linear = kernels.linear_int8,
@@ -84,7 +85,7 @@ CpuBackend::CpuBackend(WorkerPool& workers, const KernelTable& kernels)
 absl::StatusOr<std::unique_ptr<CpuBackend>> CpuBackend::Create(WorkerPool& workers,
                                                                const KernelTable& kernels,
                                                                const CpuBackendOptions& options) {
-  auto backend = std::unique_ptr<CpuBackend>(new CpuBackend(workers, kernels));
+  auto backend = std::unique_ptr<CpuBackend>(new CpuBackend(workers, kernels, options.lane));
   for (AlignedBuffer& scratch : backend->scratch_) {
     LT_ASSIGN_OR_RETURN(
         scratch, AlignedBuffer::Allocate(kWorkerScratchBytes, kCacheLineBytes, options.populator));

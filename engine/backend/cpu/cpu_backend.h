@@ -16,6 +16,7 @@
 #include "engine/backend/backend.h"
 #include "engine/backend/cpu/conv_plan.h"
 #include "engine/backend/cpu/kernel_table.h"
+#include "engine/backend/host_device.h"
 
 namespace longtake {
 
@@ -35,6 +36,8 @@ class CpuBackend final : public Backend {
     return tiled() ? kAmxBf16Profile : kFmaChainProfile;
   }
   std::string_view instruction_set() const override { return kernels_.instruction_set; }
+  Device& device() override { return device_; }
+  Lane lane() const override { return lane_; }
 
   void Linear(const LinearArgs& args) override;
   void Attention(std::span<const AttentionArgs> items) override;
@@ -43,9 +46,12 @@ class CpuBackend final : public Backend {
   void RmsNorm(const RmsNormArgs& args) override;
   void Rotary(const RotaryArgs& args) override;
   void GatedAdd(const GatedAddArgs& args) override;
-  void Multiply(float* x, const float* y, int64_t count) override;
-  void Silu(float* x, int64_t count) override;
-  void Relu(float* x, int64_t count) override;
+  void AddTable(const AddTableArgs& args) override;
+  void StoreRows(const StoreRowsArgs& args) override;
+  void DistanceBias(const DistanceBiasArgs& args) override;
+  void Multiply(DevicePtr<float> x, DevicePtr<const float> y, int64_t count) override;
+  void Silu(DevicePtr<float> x, int64_t count) override;
+  void Relu(DevicePtr<float> x, int64_t count) override;
 
   absl::StatusOr<std::unique_ptr<ConvWeights>> PackConv(const ConvShape& shape, const void* weights,
                                                         DType dtype, const float* bias) override;
@@ -71,7 +77,7 @@ class CpuBackend final : public Backend {
   void NarrowLinear(const LinearArgs& args, const NarrowOps& ops);
   void NarrowBlock(const LinearArgs& args, const NarrowOps& ops, const RowBlock& block);
 
-  CpuBackend(WorkerPool& workers, const KernelTable& kernels);
+  CpuBackend(WorkerPool& workers, const KernelTable& kernels, Lane lane);
 
   // kWorkerScratchFloats of this worker, 64-byte aligned, contents undefined.
   float* Scratch(int worker) { return reinterpret_cast<float*>(scratch_[worker].data()); }
@@ -80,6 +86,8 @@ class CpuBackend final : public Backend {
   void ParallelRows(int64_t rows, int64_t row_elements,
                     const std::function<void(int64_t begin, int64_t count)>& tile);
 
+  HostDevice device_;
+  const Lane lane_;
   WorkerPool& workers_;
   const KernelTable kernels_;
   const NarrowOps int8_ops_;

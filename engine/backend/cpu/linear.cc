@@ -20,9 +20,9 @@ constexpr LinearCosts kCosts = {.tile_rows = kLinearRowsMax,
 void CpuBackend::Linear(const LinearArgs& args) {
   const Weight& weight = args.weight;
   LT_CHECK(args.rows >= 0 && weight.in_features > 0 && weight.out_features > 0);
-  LT_CHECK(weight.dtype == DType::kF32 || weight.dtype == DType::kBf16 ||
-           (weight.dtype == DType::kI8 && weight.scales != nullptr &&
-            weight.in_features <= kInt8InFeaturesMax));
+  LT_CHECK(
+      weight.dtype == DType::kF32 || weight.dtype == DType::kBf16 ||
+      (weight.dtype == DType::kI8 && weight.scales && weight.in_features <= kInt8InFeaturesMax));
   if (args.rows == 0) return;
   if (weight.dtype == DType::kI8) return NarrowLinear(args, int8_ops_);
   if (weight.dtype == DType::kBf16 && bf16_ops_.linear != nullptr) {
@@ -36,17 +36,17 @@ void CpuBackend::Linear(const LinearArgs& args) {
     const int64_t column = index % groups * group;
     const int64_t part = index / groups;
     const int64_t row = args.rows * part / cut.row_parts;
-    kernels_.linear({.in = args.in + row * weight.in_features,
+    kernels_.linear({.in = args.in.address() + row * weight.in_features,
                      .rows = args.rows * (part + 1) / cut.row_parts - row,
-                     .weight = weight.data,
+                     .weight = weight.data.address(),
                      .weight_is_bf16 = weight.dtype == DType::kBf16,
                      .in_features = weight.in_features,
                      .out_features = weight.out_features,
                      .column_begin = column,
                      .column_end = std::min(column + group, weight.out_features),
-                     .bias = args.bias,
+                     .bias = args.bias.address(),
                      .activation = ToKernel(args.activation),
-                     .out = args.out + row * weight.out_features,
+                     .out = args.out.address() + row * weight.out_features,
                      .scratch = Scratch(worker)});
   });
 }

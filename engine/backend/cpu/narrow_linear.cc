@@ -63,7 +63,7 @@ void CpuBackend::NarrowBlock(const LinearArgs& args, const NarrowOps& ops, const
   };
   workers_.ParallelFor(CeilDiv(block.rows, kNarrowRowsAlign), [&](int64_t index, int) {
     const int64_t begin = index * kNarrowRowsAlign;
-    ops.narrow({.in = args.in + (block.row + begin) * weight.in_features,
+    ops.narrow({.in = args.in.address() + (block.row + begin) * weight.in_features,
                 .rows = std::min(kNarrowRowsAlign, block.rows - begin),
                 .in_features = weight.in_features,
                 .out = from(begin)});
@@ -84,15 +84,15 @@ void CpuBackend::NarrowBlock(const LinearArgs& args, const NarrowOps& ops, const
     const int64_t begin = part_begin(part);
     ops.linear({.in = from(begin),
                 .rows = part_begin(part + 1) - begin,
-                .weight = weight.data,
-                .weight_scales = weight.scales,
+                .weight = weight.data.address(),
+                .weight_scales = weight.scales.address(),
                 .in_features = weight.in_features,
                 .out_features = weight.out_features,
                 .column_begin = column,
                 .column_end = std::min(column + group, weight.out_features),
-                .bias = args.bias,
+                .bias = args.bias.address(),
                 .activation = ToKernel(args.activation),
-                .out = args.out + (block.row + begin) * weight.out_features,
+                .out = args.out.address() + (block.row + begin) * weight.out_features,
                 .scratch = Scratch(worker)});
   });
 }

@@ -1,0 +1,32 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// One block a row. Rounded in integers, as on the CPU: to nearest even, and a NaN stays one.
+#include "engine/backend/cuda/kernels/block.cuh"
+#include "engine/backend/cuda/kernels/kernels.h"
+
+namespace longtake::cuda {
+
+static __device__ __forceinline__ uint16_t ToBf16(float value) {
+  const unsigned bits = __float_as_uint(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+static __global__ void StoreRowsKernel(StoreRowsTask task) {
+  const int64_t begin = blockIdx.x * task.width;
+  const float* in = task.in + begin;
+  for (int64_t i = threadIdx.x; i < task.width; i += kThreads) {
+    if (task.bf16) {
+      static_cast<uint16_t*>(task.out)[begin + i] = ToBf16(in[i]);
+    } else {
+      static_cast<float*>(task.out)[begin + i] = in[i];
+    }
+  }
+}
+
+void StoreRows(const StoreRowsTask& task, Stream stream) {
+  if (task.rows == 0) return;
+  Launch(StoreRowsKernel, {.blocks = task.rows, .threads = kThreads}, stream, task);
+}
+
+}  // namespace longtake::cuda
