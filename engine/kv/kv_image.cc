@@ -1,13 +1,12 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/kv/kv_image.h"
 
-#include <cstring>
+#include <algorithm>
 #include <set>
 #include <span>
 
 #include "absl/strings/str_cat.h"
-#include "base/checked.h"
-#include "engine/kv/kv_sweep.h"
+#include "engine/backend/backend.h"
 
 namespace longtake {
 namespace {
@@ -16,43 +15,61 @@ size_t SideBytes(const KvLayout& layout) {
   return static_cast<size_t>(layout.rows) * layout.row_bytes();
 }
 
-void AppendSide(std::span<const KeySegment> segments, bool values, uint64_t row_bytes,
-                std::vector<std::byte>* out) {
-  for (const KeySegment& segment : segments) {
-    const auto* rows = static_cast<const std::byte*>(values ? segment.v : segment.k);
-    out->insert(out->end(), rows, rows + static_cast<size_t>(segment.rows) * row_bytes);
+// Where a frame's image lies, in order: layer by layer.
+std::vector<KvRun> RunsOf(const KvPages& pages) {
+  std::vector<KvRun> all;
+  for (int64_t layer = 0; layer < pages.layout().layers; ++layer) {
+    const std::vector<KvRun> runs = pages.Runs(layer);
+    all.insert(all.end(), runs.begin(), runs.end());
   }
+  return all;
 }
 
-std::vector<float> Widen(std::span<const std::byte> bytes, DType dtype) {
-  std::vector<float> out(bytes.size() / DTypeBytes(dtype));
-  if (dtype == DType::kF32) {
-    std::memcpy(out.data(), bytes.data(), bytes.size());
-    return out;
-  }
-  const auto* half = reinterpret_cast<const uint16_t*>(bytes.data());
-  for (size_t i = 0; i < out.size(); ++i) out[i] = Bf16ToFloat(half[i]);
-  return out;
+absl::Status AwaitCopies(Device& device) {
+  return device.Wait(device.Mark(Lane::kSweep), kOpsTimeoutNanos);
 }
 
-// Rounding what was rounded changes nothing, so a frame is written as a sweep writes it.
+absl::Status PutInPages(std::span<const std::byte> bytes, const KvPages& pages) {
+  for (const KvRun& run : RunsOf(pages)) {
+    pages.device().CopyIn(Lane::kSweep, run.begin, bytes.first(run.bytes));
+    bytes = bytes.subspan(run.bytes);
+  }
+  return AwaitCopies(pages.device());
+}
+
+absl::Status PutInFile(std::span<const std::byte> bytes, KvExtent& extent, KvStream& stream) {
+  LT_RETURN_IF_ERROR(stream.Begin({}, extent.layout().layers));
+  const size_t layer_bytes = 2 * SideBytes(extent.layout());
+  for (int64_t layer = 0; layer < extent.layout().layers; ++layer) {
+    const auto from = bytes.subspan(static_cast<size_t>(layer) * layer_bytes, layer_bytes);
+    LT_RETURN_IF_ERROR(stream.Write(extent, layer, [&](std::span<std::byte> to) {
+      std::fill(std::copy(from.begin(), from.end(), to.begin()), to.end(), std::byte{0});
+      return absl::OkStatus();
+    }));
+  }
+  return stream.Finish();
+}
+
 absl::Status PutFrame(std::span<const std::byte> bytes, KvFrame& frame, KvStream* stream) {
-  KvSweep sweep(stream);
-  KvFrame* const written = &frame;
-  LT_RETURN_IF_ERROR(sweep.Begin({}, {&written, 1}, frame.layout().layers));
-  const KvLayout& layout = frame.layout();
-  const size_t side = SideBytes(layout);
-  if (bytes.size() != KvImageBytes(layout)) {
+  if (bytes.size() != KvImageBytes(frame.layout())) {
     return absl::InvalidArgumentError(
         absl::StrCat("a frame's K/V of ", bytes.size(), " bytes: has another size"));
   }
-  for (int64_t layer = 0; layer < layout.layers; ++layer) {
-    const auto at = bytes.subspan(static_cast<size_t>(layer) * 2 * side, 2 * side);
-    const std::vector<float> k = Widen(at.first(side), layout.dtype);
-    const std::vector<float> v = Widen(at.last(side), layout.dtype);
-    LT_RETURN_IF_ERROR(sweep.Write(frame, layer, k.data(), v.data()));
+  if (const KvPages* pages = frame.pages()) return PutInPages(bytes, *pages);
+  if (stream == nullptr) return absl::FailedPreconditionError("K/V in a file, but no stream");
+  return PutInFile(bytes, *frame.extent(), *stream);
+}
+
+absl::Status CopyFromFile(const KvExtent& extent, KvStream& stream, std::span<std::byte> out) {
+  LT_RETURN_IF_ERROR(stream.Begin({&extent}, extent.layout().layers));
+  const size_t layer_bytes = 2 * SideBytes(extent.layout());
+  for (int64_t layer = 0; layer < extent.layout().layers; ++layer) {
+    LT_ASSIGN_OR_RETURN(const auto bytes, stream.Await(extent, layer));
+    std::copy_n(bytes.begin(), layer_bytes, out.begin());
+    out = out.subspan(layer_bytes);
+    stream.EndLayer(layer);
   }
-  return sweep.Finish();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -62,19 +79,18 @@ uint64_t KvImageBytes(const KvLayout& layout) {
 }
 
 absl::StatusOr<std::vector<std::byte>> CopyKvFrame(const KvFrame& frame, KvStream* stream) {
-  const KvLayout& layout = frame.layout();
-  std::vector<std::byte> out;
-  out.reserve(KvImageBytes(layout));
-  KvSweep sweep(stream);
-  const KvFrame* const read = &frame;
-  LT_RETURN_IF_ERROR(sweep.Begin({&read, 1}, {}, layout.layers));
-  for (int64_t layer = 0; layer < layout.layers; ++layer) {
-    std::vector<KeySegment> segments;
-    LT_RETURN_IF_ERROR(sweep.AppendSegments(frame, layer, nullptr, 0, &segments));
-    AppendSide(segments, /*values=*/false, layout.row_bytes(), &out);
-    AppendSide(segments, /*values=*/true, layout.row_bytes(), &out);
-    sweep.EndLayer(layer);
+  std::vector<std::byte> out(KvImageBytes(frame.layout()));
+  if (const KvPages* pages = frame.pages()) {
+    std::span<std::byte> to(out);
+    for (const KvRun& run : RunsOf(*pages)) {
+      pages->device().CopyOut(Lane::kSweep, to.first(run.bytes), run.begin);
+      to = to.subspan(run.bytes);
+    }
+    LT_RETURN_IF_ERROR(AwaitCopies(pages->device()));
+    return out;
   }
+  if (stream == nullptr) return absl::FailedPreconditionError("K/V in a file, but no stream");
+  LT_RETURN_IF_ERROR(CopyFromFile(*frame.extent(), *stream, out));
   return out;
 }
 

@@ -4,7 +4,7 @@
 // another table or saved. By guidance branch and latent frame; of each frame layer after layer, all
 // keys and then all values, rounded as in the table.
 //
-// One thread, no sweep under way.
+// The stage's thread, no sweep under way: copies are in its lane, kSweep.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // KV memory: the keys (unrotated) and values of a session's latent frames (docs/spec 3.3), in pages
-// of the pool or in extents of a file when the pool is too small. In pages a frame's rows of all
-// layers lie one after another, K and V apart, so that a page is shared by layers and little is
-// wasted; a row never straddles a page.
+// of the pool (engine/kv/kv_pages.h), or in extents of a file when the pool is too small
+// (engine/kv/kv_extent.h).
 //
 // Rows are rounded once, when the clean pass writes them. A session is admitted only if its frames
 // fit.
@@ -11,64 +10,39 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/status_macros.h"
-#include "engine/backend/backend.h"
+#include "engine/kv/kv_extent.h"
+#include "engine/kv/kv_pages.h"
 #include "engine/kv/kv_pool.h"
 #include "storage/scratch/scratch_file.h"
 
 namespace longtake {
 
-class KvShare;
-
-// K and V of one latent frame, all layers. Owns its pages, or its extent in the file, and gives
-// them back. Movable value; pool or share must outlive it. One thread at a time.
+// K and V of one latent frame, all layers: in pages, in the file, or nowhere yet. Owns what it lies
+// in and gives it back. Move only; pool or share must outlive it. One thread at a time.
 class KvFrame {
  public:
   KvFrame() = default;
-  // Takes pages out of the caller's reservation (KvPool::Reserve must have set them aside).
-  static KvFrame Allocate(KvPool& pool, const KvLayout& layout);
-  KvFrame(KvFrame&& other) noexcept;
-  KvFrame& operator=(KvFrame&& other) noexcept;
-  KvFrame(const KvFrame&) = delete;
-  KvFrame& operator=(const KvFrame&) = delete;
-  ~KvFrame();
+  explicit KvFrame(KvPages pages) : home_(std::move(pages)) {}
+  explicit KvFrame(KvExtent extent) : home_(std::move(extent)) {}
 
-  bool empty() const { return pool_ == nullptr && share_ == nullptr; }
-  bool in_file() const { return share_ != nullptr; }
-  const KvLayout& layout() const { return layout_; }
+  bool empty() const { return std::holds_alternative<std::monostate>(home_); }
+  bool in_file() const { return std::holds_alternative<KvExtent>(home_); }
+  // Of one that is not empty.
+  const KvLayout& layout() const;
 
-  // In pages. Rounds and stores the rows of one layer: k and v are [layout.rows, layout.width]
-  // fp32.
-  void Write(int64_t layer, const float* k, const float* v);
-  // In pages. Appends the layer's rows as segments, in row order. rotary is the frame's table
-  // [layout.rows, head_dim], or null; row_rotary_stride is head_dim.
-  void AppendSegments(int64_t layer, const float* rotary, int64_t rotary_stride,
-                      std::vector<KeySegment>* out) const;
-
-  // In the file; the K/V stream moves the bytes (engine/kv/kv_stream.h). Rounded as Write does.
-  void Encode(const float* k, const float* v, std::span<std::byte> layer_bytes) const;
-  // What Encode made, as one segment.
-  KeySegment Segment(std::span<const std::byte> layer_bytes, const float* rotary) const;
-  uint64_t file_offset(int64_t layer) const;
-  // CRC32C of what was written last.
-  uint32_t checksum(int64_t layer) const { return checksums_[static_cast<size_t>(layer)]; }
-  void set_checksum(int64_t layer, uint32_t sum) { checksums_[static_cast<size_t>(layer)] = sum; }
+  // Null when it lies elsewhere.
+  KvPages* pages() { return std::get_if<KvPages>(&home_); }
+  const KvPages* pages() const { return std::get_if<KvPages>(&home_); }
+  KvExtent* extent() { return std::get_if<KvExtent>(&home_); }
+  const KvExtent* extent() const { return std::get_if<KvExtent>(&home_); }
 
  private:
-  friend class KvShare;
-  int64_t rows_per_page() const;
-  void Release();
-
-  KvPool* pool_ = nullptr;
-  KvShare* share_ = nullptr;
-  KvLayout layout_;
-  std::vector<uint32_t> k_pages_;
-  std::vector<uint32_t> v_pages_;
-  uint64_t extent_ = 0;
-  std::vector<uint32_t> checksums_;  // per layer
+  std::variant<std::monostate, KvPages, KvExtent> home_;
 };
 
 // Where a session's K/V may live. The file, which may be null, takes sessions that the pool cannot
@@ -102,10 +76,15 @@ class KvShare {
   ~KvShare();
 
   bool in_file() const { return file_ != nullptr; }
+  const KvLayout& layout() const { return layout_; }
+  // Of those that are in the file.
+  File* file() const { return file_->file().file.get(); }
   KvFrame NewFrame();
+  // Room for one frame more, if there is any; and for one less, which must be free.
+  bool Grow();
+  void Shrink();
 
  private:
-  friend class KvFrame;
   explicit KvShare(const KvLayout& layout) : layout_(layout) {}
   static absl::Status CheckFile(const KvMemory& memory, const KvLayout& layout,
                                 const KvNeeds& frames);
@@ -113,6 +92,7 @@ class KvShare {
   static absl::Status CheckFileRoom(const ScratchFile& file, const KvLayout& layout,
                                     uint64_t frames);
   absl::Status TakePlaces(ScratchFile& file, uint64_t frames);
+  uint64_t FramePages() const;
 
   const KvLayout layout_;
   KvPool* pool_ = nullptr;

@@ -19,17 +19,17 @@ uint64_t KvLayout::side_pages(uint64_t page_bytes) const {
   return CeilDiv(static_cast<uint64_t>(layers * rows), page_bytes / row_bytes());
 }
 
-absl::StatusOr<std::unique_ptr<KvPool>> KvPool::Create(uint64_t bytes_max, uint64_t page_bytes,
+absl::StatusOr<std::unique_ptr<KvPool>> KvPool::Create(Device& device, uint64_t bytes_max,
+                                                       uint64_t page_bytes,
                                                        const MemoryPopulator* populator) {
   if (page_bytes == 0 || bytes_max < page_bytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("kv pool of ", bytes_max, " bytes holds no page of ", page_bytes, " bytes"));
   }
-  auto pool = std::unique_ptr<KvPool>(new KvPool);
+  auto pool = std::unique_ptr<KvPool>(new KvPool(device));
   pool->page_bytes_ = page_bytes;
   pool->page_count_ = bytes_max / page_bytes;
-  LT_ASSIGN_OR_RETURN(pool->memory_, AlignedBuffer::Allocate(pool->page_count_ * page_bytes,
-                                                             kPageBytesDefault, populator));
+  LT_ASSIGN_OR_RETURN(pool->memory_, device.Allocate(pool->page_count_ * page_bytes, populator));
   MutexLock lock(pool->mutex_);
   for (uint64_t i = pool->page_count_; i > 0; --i) {
     pool->free_.push_back(static_cast<uint32_t>(i - 1));

@@ -8,10 +8,10 @@
 #include <memory>
 #include <vector>
 
-#include "base/aligned_buffer.h"
 #include "base/dtype.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
+#include "engine/backend/device.h"
 
 namespace longtake {
 
@@ -37,9 +37,12 @@ class KvPool {
   static constexpr uint64_t kPageBytesDefault = 64 << 10;
 
   // Takes bytes_max rounded down to whole pages; at least one page.
-  static absl::StatusOr<std::unique_ptr<KvPool>> Create(uint64_t bytes_max,
+  static absl::StatusOr<std::unique_ptr<KvPool>> Create(Device& device, uint64_t bytes_max,
                                                         uint64_t page_bytes = kPageBytesDefault,
                                                         const MemoryPopulator* populator = nullptr);
+
+  // In whose memory the pages are; it outlives the pool.
+  Device& device() const { return device_; }
 
   uint64_t page_bytes() const { return page_bytes_; }
   uint64_t page_count() const { return page_count_; }
@@ -56,14 +59,17 @@ class KvPool {
   absl::Status CheckRoom(uint64_t count) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  friend class KvFrame;
-  KvPool() = default;
+  friend class KvPages;
+  explicit KvPool(Device& device) : device_(device) {}
   absl::Status CheckRoomLocked(uint64_t count) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<uint32_t> Take(uint64_t count) ABSL_LOCKS_EXCLUDED(mutex_);
   void Give(const std::vector<uint32_t>& pages) ABSL_LOCKS_EXCLUDED(mutex_);
-  std::byte* page(uint32_t index) { return memory_.data() + index * page_bytes_; }
+  DevicePtr<std::byte> page(uint32_t index) const {
+    return memory_.As<std::byte>() + static_cast<int64_t>(index * page_bytes_);
+  }
 
-  AlignedBuffer memory_;
+  Device& device_;
+  DeviceBuffer memory_;
   uint64_t page_bytes_ = 0;
   uint64_t page_count_ = 0;
   mutable Mutex mutex_;

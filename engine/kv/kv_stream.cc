@@ -34,7 +34,7 @@ uint64_t ReadBytes(uint64_t bytes) {
 struct KvStream::Impl {
   // One layer of one frame, read ahead.
   struct Read {
-    const KvFrame* frame = nullptr;
+    const KvExtent* frame = nullptr;
     int64_t layer = 0;
     TransferQueue::Transfer* transfer = nullptr;
   };
@@ -52,14 +52,14 @@ struct KvStream::Impl {
     bool written = false;
   };
 
-  absl::Status Open();
-  absl::Status Begin(std::vector<const KvFrame*> wanted, int64_t layer_count);
-  absl::StatusOr<std::span<const std::byte>> Await(const KvFrame& frame, int64_t layer);
+  absl::Status Open(Device& device);
+  absl::Status Begin(std::vector<const KvExtent*> wanted, int64_t layer_count);
+  absl::StatusOr<std::span<const std::byte>> Await(const KvExtent& frame, int64_t layer);
   void EndLayer(int64_t layer);
   absl::Status Finish();
   bool StartNextRead();
-  absl::StatusOr<std::span<const std::byte>> Write(KvFrame& frame, int64_t layer, const float* k,
-                                                   const float* v, bool lend);
+  absl::StatusOr<std::span<const std::byte>> Write(KvExtent& frame, int64_t layer, Store store,
+                                                   bool lend);
   void Written(uint64_t begin);
   void EndLending();
   absl::Status Drain();
@@ -74,7 +74,7 @@ struct KvStream::Impl {
   ByteRing write_ring;
   AlignedBuffer memory;  // reads, then writes
 
-  std::vector<const KvFrame*> frames;  // of the sweep, in the file
+  std::vector<const KvExtent*> frames;  // of the sweep
   int64_t layers = 0;
   int64_t next_layer = 0;  // to begin reading
   size_t next_frame = 0;
@@ -90,24 +90,24 @@ struct KvStream::Impl {
 KvStream::KvStream(Key, std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 KvStream::~KvStream() = default;
 
-absl::StatusOr<std::unique_ptr<KvStream>> KvStream::Open(ScratchFile& file,
+absl::StatusOr<std::unique_ptr<KvStream>> KvStream::Open(Device& device, ScratchFile& file,
                                                          const Options& options) {
   auto impl = std::make_unique<Impl>(file, options);
-  LT_RETURN_IF_ERROR(Annotate(impl->Open(), "K/V stream"));
+  LT_RETURN_IF_ERROR(Annotate(impl->Open(device), "K/V stream"));
   return std::make_unique<KvStream>(Key(), std::move(impl));
 }
 
 uint64_t KvStream::LayerBytesMax(uint64_t bytes) { return ReadBytes(bytes) / 2; }
 uint64_t KvStream::FrameBytesMax(uint64_t bytes) { return WriteBytes(bytes); }
 
-absl::Status KvStream::Impl::Open() {
+absl::Status KvStream::Impl::Open(Device& device) {
   if (options.bytes < kWriteShare * ScratchFile::kBlockBytes || options.request_bytes == 0 ||
       options.request_bytes % ScratchFile::kBlockBytes != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(options.bytes, " bytes of memory in requests of ", options.request_bytes));
   }
-  LT_ASSIGN_OR_RETURN(memory, AlignedBuffer::Allocate(read_ring.bytes() + write_ring.bytes(),
-                                                      ScratchFile::kBlockBytes, options.populator));
+  LT_ASSIGN_OR_RETURN(
+      memory, device.AllocatePinned(read_ring.bytes() + write_ring.bytes(), options.populator));
   std::vector<std::span<std::byte>> buffers;
   for (uint64_t at = 0; at < memory.size(); at += kRegisteredMax) {
     buffers.push_back(memory.span().subspan(at, std::min(kRegisteredMax, memory.size() - at)));
@@ -125,12 +125,11 @@ absl::Status KvStream::Impl::Open() {
   return absl::OkStatus();
 }
 
-absl::Status KvStream::Impl::Begin(std::vector<const KvFrame*> wanted, int64_t layer_count) {
+absl::Status KvStream::Impl::Begin(std::vector<const KvExtent*> wanted, int64_t layer_count) {
   LT_RETURN_IF_ERROR(Drain());
   write_status = absl::OkStatus();
-  std::erase_if(wanted, [](const KvFrame* frame) { return !frame->in_file(); });
   uint64_t layer_bytes = 0;
-  for (const KvFrame* frame : wanted) layer_bytes += frame->layout().file_layer_bytes();
+  for (const KvExtent* frame : wanted) layer_bytes += frame->layout().file_layer_bytes();
   if (layer_bytes > LayerBytesMax(options.bytes)) {
     return absl::ResourceExhaustedError(absl::StrCat("K/V stream: a layer of the sweep is ",
                                                      layer_bytes, " bytes, at most ",
@@ -157,7 +156,7 @@ absl::Status KvStream::Impl::Drain() {
 
 bool KvStream::Impl::StartNextRead() {
   if (frames.empty() || next_layer == layers) return false;
-  const KvFrame* frame = frames[next_frame];
+  const KvExtent* frame = frames[next_frame];
   const uint64_t bytes = frame->layout().file_layer_bytes();
   const std::optional<uint64_t> begin = read_ring.Take(bytes);
   if (!begin.has_value()) return false;
@@ -175,7 +174,7 @@ bool KvStream::Impl::StartNextRead() {
   return true;
 }
 
-absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Await(const KvFrame& frame,
+absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Await(const KvExtent& frame,
                                                                  int64_t layer) {
   LT_RETURN_IF_ERROR(queue->Await(
       [this] { return next_use < reads.size() && reads[next_use].transfer->settled(); }));
@@ -236,9 +235,8 @@ void KvStream::Impl::EndLending() {
   }
 }
 
-absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Write(KvFrame& frame, int64_t layer,
-                                                                 const float* k, const float* v,
-                                                                 bool lend) {
+absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Write(KvExtent& frame, int64_t layer,
+                                                                 Store store, bool lend) {
   const uint64_t bytes = frame.layout().file_layer_bytes();
   if (bytes > write_ring.bytes()) {
     return absl::ResourceExhaustedError(absl::StrCat("K/V stream: a layer of a frame is ", bytes,
@@ -255,7 +253,10 @@ absl::StatusOr<std::span<const std::byte>> KvStream::Impl::Write(KvFrame& frame,
     return absl::ResourceExhaustedError("K/V stream: what is lent of a layer leaves no room");
   }
   const std::span<std::byte> piece = memory.span().subspan(read_ring.bytes() + *begin, bytes);
-  frame.Encode(k, v, piece);
+  if (absl::Status stored = store(piece); !stored.ok()) {
+    write_ring.Give(*begin);
+    return stored;
+  }
   const int64_t start = clock.MonotonicNanos();
   frame.set_checksum(layer, Crc32c(piece));
   verify_nanos += clock.MonotonicNanos() - start;
@@ -278,23 +279,23 @@ absl::Status KvStream::Impl::Finish() {
   return write_status;
 }
 
-absl::Status KvStream::Begin(std::vector<const KvFrame*> frames, int64_t layers) {
+absl::Status KvStream::Begin(std::vector<const KvExtent*> frames, int64_t layers) {
   return impl_->Begin(std::move(frames), layers);
 }
 
-absl::StatusOr<std::span<const std::byte>> KvStream::Await(const KvFrame& frame, int64_t layer) {
+absl::StatusOr<std::span<const std::byte>> KvStream::Await(const KvExtent& frame, int64_t layer) {
   return impl_->Await(frame, layer);
 }
 
 void KvStream::EndLayer(int64_t layer) { impl_->EndLayer(layer); }
 
-absl::Status KvStream::Write(KvFrame& frame, int64_t layer, const float* k, const float* v) {
-  return impl_->Write(frame, layer, k, v, /*lend=*/false).status();
+absl::Status KvStream::Write(KvExtent& frame, int64_t layer, Store store) {
+  return impl_->Write(frame, layer, store, /*lend=*/false).status();
 }
 
-absl::StatusOr<std::span<const std::byte>> KvStream::WriteAndLend(KvFrame& frame, int64_t layer,
-                                                                  const float* k, const float* v) {
-  return impl_->Write(frame, layer, k, v, /*lend=*/true);
+absl::StatusOr<std::span<const std::byte>> KvStream::WriteAndLend(KvExtent& frame, int64_t layer,
+                                                                  Store store) {
+  return impl_->Write(frame, layer, store, /*lend=*/true);
 }
 
 absl::Status KvStream::Finish() { return impl_->Finish(); }

@@ -1,8 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // K/V beyond memory: a scratch file has room for the frames of sessions that the pool cannot hold.
-// A frame lies in one extent of it, layer after layer, each layer's keys and then its values,
-// padded to whole blocks.
+// Each lies in one extent of it (engine/kv/kv_extent.h).
 //
 // They come and go through memory: what a sweep attends to is read ahead of its layers in the order
 // of use, what a clean pass makes is written behind. No bytes are lent that do not match the
@@ -18,10 +17,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "base/clock.h"
 #include "base/status_macros.h"
 #include "base/trace.h"
-#include "engine/kv/kv_memory.h"
+#include "engine/backend/device.h"
+#include "engine/kv/kv_extent.h"
 #include "storage/io/open_block_io.h"
 #include "storage/scratch/scratch_file.h"
 
@@ -55,8 +56,10 @@ class KvStream {
   };
 
   KvStream(Key, std::unique_ptr<Impl> impl);  // use Open
-  // RESOURCE_EXHAUSTED for memory; UNAVAILABLE when io_uring is demanded and refused.
-  static absl::StatusOr<std::unique_ptr<KvStream>> Open(ScratchFile& file, const Options& options);
+  // In pinned memory of the device, which outlives the stream. RESOURCE_EXHAUSTED for memory;
+  // UNAVAILABLE when io_uring is demanded and refused.
+  static absl::StatusOr<std::unique_ptr<KvStream>> Open(Device& device, ScratchFile& file,
+                                                        const Options& options);
   // The most bytes that one layer of all frames of a sweep may have, with so much memory: two such
   // layers find room, so that one is read while the other is computed.
   static uint64_t LayerBytesMax(uint64_t bytes);
@@ -66,20 +69,22 @@ class KvStream {
   uint64_t lend_bytes_max(uint64_t frame_bytes) const;
   ~KvStream();
 
-  // What a sweep will read, layer by layer, frames in the order of use; those that are not in the
-  // file are left out. Ends the sweep before, and waits for what it has under way.
-  absl::Status Begin(std::vector<const KvFrame*> frames, int64_t layers);
+  // What a sweep will read, layer by layer, frames in the order of use. Ends the sweep before, and
+  // waits for what it has under way.
+  absl::Status Begin(std::vector<const KvExtent*> frames, int64_t layers);
   // The layer of a frame, the next in the order of use, whole and verified. The bytes stay until
   // EndLayer.
-  absl::StatusOr<std::span<const std::byte>> Await(const KvFrame& frame, int64_t layer);
+  absl::StatusOr<std::span<const std::byte>> Await(const KvExtent& frame, int64_t layer);
   // Nothing of this layer or before is needed any more, read or not.
   void EndLayer(int64_t layer);
-  // Rounds, notes the checksum and queues the write; waits only for room.
-  absl::Status Write(KvFrame& frame, int64_t layer, const float* k, const float* v);
+  // Stores what the file will have of a layer: it is there when this returns.
+  using Store = absl::FunctionRef<absl::Status(std::span<std::byte> layer_bytes)>;
+  // Has it stored, notes the checksum and queues the write; waits only for room. Errors of store.
+  absl::Status Write(KvExtent& frame, int64_t layer, Store store);
   // The same, and the bytes as they are written; they stay until EndLayer. All writes of such
   // a layer must find room at once (lend_bytes_max), or RESOURCE_EXHAUSTED.
-  absl::StatusOr<std::span<const std::byte>> WriteAndLend(KvFrame& frame, int64_t layer,
-                                                          const float* k, const float* v);
+  absl::StatusOr<std::span<const std::byte>> WriteAndLend(KvExtent& frame, int64_t layer,
+                                                          Store store);
   // Waits until everything is in the file. Frames written may be read by sweeps that begin later.
   absl::Status Finish();
 

@@ -1,7 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/kv/kv_sweep.h"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -9,56 +8,70 @@ namespace longtake {
 
 absl::Status KvSweep::Begin(std::span<const KvFrame* const> read, std::span<KvFrame* const> written,
                             int64_t layers) {
-  const auto in_file = [](const KvFrame* frame) { return frame->in_file(); };
+  std::set<const KvExtent*> here;  // written in this sweep
+  for (const KvFrame* frame : written) {
+    if (frame->in_file()) here.insert(frame->extent());
+  }
+  std::set<const KvExtent*> seen;
+  std::vector<const KvExtent*> once;
+  for (const KvFrame* frame : read) {
+    const KvExtent* extent = frame->extent();
+    if (extent == nullptr || !seen.insert(extent).second) continue;
+    if (here.contains(extent)) {
+      lent_.insert(extent);
+    } else {
+      once.push_back(extent);
+    }
+  }
   // A file that does not answer is no trouble to those who do not need it.
-  if (std::none_of(read.begin(), read.end(), in_file) &&
-      std::none_of(written.begin(), written.end(), in_file)) {
+  if (here.empty() && seen.empty()) {
     stream_ = nullptr;
     return absl::OkStatus();
   }
   if (stream_ == nullptr) return absl::FailedPreconditionError("K/V in a file, but no stream");
-  const std::set<const KvFrame*> here(written.begin(), written.end());
-  std::set<const KvFrame*> seen;
-  std::vector<const KvFrame*> once;
-  for (const KvFrame* frame : read) {
-    if (!seen.insert(frame).second) continue;
-    if (!here.contains(frame)) {
-      once.push_back(frame);
-    } else if (frame->in_file()) {
-      lent_.insert(frame);
-    }
-  }
   return stream_->Begin(std::move(once), layers);
 }
 
-absl::Status KvSweep::Write(KvFrame& frame, int64_t layer, const float* k, const float* v) {
-  if (!frame.in_file()) {
-    frame.Write(layer, k, v);
+absl::Status KvSweep::Write(KvFrame& frame, int64_t layer, Store store) {
+  if (const KvPages* pages = frame.pages()) {
+    store(pages->Rows(layer));
     return absl::OkStatus();
   }
-  if (!lent_.contains(&frame)) return stream_->Write(frame, layer, k, v);
-  LT_ASSIGN_OR_RETURN(here_[&frame], stream_->WriteAndLend(frame, layer, k, v));
+  KvExtent* extent = frame.extent();
+  LT_CHECK(extent != nullptr);
+  const auto await = [&](std::span<std::byte> layer_bytes) {
+    store(extent->Rows(backend_->device(), layer_bytes));
+    return backend_->Await();
+  };
+  if (!lent_.contains(extent)) return stream_->Write(*extent, layer, await);
+  LT_ASSIGN_OR_RETURN(here_[extent], stream_->WriteAndLend(*extent, layer, await));
   return absl::OkStatus();
 }
 
-absl::Status KvSweep::AppendSegments(const KvFrame& frame, int64_t layer, const float* rotary,
-                                     int64_t rotary_stride, std::vector<KeySegment>* out) {
-  if (!frame.in_file()) {
-    frame.AppendSegments(layer, rotary, rotary_stride, out);
+absl::Status KvSweep::AppendSegments(const KvFrame& frame, int64_t layer,
+                                     DevicePtr<const float> rotary, int64_t rotary_stride,
+                                     std::vector<KeySegment>* out) {
+  if (const KvPages* pages = frame.pages()) {
+    pages->AppendSegments(layer, rotary, rotary_stride, out);
     return absl::OkStatus();
   }
-  auto found = here_.find(&frame);
+  const KvExtent* extent = frame.extent();
+  LT_CHECK(extent != nullptr);
+  auto found = here_.find(extent);
   if (found == here_.end()) {
-    LT_ASSIGN_OR_RETURN(const auto bytes, stream_->Await(frame, layer));
-    found = here_.emplace(&frame, bytes).first;
+    LT_ASSIGN_OR_RETURN(const auto bytes, stream_->Await(*extent, layer));
+    found = here_.emplace(extent, bytes).first;
   }
-  out->push_back(frame.Segment(found->second, rotary));
+  out->push_back(extent->Segment(backend_->device(), found->second, rotary));
   return absl::OkStatus();
 }
 
-void KvSweep::EndLayer(int64_t layer) {
+absl::Status KvSweep::EndLayer(int64_t layer) {
+  if (stream_ == nullptr) return absl::OkStatus();
+  LT_RETURN_IF_ERROR(backend_->Await());
   here_.clear();
-  if (stream_ != nullptr) stream_->EndLayer(layer);
+  stream_->EndLayer(layer);
+  return absl::OkStatus();
 }
 
 absl::Status KvSweep::Finish() { return stream_ == nullptr ? absl::OkStatus() : stream_->Finish(); }

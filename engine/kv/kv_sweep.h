@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The K/V that one sweep reads and writes, layer by layer, whether a frame lives in pages or in the
-// file. The model asks for segments and gives rows; only this class knows of the file and the
+// file. The model asks for segments and stores rows; only this class knows of the file and the
 // stream that brings it.
 //
 // One thread. Frames and stream outlive it.
@@ -23,31 +23,33 @@ namespace longtake {
 class KvSweep {
  public:
   // The stream may be null while no frame lives in a file.
-  explicit KvSweep(KvStream* stream) : stream_(stream) {}
+  // Segments are for the backend's ops, which store rows, too.
+  KvSweep(Backend& backend, KvStream* stream) : backend_(&backend), stream_(stream) {}
 
   // What the sweep will attend to, in the order of use, and what it will write; a frame may be read
   // more than once, and read in the sweep that writes it. FAILED_PRECONDITION when one lives in a
   // file and there is no stream; errors as KvStream::Begin.
   absl::Status Begin(std::span<const KvFrame* const> read, std::span<KvFrame* const> written,
                      int64_t layers);
-  // Rounds and stores a layer of a frame: k and v are [rows, width] fp32. Errors as
-  // KvStream::Write.
-  absl::Status Write(KvFrame& frame, int64_t layer, const float* k, const float* v);
+  // Has a layer of a frame stored, by ops. Errors as KvStream::Write, and of the device.
+  using Store = absl::FunctionRef<void(const KvRows& rows)>;
+  absl::Status Write(KvFrame& frame, int64_t layer, Store store);
   // Appends a layer of a frame as segments, in row order; they hold until EndLayer. rotary is the
   // frame's table [rows, head_dim], or null. Errors as KvStream::Await.
-  absl::Status AppendSegments(const KvFrame& frame, int64_t layer, const float* rotary,
+  absl::Status AppendSegments(const KvFrame& frame, int64_t layer, DevicePtr<const float> rotary,
                               int64_t rotary_stride, std::vector<KeySegment>* out);
-  // Nothing attends to this layer any more.
-  void EndLayer(int64_t layer);
+  // No op that attends to this layer is put any more. Errors of the device.
+  absl::Status EndLayer(int64_t layer);
   // Waits until all that was written is in its pages or in the file.
   absl::Status Finish();
 
  private:
+  Backend* backend_;
   KvStream* stream_;  // null when no frame of the sweep lives in a file
   // Frames of the file that one item of the sweep writes and a later one attends to.
-  std::set<const KvFrame*> lent_;
+  std::set<const KvExtent*> lent_;
   // Frames of the file whose bytes of the current layer are here.
-  std::map<const KvFrame*, std::span<const std::byte>> here_;
+  std::map<const KvExtent*, std::span<const std::byte>> here_;
 };
 
 }  // namespace longtake

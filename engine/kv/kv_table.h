@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "engine/kv/kv_memory.h"
+#include "engine/kv/kv_pieces.h"
 
 namespace longtake {
 
@@ -49,17 +50,39 @@ class KvTable {
   KvFrame* ToWrite(const KvOwner& owner, int64_t frame);
   // From now on exactly these frames are held. Each was held or has been written.
   void Hold(const KvOwner& owner, const std::set<int64_t>& frames);
+  // A frame that was made elsewhere in the session's share, held from now on.
+  void Adopt(const KvOwner& owner, int64_t frame, KvFrame made);
+  // To read a frame that is held, on any one thread; whoever was reading it reads no more. It stays
+  // as it is until the reader lets go of it: one that the session no longer holds takes room beside
+  // its share. Where there is none, and when the session is closed, it can be read no more.
+  std::unique_ptr<KvSource> Pin(const KvOwner& owner, int64_t frame);
+  // Whoever reads a frame of this session reads no more.
+  void EndReads(uint64_t session);
+  // Gives back the room of those that are no longer held and were read; Hold does, too.
+  void DropRead(uint64_t session) { DropRead(sessions_.at(session)); }
 
  private:
   struct Entry {
     KvFrame frame;
     bool held = false;  // else being written
     uint64_t serial = 0;
+    std::shared_ptr<KvHold> hold = {};  // of who reads it elsewhere, or null
+    bool pinned() const { return hold != nullptr && !hold->ended(); }
+    void Unpin() const {
+      if (hold != nullptr) hold->End();
+    }
   };
+  using Frames = std::map<std::pair<size_t, int64_t>, Entry>;  // by branch and latent frame
   struct Session {
-    std::unique_ptr<KvShare> share;                      // outlives its frames
-    std::map<std::pair<size_t, int64_t>, Entry> frames;  // by branch and latent frame
+    std::unique_ptr<KvShare> share;  // outlives its frames
+    Frames frames;
+    // No longer held, but still read: each where it was, in room that the share has grown by.
+    std::vector<Frames::node_type> read_on;
+    ~Session();
   };
+  // Takes it out of the session's frames.
+  static Frames::iterator Drop(Session& session, Frames::iterator frame);
+  static void DropRead(Session& session);
 
   std::map<uint64_t, Session> sessions_;
   uint64_t serials_ = 0;

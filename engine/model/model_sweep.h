@@ -5,11 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/status_macros.h"
-#include "storage/stream/layer_stream.h"
+#include "engine/model/layer_weights.h"
 
 namespace longtake {
 
@@ -29,10 +30,16 @@ class ModelSweep {
     (void)activations;
     return absl::UnimplementedError("this stack is not divided");
   }
-  // Layers of the stage, in order, numbered as in the model. Takes a layer's tensors from the lease
-  // in use order.
-  virtual absl::Status RunLayer(int64_t layer, LayerLease& lease) = 0;
+  // The layer's matrices, for RunLayer. The lease outlives them. Errors as LayerSlots::Lend.
+  virtual absl::StatusOr<std::unique_ptr<LayerWeights>> Lend(LayerLease& lease) {
+    return std::make_unique<LeasedWeights>(backend(), lease);
+  }
+  // Layers of the stage, in order, numbered as in the model. Asks for a layer's matrices in use
+  // order, and may return before its ops are done.
+  virtual absl::Status RunLayer(int64_t layer, LayerWeights& weights) = 0;
   virtual absl::Status Head() = 0;
+  // Whose ops it puts.
+  virtual Backend& backend() = 0;
   // Instead of Head, after the stage's last layer.
   virtual absl::Status Send(std::vector<float>* activations) {
     (void)activations;

@@ -40,7 +40,8 @@ const float* ResidentLookup::OptionalVector(const std::string& name, int64_t cou
   return absl::IsNotFound(section_.Find(name).status()) ? nullptr : Vector(name, count);
 }
 
-Weight ResidentLookup::Matrix(const std::string& name, int64_t out_features, int64_t in_features) {
+ResidentMatrix ResidentLookup::Matrix(const std::string& name, int64_t out_features,
+                                      int64_t in_features) {
   const absl::StatusOr<TensorView> view = section_.Find(name);
   if (!view.ok()) {
     if (status_.ok()) status_ = view.status();
@@ -51,23 +52,23 @@ Weight ResidentLookup::Matrix(const std::string& name, int64_t out_features, int
     Fail(name, absl::StrCat("[", out_features, ", ", in_features, "] of F32 or BF16"));
     return {};
   }
-  return {view->data, view->dtype, out_features, in_features, nullptr};
+  return {view->data, view->dtype};
 }
 
-absl::StatusOr<Weight> LeaseMatrix(LayerLease& lease, size_t index, const MatrixShape& shape,
-                                   const float* scales) {
-  LT_ASSIGN_OR_RETURN(const TensorView view, lease.Tensor(index));
-  const auto [out_features, in_features] = shape;
-  const bool is_int8 = view.dtype == DType::kI8 && in_features <= kInt8InFeaturesMax;
-  const bool dtype_fits = scales == nullptr ? IsFloatingWeight(view.dtype) : is_int8;
-  if (!dtype_fits || view.shape.size() != 2 || view.shape[0] != out_features ||
-      view.shape[1] != in_features) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("layer ", lease.layer(), ", tensor ", std::string(view.name), ": expected [",
-                     out_features, ", ", in_features, "] of ",
-                     scales == nullptr ? "F32 or BF16" : "I8, which its scales go with"));
-  }
-  return Weight{view.data, view.dtype, out_features, in_features, scales};
+DevicePtr<const float> ParameterLookup::Vector(const std::string& name, int64_t count) {
+  return Kept(lookup_.Vector(name, count));
+}
+
+DevicePtr<const float> ParameterLookup::OptionalVector(const std::string& name, int64_t count) {
+  return Kept(lookup_.OptionalVector(name, count));
+}
+
+Weight ParameterLookup::Matrix(const std::string& name, int64_t out_features, int64_t in_features) {
+  const ResidentMatrix matrix = lookup_.Matrix(name, out_features, in_features);
+  return {.data = Kept(matrix.data),
+          .dtype = matrix.dtype,
+          .out_features = out_features,
+          .in_features = in_features};
 }
 
 }  // namespace longtake

@@ -9,11 +9,15 @@
 
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
-#include "engine/model/matrix_shape.h"
 #include "storage/pack/pack_reader.h"
-#include "storage/stream/layer_stream.h"
 
 namespace longtake {
+
+// A matrix of the resident section, to be packed.
+struct ResidentMatrix {
+  const std::byte* data = nullptr;
+  DType dtype = DType::kF32;  // or kBf16
+};
 
 // Takes a model's tensors out of its resident section. The first problem is remembered and named,
 // so that a constructor reads like a list of tensors and checks once. One thread; pointers live as
@@ -27,7 +31,7 @@ class ResidentLookup {
   // The same, or null without an error when there is no such tensor.
   const float* OptionalVector(const std::string& name, int64_t count);
   // [out_features, in_features]; trailing dimensions are flattened into in_features.
-  Weight Matrix(const std::string& name, int64_t out_features, int64_t in_features);
+  ResidentMatrix Matrix(const std::string& name, int64_t out_features, int64_t in_features);
 
   // Remembers that a tensor is not what its reader can take.
   void Refuse(const std::string& name, const std::string& expected) { Fail(name, expected); }
@@ -47,9 +51,29 @@ class ResidentLookup {
   absl::Status status_;
 };
 
-// The layer's matrix at index in use order, of that shape, fp32, bf16, or with scales int8; valid
-// until the lease moves on. The lease's errors, or FAILED_PRECONDITION naming the tensor.
-absl::StatusOr<Weight> LeaseMatrix(LayerLease& lease, size_t index, const MatrixShape& shape,
-                                   const float* scales);
+// The same, as ops read them: of a section that a device keeps (Device::Keep), with which the
+// addresses live.
+class ParameterLookup {
+ public:
+  ParameterLookup(const ResidentSection& section, const DeviceBuffer& kept)
+      : section_(section), kept_(kept), lookup_(section) {}
+
+  DevicePtr<const float> Vector(const std::string& name, int64_t count);
+  DevicePtr<const float> OptionalVector(const std::string& name, int64_t count);
+  Weight Matrix(const std::string& name, int64_t out_features, int64_t in_features);
+  const absl::Status& status() const { return lookup_.status(); }
+
+ private:
+  // Of what the section has at host; null for null.
+  template <typename T>
+  DevicePtr<const T> Kept(const T* host) const {
+    if (host == nullptr) return {};
+    return kept_.As<T>() + (host - reinterpret_cast<const T*>(section_.span().data()));
+  }
+
+  const ResidentSection& section_;
+  const DeviceBuffer& kept_;
+  ResidentLookup lookup_;
+};
 
 }  // namespace longtake

@@ -26,6 +26,27 @@ absl::StatusOr<double> AtLeastZero(const Json& object, const char* field, const 
   return found->get<double>();
 }
 
+// One number, or with layer paths a list of one for each.
+absl::Status DecodeDisks(const Json& json, const std::string& what, Calibration& out) {
+  constexpr char kRates[] = "disk_bytes_per_second";
+  if (!json.contains("layer_paths")) {
+    LT_ASSIGN_OR_RETURN(const double rate, Positive(json, kRates, what));
+    out.disk_bytes_per_second = {rate};
+    return absl::OkStatus();
+  }
+  const Json& paths = json["layer_paths"];
+  const Json& rates = json.contains(kRates) ? json[kRates] : Json();
+  if (!paths.is_array() || !rates.is_array() || paths.size() != rates.size() || paths.empty()) {
+    return absl::InvalidArgumentError(what + ": disk_bytes_per_second is not one per layer path");
+  }
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const Json entry = {{"layer_paths", paths[i]}, {kRates, rates[i]}};
+    LT_ASSIGN_OR_RETURN(out.layer_paths.emplace_back(), JsonString(entry, "layer_paths", what));
+    LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second.emplace_back(), Positive(entry, kRates, what));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<LayerCost>> DecodeLayers(const Json& json, uint64_t format,
                                                     const std::string& what) {
   const auto found = json.find("layers");
@@ -86,17 +107,25 @@ std::string EncodeCalibration(const Calibration& calibration) {
                       {"between_seconds", cost.between_seconds},
                       {"context_row_seconds", cost.context_row_seconds}});
   }
-  const Json json = {{"format", calibration.format},
-                     {"model_digest", calibration.model_digest},
-                     {"numerics_profile", calibration.numerics_profile},
-                     {"instruction_set", calibration.instruction_set},
-                     {"threads", calibration.threads},
-                     {"request_bytes", calibration.request_bytes},
-                     {"disk_bytes_per_second", calibration.disk_bytes_per_second},
-                     {"verify_bytes_per_second", calibration.verify_bytes_per_second},
-                     {"layers", layers},
-                     {"decode_pixel_seconds", calibration.decode.full},
-                     {"tiny_decode_pixel_seconds", calibration.decode.tiny}};
+  Json json = {{"format", calibration.format},
+               {"model_digest", calibration.model_digest},
+               {"numerics_profile", calibration.numerics_profile},
+               {"instruction_set", calibration.instruction_set},
+               {"threads", calibration.threads},
+               {"request_bytes", calibration.request_bytes},
+               {"disk_bytes_per_second", calibration.disk_bytes_per_second.front()},
+               {"verify_bytes_per_second", calibration.verify_bytes_per_second},
+               {"layers", layers},
+               {"decode_pixel_seconds", calibration.decode.full.pixel},
+               {"decode_latent_seconds", calibration.decode.full.latent},
+               {"decode_begin_pixel_seconds", calibration.decode.full.begin},
+               {"tiny_decode_pixel_seconds", calibration.decode.tiny.pixel},
+               {"tiny_decode_latent_seconds", calibration.decode.tiny.latent},
+               {"tiny_decode_begin_pixel_seconds", calibration.decode.tiny.begin}};
+  if (!calibration.layer_paths.empty()) {
+    json["layer_paths"] = calibration.layer_paths;
+    json["disk_bytes_per_second"] = calibration.disk_bytes_per_second;
+  }
   return json.dump(2) + "\n";
 }
 
@@ -117,12 +146,21 @@ absl::StatusOr<Calibration> DecodeCalibration(std::string_view text, const std::
   if (out.request_bytes == 0 || out.request_bytes > (1u << 30)) {
     return absl::InvalidArgumentError(what + ": request_bytes is not in 1 .. 1 GiB");
   }
-  LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second, Positive(json, "disk_bytes_per_second", what));
+  LT_RETURN_IF_ERROR(DecodeDisks(json, what, out));
   LT_ASSIGN_OR_RETURN(out.verify_bytes_per_second, Positive(json, "verify_bytes_per_second", what));
   LT_ASSIGN_OR_RETURN(out.layers, DecodeLayers(json, out.format, what));
   if (out.format >= 4) {
-    LT_ASSIGN_OR_RETURN(out.decode.full, Positive(json, "decode_pixel_seconds", what));
-    LT_ASSIGN_OR_RETURN(out.decode.tiny, AtLeastZero(json, "tiny_decode_pixel_seconds", what));
+    LT_ASSIGN_OR_RETURN(out.decode.full.pixel, Positive(json, "decode_pixel_seconds", what));
+    LT_ASSIGN_OR_RETURN(out.decode.tiny.pixel,
+                        AtLeastZero(json, "tiny_decode_pixel_seconds", what));
+  }
+  if (out.format >= 5) {
+    DecoderSeconds& full = out.decode.full;
+    DecoderSeconds& tiny = out.decode.tiny;
+    LT_ASSIGN_OR_RETURN(full.latent, AtLeastZero(json, "decode_latent_seconds", what));
+    LT_ASSIGN_OR_RETURN(full.begin, AtLeastZero(json, "decode_begin_pixel_seconds", what));
+    LT_ASSIGN_OR_RETURN(tiny.latent, AtLeastZero(json, "tiny_decode_latent_seconds", what));
+    LT_ASSIGN_OR_RETURN(tiny.begin, AtLeastZero(json, "tiny_decode_begin_pixel_seconds", what));
   }
   return out;
 }

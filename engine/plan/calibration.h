@@ -24,8 +24,8 @@ struct LayerCost {
 };
 
 // Raised when what is measured means something else; 2: checksums on all workers, 3: context,
-// 4: decoding.
-inline constexpr uint64_t kCalibrationFormat = 4;
+// 4: decoding, 5: its latents and its beginning.
+inline constexpr uint64_t kCalibrationFormat = 5;
 
 struct Calibration {
   // What it was measured for; of another machine or model it says nothing.
@@ -34,17 +34,19 @@ struct Calibration {
   std::string numerics_profile;
   std::string instruction_set;
   uint64_t threads = 0;
+  std::vector<std::string> layer_paths;  // VideoModelOptions
 
   uint64_t request_bytes = 0;
-  double disk_bytes_per_second = 0;
+  // Of each of layer_paths alone, or of the pack's own.
+  std::vector<double> disk_bytes_per_second;
   double verify_bytes_per_second = 0;
   std::vector<LayerCost> layers;  // by rising tokens, at least one
-  PixelSeconds decode;            // tiny is 0 where the pack has no tiny decoder
+  PixelSeconds decode;            // tiny is not known where the pack has none
 
   bool IsFor(const Calibration& other) const {
     return format == other.format && model_digest == other.model_digest &&
            numerics_profile == other.numerics_profile && instruction_set == other.instruction_set &&
-           threads == other.threads;
+           threads == other.threads && layer_paths == other.layer_paths;
   }
   // Between what was measured: straight lines; below: the least; above: in proportion.
   LayerCost At(int64_t tokens) const;

@@ -27,10 +27,12 @@ constexpr int kRuns = 3;
 
 class DiskTrials {
  public:
-  static absl::StatusOr<DiskTrials> Open(FileSystem& files, const PackReader& pack, IoChoice io) {
-    DiskTrials out;
-    LT_ASSIGN_OR_RETURN(
-        out.file_, OpenBlockFile([&](ReadMode mode) { return files.OpenRead(pack.path(), mode); }));
+  // Of one of the pack's layer files.
+  static absl::StatusOr<DiskTrials> Open(const PackReader& pack, size_t path, IoChoice io) {
+    DiskTrials out(pack, path);
+    LT_ASSIGN_OR_RETURN(out.file_, OpenBlockFile([&](ReadMode mode) {
+                          return pack.file_system().OpenRead(pack.layer_files()[path], mode);
+                        }));
     LT_ASSIGN_OR_RETURN(out.bytes_, out.file_.file->Size());
     LT_ASSIGN_OR_RETURN(out.memory_, AlignedBuffer::Allocate(kReadMemoryBytes, kRequestAlignment));
     const std::span<std::byte> memory[] = {out.memory_.span()};
@@ -46,6 +48,7 @@ class DiskTrials {
                            {.request_bytes = request_bytes,
                             .depth = kReadMemoryBytes / request_bytes,
                             .file_bytes = bytes_,
+                            .offsets = Offsets(request_bytes),
                             .bytes_max = UINT64_MAX,
                             .nanos_max = nanos},
                            clock);
@@ -62,7 +65,24 @@ class DiskTrials {
   }
 
  private:
+  DiskTrials(const PackReader& pack, size_t path) : pack_(&pack), path_(path) {}
+  // A twin has holes, which no disk reads: of its layers only, but for what is too small for that.
+  std::vector<uint64_t> Offsets(uint64_t request_bytes) const {
+    std::vector<uint64_t> out;
+    if (pack_->layer_files().size() == 1) return out;
+    for (size_t i = path_; i < pack_->layer_count(); i += pack_->layer_files().size()) {
+      for (const PartInfo& part : pack_->layer(i).parts) {
+        for (uint64_t at = 0; at + request_bytes <= part.bytes; at += request_bytes) {
+          out.push_back(pack_->header().payload_offset + part.offset + at);
+        }
+      }
+    }
+    return out;
+  }
+
   static constexpr uint64_t kRequestAlignment = 4096;
+  const PackReader* pack_;
+  size_t path_;
   BlockFile file_;
   uint64_t bytes_ = 0;
   uint32_t sum_ = 0;
@@ -70,10 +90,10 @@ class DiskTrials {
   std::unique_ptr<BlockIo> io_;  // last: it may still read into the memory
 };
 
-absl::Status MeasureDisk(FileSystem& files, const PackReader& pack,
-                         const VideoModelOptions& options, WorkerPool& workers, Clock& clock,
-                         Calibration& out) {
-  LT_ASSIGN_OR_RETURN(DiskTrials trials, DiskTrials::Open(files, pack, options.io));
+// Requests are those that the first path likes best; paths are read one after the other.
+absl::Status MeasureDisk(const PackReader& pack, const VideoModelOptions& options,
+                         WorkerPool& workers, Clock& clock, Calibration& out) {
+  LT_ASSIGN_OR_RETURN(DiskTrials trials, DiskTrials::Open(pack, 0, options.io));
   const uint64_t crc_block_bytes = pack.header().crc_block_bytes;
   out.request_bytes = std::max(crc_block_bytes, kRequestBytes[0]);
   double best = 0;
@@ -86,7 +106,13 @@ absl::Status MeasureDisk(FileSystem& files, const PackReader& pack,
     out.request_bytes = bytes;
   }
   const uint64_t least = std::min(out.request_bytes, pack.header().payload_bytes);
-  LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second, trials.Rate(least, kSteadyNanos, clock));
+  LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second.emplace_back(),
+                      trials.Rate(least, kSteadyNanos, clock));
+  for (size_t path = 1; path < pack.layer_files().size(); ++path) {
+    LT_ASSIGN_OR_RETURN(DiskTrials further, DiskTrials::Open(pack, path, options.io));
+    LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second.emplace_back(),
+                        further.Rate(least, kSteadyNanos, clock));
+  }
   out.verify_bytes_per_second = trials.VerifyRate(crc_block_bytes, workers, clock);
   return absl::OkStatus();
 }
@@ -124,6 +150,7 @@ absl::StatusOr<Calibration> CalibrationSubject(FileSystem& files, const std::str
                                                  .narrow_bytes = 0}));
   Calibration out;
   out.model_digest = pack.model_digest();
+  out.layer_paths = options.layer_paths;
   out.numerics_profile = std::string(backend->numerics_profile());
   out.instruction_set = std::string(backend->instruction_set());
   out.threads = static_cast<uint64_t>(workers.thread_count());
@@ -134,10 +161,11 @@ absl::StatusOr<Calibration> Calibrate(FileSystem& files, const std::string& dire
                                       const VideoModelOptions& options, WorkerPool& workers,
                                       Clock& clock) {
   LT_ASSIGN_OR_RETURN(Calibration out, CalibrationSubject(files, directory, options, workers));
-  LT_ASSIGN_OR_RETURN(const PackDirectory directory_pack, PackDirectory::Open(files, directory));
+  LT_ASSIGN_OR_RETURN(const PackDirectory directory_pack,
+                      PackDirectory::Open(files, directory, options.layer_paths));
   LT_ASSIGN_OR_RETURN(const PackReader* pack, directory_pack.Component("transformer"));
   LT_ASSIGN_OR_RETURN(const auto backend, SweepBackend(directory_pack, options, workers));
-  LT_RETURN_IF_ERROR(MeasureDisk(files, *pack, options, workers, clock, out));
+  LT_RETURN_IF_ERROR(MeasureDisk(*pack, options, workers, clock, out));
   LT_RETURN_IF_ERROR(MeasureLayers(*pack, options, *backend, clock, out));
   LT_ASSIGN_OR_RETURN(out.decode, MeasureDecoders(directory_pack, options, workers, clock));
   return out;

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// How long a pack's decoders take for a pixel: the part of a calibration that is about the decode
+// How long a pack's decoders take: the part of a calibration that is about the decode
 // lane. One thread.
 #pragma once
 
@@ -12,8 +12,8 @@
 
 namespace longtake {
 
-// Of a stream of small pictures, past its first latent. Takes the decoders' weights and at most
-// 64 MiB, and gives them back. Errors as VideoModel::Open.
+// Of some streams of small pictures, of two sizes: past their first latents, and those. Takes the
+// decoders' weights and at most 64 MiB, and gives them back. Errors as VideoModel::Open.
 absl::StatusOr<PixelSeconds> MeasureDecoders(const PackDirectory& pack,
                                              const VideoModelOptions& options, WorkerPool& workers,
                                              Clock& clock);

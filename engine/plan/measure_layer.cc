@@ -23,13 +23,13 @@ constexpr double kSecondsMin = 1e-9;
 // window would not, which attention, bound by computing, hardly shows.
 class ContextMemory {
  public:
-  absl::Status Open(const KvLayout& layout) {
+  absl::Status Open(Device& device, const KvLayout& layout) {
     const uint64_t side_bytes = static_cast<uint64_t>(layout.rows) * layout.row_bytes();
     const uint64_t page_bytes = std::max(KvPool::kPageBytesDefault, layout.row_bytes());
-    LT_ASSIGN_OR_RETURN(pool_, KvPool::Create(4 * (side_bytes + page_bytes), page_bytes));
+    LT_ASSIGN_OR_RETURN(pool_, KvPool::Create(device, 4 * (side_bytes + page_bytes), page_bytes));
     LT_ASSIGN_OR_RETURN(const uint64_t pages, pool_->PagesPerFrame(layout));
     LT_RETURN_IF_ERROR(pool_->Reserve(pages));
-    frame_ = KvFrame::Allocate(*pool_, layout);
+    frame_ = KvFrame(KvPages(*pool_, layout));
     return absl::OkStatus();
   }
   std::vector<ContextFrame> Frames(int64_t count) const {
@@ -46,7 +46,7 @@ class ContextMemory {
 absl::Status LayerTrial::Open(Backend& backend) {
   LT_ASSIGN_OR_RETURN(const WanConfig config, ParseWanConfig(pack_.config(), pack_.path()));
   LT_ASSIGN_OR_RETURN(ResidentSection resident, pack_.LoadResident());
-  WanTransformerOptions options = VideoModel::TransformerOptions(options_);
+  WanTransformerOptions options = VideoModel::TransformerOptions(options_, pack_);
   options.layers = {.first = 0, .end = 1};  // K/V of text and context for nothing else
   LT_ASSIGN_OR_RETURN(model_,
                       WanTransformer::Create(config, std::move(resident), backend, options));
@@ -67,7 +67,7 @@ absl::StatusOr<LayerCost> LayerTrial::Run(int64_t side) {
   const KvLayout layout = model_->kv_layout(kPatchSide * side, kPatchSide * side);
   if (layout.file_layer_bytes() <= kContextFrameBytesMax) {
     ContextMemory memory;
-    LT_RETURN_IF_ERROR(memory.Open(layout));
+    LT_RETURN_IF_ERROR(memory.Open(model_->device(), layout));
     const int64_t frames = std::clamp<int64_t>(kContextRows / layout.rows, 1, kContextFramesMax);
     LT_ASSIGN_OR_RETURN(const LayerCost with, Least(side, memory.Frames(frames)));
     const double longer = std::max(0.0, with.layer_seconds - cost.layer_seconds);
@@ -116,7 +116,8 @@ absl::StatusOr<LayerCost> LayerTrial::TimeLayer(ModelSweep& model_sweep) {
   const LayerStream::Stats before = layers_->stats();
   {
     LT_ASSIGN_OR_RETURN(LayerLease lease, layers_->Next());
-    LT_RETURN_IF_ERROR(model_sweep.RunLayer(0, lease));
+    LT_ASSIGN_OR_RETURN(const auto weights, model_sweep.Lend(lease));
+    LT_RETURN_IF_ERROR(model_sweep.RunLayer(0, *weights));
   }
   const int64_t end = clock_.MonotonicNanos();
   const LayerStream::Stats after = layers_->stats();

@@ -20,12 +20,22 @@ std::string Mebibytes(uint64_t bytes) {
   return absl::StrFormat("%d MiB", (bytes + (1 << 20) - 1) >> 20);
 }
 
-absl::Status TooSmall(const MemoryPlan& least) {
+// A column of the plan, and its limit.
+struct Budget {
+  const char* name;
+  uint64_t MemoryUse::* column;
+  uint64_t bytes;
+};
+
+absl::Status CheckFits(const MemoryPlan& least, const Budget& budget) {
+  const uint64_t needed = least.total().*budget.column;
+  if (needed <= budget.bytes) return absl::OkStatus();
   std::string text =
-      absl::StrCat("memory-budget: ", Mebibytes(*least.budget), " are ",
-                   Mebibytes(least.total() - *least.budget), " too few; at least needed are ");
+      absl::StrCat(budget.name, ": ", Mebibytes(budget.bytes), " are ",
+                   Mebibytes(needed - budget.bytes), " too few; at least needed are ");
   const char* separator = "";
-  for (const auto& [name, bytes] : least.Breakdown()) {
+  for (const auto& [name, use] : least.Breakdown()) {
+    const uint64_t bytes = use.*budget.column;
     if (bytes == 0) continue;
     absl::StrAppend(&text, std::exchange(separator, ", "), Mebibytes(bytes), " for ", name);
   }
@@ -50,47 +60,65 @@ uint64_t MemoryPlan::layers() const {
   return model.transformer_slots + model.text_slots + kept;
 }
 
-uint64_t MemoryPlan::total() const {
-  uint64_t sum = 0;
-  for (const uint64_t part : {model.resident, model.vae, model.buffers, model.scratch, layers(), kv,
-                              kv_staging, prompt_cache, sessions}) {
-    sum = std::min(kNoLimit, CheckedAdd(sum, part).value_or(kNoLimit));
+MemoryUse MemoryPlan::total() const {
+  MemoryUse sum;
+  for (const auto& [name, use] : Breakdown()) {
+    sum.host = std::min(kNoLimit, CheckedAdd(sum.host, use.host).value_or(kNoLimit));
+    sum.device = std::min(kNoLimit, CheckedAdd(sum.device, use.device).value_or(kNoLimit));
   }
   return sum;
 }
 
-std::vector<std::pair<std::string, uint64_t>> MemoryPlan::Breakdown() const {
-  std::vector<std::pair<std::string, uint64_t>> out = {
-      {"layers of the model (slots, kept-bytes)", layers()},
+std::vector<std::pair<std::string, MemoryUse>> MemoryPlan::Breakdown() const {
+  const MemoryUse kv_use = model.has_device ? MemoryUse{.device = kv} : MemoryUse{.host = kv};
+  std::vector<std::pair<std::string, MemoryUse>> out = {
+      {"layers of the model (slots, kept-bytes)", {.host = layers()}},
       {"weights that stay", model.resident},
       {"weights of the VAE (start-frames)", model.vae},
       {"activations (tokens-per-sweep)", model.buffers},
       {"what the workers compute in (threads)", model.scratch},
-      {"keys and values (kv-bytes)", kv},
-      {"keys and values on their way from the file (kv-staging-bytes)", kv_staging},
-      {"encoded prompts (prompt-cache-bytes)", prompt_cache},
+      {"keys and values (kv-bytes)", kv_use},
+      {"keys and values on their way from the file (kv-staging-bytes)", {.host = kv_staging}},
+      {"store buffers (state-dir)", {.host = store}},
+      {"encoded prompts (prompt-cache-bytes)", {.host = prompt_cache}},
       {"sessions (session-bytes)", sessions}};
-  std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    return std::max(a.second.host, a.second.device) > std::max(b.second.host, b.second.device);
+  });
   return out;
 }
 
-absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWishes& wishes) {
-  MemoryPlan plan;
-  plan.model = model;
-  plan.budget = wishes.budget;
-  plan.kv_staging = wishes.kv_staging;
-  plan.prompt_cache = wishes.prompt_cache;
-  if (!wishes.budget.has_value()) {
+namespace {
+
+// Nothing else wants what the model and the least of the others leave.
+absl::Status DivideDevice(const MemoryWishes& wishes, MemoryPlan& plan) {
+  plan.sessions.device = wishes.device_sessions.value_or(wishes.device_sessions_min);
+  if (!wishes.device_budget.has_value()) {
     plan.kv = wishes.kv.value_or(kKvBytesDefault);
-    plan.sessions = wishes.sessions.value_or(kSessionBytesDefault);
-    plan.kept = wishes.kept.value_or(kNoLimit);
-    return plan;
+    plan.sessions.device = wishes.device_sessions.value_or(kSessionBytesDefault);
+    return absl::OkStatus();
   }
-  plan.kv = wishes.kv.value_or(wishes.kv_min);
-  plan.sessions = wishes.sessions.value_or(wishes.sessions_min);
-  if (plan.total() > *wishes.budget) return TooSmall(plan);
-  uint64_t left = *wishes.budget - plan.total();
+  const uint64_t budget = *wishes.device_budget;
+  LT_RETURN_IF_ERROR(CheckFits(plan, {"device-memory-budget", &MemoryUse::device, budget}));
+  if (!wishes.device_sessions.has_value()) {
+    plan.sessions.device += (budget - plan.total().device) / kDefaultShare;
+  }
+  if (!wishes.kv.has_value()) plan.kv += budget - plan.total().device;
+  return absl::OkStatus();
+}
+
+absl::Status DivideHost(const MemoryWishes& wishes, MemoryPlan& plan) {
+  const ModelMemory& model = plan.model;
+  const bool chooses_kv = !wishes.kv.has_value() && !model.has_device;
+  if (!wishes.budget.has_value()) {
+    if (chooses_kv) plan.kv = kKvBytesDefault;
+    plan.sessions.host = wishes.sessions.value_or(kSessionBytesDefault);
+    plan.kept = wishes.kept.value_or(kNoLimit);
+    return absl::OkStatus();
+  }
+  const uint64_t budget = *wishes.budget;
+  LT_RETURN_IF_ERROR(CheckFits(plan, {"memory-budget", &MemoryUse::host, budget}));
+  uint64_t left = budget - plan.total().host;
   uint64_t share = left / kDefaultShare;
   // Memory beyond that for all layers has no other use, so the two pools share it.
   const uint64_t layers_not_kept = model.transformer_layers + model.text_layers - plan.layers();
@@ -99,13 +127,29 @@ absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWish
   const auto clamp = [](uint64_t least, uint64_t most, uint64_t wanted) {
     return std::max(least, std::min(most, wanted));
   };
-  if (!wishes.kv.has_value()) plan.kv = clamp(plan.kv, kKvBytesDefault, share);
+  if (chooses_kv) plan.kv = clamp(plan.kv, kKvBytesDefault, share);
   if (!wishes.sessions.has_value()) {
-    plan.sessions = clamp(plan.sessions, kSessionBytesDefault, share);
+    plan.sessions.host = clamp(plan.sessions.host, kSessionBytesDefault, share);
   }
-  left = *wishes.budget - plan.total();
-  const uint64_t most = KeptWithin(model, left + plan.layers());
-  plan.kept = std::min(wishes.kept.value_or(kNoLimit), most);
+  left = budget - plan.total().host;
+  plan.kept = std::min(wishes.kept.value_or(kNoLimit), KeptWithin(model, left + plan.layers()));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<MemoryPlan> PlanMemory(const ModelMemory& model, const MemoryWishes& wishes) {
+  MemoryPlan plan;
+  plan.model = model;
+  plan.budget = wishes.budget;
+  plan.device_budget = wishes.device_budget;
+  plan.kv = wishes.kv.value_or(wishes.kv_min);
+  plan.kv_staging = wishes.kv_staging;
+  plan.store = wishes.store;
+  plan.prompt_cache = wishes.prompt_cache;
+  plan.sessions.host = wishes.sessions.value_or(wishes.sessions_min);
+  if (model.has_device) LT_RETURN_IF_ERROR(DivideDevice(wishes, plan));
+  LT_RETURN_IF_ERROR(DivideHost(wishes, plan));
   return plan;
 }
 

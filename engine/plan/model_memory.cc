@@ -55,7 +55,8 @@ uint64_t LayerBytes(const PackReader& pack) {
 
 absl::StatusOr<ModelMemory> MeasureModel(FileSystem& files, const std::string& directory,
                                          const VideoModelOptions& options, int threads) {
-  LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
+  LT_ASSIGN_OR_RETURN(const PackDirectory pack,
+                      PackDirectory::Open(files, directory, options.layer_paths));
   return MeasureModel(pack, options, threads);
 }
 
@@ -66,22 +67,30 @@ absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
   LT_ASSIGN_OR_RETURN(const WanConfig config,
                       ParseWanConfig(transformer->config(), transformer->path()));
   LT_ASSIGN_OR_RETURN(const Umt5Config text_config, ParseUmt5Config(text->config(), text->path()));
-  LT_ASSIGN_OR_RETURN(const uint64_t buffers,
-                      WanTransformer::BufferBytes(config, VideoModel::TransformerOptions(options)));
-  LT_ASSIGN_OR_RETURN(const uint64_t text_buffers,
-                      Umt5Encoder::BufferBytes(text_config, VideoModel::TextOptions(options)));
+  LT_ASSIGN_OR_RETURN(
+      const MemoryUse buffers,
+      WanTransformer::BufferBytes(config, VideoModel::TransformerOptions(options, *transformer)));
+  LT_ASSIGN_OR_RETURN(
+      const MemoryUse text_buffers,
+      Umt5Encoder::BufferBytes(text_config, VideoModel::TextOptions(options, *text)));
   LayerStream::Options stream;
   stream.slot_count = options.slot_count;
   ModelMemory memory;
-  memory.resident = transformer->resident().bytes + text->resident().bytes;
-  LT_ASSIGN_OR_RETURN(memory.vae, VaeBytes(pack, options));
+  memory.has_device = options.device_has_memory;
+  memory.resident.host = transformer->resident().bytes + text->resident().bytes;
+  if (memory.has_device) memory.resident.device = memory.resident.host;
+  LT_ASSIGN_OR_RETURN(memory.vae.device, VaeBytes(pack, options));
   // What the encoder makes of prompts is there until the sessions have taken it.
   const uint64_t states = static_cast<uint64_t>(VideoModel::PromptRowsMax(options)) *
                           static_cast<uint64_t>(config.text_dim) * sizeof(float);
-  memory.buffers = buffers + text_buffers + states;
+  memory.buffers = buffers + text_buffers + MemoryUse{.host = states};
   LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping, SweepBackendOptions(pack, options));
-  memory.scratch =
+  memory.scratch.host =
       CpuScratchBytes(sweeping, threads) + CpuScratchBytes(DecodeBackendOptions(options), threads);
+  if (!memory.has_device) {
+    memory.vae = memory.vae.OfHost();
+    memory.buffers = memory.buffers.OfHost();
+  }
   memory.transformer_layers = LayerBytes(*transformer);
   memory.text_layers = LayerBytes(*text);
   memory.transformer_slots =

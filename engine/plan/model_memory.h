@@ -8,23 +8,25 @@
 #include <string>
 
 #include "base/file_system.h"
+#include "base/memory_use.h"
 #include "base/status_macros.h"
 #include "engine/video/video_model.h"
 #include "storage/pack/pack_directory.h"
 
 namespace longtake {
 
-// Bytes.
 struct ModelMemory {
-  uint64_t resident = 0;  // weights of both stacks that stay, as they lie in the pack
-  uint64_t vae = 0;       // weights of decoders and encoder, as the convolutions hold them
-  uint64_t buffers = 0;   // activations of both stacks
-  uint64_t scratch = 0;   // what the workers compute in, for sweeps and for decoding
-  // Of each stack's layers: what streaming them takes at least, and all of them.
+  MemoryUse resident;  // weights of both stacks that stay, as they lie in the pack
+  MemoryUse vae;       // weights of decoders and encoder, as the convolutions hold them
+  MemoryUse buffers;   // activations of both stacks
+  MemoryUse scratch;   // what the workers compute in, for sweeps and for decoding
+  // Of each stack's layers, in bytes of the host: what streaming them takes at least, and all of
+  // them.
   uint64_t transformer_slots = 0;
   uint64_t transformer_layers = 0;
   uint64_t text_slots = 0;
   uint64_t text_layers = 0;
+  bool has_device = false;  // with memory of its own; else all is the host's
 };
 
 // With so many workers. Errors as of VideoModel::Open, for what the tables tell.

@@ -2,6 +2,7 @@
 #include "engine/plan/residency_plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -9,7 +10,7 @@
 namespace longtake {
 namespace {
 
-constexpr size_t kSlotsMax = 8;
+constexpr size_t kSlotsBeyondDefault = 5;
 constexpr double kWithinOfBest = 1.01;
 
 double Gigabytes(double bytes) { return bytes * 1e-9; }
@@ -55,13 +56,16 @@ absl::StatusOr<ResidencyPlan> PlanResidency(FileSystem& files, const std::string
                                             const VideoModelOptions& options, size_t slot_count,
                                             const MemoryWishes& wishes,
                                             const Calibration& calibration) {
-  LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
+  LT_ASSIGN_OR_RETURN(const PackDirectory pack,
+                      PackDirectory::Open(files, directory, options.layer_paths));
   VideoModelOptions tried = options;
   tried.slot_count = slot_count == 0 ? kSlotsMin : slot_count;
   // The first must fit; that more slots do not is no error.
   LT_ASSIGN_OR_RETURN(ResidencyPlan first, PlanWithSlots(pack, tried, wishes, calibration));
   std::vector<ResidencyPlan> plans = {std::move(first)};
-  for (size_t slots = kSlotsMin + 1; slot_count == 0 && slots <= kSlotsMax; ++slots) {
+  LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack.Component("transformer"));
+  const size_t slots_max = DefaultSlotCount(*transformer) + kSlotsBeyondDefault;
+  for (size_t slots = kSlotsMin + 1; slot_count == 0 && slots <= slots_max; ++slots) {
     tried.slot_count = slots;
     auto plan = PlanWithSlots(pack, tried, wishes, calibration);
     if (!plan.ok()) break;
@@ -88,7 +92,7 @@ SweepTime PredictLoad(const ResidencyPlan& plan, const Calibration& calibration,
   const double context = attended - static_cast<double>(measured);
   const double layer = std::max(0.0, cost.layer_seconds + cost.context_row_seconds * context);
   const std::vector<double> layer_seconds(plan.layers.first_unit.size(), layer);
-  const StreamRates rates = {.disk_bytes_per_second = calibration.disk_bytes_per_second,
+  const StreamRates rates = {.path_bytes_per_second = calibration.disk_bytes_per_second,
                              .verify_bytes_per_second = calibration.verify_bytes_per_second,
                              .request_bytes = plan.request_bytes,
                              .extra_layer_bytes = load.kv_layer_bytes};
@@ -108,9 +112,18 @@ std::vector<std::string> DescribeResidency(const ResidencyPlan& plan,
       kept, layers.kept.size(), parts, Gigabytes(static_cast<double>(layers.bytes_per_sweep)),
       layers.slot_count, static_cast<double>(layers.slot_bytes) / (1 << 20),
       plan.request_bytes >> 10)};
-  out.push_back(absl::StrFormat("the disk gives %.2f GB/s, checksums take %.2f GB/s",
-                                Gigabytes(calibration.disk_bytes_per_second),
-                                Gigabytes(calibration.verify_bytes_per_second)));
+  for (size_t i = 0; i < calibration.layer_paths.size(); ++i) {
+    out.push_back(absl::StrFormat("%s gives %.2f GB/s, of %.2f GB in a sweep",
+                                  calibration.layer_paths[i],
+                                  Gigabytes(calibration.disk_bytes_per_second[i]),
+                                  Gigabytes(static_cast<double>(layers.path_bytes[i]))));
+  }
+  out.push_back(
+      absl::StrFormat("the disk%s %.2f GB/s, checksums take %.2f GB/s",
+                      calibration.layer_paths.empty() ? " gives" : "s together give",
+                      Gigabytes(std::accumulate(calibration.disk_bytes_per_second.begin(),
+                                                calibration.disk_bytes_per_second.end(), 0.0)),
+                      Gigabytes(calibration.verify_bytes_per_second)));
   const auto sweep = [](const PlannedSweep& planned) {
     return absl::StrFormat("a sweep of %d tokens: %.3f s (reading %.3f s, computing %.3f s)",
                            planned.tokens, planned.time.seconds, planned.time.read_seconds,

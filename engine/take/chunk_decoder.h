@@ -60,6 +60,8 @@ class ChunkDecoder {
   // Encodes the clip's next latent frame. Errors as Decode. Only of a model with an encoder.
   virtual absl::Status EncodeNext(const StartClip& clip, const std::function<bool()>& keep_going,
                                   StartProgress& progress) = 0;
+  // In whose memory the caches are. It lives as long as the decoder; any thread.
+  virtual Device& device() = 0;
   // Gives back what it keeps to work in from one call to the next.
   virtual void Release() = 0;
 };

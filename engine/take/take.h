@@ -58,6 +58,9 @@ class Take {
   // finished one. INTERNAL when the model produced a value that is not finite.
   virtual absl::StatusOr<std::optional<FinishedChunk>> Settle() = 0;
 
+  // Sweeps until its next chunk is finished, the one that is planned or in work among them.
+  virtual int64_t sweeps_left() const = 0;
+
   // Guidance branches, and the latent frames whose K/V one of them holds; they change when a prompt
   // does, in Settle and in TakeGiven. None where nothing is remembered that way.
   virtual size_t branch_count() const = 0;

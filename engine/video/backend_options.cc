@@ -48,6 +48,7 @@ absl::StatusOr<CpuBackendOptions> SweepBackendOptions(const PackDirectory& pack,
 
 CpuBackendOptions DecodeBackendOptions(const VideoModelOptions& options) {
   return {.instruction_set_max = options.instruction_set_max,
+          .lane = Lane::kDecode,
           .narrow_bytes = 0,
           .populator = options.populator};
 }

@@ -23,6 +23,10 @@ KeyPlanSpec ChunkRollout::key_plan(size_t branch) const {
   return plan;
 }
 
+int64_t ChunkRollout::sweeps_left() const {
+  return sampler_.step_count() - step_ + (state_.recache ? 1 : 0);
+}
+
 int64_t ChunkRollout::forward_rows() const {
   const int64_t rows = spec_.kv_layout.rows;
   if (state_.recache) return std::ssize(PlanTheRecache().plan.query_index) * rows;

@@ -21,6 +21,7 @@ class ChunkRollout final : public Rollout {
   void ChangeText(std::unique_ptr<TextContext> text) override;
 
  private:
+  int64_t sweeps_left() const override;
   int64_t forward_rows() const override;
   bool is_recache() const override { return state_.recache; }
   void AppendForward(std::vector<RolloutItem>* items) override;

@@ -58,7 +58,9 @@ std::vector<VaeCache> PixelCoder::StartInMidStream(const DecodeChoice& choice, i
   if (choice.tiled) {
     return TiledCachesInMidStream(layers, VaeTiling(), latents, grid.height, grid.width);
   }
-  return {VaeCacheInMidStream(layers, latents, grid.height, grid.width)};
+  std::vector<VaeCache> caches;
+  caches.push_back(VaeCacheInMidStream(layers, latents, grid.height, grid.width));
+  return caches;
 }
 
 absl::Status PixelCoder::EncodeNext(const StartClip& clip, const std::function<bool()>& keep_going,

@@ -37,6 +37,7 @@ class PixelCoder final : public ChunkDecoder {
                                          const LatentGrid& grid) const override;
   absl::Status EncodeNext(const StartClip& clip, const std::function<bool()>& keep_going,
                           StartProgress& progress) override;
+  Device& device() override { return decoder_->device(); }
   void Release() override { Use(Network::kNone); }
   uint64_t scratch_bytes() const;  // kept now
 

@@ -31,6 +31,10 @@ bool RollingRollout::LetsIn() const {
          (spec_.chunk_count == 0 || next_index() < spec_.chunk_count);
 }
 
+int64_t RollingRollout::sweeps_left() const {
+  return sampler_.step_count() - (state_.in_work.empty() ? 0 : state_.in_work.front().step);
+}
+
 int64_t RollingRollout::forward_rows() const {
   const int64_t chunks = std::ssize(state_.in_work) + (LetsIn() ? 1 : 0);
   return std::ssize(branches_) * chunks * spec_.chunk.frames * spec_.kv_layout.rows;

@@ -19,6 +19,7 @@ class RollingRollout final : public Rollout {
   RollingRollout(const RolloutSpec& spec, RolloutState state);
 
  private:
+  int64_t sweeps_left() const override;
   int64_t forward_rows() const override;
   void AppendForward(std::vector<RolloutItem>* items) override;
   absl::StatusOr<std::optional<FinishedChunk>> SettleForward() override;

@@ -20,7 +20,7 @@ class TextStack final : public SweepStack {
   std::string_view name() const override { return "text"; }
   LayerStream& layers() override { return model_.text_layers(); }
   absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep() override {
-    return model_.text_encoder().NewSweep(items_);
+    return model_.NewTextSweep(items_);
   }
 
  private:
@@ -37,7 +37,7 @@ class TransformerStack final : public SweepStack {
   std::string_view name() const override { return "transformer"; }
   LayerStream& layers() override { return model_.transformer_layers(); }
   absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep() override {
-    return model_.transformer().NewSweep(items_, kv_stream_);
+    return model_.NewVideoSweep(items_, kv_stream_);
   }
   // What the items have to do together.
   SweepLoad load() const;

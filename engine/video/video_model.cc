@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/checksum.h"
 #include "base/error_reason.h"
 #include "engine/model/vae/latent_grid.h"
 #include "engine/text/prompt_cleaner.h"
@@ -29,40 +30,60 @@ absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
                                                              const VideoModelOptions& options,
                                                              WorkerPool& workers) {
   auto model = std::unique_ptr<VideoModel>(new VideoModel);
-  model->options_ = options;
-  LT_ASSIGN_OR_RETURN(PackDirectory pack, PackDirectory::Open(files, directory));
-  model->pack_ = std::make_unique<PackDirectory>(std::move(pack));
-  auto recipe = ParseRecipe(model->pack_->recipe());
-  if (!recipe.ok()) return Annotate(recipe.status(), directory);
-  model->recipe_ = *std::move(recipe);
-  auto tokenizer = ReadTokenizer(model->pack_->tokenizer_name(), model->pack_->tokenizer());
-  if (!tokenizer.ok()) return Annotate(tokenizer.status(), directory);
-  model->tokenizer_ = std::make_unique<Tokenizer>(*std::move(tokenizer));
-  LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping,
-                      SweepBackendOptions(*model->pack_, options));
-  LT_ASSIGN_OR_RETURN(model->sweep_backend_, CreateCpuBackend(workers, sweeping));
-  LT_ASSIGN_OR_RETURN(model->decode_backend_,
-                      CreateCpuBackend(workers, DecodeBackendOptions(options)));
-  if (absl::Status status = model->ReadConfigs(); !status.ok()) return Annotate(status, directory);
-  // The decoder first: it reads its weights whole before it repacks them.
-  LT_RETURN_IF_ERROR(model->OpenPixelCoder());
-  LT_RETURN_IF_ERROR(model->OpenTransformer(workers));
-  LT_RETURN_IF_ERROR(model->OpenTextEncoder(workers));
+  LT_RETURN_IF_ERROR(model->Load(files, directory, options, workers));
   return model;
 }
 
-WanTransformerOptions VideoModel::TransformerOptions(const VideoModelOptions& options) {
+absl::Status VideoModel::Load(FileSystem& files, const std::string& directory,
+                              const VideoModelOptions& options, WorkerPool& workers) {
+  options_ = options;
+  LT_ASSIGN_OR_RETURN(PackDirectory pack,
+                      PackDirectory::Open(files, directory, options.layer_paths));
+  pack_ = std::make_unique<PackDirectory>(std::move(pack));
+  auto recipe = ParseRecipe(pack_->recipe());
+  if (!recipe.ok()) return Annotate(recipe.status(), directory);
+  recipe_ = *std::move(recipe);
+  auto tokenizer = ReadTokenizer(pack_->tokenizer_name(), pack_->tokenizer());
+  if (!tokenizer.ok()) return Annotate(tokenizer.status(), directory);
+  tokenizer_ = std::make_unique<Tokenizer>(*std::move(tokenizer));
+  LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping, SweepBackendOptions(*pack_, options));
+  LT_ASSIGN_OR_RETURN(sweep_backend_, NewBackend(workers, sweeping));
+  LT_ASSIGN_OR_RETURN(decode_backend_, NewBackend(workers, DecodeBackendOptions(options)));
+  if (absl::Status status = ReadConfigs(); !status.ok()) return Annotate(status, directory);
+  // The decoder first: it reads its weights whole before it repacks them.
+  LT_RETURN_IF_ERROR(OpenPixelCoder());
+  LT_RETURN_IF_ERROR(OpenTransformer(workers));
+  return OpenTextEncoder(workers);
+}
+
+// Also of how many latents a chunk has, as a take is kept chunk by chunk.
+std::string VideoModel::DecoderDigest(const DecodeChoice& choice) const {
+  const auto decoder = pack_->Component(choice.tiny ? "tiny_decoder" : "vae");
+  if (!decoder.ok()) return "";
+  Sha256 digest;
+  digest.Update("longtake decoder digest 1\n");
+  (*decoder)->AddToDigest(digest);
+  digest.UpdateU64(choice.tiled ? 1 : 0);
+  digest.UpdateU64(static_cast<uint64_t>(recipe_.chunk_frames));
+  return digest.FinishHex();
+}
+
+WanTransformerOptions VideoModel::TransformerOptions(const VideoModelOptions& options,
+                                                     const PackReader& pack) {
   WanTransformerOptions out;
   out.tokens_max = options.tokens_max;
   out.prompt_rows_max = PromptRowsMax(options);
   out.kv_dtype = options.kv_dtype;
+  if (options.device_has_memory) out.slots = LayerSlots::For(pack);
   out.populator = options.populator;
   return out;
 }
 
-Umt5EncoderOptions VideoModel::TextOptions(const VideoModelOptions& options) {
+Umt5EncoderOptions VideoModel::TextOptions(const VideoModelOptions& options,
+                                           const PackReader& pack) {
   return {.tokens_max = PromptRowsMax(options),
           .prompt_tokens_max = options.prompt_tokens_max,
+          .slots = options.device_has_memory ? LayerSlots::For(pack) : LayerSlots::Options(),
           .populator = options.populator};
 }
 
@@ -87,6 +108,11 @@ LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t kept_b
   out.workers = &workers;
   out.trace = options_.trace;
   out.populator = options_.populator;
+  if (options_.device_has_memory) {
+    out.allocate = [this](uint64_t bytes) {
+      return sweep_backend_->device().AllocatePinned(bytes, options_.populator);
+    };
+  }
   out.trace_name = std::move(name);
   return out;
 }
@@ -99,7 +125,7 @@ absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
   transformer_bytes_ = LayerBytes(*pack);
   LT_ASSIGN_OR_RETURN(transformer_,
                       WanTransformer::Create(config_, std::move(resident), *sweep_backend_,
-                                             TransformerOptions(options_)));
+                                             TransformerOptions(options_, *pack)));
   LT_ASSIGN_OR_RETURN(
       transformer_layers_,
       LayerStream::Open(*pack, StreamOptions("transformer", options_.kept_bytes_max, workers)));
@@ -111,7 +137,7 @@ absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
   text_pack_ = pack;
   resident_bytes_ += pack->resident().bytes;
   LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_,
-                                                         TextOptions(options_)));
+                                                         TextOptions(options_, *pack)));
   // What the transformer's kept layers leave.
   const uint64_t taken = std::min(options_.kept_bytes_max, transformer_layers_->memory_bytes());
   LT_ASSIGN_OR_RETURN(

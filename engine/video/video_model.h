@@ -36,32 +36,53 @@ class VideoModel {
                                                           const std::string& directory,
                                                           const VideoModelOptions& options,
                                                           WorkerPool& workers);
+  virtual ~VideoModel() = default;
 
   // What Open gives to its stacks.
-  static WanTransformerOptions TransformerOptions(const VideoModelOptions& options);
-  static Umt5EncoderOptions TextOptions(const VideoModelOptions& options);
+  static WanTransformerOptions TransformerOptions(const VideoModelOptions& options,
+                                                  const PackReader& pack);
+  static Umt5EncoderOptions TextOptions(const VideoModelOptions& options, const PackReader& pack);
 
   const std::string& name() const { return recipe_.name; }
   // Of the reads of prompts' rows. Any thread.
   PackReader::Stats text_row_stats() const { return text_pack_->stats(); }
   const std::string& digest() const { return pack_->model_digest(); }
+  // Of what makes pixels of a take's latents: models that share it show each other's takes. 64
+  // hexadecimal digits, or empty when there is no such decoder. Any thread.
+  std::string DecoderDigest(const DecodeChoice& choice) const;
   const Recipe& recipe() const { return recipe_; }
   const VideoModelOptions& options() const { return options_; }
+  // In whose memory sweeps keep K/V. It lives as long as the model.
+  Device& sweep_device() { return sweep_backend_->device(); }
+  // As Device::OnLoss, of whatever device the model computes on. Any thread.
+  void OnDeviceLoss(const Device::LossObserver& observer) {
+    sweep_backend_->device().OnLoss(observer);
+    decode_backend_->device().OnLoss(observer);
+  }
   std::string_view numerics_profile() const { return sweep_backend_->numerics_profile(); }
   std::string_view instruction_set() const { return sweep_backend_->instruction_set(); }
   const WanConfig& config() const { return config_; }
   const VaeConfig& vae_config() const { return vae_config_; }
 
-  // The stage's thread.
-  WanTransformer& transformer() { return *transformer_; }
+  // What it computes. Virtual, so that a test of everything else need not wait for it.
+  //
+  // The stage's thread; errors as WanTransformer::NewSweep and Umt5Encoder::NewSweep.
+  virtual absl::StatusOr<std::unique_ptr<ModelSweep>> NewVideoSweep(
+      std::span<const VideoItem> items, KvStream* kv_stream) {
+    return transformer_->NewSweep(items, kv_stream);
+  }
+  virtual absl::StatusOr<std::unique_ptr<ModelSweep>> NewTextSweep(
+      std::span<const TextItem> items) {
+    return text_encoder_->NewSweep(items);
+  }
   LayerStream& transformer_layers() { return *transformer_layers_; }
-  Umt5Encoder& text_encoder() { return *text_encoder_; }
   LayerStream& text_layers() { return *text_layers_; }
+  // The decode lane's thread, but for what ChunkDecoder says of any thread.
+  virtual ChunkDecoder& chunk_decoder() { return *pixel_coder_; }
   // What was decided at Open, and memory: any thread.
   const WanTransformer& transformer() const { return *transformer_; }
   const LayerStream& transformer_layers() const { return *transformer_layers_; }
   const LayerStream& text_layers() const { return *text_layers_; }
-  // Decode lane.
   PixelCoder& pixel_coder() { return *pixel_coder_; }
   bool has_tiny_decoder() const { return pixel_coder_->has_tiny_decoder(); }
   bool has_encoder() const { return pixel_coder_->has_encoder(); }
@@ -91,8 +112,18 @@ class VideoModel {
   // Multiply-adds times two of a sweep (spec 8.1).
   double SweepFlops(const SweepLoad& load) const;
 
- private:
+ protected:
   VideoModel() = default;
+  // What Open does, once.
+  absl::Status Load(FileSystem& files, const std::string& directory,
+                    const VideoModelOptions& options, WorkerPool& workers);
+  // One for sweeps, one for decoding. Virtual, so that a test may have another device.
+  virtual absl::StatusOr<std::unique_ptr<Backend>> NewBackend(WorkerPool& workers,
+                                                              const CpuBackendOptions& options) {
+    return CreateCpuBackend(workers, options);
+  }
+
+ private:
   absl::Status ReadConfigs();
   LayerStream::Options StreamOptions(std::string name, uint64_t kept_bytes_max,
                                      WorkerPool& workers) const;

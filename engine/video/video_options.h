@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/dtype.h"
 #include "base/memory_populator.h"
@@ -18,7 +19,8 @@ struct VideoModelOptions {
   int64_t prompt_tokens_max = 512;
   int64_t tokens_max = 32768;                   // rows of one sweep, all sessions together
   uint64_t kept_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
-  size_t slot_count = 3;
+  std::vector<std::string> layer_paths = {};  // with twins of the pack; empty: from the pack itself
+  size_t slot_count = 0;                      // of each stack's stream; 0: the stream plan's
   uint64_t request_bytes = LayerStream::Options().request_bytes;
   IoChoice io = IoChoice::kAuto;
   int64_t read_timeout_nanos = LayerStream::Options().read_timeout_nanos;
@@ -26,6 +28,7 @@ struct VideoModelOptions {
   bool with_encoder = true;         // so that takes can begin with given frames
   std::string numerics_profile;     // of the sweeps; "" is the default (engine/backend/backend.h)
   std::string instruction_set_max;  // for tests
+  bool device_has_memory = false;   // of its own, so that the plan counts it apart
   Trace* trace = nullptr;           // outlives the model
   const MemoryPopulator* populator = nullptr;  // of what Open takes; null: the caller's thread
 };

@@ -10,17 +10,20 @@
 #include "base/worker_pool.h"
 #include "engine/backend/backend.h"
 #include "tests/golden/fixture.h"
+#include "tests/late/late_backend.h"
 #include "tests/model/reference_backend.h"
 
 namespace longtake {
 
 class GoldenBackend {
  public:
-  // "reference"; the most a CPU may use: "x86-64-v3", "x86-64-v4", "" for the best there is; or a
-  // numerics profile, "cpu-...".
+  // "reference"; "late", the kernels on a device that is not the host; the most a CPU may use:
+  // "x86-64-v3", "x86-64-v4", "" for the best there is; or a numerics profile, "cpu-...".
   explicit GoldenBackend(const std::string& name) {
     if (name == "reference") {
       backend_ = std::make_unique<ReferenceBackend>();
+    } else if (name == "late") {
+      backend_ = std::make_unique<LateBackend>(7, Must(CreateCpuBackend(workers_)));
     } else if (name.starts_with("cpu-")) {
       backend_ = Must(CreateCpuBackend(workers_, {.numerics_profile = name}));
     } else {

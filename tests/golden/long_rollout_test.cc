@@ -47,7 +47,7 @@ TEST_P(LongRollout, StaysFiniteAndInItsMemory) {
   spec.chunk.height = spec.chunk.width = kLatentSide;
   spec.chunk_count = ChunkCount();
   spec.kv_layout = tiny.model->kv_layout(kLatentSide, kLatentSide);
-  const auto pool = Must(KvPool::Create(16 << 20));
+  const auto pool = Must(KvPool::Create(tiny.model->device(), 16 << 20));
   const uint64_t pages =
       Must(Rollout::FramesNeeded(spec)).held * Must(pool->PagesPerFrame(spec.kv_layout));
   TableRoll roll(spec, tiny, *pool);

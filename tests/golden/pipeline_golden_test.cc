@@ -54,7 +54,7 @@ std::vector<Latents> Roll(const Fixture& fixture, Backend& backend, KeyPlanSpec 
                         .stream = {},
                         .model = {.tokens_max = 512, .kv_dtype = DType::kF32}},
                        backend);
-  const auto pool = Must(KvPool::Create(kKvBytes));
+  const auto pool = Must(KvPool::Create(tiny.model->device(), kKvBytes));
   TableRoll roll(MakeSpec(fixture, tiny, plan), tiny, *pool);
   Rollout* rollout = roll.rollout.get();
   rollout->SetText(0, Must(tiny.model->NewTextContext(
@@ -149,7 +149,7 @@ TEST(PipelineGoldenMutation, ADroppedSinkIsSeen) {
   EXPECT_GT(LatentError(fixture, "window.latents", chunks), 1e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, PipelineGolden, testing::Values("reference", ""));
+INSTANTIATE_TEST_SUITE_P(Backends, PipelineGolden, testing::Values("reference", "", "late"));
 
 }  // namespace
 }  // namespace longtake

@@ -125,7 +125,7 @@ class Model {
               .stream = {},
               .model = {.tokens_max = kTokensMax, .text_rows = 8, .kv_dtype = DType::kBf16}},
              backend_.get()),
-        pool(Must(KvPool::Create(32 << 20))) {}
+        pool(Must(KvPool::Create(tiny.model->device(), 32 << 20))) {}
 
   std::unique_ptr<TextContext> Text(size_t number) {
     std::vector<float> states(static_cast<size_t>(kTextRows * tiny.model->config().text_dim));

@@ -68,7 +68,7 @@ class RolloutGolden {
                .stream = {},
                .model = {.tokens_max = kTokensMax, .text_rows = 12, .kv_dtype = kv_dtype}},
               backend),
-        pool_(Must(KvPool::Create(32 << 20))) {}
+        pool_(Must(KvPool::Create(tiny_.model->device(), 32 << 20))) {}
 
   // Latents of the chunks from first_stored on.
   std::vector<float> Roll(const Case& which, const How& how = {}) {

@@ -44,7 +44,8 @@ class TableRoll {
     MustBeOk(model_sweep->Embed());
     for (int64_t layer = 0; layer < layers; ++layer) {
       LayerLease lease = Must(tiny_.layers->Next());
-      MustBeOk(model_sweep->RunLayer(layer, lease));
+      const auto weights = Must(model_sweep->Lend(lease));
+      MustBeOk(model_sweep->RunLayer(layer, *weights));
     }
     tiny_.layers->Rewind();
   }

@@ -82,8 +82,9 @@ TEST_P(TinyDecoderGolden, FramesDoNotDependOnCalls) {
             absl::StatusCode::kInvalidArgument);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, TinyDecoderGolden, testing::Values("x86-64-v3", ""),
+INSTANTIATE_TEST_SUITE_P(Backends, TinyDecoderGolden, testing::Values("x86-64-v3", "", "late"),
                          [](const auto& param) {
+                           if (param.param == "late") return std::string("late");
                            return param.param.empty() ? std::string("best") : std::string("v3");
                          });
 

@@ -33,7 +33,8 @@ std::unique_ptr<PackReader> MakePack(const std::string& directory,
 absl::Status RunLayers(ModelSweep& model_sweep, LayerStream& layers) {
   for (size_t i = 0; i < layers.layer_count(); ++i) {
     LT_ASSIGN_OR_RETURN(LayerLease lease, layers.Next());
-    LT_RETURN_IF_ERROR(model_sweep.RunLayer(static_cast<int64_t>(lease.layer()), lease));
+    LT_ASSIGN_OR_RETURN(const auto weights, model_sweep.Lend(lease));
+    LT_RETURN_IF_ERROR(model_sweep.RunLayer(static_cast<int64_t>(lease.layer()), *weights));
   }
   return absl::OkStatus();
 }
@@ -53,7 +54,10 @@ TinyTransformer::TinyTransformer(const Options& options, Backend& backend)
                    .rule = {.seed = options.seed}},
                   options.dtype);
   layers = Must(LayerStream::Open(*pack, options.stream));
-  model = Must(WanTransformer::Create(config, Must(pack->LoadResident()), backend, options.model));
+  WanTransformerOptions model_options = options.model;
+  if (options.slots > 0)
+    model_options.slots = {.count = options.slots, .bytes = LayerSlots::For(*pack).bytes};
+  model = Must(WanTransformer::Create(config, Must(pack->LoadResident()), backend, model_options));
 }
 
 absl::Status TinyTransformer::Run(std::vector<VideoItem> items) {

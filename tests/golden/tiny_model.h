@@ -36,6 +36,7 @@ struct TinyTransformer {
     uint64_t seed = 0;
     DType dtype = DType::kF32;
     LayerStream::Options stream;
+    size_t slots = 0;  // of the device
     WanTransformerOptions model{.tokens_max = 512, .text_rows = 12, .kv_dtype = DType::kF32};
   };
   TinyTransformer(const Options& options, Backend& backend);

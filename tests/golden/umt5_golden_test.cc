@@ -51,7 +51,8 @@ TEST_P(Umt5Golden, Bf16WeightsStayClose) {
   EXPECT_GT(error, 1e-4);  // the weights really were narrowed
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, Umt5Golden, testing::Values("reference", "x86-64-v3", ""));
+INSTANTIATE_TEST_SUITE_P(Backends, Umt5Golden,
+                         testing::Values("reference", "x86-64-v3", "", "late"));
 
 }  // namespace
 }  // namespace longtake

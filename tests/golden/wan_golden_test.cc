@@ -78,7 +78,7 @@ TEST_P(WanGolden, FlowIsThePublishedModels) {
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, WanGolden,
                          testing::Combine(testing::Values("f1", "f2", "f3", "f7"),
-                                          testing::Values("reference", "x86-64-v3", "")));
+                                          testing::Values("reference", "x86-64-v3", "", "late")));
 
 class WanBf16 : public testing::TestWithParam<std::string> {};
 
@@ -130,7 +130,8 @@ TEST(WanGolden, EveryStageOfF1) {
   ReferenceBackend backend;
   std::vector<std::vector<float>> outputs;
   backend.on_linear = [&outputs](const LinearArgs& args) {
-    outputs.emplace_back(args.out, args.out + args.rows * args.weight.out_features);
+    outputs.emplace_back(args.out.address(),
+                         (args.out + args.rows * args.weight.out_features).address());
   };
   forward.Run(backend);
   constexpr size_t kGlobal = 6;     // patches, three of time, two of text
@@ -163,12 +164,13 @@ TEST(WanGolden, RotatedQueriesAndKeysOfF2) {
   backend.on_attention = [&](const AttentionArgs& args) {
     if (!q.empty()) return;  // self-attention comes first
     const int64_t width = args.heads * args.head_dim;
-    q.assign(args.q, args.q + args.rows * width);
+    q.assign(args.q.address(), (args.q + args.rows * width).address());
     for (const KeySegment& segment : args.keys) {
       for (int64_t row = 0; row < segment.rows; ++row) {
-        const float* from = static_cast<const float*>(segment.k) + row * width;
+        const float* from = static_cast<const float*>(segment.k.address()) + row * width;
         std::vector<double> rotated(from, from + width);
-        RotateRow(rotated.data(), args.heads, args.head_dim, segment.rotary + row * args.head_dim);
+        RotateRow(rotated.data(), args.heads, args.head_dim,
+                  (segment.rotary + row * args.head_dim).address());
         k.insert(k.end(), rotated.begin(), rotated.end());
       }
     }

@@ -52,12 +52,12 @@ Gathered Gather(const AttentionArgs& args) {
   for (const KeySegment& segment : args.keys) {
     for (int64_t row = 0; row < segment.rows; ++row, ++all.rows) {
       for (int64_t i = 0; i < width; ++i) {
-        all.k.push_back(At(segment.k, segment.dtype, row * width + i));
-        all.v.push_back(At(segment.v, segment.dtype, row * width + i));
+        all.k.push_back(At(segment.k.address(), segment.dtype, row * width + i));
+        all.v.push_back(At(segment.v.address(), segment.dtype, row * width + i));
       }
-      if (segment.rotary == nullptr) continue;
+      if (!segment.rotary) continue;
       RotateRow(all.k.data() + all.rows * width, args.heads, args.head_dim,
-                segment.rotary + row * args.head_dim);
+                segment.rotary.address() + row * args.head_dim);
     }
   }
   return all;
@@ -71,11 +71,11 @@ void AttendRow(const AttentionArgs& args, const Gathered& all, int64_t row, int6
   for (int64_t key = 0; key < all.rows; ++key) {
     double logit = 0;
     for (int64_t i = 0; i < args.head_dim; ++i) {
-      logit +=
-          args.q[row * width + offset + i] * all.k[static_cast<size_t>(key * width + offset + i)];
+      logit += args.q.address()[row * width + offset + i] *
+               all.k[static_cast<size_t>(key * width + offset + i)];
     }
     logit *= args.scale;
-    if (args.bias != nullptr) logit += args.bias[(head * args.rows + row) * all.rows + key];
+    if (args.bias) logit += args.bias.address()[(head * args.rows + row) * all.rows + key];
     if (key + 1 == all.rows) logit += args.last_key_bias;
     weight[static_cast<size_t>(key)] = logit;
     top = std::max(top, logit);
@@ -88,7 +88,7 @@ void AttendRow(const AttentionArgs& args, const Gathered& all, int64_t row, int6
       value +=
           weight[static_cast<size_t>(key)] * all.v[static_cast<size_t>(key * width + offset + i)];
     }
-    args.out[row * width + offset + i] = static_cast<float>(value / sum);
+    args.out.address()[row * width + offset + i] = static_cast<float>(value / sum);
   }
 }
 
@@ -110,12 +110,13 @@ void ReferenceBackend::Linear(const LinearArgs& args) {
   const Weight& weight = args.weight;
   for (int64_t r = 0; r < args.rows; ++r) {
     for (int64_t o = 0; o < weight.out_features; ++o) {
-      double sum = args.bias == nullptr ? 0.0 : args.bias[o];
+      double sum = args.bias ? args.bias.address()[o] : 0.0;
       for (int64_t i = 0; i < weight.in_features; ++i) {
-        sum += args.in[r * weight.in_features + i] *
-               At(weight.data, weight.dtype, o * weight.in_features + i);
+        sum += args.in.address()[r * weight.in_features + i] *
+               At(weight.data.address(), weight.dtype, o * weight.in_features + i);
       }
-      args.out[r * weight.out_features + o] = static_cast<float>(Activate(sum, args.activation));
+      args.out.address()[r * weight.out_features + o] =
+          static_cast<float>(Activate(sum, args.activation));
     }
   }
   if (on_linear) on_linear(args);
@@ -133,24 +134,25 @@ void ReferenceBackend::Attention(std::span<const AttentionArgs> items) {
 
 void ReferenceBackend::LayerNormModulate(const LayerNormModulateArgs& args) {
   for (int64_t r = 0; r < args.rows; ++r) {
-    const Moments moments = MomentsOf(args.in + r * args.width, args.width);
+    const Moments moments = MomentsOf(args.in.address() + r * args.width, args.width);
     const int64_t group = r / args.group_rows * args.group_stride;
     for (int64_t i = 0; i < args.width; ++i) {
-      const double x =
-          (args.in[r * args.width + i] - moments.mean) / std::sqrt(moments.variance + args.eps);
-      args.out[r * args.width + i] =
-          static_cast<float>(x * (1.0 + args.scale[group + i]) + args.shift[group + i]);
+      const double x = (args.in.address()[r * args.width + i] - moments.mean) /
+                       std::sqrt(moments.variance + args.eps);
+      args.out.address()[r * args.width + i] = static_cast<float>(
+          x * (1.0 + args.scale.address()[group + i]) + args.shift.address()[group + i]);
     }
   }
 }
 
 void ReferenceBackend::LayerNorm(const LayerNormArgs& args) {
   for (int64_t r = 0; r < args.rows; ++r) {
-    const Moments moments = MomentsOf(args.in + r * args.width, args.width);
+    const Moments moments = MomentsOf(args.in.address() + r * args.width, args.width);
     for (int64_t i = 0; i < args.width; ++i) {
-      const double x =
-          (args.in[r * args.width + i] - moments.mean) / std::sqrt(moments.variance + args.eps);
-      args.out[r * args.width + i] = static_cast<float>(x * args.gain[i] + args.bias[i]);
+      const double x = (args.in.address()[r * args.width + i] - moments.mean) /
+                       std::sqrt(moments.variance + args.eps);
+      args.out.address()[r * args.width + i] =
+          static_cast<float>(x * args.gain.address()[i] + args.bias.address()[i]);
     }
   }
 }
@@ -158,11 +160,12 @@ void ReferenceBackend::LayerNorm(const LayerNormArgs& args) {
 void ReferenceBackend::RmsNorm(const RmsNormArgs& args) {
   for (int64_t r = 0; r < args.rows; ++r) {
     double squares = 0;
-    for (int64_t i = 0; i < args.width; ++i) squares += std::pow(args.in[r * args.width + i], 2);
+    for (int64_t i = 0; i < args.width; ++i)
+      squares += std::pow(args.in.address()[r * args.width + i], 2);
     const double norm = std::sqrt(squares / static_cast<double>(args.width) + args.eps);
     for (int64_t i = 0; i < args.width; ++i) {
-      args.out[r * args.width + i] =
-          static_cast<float>(args.in[r * args.width + i] / norm * args.gain[i]);
+      args.out.address()[r * args.width + i] =
+          static_cast<float>(args.in.address()[r * args.width + i] / norm * args.gain.address()[i]);
     }
   }
 }
@@ -170,10 +173,10 @@ void ReferenceBackend::RmsNorm(const RmsNormArgs& args) {
 void ReferenceBackend::Rotary(const RotaryArgs& args) {
   const int64_t width = args.heads * args.head_dim;
   for (int64_t r = 0; r < args.rows; ++r) {
-    std::vector<double> row(args.x + r * width, args.x + (r + 1) * width);
-    RotateRow(row.data(), args.heads, args.head_dim, args.table + r * args.head_dim);
+    std::vector<double> row(args.x.address() + r * width, args.x.address() + (r + 1) * width);
+    RotateRow(row.data(), args.heads, args.head_dim, args.table.address() + r * args.head_dim);
     for (int64_t i = 0; i < width; ++i) {
-      args.x[r * width + i] = static_cast<float>(row[static_cast<size_t>(i)]);
+      args.x.address()[r * width + i] = static_cast<float>(row[static_cast<size_t>(i)]);
     }
   }
 }
@@ -182,20 +185,33 @@ void ReferenceBackend::GatedAdd(const GatedAddArgs& args) {
   for (int64_t r = 0; r < args.rows; ++r) {
     const int64_t group = r / args.group_rows * args.group_stride;
     for (int64_t i = 0; i < args.width; ++i) {
-      const double gate = args.gate == nullptr ? 1.0 : args.gate[group + i];
-      float& x = args.x[r * args.width + i];
-      x = static_cast<float>(x + args.y[r * args.width + i] * gate);
+      const double gate = args.gate == nullptr ? 1.0 : args.gate.address()[group + i];
+      float& x = args.x.address()[r * args.width + i];
+      x = static_cast<float>(x + args.y.address()[r * args.width + i] * gate);
     }
   }
 }
 
-void ReferenceBackend::Multiply(float* x, const float* y, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) x[i] *= y[i];
+void ReferenceBackend::StoreRows(const StoreRowsArgs& args) {
+  const float* in = args.in.address();
+  for (const RowPiece& piece : args.out) {
+    for (int64_t i = 0; i < piece.rows * args.width; ++i, ++in) {
+      if (args.dtype == DType::kF32) {
+        reinterpret_cast<float*>(piece.out.address())[i] = *in;
+      } else {
+        reinterpret_cast<uint16_t*>(piece.out.address())[i] = FloatToBf16(*in);
+      }
+    }
+  }
 }
 
-void ReferenceBackend::Silu(float* x, int64_t count) {
+void ReferenceBackend::Multiply(DevicePtr<float> x, DevicePtr<const float> y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) x.address()[i] *= y.address()[i];
+}
+
+void ReferenceBackend::Silu(DevicePtr<float> x, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
-    x[i] = static_cast<float>(Activate(x[i], Activation::kSilu));
+    x.address()[i] = static_cast<float>(Activate(x.address()[i], Activation::kSilu));
   }
 }
 

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "base/philox.h"
+#include "engine/kv/kv_image.h"
 #include "engine/kv/kv_memory.h"
 #include "engine/model/wan/transformer.h"
 #include "tests/golden/fixture.h"
 #include "tests/golden/tiny_model.h"
+#include "tests/model/reference_backend.h"
 
 namespace longtake {
 
@@ -50,13 +52,13 @@ class SweepCase {
       timesteps.push_back(options.clean ? 0.0f : 1000.0f - 100.0f * static_cast<float>(i / 2));
       query_index.push_back(options.context_frames + static_cast<int64_t>(i));
     }
-    pool = Must(KvPool::Create(8 << 20));
+    pool = Must(KvPool::Create(model.device(), 8 << 20));
     MustBeOk(pool->Reserve(pool->page_count()));
     for (int64_t i = 0; i < options.context_frames; ++i) context_.push_back(RandomFrame(i));
     for (int64_t i = 0; i < options.context_frames; ++i) {
       plan.push_back({&context_[static_cast<size_t>(i)], i});
     }
-    for (size_t i = 0; i < frames; ++i) written.push_back(KvFrame::Allocate(*pool, layout_));
+    for (size_t i = 0; i < frames; ++i) written.emplace_back(KvPages(*pool, layout_));
     NewText(model);
   }
 
@@ -93,18 +95,12 @@ class SweepCase {
   }
 
   static void AppendFrame(const KvFrame& frame, std::vector<float>* out) {
-    std::vector<KeySegment> segments;
-    for (int64_t layer = 0; layer < frame.layout().layers; ++layer) {
-      frame.AppendSegments(layer, nullptr, 0, &segments);
-    }
-    for (const KeySegment& segment : segments) {
-      for (const void* side : {segment.k, segment.v}) {
-        for (int64_t i = 0; i < segment.rows * frame.layout().width; ++i) {
-          out->push_back(segment.dtype == DType::kF32
-                             ? static_cast<const float*>(side)[i]
-                             : Bf16ToFloat(static_cast<const uint16_t*>(side)[i]));
-        }
-      }
+    const std::vector<std::byte> image = Must(CopyKvFrame(frame, nullptr));
+    const DType dtype = frame.layout().dtype;
+    for (size_t i = 0; i < image.size() / DTypeBytes(dtype); ++i) {
+      out->push_back(dtype == DType::kF32
+                         ? reinterpret_cast<const float*>(image.data())[i]
+                         : Bf16ToFloat(reinterpret_cast<const uint16_t*>(image.data())[i]));
     }
   }
 
@@ -120,15 +116,28 @@ class SweepCase {
   size_t Area() const { return static_cast<size_t>(options_.height * options_.width); }
 
   KvFrame RandomFrame(int64_t index) {
-    KvFrame frame = KvFrame::Allocate(*pool, layout_);
+    KvPages pages(*pool, layout_);
     const auto side = static_cast<size_t>(layout_.rows * layout_.width);
+    const auto add = [this](float value, std::vector<std::byte>& out) {
+      const uint16_t half = FloatToBf16(value);
+      const auto bytes = layout_.dtype == DType::kF32 ? std::as_bytes(std::span(&value, 1))
+                                                      : std::as_bytes(std::span(&half, 1));
+      out.insert(out.end(), bytes.begin(), bytes.end());
+    };
     for (int64_t layer = 0; layer < layout_.layers; ++layer) {
       const auto values = RandomFloats(
           options_.seed * 1000 + static_cast<uint64_t>(index * 10 + first_layer_ + layer),
           2 * side);
-      frame.Write(layer, values.data(), values.data() + side);
+      std::vector<std::byte> image;
+      for (const float value : values) add(value, image);
+      std::span<const std::byte> from(image);
+      for (const KvRun& run : pages.Runs(layer)) {
+        pool->device().CopyIn(Lane::kCopyIn, run.begin, from.first(run.bytes));
+        from = from.subspan(run.bytes);
+      }
+      MustBeOk(pool->device().Wait(pool->device().Mark(Lane::kCopyIn), kOpsTimeoutNanos));
     }
-    return frame;
+    return KvFrame(std::move(pages));
   }
 
   SweepCaseOptions options_;

@@ -188,7 +188,8 @@ TEST_F(WanSweepTest, DroppedSweepLeavesNoTrace) {
     const auto model_sweep = Must(tiny.model->NewSweep(items));
     MustBeOk(model_sweep->Embed());
     LayerLease lease = Must(tiny.layers->Next());
-    MustBeOk(model_sweep->RunLayer(0, lease));
+    LeasedWeights weights(model_sweep->backend(), lease);
+    MustBeOk(model_sweep->RunLayer(0, weights));
   }
   tiny.layers->Rewind();
   EXPECT_FALSE(one.text->ready());
@@ -324,7 +325,8 @@ TEST_F(WanSweepTest, BoundsTokensPromptsAndSweeps) {
   const auto model_sweep = Must(tiny.model->NewSweep(items));
   EXPECT_EQ(tiny.Run(items).code(), StatusCode::kFailedPrecondition);
   LayerLease lease = Must(tiny.layers->Next());
-  EXPECT_EQ(model_sweep->RunLayer(1, lease).code(), StatusCode::kFailedPrecondition);
+  LeasedWeights weights(model_sweep->backend(), lease);
+  EXPECT_EQ(model_sweep->RunLayer(1, weights).code(), StatusCode::kFailedPrecondition);
   EXPECT_EQ(model_sweep->Head().code(), StatusCode::kFailedPrecondition);
 }
 

@@ -32,8 +32,13 @@ struct Decoding {
   std::function<std::vector<VaeCache>(int64_t)> in_mid_stream;  // after so many latents
 };
 
-bool SameBits(const VaeFrame& a, const VaeFrame& b) {
+bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+bool SameBits(const VaeFrame& a, const VaeFrame& b) {
+  return a.size() == b.size() &&
+         std::memcmp(a.As<float>().address(), b.As<float>().address(), a.size()) == 0;
 }
 
 bool SameBits(const VaeCache& a, const VaeCache& b) {
@@ -54,6 +59,12 @@ bool SameBits(const std::vector<VaeCache>& a, const std::vector<VaeCache>& b) {
   bool same = a.size() == b.size();
   for (size_t i = 0; same && i < a.size(); ++i) same = SameBits(a[i], b[i]);
   return same;
+}
+
+std::vector<VaeCache> One(VaeCache cache) {
+  std::vector<VaeCache> caches;
+  caches.push_back(std::move(cache));
+  return caches;
 }
 
 // Goes on with the latents from first to end; gives the pixels of the last one.
@@ -124,7 +135,7 @@ TEST_F(WarmUpTest, TheVae) {
                     },
                 .in_mid_stream =
                     [&](int64_t latents) {
-                      return std::vector{VaeCacheInMidStream(vae.decoder->layers(), latents, 2, 3)};
+                      return One(VaeCacheInMidStream(vae.decoder->layers(), latents, 2, 3));
                     }});
 }
 
@@ -164,7 +175,7 @@ TEST_F(WarmUpTest, TheTinyDecoder) {
                     },
                 .in_mid_stream =
                     [&](int64_t latents) {
-                      return std::vector{VaeCacheInMidStream(decoder->layers(), latents, 2, 3)};
+                      return One(VaeCacheInMidStream(decoder->layers(), latents, 2, 3));
                     }});
 }
 

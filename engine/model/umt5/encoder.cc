@@ -14,7 +14,6 @@
 namespace longtake {
 namespace {
 
-constexpr uint64_t kAlignment = 64;
 constexpr int64_t kRowsMax = int64_t{1} << 20;  // keeps every buffer's size within 64 bits
 
 struct BufferSizes {
@@ -22,7 +21,11 @@ struct BufferSizes {
   uint64_t normed = 0;
   uint64_t hidden = 0;
   uint64_t bias = 0;
-  uint64_t total() const { return residual + normed + hidden + bias; }
+  uint64_t states = 0;
+  uint64_t slots = 0;
+  MemoryUse use() const {
+    return {.host = states, .device = residual + normed + hidden + bias + slots};
+  }
 };
 
 absl::Status CheckOption(const std::string& name, int64_t value) {
@@ -43,12 +46,14 @@ absl::StatusOr<BufferSizes> SizeBuffers(const Umt5Config& config,
   sizes.residual = bytes(rows, config.d_model);
   sizes.normed = bytes(rows, std::max(config.d_model, config.inner()));
   sizes.hidden = bytes(rows, std::max({config.d_model, 3 * config.inner(), 2 * config.d_ff}));
+  sizes.states = sizes.residual;
   sizes.bias = bytes(options.prompt_tokens_max, options.prompt_tokens_max) *
                static_cast<uint64_t>(config.heads);
+  sizes.slots = options.slots.count * options.slots.bytes;
   return sizes;
 }
 
-Umt5BlockVectors FindBlock(const Umt5Config& config, int64_t index, ResidentLookup& lookup) {
+Umt5BlockVectors FindBlock(const Umt5Config& config, int64_t index, ParameterLookup& lookup) {
   const std::string layer = absl::StrCat("encoder.block.", index, ".layer.");
   return {.attention_gain = lookup.Vector(layer + "0.layer_norm.weight", config.d_model),
           .position_bias = lookup.Vector(layer + "0.SelfAttention.relative_attention_bias.weight",
@@ -57,7 +62,7 @@ Umt5BlockVectors FindBlock(const Umt5Config& config, int64_t index, ResidentLook
 }
 
 absl::Status FindTensors(const Umt5Config& config, Umt5Core& core) {
-  ResidentLookup lookup(core.resident);
+  ParameterLookup lookup(core.resident, core.kept);
   for (int64_t i = 0; i < config.layers; ++i) core.blocks.push_back(FindBlock(config, i, lookup));
   core.final_gain = lookup.Vector("encoder.final_layer_norm.weight", config.d_model);
   LT_RETURN_IF_ERROR(Annotate(lookup.status(), "text encoder"));
@@ -75,10 +80,10 @@ absl::Status FindTensors(const Umt5Config& config, Umt5Core& core) {
 
 }  // namespace
 
-absl::StatusOr<uint64_t> Umt5Encoder::BufferBytes(const Umt5Config& config,
-                                                  const Umt5EncoderOptions& options) {
+absl::StatusOr<MemoryUse> Umt5Encoder::BufferBytes(const Umt5Config& config,
+                                                   const Umt5EncoderOptions& options) {
   LT_ASSIGN_OR_RETURN(const BufferSizes sizes, SizeBuffers(config, options));
-  return sizes.total();
+  return sizes.use();
 }
 
 absl::StatusOr<std::unique_ptr<Umt5Encoder>> Umt5Encoder::Create(
@@ -91,15 +96,15 @@ absl::StatusOr<std::unique_ptr<Umt5Encoder>> Umt5Encoder::Create(
   core->pack = &pack;
   core->backend = &backend;
   LT_ASSIGN_OR_RETURN(core->resident, pack.LoadResident(options.populator));
+  Device& device = backend.device();
+  LT_ASSIGN_OR_RETURN(core->kept, device.Keep(core->resident.span(), options.populator));
   LT_RETURN_IF_ERROR(FindTensors(config, *core));
-  LT_ASSIGN_OR_RETURN(core->residual,
-                      AlignedBuffer::Allocate(sizes.residual, kAlignment, options.populator));
-  LT_ASSIGN_OR_RETURN(core->normed,
-                      AlignedBuffer::Allocate(sizes.normed, kAlignment, options.populator));
-  LT_ASSIGN_OR_RETURN(core->hidden,
-                      AlignedBuffer::Allocate(sizes.hidden, kAlignment, options.populator));
-  LT_ASSIGN_OR_RETURN(core->bias,
-                      AlignedBuffer::Allocate(sizes.bias, kAlignment, options.populator));
+  LT_ASSIGN_OR_RETURN(core->slots, LayerSlots::Create(device, options.slots, options.populator));
+  LT_ASSIGN_OR_RETURN(core->residual, device.Allocate(sizes.residual, options.populator));
+  LT_ASSIGN_OR_RETURN(core->normed, device.Allocate(sizes.normed, options.populator));
+  LT_ASSIGN_OR_RETURN(core->hidden, device.Allocate(sizes.hidden, options.populator));
+  LT_ASSIGN_OR_RETURN(core->bias, device.Allocate(sizes.bias, options.populator));
+  LT_ASSIGN_OR_RETURN(core->states, device.AllocatePinned(sizes.states, options.populator));
   return std::unique_ptr<Umt5Encoder>(new Umt5Encoder(std::move(core)));
 }
 
@@ -110,7 +115,8 @@ Umt5Encoder::~Umt5Encoder() { LT_CHECK(!core_->in_sweep); }
 const Umt5Config& Umt5Encoder::config() const { return core_->config; }
 
 uint64_t Umt5Encoder::buffer_bytes() const {
-  return core_->residual.size() + core_->normed.size() + core_->hidden.size() + core_->bias.size();
+  return core_->residual.size() + core_->normed.size() + core_->hidden.size() + core_->bias.size() +
+         core_->states.size();
 }
 
 absl::StatusOr<std::unique_ptr<ModelSweep>> Umt5Encoder::NewSweep(std::span<const TextItem> items) {

@@ -12,8 +12,10 @@
 #include <memory>
 #include <span>
 
+#include "base/memory_use.h"
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
+#include "engine/model/layer_slots.h"
 #include "engine/model/model_sweep.h"
 #include "engine/model/umt5/config.h"
 #include "storage/pack/pack_reader.h"
@@ -27,8 +29,9 @@ struct TextItem {
 };
 
 struct Umt5EncoderOptions {
-  int64_t tokens_max = 0;                      // of all prompts of a sweep
-  int64_t prompt_tokens_max = 512;             // of one prompt
+  int64_t tokens_max = 0;           // of all prompts of a sweep
+  int64_t prompt_tokens_max = 512;  // of one prompt
+  LayerSlots::Options slots = {};
   const MemoryPopulator* populator = nullptr;  // of the buffers; null: the caller's thread
 };
 
@@ -43,9 +46,10 @@ class Umt5Encoder {
                                                              const PackReader& pack,
                                                              Backend& backend,
                                                              const Umt5EncoderOptions& options);
-  // What Create takes beyond the resident section.
-  static absl::StatusOr<uint64_t> BufferBytes(const Umt5Config& config,
-                                              const Umt5EncoderOptions& options);
+  // What Create takes beyond the resident section, and the copy of it that a device keeps which
+  // has memory of its own.
+  static absl::StatusOr<MemoryUse> BufferBytes(const Umt5Config& config,
+                                               const Umt5EncoderOptions& options);
   ~Umt5Encoder();
 
   const Umt5Config& config() const;

@@ -14,11 +14,11 @@ struct PaddedMatrix {
   std::vector<float> bias;  // [rows]
 };
 
-float Value(const Weight& weight, int64_t index) {
+float Value(const ResidentMatrix& weight, int64_t index) {
   if (weight.dtype == DType::kBf16) {
-    return Bf16ToFloat(static_cast<const uint16_t*>(weight.data)[index]);
+    return Bf16ToFloat(reinterpret_cast<const uint16_t*>(weight.data)[index]);
   }
-  return static_cast<const float*>(weight.data)[index];
+  return reinterpret_cast<const float*>(weight.data)[index];
 }
 
 // Single head over the positions of each frame (docs/spec 6.1). Rotary attention works on pairs of
@@ -30,9 +30,10 @@ class AttentionBlock final : public VaeBlock {
     const std::string& prefix = source.layer.prefix;
     norm_ = VaeNorm(source, prefix + ".norm", channels_);
     norm_.silu = false;
-    const Weight qkv = source.lookup.Matrix(prefix + ".to_qkv.weight", 3 * channels_, channels_);
+    const ResidentMatrix qkv =
+        source.lookup.Matrix(prefix + ".to_qkv.weight", 3 * channels_, channels_);
     const float* qkv_bias = source.lookup.Vector(prefix + ".to_qkv.bias", 3 * channels_);
-    const Weight proj = source.lookup.Matrix(prefix + ".proj.weight", channels_, channels_);
+    const ResidentMatrix proj = source.lookup.Matrix(prefix + ".proj.weight", channels_, channels_);
     const float* proj_bias = source.lookup.Vector(prefix + ".proj.bias", channels_);
     if (!source.lookup.status().ok()) return;
     for (int64_t part = 0; part < 3; ++part) {
@@ -42,26 +43,27 @@ class AttentionBlock final : public VaeBlock {
     proj_ = Pack(source, Pad(proj, proj_bias, 0, channels_, padded_));
   }
 
-  void Run(VaeCall& call, VaeFrames& x) const override {
+  absl::Status Run(VaeCall& call, VaeFrames& x) const override {
     VaeFrames a;
-    norm_.Run(call, x, a);
+    LT_RETURN_IF_ERROR(norm_.Run(call, x, a));
     const int64_t floats = x.pixels() * padded_;
     for (size_t i = 0; i < x.frames.size(); ++i) {
-      std::vector<VaeFrame> qkv = call.pool.TakeMany(3, floats);
+      LT_ASSIGN_OR_RETURN(std::vector<VaeFrame> qkv, call.pool.TakeMany(3, floats));
       for (size_t part = 0; part < 3; ++part) {
-        Apply(call, x, *qkv_[part], a.frames[i].data(), qkv[part].data());
+        Apply(call, x, *qkv_[part], a.frames[i], qkv[part]);
       }
-      VaeFrame out = call.pool.Take(floats);
-      Attend(call, x.pixels(), qkv, out.data());
-      Apply(call, x, *proj_, out.data(), x.frames[i].data(), true);
+      LT_ASSIGN_OR_RETURN(VaeFrame out, call.pool.Take(floats));
+      Attend(call, x.pixels(), qkv, out);
+      Apply(call, x, *proj_, out, x.frames[i], true);
       call.pool.GiveAll(qkv);
       call.pool.Give(std::move(out));
     }
     call.pool.GiveAll(a.frames);
+    return absl::OkStatus();
   }
 
  private:
-  PaddedMatrix Pad(const Weight& weight, const float* bias, int64_t first_row, int64_t rows,
+  PaddedMatrix Pad(const ResidentMatrix& weight, const float* bias, int64_t first_row, int64_t rows,
                    int64_t columns) const {
     PaddedMatrix out = {rows, columns, std::vector<float>(rows * columns), {}};
     out.bias.resize(rows);
@@ -81,8 +83,9 @@ class AttentionBlock final : public VaeBlock {
   }
 
   static void Apply(VaeCall& call, const VaeFrames& grid, const ConvWeights& weights,
-                    const float* in, float* out, bool accumulate = false) {
-    const ConvFrame frame = {.in = {&in, 1}, .out = out};
+                    const VaeFrame& from, const VaeFrame& to, bool accumulate = false) {
+    const DevicePtr<const float> in = from.As<float>();
+    const ConvFrame frame = OnFrame(in, to);
     call.backend.Conv({.weights = &weights,
                        .frames = {&frame, 1},
                        .in_h = grid.height,
@@ -90,17 +93,18 @@ class AttentionBlock final : public VaeBlock {
                        .accumulate = accumulate});
   }
 
-  void Attend(VaeCall& call, int64_t pixels, const std::vector<VaeFrame>& qkv, float* out) const {
+  void Attend(VaeCall& call, int64_t pixels, const std::vector<VaeFrame>& qkv,
+              const VaeFrame& out) const {
     const KeySegment keys = {
-        .k = qkv[1].data(), .v = qkv[2].data(), .dtype = DType::kF32, .rows = pixels};
+        .k = qkv[1].As<float>(), .v = qkv[2].As<float>(), .dtype = DType::kF32, .rows = pixels};
     const AttentionArgs args = {
-        .q = qkv[0].data(),
+        .q = qkv[0].As<float>(),
         .rows = pixels,
         .heads = 1,
         .head_dim = padded_,
         .keys = {&keys, 1},
         .scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(channels_))),
-        .out = out};
+        .out = out.As<float>()};
     call.backend.Attention({&args, 1});
   }
 

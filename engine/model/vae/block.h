@@ -6,8 +6,11 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "base/aligned_buffer.h"
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
 #include "engine/model/tensor_lookup.h"
@@ -23,13 +26,18 @@ struct VaeCall {
   VaeFramePool& pool;
   VaeCache& cache;
   bool first = false;
+
+  void Copy(const VaeFrame& to, const VaeFrame& from) const {
+    backend.device().Copy(backend.lane(), to.As<std::byte>(), from.As<std::byte>(), from.size());
+  }
 };
 
 class VaeBlock {
  public:
   virtual ~VaeBlock() = default;
-  // Replaces x by the layer's output; x's old frames go back to the pool.
-  virtual void Run(VaeCall& call, VaeFrames& x) const = 0;
+  // Replaces x by the layer's output; x's old frames go back to the pool. Errors of the pool; then
+  // x and the cache are of no more use.
+  virtual absl::Status Run(VaeCall& call, VaeFrames& x) const = 0;
 };
 
 // Where a block's weights come from and where its first cache entry is.
@@ -61,26 +69,36 @@ class VaeNetwork {
   // NOT_FOUND or FAILED_PRECONDITION naming the tensor.
   static absl::StatusOr<VaeNetwork> Create(const std::vector<VaeLayer>& layers,
                                            const ResidentSection& section, Backend& backend);
-  // Runs one call of a stream. height and width are the latent's; the cache must fit them
-  // (CheckVaeCache).
-  // keep_going, which may be empty, is asked between blocks. CANCELLED when it said no: then x is
-  // recycled, and the cache is of no more use.
-  absl::Status Run(VaeCache& cache, VaeFrames& x, const std::function<bool()>& keep_going = {});
-  // Memory for another latent size is given back first.
+  // For streams of latents of this size, which the cache must fit (CheckVaeCache). Memory for
+  // another size is given back first.
   absl::Status Prepare(const VaeCache& cache, int64_t height, int64_t width);
-  const std::vector<VaeLayer>& layers() const { return layers_; }
+  // Appends a frame to x, whose values fill writes.
+  absl::Status Load(VaeFrames& x, absl::FunctionRef<void(std::span<float>)> fill);
+  // Runs one call of a stream.
+  // keep_going, which may be empty, is asked between blocks. CANCELLED when it said no: then x is
+  // recycled, and the cache is of no more use; so it is after other errors: of memory, or of the
+  // device.
+  absl::Status Run(VaeCache& cache, VaeFrames& x, const std::function<bool()>& keep_going = {});
+  // A frame's values, until the next call: what was put into the lane is done then. Errors of the
+  // device.
+  absl::StatusOr<std::span<const float>> Read(const VaeFrame& frame);
   void Recycle(VaeFrames& x) { pool_.GiveAll(x.frames); }
-  VaeFrame TakeFrame(int64_t floats) { return pool_.Take(floats); }
-  uint64_t scratch_bytes() const { return pool_.bytes(); }  // between calls
-  void Release() { pool_.Clear(); }
+
+  const std::vector<VaeLayer>& layers() const { return layers_; }
+  Device& device() { return backend_->device(); }
+  uint64_t scratch_bytes() const { return pool_.bytes() + staging_.size(); }  // between calls
+  void Release();
 
  private:
-  explicit VaeNetwork(Backend& backend) : backend_(&backend) {}
+  explicit VaeNetwork(Backend& backend) : backend_(&backend), pool_(backend) {}
+  // Host memory for so many floats on their way to the device or back; nothing is under way there.
+  absl::StatusOr<std::span<float>> Staging(uint64_t bytes);
 
   Backend* backend_;
   std::vector<VaeLayer> layers_;
   std::vector<std::unique_ptr<VaeBlock>> blocks_;
   VaeFramePool pool_;
+  AlignedBuffer staging_;  // of the largest frame that came or went
   int64_t height_ = 0;
   int64_t width_ = 0;
 };

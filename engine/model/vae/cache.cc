@@ -12,7 +12,7 @@ namespace longtake {
 uint64_t VaeCache::bytes() const {
   uint64_t sum = 0;
   for (const VaeCacheEntry& entry : entries) {
-    for (const VaeFrame& frame : entry.frames) sum += frame.size() * sizeof(float);
+    for (const VaeFrame& frame : entry.frames) sum += frame.size();
   }
   return sum;
 }
@@ -77,6 +77,15 @@ FrameCounts FramesOf(const VaeLayer& layer, int64_t frames) {
   return counts;
 }
 
+// Host memory that frames come and go through.
+uint64_t StagingFloats(const std::vector<VaeLayer>& layers) {
+  const auto floats = [](int64_t channels, int64_t level) {
+    return static_cast<uint64_t>(channels << (2 * level));
+  };
+  return std::max(floats(layers.front().in_channels, layers.front().level),
+                  floats(layers.back().out_channels, layers.back().level));
+}
+
 // At a latent of 1 x 1, for a call that begins with so many frames.
 uint64_t ScratchFloats(const std::vector<VaeLayer>& layers, int64_t frames) {
   FrameCounts most;  // the pool keeps what any layer needed
@@ -88,7 +97,7 @@ uint64_t ScratchFloats(const std::vector<VaeLayer>& layers, int64_t frames) {
     if (layer.kind == VaeLayerKind::kDown3d) frames /= 2;
     frames *= layer.growth;
   }
-  uint64_t sum = 0;
+  uint64_t sum = StagingFloats(layers);
   for (const auto& [floats, count] : most) sum += static_cast<uint64_t>(floats * count);
   return sum;
 }
@@ -130,11 +139,7 @@ uint64_t TinyDecoderCacheBytes(int64_t height, int64_t width) {
 VaeCache VaeCacheInMidStream(const std::vector<VaeLayer>& layers, int64_t calls, int64_t height,
                              int64_t width) {
   VaeCache cache = {.calls = calls, .height = height, .width = width, .entries = {}};
-  for (const VaeCacheEntryShape& shape : VaeCacheEntries(layers, height, width)) {
-    VaeCacheEntry& entry = cache.entries.emplace_back();
-    // Others fall back on zeros by themselves.
-    if (shape.frames_max == 1) entry.frames.emplace_back(shape.frame_floats());
-  }
+  cache.entries.resize(VaeCacheEntries(layers, height, width).size());
   return cache;
 }
 
@@ -155,10 +160,9 @@ absl::Status CheckVaeCache(const VaeCache& cache, const std::vector<VaeLayer>& l
     const std::vector<VaeFrame>& frames = cache.entries[i].frames;
     bool ok = frames.size() <= static_cast<size_t>(entries[i].frames_max);
     for (const VaeFrame& frame : frames) {
-      ok = ok && frame.size() == static_cast<size_t>(entries[i].frame_floats());
+      ok = ok && frame.size() == static_cast<uint64_t>(entries[i].frame_floats()) * sizeof(float);
     }
-    // Downsampling in time has nothing to fall back on: after the first call it holds its frame.
-    if (entries[i].frames_max == 1) ok = ok && frames.size() == 1;
+    if (entries[i].needed) ok = ok && !frames.empty();
     if (!ok)
       return absl::InvalidArgumentError(absl::StrCat("VAE cache: entry ", i, ": wrong size"));
   }

@@ -1,24 +1,25 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // What decoding or encoding one stream keeps between calls: for each causal convolution its last
-// input frames (docs/spec 6.1). A plain value: move it, keep it, write its frames down and read
-// them back; a new one starts a stream. Not shared between threads.
+// input frames (docs/spec 6.1), in the memory of the device that works on the stream. Move it or
+// keep it; a new one starts a stream. One thread at a time. It goes before the device, and when
+// nothing that was put into a lane reads it any more: so it is whenever a call has returned.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "base/status_macros.h"
+#include "engine/backend/device.h"
 #include "engine/model/vae/config.h"
 #include "engine/model/vae/layers.h"
 
 namespace longtake {
 
-using VaeFrame = std::vector<float>;  // channels-last [height, width, channels]
+using VaeFrame = DeviceBuffer;  // fp32, channels-last [height, width, channels]
 
 struct VaeCacheEntry {
   std::vector<VaeFrame> frames;  // oldest first; fewer than the entry holds at the stream's start
-  friend bool operator==(const VaeCacheEntry&, const VaeCacheEntry&) = default;
 };
 
 struct VaeCache {
@@ -28,11 +29,10 @@ struct VaeCache {
   std::vector<VaeCacheEntry> entries;  // in order of execution; empty before the first call
 
   uint64_t bytes() const;
-  friend bool operator==(const VaeCache&, const VaeCache&) = default;
 };
 
-// A decoder's cache to begin with after so many latents that it did not see, at least 1. Zeros
-// stand for what it would hold, so the first pixels are wrong: after WarmUpLatents it is that of
+// A decoder's cache to begin with after so many latents that it did not see, at least 1. It holds
+// nothing, which stands for zeros, so the first pixels are wrong: after WarmUpLatents it is that of
 // the whole stream.
 VaeCache VaeCacheInMidStream(const std::vector<VaeLayer>& layers, int64_t calls, int64_t height,
                              int64_t width);

@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "engine/backend/upload.h"
+
 namespace longtake {
 namespace {
 
@@ -19,8 +21,8 @@ class ConvBlock final : public VaeBlock {
     conv_.entry = source.entry;
   }
 
-  void Run(VaeCall& call, VaeFrames& x) const override {
-    std::vector<VaeFrame> out = TakeLike(call, x, out_channels_);
+  absl::Status Run(VaeCall& call, VaeFrames& x) const override {
+    LT_ASSIGN_OR_RETURN(std::vector<VaeFrame> out, TakeLike(call, x, out_channels_));
     if (causal_) {
       conv_.Sum(call, x, out);
       conv_.Remember(call, x);
@@ -30,13 +32,14 @@ class ConvBlock final : public VaeBlock {
     call.pool.GiveAll(x.frames);
     x.frames = std::move(out);
     x.channels = out_channels_;
+    return absl::OkStatus();
   }
 
  private:
   void RunPointwise(VaeCall& call, const VaeFrames& x, std::vector<VaeFrame>& out) const {
     for (size_t i = 0; i < out.size(); ++i) {
-      const float* in = x.frames[i].data();
-      const ConvFrame frame = {.in = {&in, 1}, .out = out[i].data()};
+      const DevicePtr<const float> in = x.frames[i].As<float>();
+      const ConvFrame frame = OnFrame(in, out[i]);
       call.backend.Conv({.weights = conv_.weights.get(),
                          .frames = {&frame, 1},
                          .in_h = x.height,
@@ -54,49 +57,60 @@ class ConvBlock final : public VaeBlock {
 std::unique_ptr<ConvWeights> PackVaeConv(const VaeBlockSource& source, const VaeConvName& conv) {
   const ConvShape& shape = conv.shape;
   const int64_t fan_in = shape.in_channels * shape.taps_t * shape.taps_h * shape.taps_w;
-  const Weight weight = source.lookup.Matrix(conv.name + ".weight", shape.out_channels, fan_in);
+  const ResidentMatrix weight =
+      source.lookup.Matrix(conv.name + ".weight", shape.out_channels, fan_in);
   const float* bias = source.lookup.Vector(conv.name + ".bias", shape.out_channels);
   if (!source.lookup.status().ok()) return nullptr;
   ConvShape part = shape;
   if (conv.out_count != 0) part.out_channels = conv.out_count;
-  const auto* first = static_cast<const std::byte*>(weight.data) +
-                      static_cast<uint64_t>(conv.first_out * fan_in) * DTypeBytes(weight.dtype);
+  const auto* first =
+      weight.data + static_cast<uint64_t>(conv.first_out * fan_in) * DTypeBytes(weight.dtype);
   return source.Pack(part, first, weight.dtype, bias + conv.first_out);
 }
 
-std::vector<VaeFrame> TakeLike(VaeCall& call, const VaeFrames& x, int64_t channels) {
+absl::StatusOr<std::vector<VaeFrame>> TakeLike(VaeCall& call, const VaeFrames& x,
+                                               int64_t channels) {
   return call.pool.TakeMany(x.frames.size(), x.pixels() * channels);
+}
+
+ConvFrame OnFrame(const DevicePtr<const float>& in, const VaeFrame& out) {
+  return {.in = {&in, 1}, .out = out.As<float>()};
 }
 
 VaeNorm::VaeNorm(const VaeBlockSource& source, const std::string& name, int64_t width) {
   const float* values = source.lookup.Vector(name + ".gamma", width);
-  if (values != nullptr) gamma.assign(values, values + width);
+  if (values == nullptr) return;
+  const std::span<const float> row(values, static_cast<size_t>(width));
+  auto uploaded = Upload(source.backend, std::as_bytes(row));
+  source.lookup.Fail(uploaded.status());
+  if (uploaded.ok()) gamma = *std::move(uploaded);
 }
 
-void VaeNorm::Run(VaeCall& call, const VaeFrames& x, VaeFrames& y) const {
+absl::Status VaeNorm::Run(VaeCall& call, const VaeFrames& x, VaeFrames& y) const {
   y.channels = x.channels;
   y.height = x.height;
   y.width = x.width;
-  y.frames = TakeLike(call, x, x.channels);
+  LT_ASSIGN_OR_RETURN(y.frames, TakeLike(call, x, x.channels));
   for (size_t i = 0; i < x.frames.size(); ++i) {
-    call.backend.ChannelNorm({.in = x.frames[i].data(),
+    call.backend.ChannelNorm({.in = x.frames[i].As<float>(),
                               .rows = x.pixels(),
                               .width = x.channels,
-                              .gamma = gamma.data(),
+                              .gamma = gamma.As<float>(),
                               .silu = silu,
-                              .out = y.frames[i].data()});
+                              .out = y.frames[i].As<float>()});
   }
+  return absl::OkStatus();
 }
 
 void VaeCausalConv::Sum(VaeCall& call, const VaeFrames& x, std::vector<VaeFrame>& out) const {
   const std::vector<VaeFrame>& history = call.cache.entries[entry].frames;
   // Input frames in time, zeros where the stream had not begun.
-  std::vector<const float*> inputs(kHistory - history.size(), nullptr);
-  for (const VaeFrame& frame : history) inputs.push_back(frame.data());
-  for (const VaeFrame& frame : x.frames) inputs.push_back(frame.data());
+  std::vector<DevicePtr<const float>> inputs(kHistory - history.size());
+  for (const VaeFrame& frame : history) inputs.push_back(frame.As<float>());
+  for (const VaeFrame& frame : x.frames) inputs.push_back(frame.As<float>());
   std::vector<ConvFrame> frames;
   for (size_t i = 0; i < out.size(); ++i) {
-    frames.push_back({.in = std::span(inputs).subspan(i, kHistory + 1), .out = out[i].data()});
+    frames.push_back({.in = std::span(inputs).subspan(i, kHistory + 1), .out = out[i].As<float>()});
   }
   call.backend.Conv({.weights = weights.get(),
                      .frames = frames,

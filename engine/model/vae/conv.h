@@ -23,15 +23,18 @@ struct VaeConvName {
 std::unique_ptr<ConvWeights> PackVaeConv(const VaeBlockSource& source, const VaeConvName& conv);
 
 // Frames of x's grid, for out_channels.
-std::vector<VaeFrame> TakeLike(VaeCall& call, const VaeFrames& x, int64_t channels);
+absl::StatusOr<std::vector<VaeFrame>> TakeLike(VaeCall& call, const VaeFrames& x, int64_t channels);
+
+// One frame from one, whose address the result refers to.
+ConvFrame OnFrame(const DevicePtr<const float>& in, const VaeFrame& out);
 
 // y = norm(x), one frame each, into frames of the pool.
 struct VaeNorm {
-  std::vector<float> gamma;
+  DeviceBuffer gamma;  // [width]
   bool silu = true;
   VaeNorm() = default;
   VaeNorm(const VaeBlockSource& source, const std::string& name, int64_t width);
-  void Run(VaeCall& call, const VaeFrames& x, VaeFrames& y) const;
+  absl::Status Run(VaeCall& call, const VaeFrames& x, VaeFrames& y) const;
 };
 
 // 3 x taps x taps over an entry's frames and x's. Takes x's frames: the newest stay in the entry,

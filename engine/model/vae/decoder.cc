@@ -18,12 +18,10 @@ void Convert(float pixel, float* out) { *out = pixel; }
 void Convert(float pixel, uint8_t* out) { *out = PixelByte(pixel); }
 
 template <class Pixel>
-void Append(const VaeFrames& x, std::vector<Pixel>* out) {
-  for (const VaeFrame& frame : x.frames) {
-    const size_t first = out->size();
-    out->resize(first + frame.size());
-    for (size_t i = 0; i < frame.size(); ++i) Convert(frame[i], out->data() + first + i);
-  }
+void Append(std::span<const float> frame, std::vector<Pixel>* out) {
+  const size_t first = out->size();
+  out->resize(first + frame.size());
+  for (size_t i = 0; i < frame.size(); ++i) Convert(frame[i], out->data() + first + i);
 }
 
 }  // namespace
@@ -34,10 +32,7 @@ uint8_t PixelByte(float pixel) {
   return static_cast<uint8_t>((clamped + 1.0f) * 127.5f + 0.5f);
 }
 
-absl::Status CheckPixels(const VaeFrames& x) {
-  for (const VaeFrame& frame : x.frames) LT_RETURN_IF_ERROR(CheckFinite(frame, "pixels"));
-  return absl::OkStatus();
-}
+absl::Status CheckPixels(std::span<const float> frame) { return CheckFinite(frame, "pixels"); }
 
 absl::StatusOr<std::unique_ptr<WanVaeDecoder>> WanVaeDecoder::Create(const VaeConfig& config,
                                                                      const ResidentSection& section,
@@ -67,16 +62,16 @@ absl::Status CheckVaeLatents(const VaeLatents& latents, int64_t channels) {
   return absl::OkStatus();
 }
 
-VaeFrames WanVaeDecoder::Load(const VaeLatents& latents, int64_t frame) {
+absl::StatusOr<VaeFrames> WanVaeDecoder::Load(const VaeLatents& latents, int64_t frame) {
   VaeFrames x = {config_.z_dim, latents.height, latents.width, {}};
-  x.frames.push_back(network_.TakeFrame(x.frame_floats()));
-  float* out = x.frames.front().data();
-  for (int64_t c = 0; c < config_.z_dim; ++c) {
-    const float* in = latents.values.data() + (c * latents.frames + frame) * x.pixels();
-    for (int64_t i = 0; i < x.pixels(); ++i) {
-      out[i * config_.z_dim + c] = in[i] * config_.latents_std[c] + config_.latents_mean[c];
+  LT_RETURN_IF_ERROR(network_.Load(x, [&](std::span<float> out) {
+    for (int64_t c = 0; c < config_.z_dim; ++c) {
+      const float* in = latents.values.data() + (c * latents.frames + frame) * x.pixels();
+      for (int64_t i = 0; i < x.pixels(); ++i) {
+        out[i * config_.z_dim + c] = in[i] * config_.latents_std[c] + config_.latents_mean[c];
+      }
     }
-  }
+  }));
   return x;
 }
 
@@ -87,10 +82,13 @@ absl::Status WanVaeDecoder::DecodeTo(const VaeLatents& latents, VaeCache& cache,
   LT_RETURN_IF_ERROR(network_.Prepare(cache, latents.height, latents.width));
   out->clear();
   for (int64_t frame = 0; frame < latents.frames; ++frame) {
-    VaeFrames x = Load(latents, frame);
+    LT_ASSIGN_OR_RETURN(VaeFrames x, Load(latents, frame));
     LT_RETURN_IF_ERROR(network_.Run(cache, x, latents.keep_going));
-    LT_RETURN_IF_ERROR(CheckPixels(x));
-    Append(x, out);
+    for (const VaeFrame& decoded : x.frames) {
+      LT_ASSIGN_OR_RETURN(const std::span<const float> pixels, network_.Read(decoded));
+      LT_RETURN_IF_ERROR(CheckPixels(pixels));
+      Append(pixels, out);
+    }
     network_.Recycle(x);
   }
   return absl::OkStatus();

@@ -41,7 +41,7 @@ absl::Status CheckVaeLatents(const VaeLatents& latents, int64_t channels);
 
 // INTERNAL with the reason NOT_FINITE when a decoder made a pixel that is no finite number: to be
 // asked before bytes, tiles or a clamp hide it.
-absl::Status CheckPixels(const VaeFrames& x);
+absl::Status CheckPixels(std::span<const float> frame);
 
 // [-1, 1] to [0, 255], to nearest; NaN becomes 0.
 uint8_t PixelByte(float pixel);
@@ -74,13 +74,14 @@ class WanVaeDecoder {
   }
 
   const VaeConfig& config() const { return config_; }
+  Device& device() { return network_.device(); }
   // Held for activations between calls: at most VaeScratchBytes of the latest latent size.
   uint64_t scratch_bytes() const { return network_.scratch_bytes(); }
   void Release() { network_.Release(); }  // gives it back
 
  private:
   // Latent frame of the call, scaled to the VAE's space.
-  VaeFrames Load(const VaeLatents& latents, int64_t frame);
+  absl::StatusOr<VaeFrames> Load(const VaeLatents& latents, int64_t frame);
   template <class Pixel>
   absl::Status DecodeTo(const VaeLatents& latents, VaeCache& cache, std::vector<Pixel>* out);
 

@@ -49,12 +49,13 @@ absl::Status WanVaeEncoder::Check(const VaePixels& pixels, const VaeCache& cache
   return absl::OkStatus();
 }
 
-VaeFrames WanVaeEncoder::Load(const VaePixels& pixels, int64_t first, int64_t count) {
+absl::StatusOr<VaeFrames> WanVaeEncoder::Load(const VaePixels& pixels, int64_t first,
+                                              int64_t count) {
   VaeFrames x = {kColours, pixels.height, pixels.width, {}};
   for (int64_t i = 0; i < count; ++i) {
-    x.frames.push_back(network_.TakeFrame(x.frame_floats()));
-    std::copy_n(pixels.values.data() + (first + i) * x.frame_floats(), x.frame_floats(),
-                x.frames.back().data());
+    const auto from = pixels.values.begin() + (first + i) * x.frame_floats();
+    LT_RETURN_IF_ERROR(network_.Load(
+        x, [&](std::span<float> out) { std::copy_n(from, x.frame_floats(), out.begin()); }));
   }
   return x;
 }
@@ -72,14 +73,15 @@ absl::Status WanVaeEncoder::Encode(const VaePixels& pixels, VaeCache& cache,
   int64_t next = 0;
   for (int64_t latent = 0; latent < latents; ++latent) {
     const int64_t count = cache.calls == 0 ? 1 : kVaeTimeFactor;
-    VaeFrames x = Load(pixels, next, count);
+    LT_ASSIGN_OR_RETURN(VaeFrames x, Load(pixels, next, count));
     next += count;
     LT_RETURN_IF_ERROR(network_.Run(cache, x, pixels.keep_going));
     // The first half of the channels is the mean, the second the log-variance.
+    LT_ASSIGN_OR_RETURN(const std::span<const float> posterior, network_.Read(x.frames.front()));
     for (int64_t c = 0; c < config_.z_dim; ++c) {
       float* to = out->data() + (c * latents + latent) * area;
       for (int64_t i = 0; i < area; ++i) {
-        const float mean = x.frames.front()[i * x.channels + c];
+        const float mean = posterior[i * x.channels + c];
         to[i] = (mean - config_.latents_mean[c]) / config_.latents_std[c];
       }
     }

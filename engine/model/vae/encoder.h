@@ -52,7 +52,7 @@ class WanVaeEncoder {
 
  private:
   static absl::Status Check(const VaePixels& pixels, const VaeCache& cache);
-  VaeFrames Load(const VaePixels& pixels, int64_t first, int64_t count);
+  absl::StatusOr<VaeFrames> Load(const VaePixels& pixels, int64_t first, int64_t count);
 
   VaeConfig config_;
   VaeNetwork network_;

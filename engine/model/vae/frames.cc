@@ -3,23 +3,30 @@
 
 namespace longtake {
 
-VaeFrame VaeFramePool::Take(int64_t floats) {
-  std::vector<VaeFrame>& free = free_[floats];
-  if (free.empty()) return VaeFrame(static_cast<size_t>(floats));
+absl::StatusOr<VaeFrame> VaeFramePool::Take(int64_t floats) {
+  const uint64_t bytes = static_cast<uint64_t>(floats) * sizeof(float);
+  std::vector<VaeFrame>& free = free_[bytes];
+  if (free.empty()) {
+    absl::StatusOr<VaeFrame> made = backend_->device().Allocate(bytes, nullptr);
+    if (!made.ok()) LT_RETURN_IF_ERROR(backend_->Await());
+    return made;
+  }
   VaeFrame frame = std::move(free.back());
   free.pop_back();
   return frame;
 }
 
-std::vector<VaeFrame> VaeFramePool::TakeMany(size_t count, int64_t floats) {
-  std::vector<VaeFrame> frames;
-  for (size_t i = 0; i < count; ++i) frames.push_back(Take(floats));
+absl::StatusOr<std::vector<VaeFrame>> VaeFramePool::TakeMany(size_t count, int64_t floats) {
+  std::vector<VaeFrame> frames(count);
+  for (VaeFrame& frame : frames) {
+    LT_ASSIGN_OR_RETURN(frame, Take(floats));
+  }
   return frames;
 }
 
 void VaeFramePool::Give(VaeFrame frame) {
-  const auto floats = static_cast<int64_t>(frame.size());
-  free_[floats].push_back(std::move(frame));
+  const uint64_t bytes = frame.size();
+  free_[bytes].push_back(std::move(frame));
 }
 
 void VaeFramePool::GiveAll(std::vector<VaeFrame>& frames) {
@@ -29,9 +36,7 @@ void VaeFramePool::GiveAll(std::vector<VaeFrame>& frames) {
 
 uint64_t VaeFramePool::bytes() const {
   uint64_t sum = 0;
-  for (const auto& [floats, frames] : free_) {
-    sum += static_cast<uint64_t>(floats) * sizeof(float) * frames.size();
-  }
+  for (const auto& [bytes, frames] : free_) sum += bytes * frames.size();
   return sum;
 }
 

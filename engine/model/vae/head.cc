@@ -14,14 +14,15 @@ class HeadBlock final : public VaeBlock {
     conv_.entry = source.entry;
   }
 
-  void Run(VaeCall& call, VaeFrames& x) const override {
+  absl::Status Run(VaeCall& call, VaeFrames& x) const override {
     VaeFrames a;
-    norm_.Run(call, x, a);
+    LT_RETURN_IF_ERROR(norm_.Run(call, x, a));
     call.pool.GiveAll(x.frames);
-    x.frames = TakeLike(call, a, out_channels_);
+    LT_ASSIGN_OR_RETURN(x.frames, TakeLike(call, a, out_channels_));
     x.channels = out_channels_;
     conv_.Sum(call, a, x.frames);
     conv_.Remember(call, a);
+    return absl::OkStatus();
   }
 
  private:

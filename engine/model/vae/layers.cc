@@ -189,7 +189,8 @@ std::vector<VaeCacheEntryShape> VaeCacheEntries(const std::vector<VaeLayer>& lay
       entries.push_back({.channels = i == 0 ? layer.in_channels : layer.out_channels,
                          .height = height << layer.level,
                          .width = width << layer.level,
-                         .frames_max = one ? 1 : 2});
+                         .frames_max = one ? 1 : 2,
+                         .needed = layer.kind == VaeLayerKind::kDown3d});
     }
   }
   return entries;

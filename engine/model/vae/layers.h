@@ -49,6 +49,8 @@ struct VaeCacheEntryShape {
   int64_t height = 0;
   int64_t width = 0;
   int64_t frames_max = 0;
+  // After the first call it is never empty: downsampling in time has nothing to fall back on.
+  bool needed = false;
   int64_t frame_floats() const { return channels * height * width; }
 };
 

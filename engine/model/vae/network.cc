@@ -58,7 +58,7 @@ absl::StatusOr<VaeNetwork> VaeNetwork::Create(const std::vector<VaeLayer>& layer
 
 absl::Status VaeNetwork::Prepare(const VaeCache& cache, int64_t height, int64_t width) {
   LT_RETURN_IF_ERROR(CheckVaeCache(cache, layers_, height, width));
-  if (height != height_ || width != width_) pool_.Clear();
+  if (height != height_ || width != width_) Release();
   height_ = height;
   width_ = width;
   return absl::OkStatus();
@@ -75,12 +75,43 @@ absl::Status VaeNetwork::Run(VaeCache& cache, VaeFrames& x,
   for (const std::unique_ptr<VaeBlock>& block : blocks_) {
     if (keep_going && !keep_going()) {
       Recycle(x);
+      LT_RETURN_IF_ERROR(backend_->Await());
       return absl::CancelledError("nobody waits for the frames");
     }
-    block->Run(call, x);
+    LT_RETURN_IF_ERROR(block->Run(call, x));
   }
   ++cache.calls;
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::span<float>> VaeNetwork::Staging(uint64_t bytes) {
+  LT_RETURN_IF_ERROR(backend_->Await());
+  if (staging_.size() < bytes) {
+    LT_ASSIGN_OR_RETURN(staging_, backend_->device().AllocatePinned(bytes, nullptr));
+  }
+  return std::span(reinterpret_cast<float*>(staging_.data()), bytes / sizeof(float));
+}
+
+absl::Status VaeNetwork::Load(VaeFrames& x, absl::FunctionRef<void(std::span<float>)> fill) {
+  LT_ASSIGN_OR_RETURN(VaeFrame frame, pool_.Take(x.frame_floats()));
+  LT_ASSIGN_OR_RETURN(const std::span<float> values, Staging(frame.size()));
+  fill(values);
+  backend_->device().CopyIn(backend_->lane(), frame.As<std::byte>(), std::as_bytes(values));
+  x.frames.push_back(std::move(frame));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::span<const float>> VaeNetwork::Read(const VaeFrame& frame) {
+  LT_ASSIGN_OR_RETURN(const std::span<float> values, Staging(frame.size()));
+  backend_->device().CopyOut(backend_->lane(), std::as_writable_bytes(values),
+                             frame.As<std::byte>());
+  LT_RETURN_IF_ERROR(backend_->Await());
+  return values;
+}
+
+void VaeNetwork::Release() {
+  pool_.Clear();
+  staging_ = {};
 }
 
 }  // namespace longtake

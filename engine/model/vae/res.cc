@@ -26,40 +26,43 @@ class ResBlock final : public VaeBlock {
     }
   }
 
-  void Run(VaeCall& call, VaeFrames& x) const override {
+  absl::Status Run(VaeCall& call, VaeFrames& x) const override {
     VaeFrames a;
-    norm1_.Run(call, x, a);
-    VaeFrames b = {out_channels_, x.height, x.width, TakeLike(call, x, out_channels_)};
+    LT_RETURN_IF_ERROR(norm1_.Run(call, x, a));
+    VaeFrames b = {out_channels_, x.height, x.width, {}};
+    LT_ASSIGN_OR_RETURN(b.frames, TakeLike(call, x, out_channels_));
     conv1_.Sum(call, a, b.frames);
     conv1_.Remember(call, a);
-    if (shortcut_ != nullptr) Widen(call, x);
+    if (shortcut_ != nullptr) LT_RETURN_IF_ERROR(Widen(call, x));
     NormInPlace(call, b);
     conv2_.Sum(call, b, x.frames);
     conv2_.Remember(call, b);
+    return absl::OkStatus();
   }
 
  private:
-  void Widen(VaeCall& call, VaeFrames& x) const {
-    std::vector<VaeFrame> wide = TakeLike(call, x, out_channels_);
+  absl::Status Widen(VaeCall& call, VaeFrames& x) const {
+    LT_ASSIGN_OR_RETURN(std::vector<VaeFrame> wide, TakeLike(call, x, out_channels_));
     for (size_t i = 0; i < wide.size(); ++i) {
-      const float* in = x.frames[i].data();
-      const ConvFrame frame = {.in = {&in, 1}, .out = wide[i].data()};
+      const DevicePtr<const float> in = x.frames[i].As<float>();
+      const ConvFrame frame = OnFrame(in, wide[i]);
       call.backend.Conv(
           {.weights = shortcut_.get(), .frames = {&frame, 1}, .in_h = x.height, .in_w = x.width});
     }
     call.pool.GiveAll(x.frames);
     x.frames = std::move(wide);
     x.channels = out_channels_;
+    return absl::OkStatus();
   }
 
   void NormInPlace(VaeCall& call, VaeFrames& b) const {
     for (VaeFrame& frame : b.frames) {
-      call.backend.ChannelNorm({.in = frame.data(),
+      call.backend.ChannelNorm({.in = frame.As<float>(),
                                 .rows = b.pixels(),
                                 .width = out_channels_,
-                                .gamma = norm2_.gamma.data(),
+                                .gamma = norm2_.gamma.As<float>(),
                                 .silu = true,
-                                .out = frame.data()});
+                                .out = frame.As<float>()});
     }
   }
 

@@ -5,18 +5,18 @@ namespace longtake {
 namespace {
 
 // One convolution per frame, each on its own.
-std::vector<ConvFrame> FrameByFrame(const std::vector<const float*>& inputs,
+std::vector<ConvFrame> FrameByFrame(const std::vector<DevicePtr<const float>>& inputs,
                                     std::vector<VaeFrame>& out) {
   std::vector<ConvFrame> frames;
   for (size_t i = 0; i < out.size(); ++i) {
-    frames.push_back({.in = std::span(inputs).subspan(i, 1), .out = out[i].data()});
+    frames.push_back({.in = std::span(inputs).subspan(i, 1), .out = out[i].As<float>()});
   }
   return frames;
 }
 
-std::vector<const float*> Pointers(const std::vector<VaeFrame>& frames) {
-  std::vector<const float*> pointers;
-  for (const VaeFrame& frame : frames) pointers.push_back(frame.data());
+std::vector<DevicePtr<const float>> Pointers(const std::vector<VaeFrame>& frames) {
+  std::vector<DevicePtr<const float>> pointers;
+  for (const VaeFrame& frame : frames) pointers.push_back(frame.As<float>());
   return pointers;
 }
 
@@ -41,12 +41,12 @@ class UpBlock final : public VaeBlock {
     }
   }
 
-  void Run(VaeCall& call, VaeFrames& x) const override {
+  absl::Status Run(VaeCall& call, VaeFrames& x) const override {
     // The first frame of a stream stays alone and leaves no history: the second call sees zeros.
-    if (time_ && !call.first) DoubleFrames(call, x);
+    if (time_ && !call.first) LT_RETURN_IF_ERROR(DoubleFrames(call, x));
     VaeFrames out = {out_channels_, 2 * x.height, 2 * x.width, {}};
-    out.frames = call.pool.TakeMany(x.frames.size(), out.frame_floats());
-    const std::vector<const float*> inputs = Pointers(x.frames);
+    LT_ASSIGN_OR_RETURN(out.frames, call.pool.TakeMany(x.frames.size(), out.frame_floats()));
+    const std::vector<DevicePtr<const float>> inputs = Pointers(x.frames);
     call.backend.Conv({.weights = space_.get(),
                        .frames = FrameByFrame(inputs, out.frames),
                        .in_h = x.height,
@@ -58,12 +58,13 @@ class UpBlock final : public VaeBlock {
                        .upsample = true});
     call.pool.GiveAll(x.frames);
     x = std::move(out);
+    return absl::OkStatus();
   }
 
  private:
-  void DoubleFrames(VaeCall& call, VaeFrames& x) const {
-    std::vector<VaeFrame> even = TakeLike(call, x, channels_);
-    std::vector<VaeFrame> odd = TakeLike(call, x, channels_);
+  absl::Status DoubleFrames(VaeCall& call, VaeFrames& x) const {
+    LT_ASSIGN_OR_RETURN(std::vector<VaeFrame> even, TakeLike(call, x, channels_));
+    LT_ASSIGN_OR_RETURN(std::vector<VaeFrame> odd, TakeLike(call, x, channels_));
     halves_[0].Sum(call, x, even);
     halves_[1].Sum(call, x, odd);
     halves_[0].Remember(call, x);
@@ -71,6 +72,7 @@ class UpBlock final : public VaeBlock {
       x.frames.push_back(std::move(even[i]));
       x.frames.push_back(std::move(odd[i]));
     }
+    return absl::OkStatus();
   }
 
   bool time_;
@@ -93,10 +95,10 @@ class DownBlock final : public VaeBlock {
     time_conv_ = PackVaeConv(source, {prefix + ".time_conv", {channels_, channels_, 3, 1, 1}});
   }
 
-  void Run(VaeCall& call, VaeFrames& x) const override {
+  absl::Status Run(VaeCall& call, VaeFrames& x) const override {
     VaeFrames out = {channels_, x.height / 2, x.width / 2, {}};
-    out.frames = call.pool.TakeMany(x.frames.size(), out.frame_floats());
-    const std::vector<const float*> inputs = Pointers(x.frames);
+    LT_ASSIGN_OR_RETURN(out.frames, call.pool.TakeMany(x.frames.size(), out.frame_floats()));
+    const std::vector<DevicePtr<const float>> inputs = Pointers(x.frames);
     call.backend.Conv({.weights = space_.get(),
                        .frames = FrameByFrame(inputs, out.frames),
                        .in_h = x.height,
@@ -106,32 +108,34 @@ class DownBlock final : public VaeBlock {
                        .pad_right = 1});
     call.pool.GiveAll(x.frames);
     x = std::move(out);
-    if (time_) HalveFrames(call, x);
+    return time_ ? HalveFrames(call, x) : absl::OkStatus();
   }
 
  private:
   // Each output frame sees three input frames and steps by two; the last input frame of a call is
   // the first of the next.
-  void HalveFrames(VaeCall& call, VaeFrames& x) const {
+  absl::Status HalveFrames(VaeCall& call, VaeFrames& x) const {
     std::vector<VaeFrame>& history = call.cache.entries[entry_].frames;
     if (call.first) {
-      VaeFrame copy = call.pool.Take(x.frame_floats());
-      copy = x.frames.back();
+      LT_ASSIGN_OR_RETURN(VaeFrame copy, call.pool.Take(x.frame_floats()));
+      call.Copy(copy, x.frames.back());
       history.push_back(std::move(copy));
-      return;
+      return absl::OkStatus();
     }
-    std::vector<const float*> inputs = Pointers(history);
-    for (const float* input : Pointers(x.frames)) inputs.push_back(input);
-    std::vector<VaeFrame> out = call.pool.TakeMany(x.frames.size() / 2, x.frame_floats());
+    std::vector<DevicePtr<const float>> inputs = Pointers(history);
+    for (const VaeFrame& frame : x.frames) inputs.push_back(frame.As<float>());
+    LT_ASSIGN_OR_RETURN(std::vector<VaeFrame> out,
+                        call.pool.TakeMany(x.frames.size() / 2, x.frame_floats()));
     std::vector<ConvFrame> frames;
     for (size_t i = 0; i < out.size(); ++i) {
-      frames.push_back({.in = std::span(inputs).subspan(2 * i, 3), .out = out[i].data()});
+      frames.push_back({.in = std::span(inputs).subspan(2 * i, 3), .out = out[i].As<float>()});
     }
     call.backend.Conv(
         {.weights = time_conv_.get(), .frames = frames, .in_h = x.height, .in_w = x.width});
     std::swap(history.front(), x.frames.back());
     call.pool.GiveAll(x.frames);
     x.frames = std::move(out);
+    return absl::OkStatus();
   }
 
   bool time_;

@@ -23,8 +23,8 @@ ConvArgs Square(const ConvWeights* weights, const VaeFrames& x, std::span<const 
 // weight of [out, in, h, w] at the lookup, packed with or without bias; null after an error.
 std::unique_ptr<ConvWeights> PackPlain(const VaeBlockSource& source, const std::string& name,
                                        const ConvShape& shape, bool has_bias) {
-  const Weight weight = source.lookup.Matrix(name + ".weight", shape.out_channels,
-                                             shape.in_channels * shape.taps_h * shape.taps_w);
+  const ResidentMatrix weight = source.lookup.Matrix(
+      name + ".weight", shape.out_channels, shape.in_channels * shape.taps_h * shape.taps_w);
   const float* bias = has_bias ? source.lookup.Vector(name + ".bias", shape.out_channels) : nullptr;
   if (!source.lookup.status().ok()) return nullptr;
   return source.Pack(shape, weight.data, weight.dtype, bias);
@@ -40,20 +40,21 @@ class PlainConv final : public VaeBlock {
                            {out_channels_, source.layer.in_channels, 1, 3, 3}, source.layer.bias)) {
   }
 
-  void Run(VaeCall& call, VaeFrames& x) const override {
+  absl::Status Run(VaeCall& call, VaeFrames& x) const override {
     const int64_t scale = up_ ? 2 : 1;
     VaeFrames out = {out_channels_, scale * x.height, scale * x.width, {}};
-    out.frames = call.pool.TakeMany(x.frames.size(), out.frame_floats());
+    LT_ASSIGN_OR_RETURN(out.frames, call.pool.TakeMany(x.frames.size(), out.frame_floats()));
     for (size_t i = 0; i < x.frames.size(); ++i) {
-      const float* in = x.frames[i].data();
-      const ConvFrame frame = {.in = {&in, 1}, .out = out.frames[i].data()};
+      const DevicePtr<const float> in = x.frames[i].As<float>();
+      const ConvFrame frame = OnFrame(in, out.frames[i]);
       ConvArgs args = Square(weights_.get(), x, {&frame, 1});
       args.upsample = up_;
       call.backend.Conv(args);
-      if (relu_) call.backend.Relu(out.frames[i].data(), out.frame_floats());
+      if (relu_) call.backend.Relu(out.frames[i].As<float>(), out.frame_floats());
     }
     call.pool.GiveAll(x.frames);
     x = std::move(out);
+    return absl::OkStatus();
   }
 
  private:
@@ -68,32 +69,33 @@ class Grow final : public VaeBlock {
  public:
   explicit Grow(const VaeBlockSource& source) : out_channels_(source.layer.out_channels) {
     const VaeLayer& layer = source.layer;
-    const Weight weight = source.lookup.Matrix(layer.prefix + ".conv.weight",
-                                               layer.growth * out_channels_, layer.in_channels);
+    const ResidentMatrix weight = source.lookup.Matrix(
+        layer.prefix + ".conv.weight", layer.growth * out_channels_, layer.in_channels);
     if (!source.lookup.status().ok()) return;
     const uint64_t part_bytes =
         static_cast<uint64_t>(out_channels_ * layer.in_channels) * DTypeBytes(weight.dtype);
     for (int64_t i = 0; i < layer.growth; ++i) {
-      const auto* part =
-          static_cast<const std::byte*>(weight.data) + static_cast<uint64_t>(i) * part_bytes;
+      const auto* part = weight.data + static_cast<uint64_t>(i) * part_bytes;
       parts_.push_back(
           source.Pack({out_channels_, layer.in_channels, 1, 1, 1}, part, weight.dtype, nullptr));
     }
   }
 
-  void Run(VaeCall& call, VaeFrames& x) const override {
+  absl::Status Run(VaeCall& call, VaeFrames& x) const override {
     VaeFrames out = {out_channels_, x.height, x.width, {}};
     for (const VaeFrame& frame : x.frames) {
       for (const auto& part : parts_) {
-        out.frames.push_back(call.pool.Take(out.frame_floats()));
-        const float* in = frame.data();
-        const ConvFrame pointwise = {.in = {&in, 1}, .out = out.frames.back().data()};
+        LT_ASSIGN_OR_RETURN(VaeFrame grown, call.pool.Take(out.frame_floats()));
+        const DevicePtr<const float> in = frame.As<float>();
+        const ConvFrame pointwise = OnFrame(in, grown);
+        out.frames.push_back(std::move(grown));
         call.backend.Conv(
             {.weights = part.get(), .frames = {&pointwise, 1}, .in_h = x.height, .in_w = x.width});
       }
     }
     call.pool.GiveAll(x.frames);
     x = std::move(out);
+    return absl::OkStatus();
   }
 
  private:
@@ -112,25 +114,28 @@ class Memory final : public VaeBlock {
     third_ = PackPlain(source, prefix + ".conv.4", {channels_, channels_, 1, 3, 3}, true);
   }
 
-  void Run(VaeCall& call, VaeFrames& x) const override {
+  absl::Status Run(VaeCall& call, VaeFrames& x) const override {
     std::vector<VaeFrame>& history = call.cache.entries[entry_].frames;
-    VaeFrame a = call.pool.Take(x.frame_floats());
-    VaeFrame b = call.pool.Take(x.frame_floats());
-    std::vector<VaeFrame> out = TakeLike(call, x, channels_);
+    LT_ASSIGN_OR_RETURN(VaeFrame a, call.pool.Take(x.frame_floats()));
+    LT_ASSIGN_OR_RETURN(VaeFrame b, call.pool.Take(x.frame_floats()));
+    LT_ASSIGN_OR_RETURN(std::vector<VaeFrame> out, TakeLike(call, x, channels_));
     for (size_t i = 0; i < x.frames.size(); ++i) {
-      const float* past = i > 0             ? x.frames[i - 1].data()
-                          : history.empty() ? nullptr
-                                            : history.front().data();
-      const float* both[] = {past, x.frames[i].data()};
+      DevicePtr<const float> past;
+      if (i > 0) {
+        past = x.frames[i - 1].As<float>();
+      } else if (!history.empty()) {
+        past = history.front().As<float>();
+      }
+      const DevicePtr<const float> both[] = {past, x.frames[i].As<float>()};
       Conv(call, first_.get(), x, both, a);
-      call.backend.Relu(a.data(), x.frame_floats());
-      const float* after_first = a.data();
+      call.backend.Relu(a.As<float>(), x.frame_floats());
+      const DevicePtr<const float> after_first = a.As<float>();
       Conv(call, second_.get(), x, {&after_first, 1}, b);
-      call.backend.Relu(b.data(), x.frame_floats());
-      std::copy(x.frames[i].begin(), x.frames[i].end(), out[i].begin());
-      const float* after_second = b.data();
+      call.backend.Relu(b.As<float>(), x.frame_floats());
+      call.Copy(out[i], x.frames[i]);
+      const DevicePtr<const float> after_second = b.As<float>();
       Conv(call, third_.get(), x, {&after_second, 1}, out[i], /*accumulate=*/true);
-      call.backend.Relu(out[i].data(), x.frame_floats());
+      call.backend.Relu(out[i].As<float>(), x.frame_floats());
     }
     if (!history.empty()) call.pool.Give(std::move(history.front()));
     history.clear();
@@ -140,6 +145,7 @@ class Memory final : public VaeBlock {
     call.pool.Give(std::move(a));
     call.pool.Give(std::move(b));
     x.frames = std::move(out);
+    return absl::OkStatus();
   }
 
  private:
@@ -147,14 +153,15 @@ class Memory final : public VaeBlock {
   std::unique_ptr<ConvWeights> PackFirst(const VaeBlockSource& source,
                                          const std::string& name) const {
     constexpr int64_t kTaps = 9;
-    const Weight weight = source.lookup.Matrix(name + ".weight", channels_, 2 * channels_ * kTaps);
+    const ResidentMatrix weight =
+        source.lookup.Matrix(name + ".weight", channels_, 2 * channels_ * kTaps);
     const float* bias = source.lookup.Vector(name + ".bias", channels_);
     if (!source.lookup.status().ok()) return nullptr;
     if (weight.dtype != DType::kF32) {
       source.lookup.Refuse(name + ".weight", "F32");
       return nullptr;
     }
-    const auto* from = static_cast<const float*>(weight.data);
+    const auto* from = reinterpret_cast<const float*>(weight.data);
     std::vector<float> packed(static_cast<size_t>(2 * channels_ * channels_ * kTaps));
     float* to = packed.data();
     for (int64_t out = 0; out < channels_; ++out) {
@@ -168,8 +175,9 @@ class Memory final : public VaeBlock {
   }
 
   static void Conv(VaeCall& call, const ConvWeights* weights, const VaeFrames& x,
-                   std::span<const float* const> in, VaeFrame& out, bool accumulate = false) {
-    const ConvFrame frame = {.in = in, .out = out.data()};
+                   std::span<const DevicePtr<const float>> in, const VaeFrame& out,
+                   bool accumulate = false) {
+    const ConvFrame frame = {.in = in, .out = out.As<float>()};
     ConvArgs args = Square(weights, x, {&frame, 1});
     args.accumulate = accumulate;
     call.backend.Conv(args);

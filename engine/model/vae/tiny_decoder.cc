@@ -18,16 +18,16 @@ absl::StatusOr<std::unique_ptr<TinyDecoder>> TinyDecoder::Create(const ResidentS
 }
 
 // Latents outside of what training saw are bent back: 3 tanh(x / 3).
-VaeFrames TinyDecoder::Load(const VaeLatents& latents, int64_t frame) {
+absl::StatusOr<VaeFrames> TinyDecoder::Load(const VaeLatents& latents, int64_t frame) {
   VaeFrames x = {kTinyDecoderChannels, latents.height, latents.width, {}};
-  x.frames.push_back(network_.TakeFrame(x.frame_floats()));
-  float* out = x.frames.front().data();
-  for (int64_t c = 0; c < x.channels; ++c) {
-    const float* in = latents.values.data() + (c * latents.frames + frame) * x.pixels();
-    for (int64_t i = 0; i < x.pixels(); ++i) {
-      out[i * x.channels + c] = static_cast<float>(3.0 * std::tanh(double{in[i]} / 3.0));
+  LT_RETURN_IF_ERROR(network_.Load(x, [&](std::span<float> out) {
+    for (int64_t c = 0; c < x.channels; ++c) {
+      const float* in = latents.values.data() + (c * latents.frames + frame) * x.pixels();
+      for (int64_t i = 0; i < x.pixels(); ++i) {
+        out[i * x.channels + c] = static_cast<float>(3.0 * std::tanh(double{in[i]} / 3.0));
+      }
     }
-  }
+  }));
   return x;
 }
 
@@ -38,11 +38,12 @@ absl::Status TinyDecoder::DecodeToFloat(const VaeLatents& latents, VaeCache& cac
   pixels->clear();
   for (int64_t frame = 0; frame < latents.frames; ++frame) {
     const size_t dropped = cache.calls == 0 ? kDroppedFrames : 0;
-    VaeFrames x = Load(latents, frame);
+    LT_ASSIGN_OR_RETURN(VaeFrames x, Load(latents, frame));
     LT_RETURN_IF_ERROR(network_.Run(cache, x, latents.keep_going));
-    LT_RETURN_IF_ERROR(CheckPixels(x));
-    for (size_t i = dropped; i < x.frames.size(); ++i) {
-      pixels->insert(pixels->end(), x.frames[i].begin(), x.frames[i].end());
+    for (size_t i = 0; i < x.frames.size(); ++i) {
+      LT_ASSIGN_OR_RETURN(const std::span<const float> frame_pixels, network_.Read(x.frames[i]));
+      LT_RETURN_IF_ERROR(CheckPixels(frame_pixels));
+      if (i >= dropped) pixels->insert(pixels->end(), frame_pixels.begin(), frame_pixels.end());
     }
     network_.Recycle(x);
   }

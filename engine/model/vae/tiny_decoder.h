@@ -37,7 +37,7 @@ class TinyDecoder {
   void Release() { network_.Release(); }  // gives it back
 
  private:
-  VaeFrames Load(const VaeLatents& latents, int64_t frame);
+  absl::StatusOr<VaeFrames> Load(const VaeLatents& latents, int64_t frame);
 
   VaeNetwork network_;
 };

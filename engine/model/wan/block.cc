@@ -17,7 +17,10 @@ constexpr int64_t kBlockLines = 6;
 
 absl::Status WanSweep::RunBlock(const Step& step) {
   LT_RETURN_IF_ERROR(FillTexts(step));
-  Modulate(step.block.modulation, stack_.times.blocks, kBlockLines);
+  Modulate({.table = step.block.modulation,
+            .embedding = core_.time.blocks(),
+            .in_width = kBlockLines * width_,
+            .lines = kBlockLines});
   NormModulated({.shift = kSelfShift, .scale = kSelfScale});
   LT_RETURN_IF_ERROR(SelfKeys(step));
   LT_RETURN_IF_ERROR(WriteKeys(step));
@@ -33,8 +36,8 @@ absl::Status WanSweep::FillTexts(const Step& step) {
   if (stack_.new_texts.empty()) return absl::OkStatus();
   const WanAttentionVectors& vectors = step.block.text;
   const int64_t rows = stack_.text_rows;
-  float* k = hidden();
-  float* v = hidden() + rows * width_;
+  DevicePtr<float> k = hidden();
+  DevicePtr<float> v = hidden() + rows * width_;
   LT_RETURN_IF_ERROR(
       Project(step, kWanTextK,
               {.in = text(), .rows = rows, .weight = {}, .bias = vectors.k_bias, .out = k}));
@@ -43,7 +46,7 @@ absl::Status WanSweep::FillTexts(const Step& step) {
       Project(step, kWanTextV,
               {.in = text(), .rows = rows, .weight = {}, .bias = vectors.v_bias, .out = v}));
   for (TextContext* context : stack_.new_texts) {
-    context->Write(step.layer, k, v);
+    context->Write(backend_, step.layer, k, v);
     k += context->rows() * width_;
     v += context->rows() * width_;
   }
@@ -66,8 +69,9 @@ absl::Status WanSweep::WriteKeys(const Step& step) {
     int64_t row = item.row;
     for (KvFrame* frame : item.video.writes) {
       if (frame != nullptr) {
-        LT_RETURN_IF_ERROR(
-            kv_.Write(*frame, step.layer, keys() + row * width_, values() + row * width_));
+        LT_RETURN_IF_ERROR(kv_.Write(*frame, step.layer, [&](const KvRows& rows) {
+          rows.Store(backend_, frame->layout(), keys() + row * width_, values() + row * width_);
+        }));
       }
       row += item.frame_rows;
     }
@@ -85,7 +89,7 @@ absl::Status WanSweep::SelfAttention(const Step& step) {
   LT_RETURN_IF_ERROR(GatherSelfKeys(step.layer));
   Attend(/*text=*/false);
   // Its memory is free for the next layer while this one goes on.
-  kv_.EndLayer(step.layer);
+  LT_RETURN_IF_ERROR(kv_.EndLayer(step.layer));
   LT_RETURN_IF_ERROR(Project(
       step, kWanSelfOut,
       {.in = normed(), .rows = rows_, .weight = {}, .bias = vectors.out_bias, .out = hidden()}));
@@ -98,7 +102,7 @@ void WanSweep::RotateQueries() {
   for (const PlacedItem& item : stack_.items) {
     if (item.row >= rows_) break;
     int64_t row = item.row;
-    for (const float* table : item.frame_rotary) {
+    for (const DevicePtr<const float> table : item.frame_rotary) {
       backend_.Rotary({.x = queries() + row * width_,
                        .rows = item.frame_rows,
                        .heads = config.heads,
@@ -120,7 +124,7 @@ absl::Status WanSweep::GatherSelfKeys(int64_t layer) {
                                             &segments));
     }
     int64_t row = item.row;
-    for (const float* table : item.frame_rotary) {
+    for (const DevicePtr<const float> table : item.frame_rotary) {
       segments.push_back({.k = keys() + row * width_,
                           .v = values() + row * width_,
                           .dtype = DType::kF32,
@@ -134,7 +138,7 @@ absl::Status WanSweep::GatherSelfKeys(int64_t layer) {
 
 absl::Status WanSweep::TextAttention(const Step& step) {
   const WanBlockVectors& block = step.block;
-  if (block.text_norm_gain != nullptr) {
+  if (block.text_norm_gain) {
     backend_.LayerNorm({.in = residual(),
                         .rows = rows_,
                         .width = width_,
@@ -144,7 +148,7 @@ absl::Status WanSweep::TextAttention(const Step& step) {
                         .out = normed()});
   }
   LT_RETURN_IF_ERROR(Project(step, kWanTextQ,
-                             {.in = block.text_norm_gain != nullptr ? normed() : residual(),
+                             {.in = block.text_norm_gain ? normed() : residual(),
                               .rows = rows_,
                               .weight = {},
                               .bias = block.text.q_bias,
@@ -201,13 +205,12 @@ absl::Status WanSweep::FeedForward(const Step& step) {
 
 absl::Status WanSweep::Project(const Step& step, WanMatrix matrix, LinearArgs args) {
   const MatrixShape shape = WanMatrixShape(core_.config, matrix);
-  LT_ASSIGN_OR_RETURN(args.weight,
-                      LeaseMatrix(step.lease, matrix, shape, step.block.scales[matrix]));
+  LT_ASSIGN_OR_RETURN(args.weight, step.weights.Matrix(matrix, shape, step.block.scales[matrix]));
   backend_.Linear(args);
   return absl::OkStatus();
 }
 
-void WanSweep::RmsNormRows(float* x, int64_t rows, const float* gain) {
+void WanSweep::RmsNormRows(DevicePtr<float> x, int64_t rows, DevicePtr<const float> gain) {
   backend_.RmsNorm({.in = x,
                     .rows = rows,
                     .width = width_,
@@ -216,21 +219,18 @@ void WanSweep::RmsNormRows(float* x, int64_t rows, const float* gain) {
                     .out = x});
 }
 
-void WanSweep::Modulate(const float* table, const std::vector<float>& embedding, int64_t lines) {
-  const size_t times = stack_.times.timesteps.size();
-  const auto line_count = static_cast<size_t>(lines * width_);
-  const size_t stride = embedding.size() / times;  // lines * width, or width for every line
-  modulation_lines_ = lines;
-  modulation_.resize(times * line_count);
-  for (size_t time = 0; time < times; ++time) {
-    for (size_t i = 0; i < line_count; ++i) {
-      modulation_[time * line_count + i] = table[i] + embedding[time * stride + i % stride];
-    }
-  }
+void WanSweep::Modulate(const Modulation& of) {
+  modulation_lines_ = of.lines;
+  backend_.AddTable({.in = of.embedding,
+                     .rows = std::ssize(stack_.timesteps),
+                     .in_width = of.in_width,
+                     .table = of.table,
+                     .width = of.lines * width_,
+                     .out = core_.modulation.As<float>()});
 }
 
-const float* WanSweep::Line(int64_t time_row, int64_t line) const {
-  return modulation_.data() + (time_row * modulation_lines_ + line) * width_;
+DevicePtr<const float> WanSweep::Line(int64_t time_row, int64_t line) const {
+  return core_.modulation.As<float>() + (time_row * modulation_lines_ + line) * width_;
 }
 
 void WanSweep::NormModulated(const Lines& lines) {
@@ -247,7 +247,7 @@ void WanSweep::NormModulated(const Lines& lines) {
   }
 }
 
-void WanSweep::AddGated(const float* y, int64_t gate_line) {
+void WanSweep::AddGated(DevicePtr<const float> y, int64_t gate_line) {
   for (const TimeRun& run : stack_.runs) {
     if (run.row >= rows_) break;
     backend_.GatedAdd({.x = residual() + run.row * width_,

@@ -68,10 +68,18 @@ absl::Status CheckItem(const WanCore& core, const VideoItem& item, size_t index)
   return absl::OkStatus();
 }
 
+// The row of a timestep, added when new.
+int64_t TimeRow(float timestep, WanStack& stack) {
+  const auto found = std::find(stack.timesteps.begin(), stack.timesteps.end(), timestep);
+  const int64_t row = found - stack.timesteps.begin();
+  if (found == stack.timesteps.end()) stack.timesteps.push_back(timestep);
+  return row;
+}
+
 void AddRuns(const PlacedItem& item, WanStack& stack) {
   const size_t first = stack.runs.size();
   for (int64_t frame = 0; frame < item.video.frames; ++frame) {
-    const int64_t time_row = stack.times.Row(item.video.timesteps[static_cast<size_t>(frame)]);
+    const int64_t time_row = TimeRow(item.video.timesteps[static_cast<size_t>(frame)], stack);
     if (stack.runs.size() > first && stack.runs.back().time_row == time_row) {
       stack.runs.back().rows += item.frame_rows;
     } else {
@@ -89,7 +97,7 @@ void AddText(TextContext* text, WanStack& stack) {
   stack.text_rows += text->rows();
 }
 
-void Place(WanCore& core, const VideoItem& video, WanStack& stack) {
+absl::Status Place(WanCore& core, const VideoItem& video, WanStack& stack) {
   const TokenGrid grid = video.grid();
   PlacedItem item{.video = video,
                   .row = stack.rows,
@@ -97,16 +105,18 @@ void Place(WanCore& core, const VideoItem& video, WanStack& stack) {
                   .frame_rotary = {},
                   .context_rotary = {}};
   for (int64_t index : video.query_index) {
-    item.frame_rotary.push_back(core.rotary.Get(grid, index));
+    LT_ASSIGN_OR_RETURN(item.frame_rotary.emplace_back(), core.rotary.Get(grid, index));
   }
   for (const ContextFrame& context : video.context) {
-    item.context_rotary.push_back(core.rotary.Get(grid, context.rope_index));
+    LT_ASSIGN_OR_RETURN(item.context_rotary.emplace_back(),
+                        core.rotary.Get(grid, context.rope_index));
   }
   stack.rows += item.rows();
   if (video.flow != nullptr) stack.flow_rows = stack.rows;
   AddRuns(item, stack);
   AddText(video.text, stack);
   stack.items.push_back(std::move(item));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -125,10 +135,10 @@ absl::StatusOr<WanStack> PlaceItems(WanCore& core, std::span<const VideoItem> it
   core.rotary.BeginSweep();
   WanStack stack;
   for (const VideoItem& video : items) {
-    if (video.flow != nullptr) Place(core, video, stack);
+    if (video.flow != nullptr) LT_RETURN_IF_ERROR(Place(core, video, stack));
   }
   for (const VideoItem& video : items) {
-    if (video.flow == nullptr) Place(core, video, stack);
+    if (video.flow == nullptr) LT_RETURN_IF_ERROR(Place(core, video, stack));
   }
   if (stack.text_rows > core.options.prompt_rows_max) {
     return absl::ResourceExhaustedError(absl::StrCat("new prompts of ", stack.text_rows,

@@ -9,7 +9,6 @@
 
 #include "base/status_macros.h"
 #include "engine/model/wan/core.h"
-#include "engine/model/wan/time_embedding.h"
 
 namespace longtake {
 
@@ -18,8 +17,8 @@ struct PlacedItem {
   VideoItem video;
   int64_t row = 0;         // first
   int64_t frame_rows = 0;  // tokens of one frame
-  std::vector<const float*> frame_rotary;
-  std::vector<const float*> context_rotary;
+  std::vector<DevicePtr<const float>> frame_rotary;
+  std::vector<DevicePtr<const float>> context_rotary;
 
   int64_t rows() const { return video.frames * frame_rows; }
 };
@@ -28,7 +27,7 @@ struct PlacedItem {
 struct TimeRun {
   int64_t row = 0;
   int64_t rows = 0;
-  int64_t time_row = 0;  // in TimeStates
+  int64_t time_row = 0;  // of the sweep's timesteps
 };
 
 // The rows of a sweep, item after item; not a stack of layers. Items that want a flow come first,
@@ -36,7 +35,7 @@ struct TimeRun {
 struct WanStack {
   std::vector<PlacedItem> items;
   std::vector<TimeRun> runs;
-  TimeStates times;  // timesteps only
+  std::vector<float> timesteps;  // distinct, in order of first appearance
   std::vector<TextContext*> new_texts;
   int64_t rows = 0;
   int64_t flow_rows = 0;

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
-#include "base/status_macros.h"
+#include "engine/backend/upload.h"
 
 namespace longtake {
 namespace {
@@ -56,14 +57,16 @@ void RotaryTables::BeginSweep() {
   ++sweep_;
 }
 
-const float* RotaryTables::Get(const TokenGrid& grid, int64_t frame_index) {
+absl::StatusOr<DevicePtr<const float>> RotaryTables::Get(const TokenGrid& grid,
+                                                         int64_t frame_index) {
   Table& table = tables_[std::make_tuple(grid.height, grid.width, frame_index)];
   table.sweep = sweep_;
-  if (table.values.empty()) {
-    table.values.resize(static_cast<size_t>(grid.tokens() * head_dim_));
-    FillRotaryTable(grid, head_dim_, frame_index, table.values);
+  if (table.values.size() == 0) {
+    std::vector<float> values(static_cast<size_t>(grid.tokens() * head_dim_));
+    FillRotaryTable(grid, head_dim_, frame_index, values);
+    LT_ASSIGN_OR_RETURN(table.values, Upload(*backend_, std::as_bytes(std::span(values))));
   }
-  return table.values.data();
+  return table.values.As<float>();
 }
 
 }  // namespace longtake

@@ -9,8 +9,9 @@
 #include <map>
 #include <span>
 #include <tuple>
-#include <vector>
 
+#include "base/status_macros.h"
+#include "engine/backend/backend.h"
 #include "engine/model/wan/token_grid.h"
 
 namespace longtake {
@@ -21,23 +22,25 @@ void FillRotaryTable(const TokenGrid& grid, int64_t head_dim, int64_t frame_inde
 
 // The tables of a sweep, by grid and frame index. A window moves by one chunk at a time, so those
 // of the sweep before stay: at most twice what a sweep needs, tokens * head_dim floats for each
-// frame it attends to, well under a hundredth of a large model's K/V. One thread.
+// frame it attends to, well under a hundredth of a large model's K/V. They lie in the memory of the
+// backend's device. The backend's thread.
 class RotaryTables {
  public:
-  explicit RotaryTables(int64_t head_dim) : head_dim_(head_dim) {}
+  RotaryTables(Backend& backend, int64_t head_dim) : backend_(&backend), head_dim_(head_dim) {}
 
-  // Forgets what the sweep before did not ask for. Between sweeps.
+  // Forgets what the sweep before did not ask for. Between sweeps, when nothing is under way.
   void BeginSweep();
-  // [grid.tokens(), head_dim]; valid until the next BeginSweep but one.
-  const float* Get(const TokenGrid& grid, int64_t frame_index);
+  // [grid.tokens(), head_dim]; valid until the next BeginSweep but one. Errors as Upload.
+  absl::StatusOr<DevicePtr<const float>> Get(const TokenGrid& grid, int64_t frame_index);
 
   size_t size() const { return tables_.size(); }
 
  private:
   struct Table {
-    std::vector<float> values;
+    DeviceBuffer values;
     uint64_t sweep = 0;  // the last that asked
   };
+  Backend* backend_;
   int64_t head_dim_;
   uint64_t sweep_ = 0;
   std::map<std::tuple<int64_t, int64_t, int64_t>, Table> tables_;

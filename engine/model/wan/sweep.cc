@@ -22,7 +22,7 @@ WanSweep::WanSweep(WanCore& core, WanStack stack, KvStream* kv_stream)
     : core_(core),
       backend_(*core.backend),
       stack_(std::move(stack)),
-      kv_(kv_stream),
+      kv_(*core.backend, kv_stream),
       width_(core.config.width()),
       rows_(stack_.rows),
       next_layer_(core.layers.first),
@@ -31,7 +31,12 @@ WanSweep::WanSweep(WanCore& core, WanStack stack, KvStream* kv_stream)
   attention_.reserve(stack_.items.size());
 }
 
-WanSweep::~WanSweep() { core_.in_sweep = false; }
+// What a sweep that was dropped has put into the lane is done before its memory is used again or
+// what it borrowed goes; an error will be told to the next one.
+WanSweep::~WanSweep() {
+  backend_.Await().IgnoreError();
+  core_.in_sweep = false;
+}
 
 absl::Status WanSweep::Embed() {
   if (core_.layers.first != 0) {
@@ -39,9 +44,7 @@ absl::Status WanSweep::Embed() {
   }
   LT_RETURN_IF_ERROR(BeginKv());
   EmbedPatches();
-  core_.time.Embed(backend_, stack_.times);
-  EmbedTexts();
-  return absl::OkStatus();
+  return EmbedTimes();
 }
 
 absl::Status WanSweep::Receive(std::span<const float> activations) {
@@ -51,10 +54,10 @@ absl::Status WanSweep::Receive(std::span<const float> activations) {
                                                    " rows of ", width_));
   }
   LT_RETURN_IF_ERROR(BeginKv());
-  std::copy(activations.begin(), activations.end(), residual());
-  core_.time.Embed(backend_, stack_.times);
-  EmbedTexts();
-  return absl::OkStatus();
+  backend_.device().CopyIn(backend_.lane(), core_.residual.As<std::byte>(),
+                           std::as_bytes(activations));
+  LT_RETURN_IF_ERROR(EmbedTimes());
+  return backend_.Await();  // the caller's memory
 }
 
 absl::Status WanSweep::Send(std::vector<float>* activations) {
@@ -62,8 +65,10 @@ absl::Status WanSweep::Send(std::vector<float>* activations) {
     return absl::FailedPreconditionError("transformer: nothing to send at this layer");
   }
   LT_RETURN_IF_ERROR(kv_.Finish());
-  activations->assign(residual(), residual() + rows_ * width_);
-  return absl::OkStatus();
+  activations->resize(static_cast<size_t>(rows_ * width_));
+  backend_.device().CopyOut(backend_.lane(), std::as_writable_bytes(std::span(*activations)),
+                            core_.residual.As<std::byte>());
+  return backend_.Await();
 }
 
 absl::Status WanSweep::BeginKv() {
@@ -77,18 +82,38 @@ absl::Status WanSweep::BeginKv() {
   return kv_.Begin(read, written, core_.layers.count());
 }
 
+// Of the stack's rows, in the memory that copies reach.
+std::span<float> WanSweep::Patches() {
+  const auto values = static_cast<size_t>(rows_ * core_.config.patch_values());
+  return {reinterpret_cast<float*>(core_.patches.data()), values};
+}
+
 void WanSweep::EmbedPatches() {
   const int64_t values = core_.config.patch_values();
+  const std::span<float> patches = Patches();
   for (const PlacedItem& item : stack_.items) {
     const VideoItem& video = item.video;
     Patchify({core_.config.channels, video.frames, video.height, video.width}, video.latents,
-             hidden() + item.row * values);
+             patches.data() + item.row * values);
   }
+  backend_.device().CopyIn(backend_.lane(), core_.hidden.As<std::byte>(), std::as_bytes(patches));
   backend_.Linear({.in = hidden(),
                    .rows = rows_,
                    .weight = core_.weights.patch,
                    .bias = core_.weights.patch_bias,
                    .out = residual()});
+}
+
+// And the texts after them: they take the memory of the patches.
+absl::Status WanSweep::EmbedTimes() {
+  LT_RETURN_IF_ERROR(core_.time.Embed(backend_, stack_.timesteps));
+  const uint64_t lines = 6 * stack_.timesteps.size();  // of a block, more than of the head
+  const uint64_t bytes = lines * static_cast<uint64_t>(width_) * sizeof(float);
+  if (core_.modulation.size() < bytes) {
+    LT_ASSIGN_OR_RETURN(core_.modulation, backend_.device().Allocate(bytes, nullptr));
+  }
+  EmbedTexts();
+  return absl::OkStatus();
 }
 
 void WanSweep::EmbedTexts() {
@@ -110,16 +135,18 @@ void WanSweep::EmbedTexts() {
                    .out = text()});
 }
 
-absl::Status WanSweep::RunLayer(int64_t layer, LayerLease& lease) {
+absl::Status WanSweep::RunLayer(int64_t layer, LayerWeights& weights) {
   if (layer != next_layer_ || layer >= core_.layers.end) {
     return absl::FailedPreconditionError(
         absl::StrCat("transformer: layer ", layer, " instead of ", next_layer_));
   }
   ++next_layer_;
   const int64_t kv_layer = layer - core_.layers.first;
-  LT_RETURN_IF_ERROR(RunBlock({kv_layer, core_.weights.blocks[static_cast<size_t>(layer)], lease}));
-  kv_.EndLayer(kv_layer);
-  if (next_layer_ == core_.layers.end) {
+  LT_RETURN_IF_ERROR(
+      RunBlock({kv_layer, core_.weights.blocks[static_cast<size_t>(layer)], weights}));
+  LT_RETURN_IF_ERROR(kv_.EndLayer(kv_layer));
+  if (next_layer_ == core_.layers.end && !stack_.new_texts.empty()) {
+    LT_RETURN_IF_ERROR(backend_.Await());
     for (TextContext* context : stack_.new_texts) context->MarkReady();
   }
   return absl::OkStatus();
@@ -130,19 +157,26 @@ absl::Status WanSweep::Head() {
     return absl::FailedPreconditionError("transformer: head before the last layer");
   }
   LT_RETURN_IF_ERROR(kv_.Finish());
-  if (rows_ == 0) return absl::OkStatus();
-  Modulate(core_.weights.head_modulation, stack_.times.head, 2);
+  if (rows_ == 0) return backend_.Await();  // the K/V that it wrote
+  Modulate({.table = core_.weights.head_modulation,
+            .embedding = core_.time.head(),
+            .in_width = width_,
+            .lines = 2});
   NormModulated({.shift = 0, .scale = 1});
   backend_.Linear({.in = normed(),
                    .rows = rows_,
                    .weight = core_.weights.head,
                    .bias = core_.weights.head_bias,
                    .out = hidden()});
+  const std::span<float> patches = Patches();
+  backend_.device().CopyOut(backend_.lane(), std::as_writable_bytes(patches),
+                            core_.hidden.As<std::byte>());
+  LT_RETURN_IF_ERROR(backend_.Await());
   for (const PlacedItem& item : stack_.items) {
     const VideoItem& video = item.video;
     if (video.flow == nullptr) break;  // those without a flow come last (items.h)
     Unpatchify({core_.config.channels, video.frames, video.height, video.width},
-               hidden() + item.row * core_.config.patch_values(), video.flow);
+               patches.data() + item.row * core_.config.patch_values(), video.flow);
   }
   return absl::OkStatus();
 }

@@ -24,15 +24,19 @@ class WanSweep final : public ModelSweep {
 
   absl::Status Embed() override;
   absl::Status Receive(std::span<const float> activations) override;
-  absl::Status RunLayer(int64_t layer, LayerLease& lease) override;
+  absl::StatusOr<std::unique_ptr<LayerWeights>> Lend(LayerLease& lease) override {
+    return core_.slots.Lend(backend_, lease);
+  }
+  absl::Status RunLayer(int64_t layer, LayerWeights& weights) override;
   absl::Status Head() override;
+  Backend& backend() override { return backend_; }
   absl::Status Send(std::vector<float>* activations) override;
 
  private:
   struct Step {
     int64_t layer;  // of the stage's, as K/V counts them
     const WanBlockVectors& block;
-    LayerLease& lease;
+    LayerWeights& weights;
   };
   // Which lines of the modulation a norm takes.
   struct Lines {
@@ -43,7 +47,9 @@ class WanSweep final : public ModelSweep {
   WanSweep(WanCore& core, WanStack stack, KvStream* kv_stream);
 
   absl::Status BeginKv();
+  std::span<float> Patches();
   void EmbedPatches();
+  absl::Status EmbedTimes();
   void EmbedTexts();
 
   absl::Status RunBlock(const Step& step);
@@ -57,26 +63,33 @@ class WanSweep final : public ModelSweep {
 
   // A matrix of the layer times rows of an activation, plus bias: args without the weight.
   absl::Status Project(const Step& step, WanMatrix matrix, LinearArgs args);
-  // modulation = table + the embedding of each timestep of the sweep, [lines, width] or [width].
-  void Modulate(const float* table, const std::vector<float>& embedding, int64_t lines);
+  // What table modulates, [lines, width], and the embedding of each timestep, of in_width values.
+  struct Modulation {
+    DevicePtr<const float> table;
+    DevicePtr<const float> embedding;
+    int64_t in_width;
+    int64_t lines;
+  };
+  // modulation = table + embedding
+  void Modulate(const Modulation& of);
   // normed = LN(residual) * (1 + scale) + shift
   void NormModulated(const Lines& lines);
   // residual += y * gate
-  void AddGated(const float* y, int64_t gate_line);
-  void RmsNormRows(float* x, int64_t rows, const float* gain);
+  void AddGated(DevicePtr<const float> y, int64_t gate_line);
+  void RmsNormRows(DevicePtr<float> x, int64_t rows, DevicePtr<const float> gain);
   void RotateQueries();
   // normed = attention of each item's queries over segments_.
   void Attend(bool text);
-  const float* Line(int64_t time_row, int64_t line) const;
+  DevicePtr<const float> Line(int64_t time_row, int64_t line) const;
 
-  float* residual() { return reinterpret_cast<float*>(core_.residual.data()); }
-  float* normed() { return reinterpret_cast<float*>(core_.normed.data()); }
-  float* hidden() { return reinterpret_cast<float*>(core_.hidden.data()); }
-  float* text() { return reinterpret_cast<float*>(core_.text.data()); }
+  DevicePtr<float> residual() { return core_.residual.As<float>(); }
+  DevicePtr<float> normed() { return core_.normed.As<float>(); }
+  DevicePtr<float> hidden() { return core_.hidden.As<float>(); }
+  DevicePtr<float> text() { return core_.text.As<float>(); }
   // In hidden, side by side: each [rows of the stack, width].
-  float* queries() { return hidden(); }
-  float* keys() { return hidden() + stack_.rows * width_; }
-  float* values() { return hidden() + 2 * stack_.rows * width_; }
+  DevicePtr<float> queries() { return hidden(); }
+  DevicePtr<float> keys() { return hidden() + stack_.rows * width_; }
+  DevicePtr<float> values() { return hidden() + 2 * stack_.rows * width_; }
 
   WanCore& core_;
   Backend& backend_;
@@ -86,7 +99,6 @@ class WanSweep final : public ModelSweep {
   int64_t rows_;        // of the stack still worked on
   int64_t next_layer_;  // of the model's
   int64_t modulation_lines_ = 0;
-  std::vector<float> modulation_;  // [timesteps, lines, width]
   std::vector<std::vector<KeySegment>> segments_;
   std::vector<AttentionArgs> attention_;
 };

@@ -2,16 +2,15 @@
 #include "engine/model/wan/text_context.h"
 
 #include <cmath>
-#include <cstring>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/checked.h"
 #include "base/finite.h"
+#include "engine/backend/upload.h"
 
 namespace longtake {
 namespace {
-
-constexpr uint64_t kAlignment = 64;
 
 absl::Status CheckShape(const TextContextShape& shape) {
   if (shape.tokens < 0 || shape.tokens > shape.text_rows) {
@@ -32,15 +31,6 @@ absl::StatusOr<uint64_t> KeyBytes(const TextContextShape& shape) {
       "text keys");
 }
 
-void Round(const float* in, uint64_t count, DType dtype, std::byte* out) {
-  if (dtype == DType::kF32) {
-    std::memcpy(out, in, count * sizeof(float));
-    return;
-  }
-  auto* half = reinterpret_cast<uint16_t*>(out);
-  for (uint64_t i = 0; i < count; ++i) half[i] = FloatToBf16(in[i]);
-}
-
 }  // namespace
 
 absl::StatusOr<uint64_t> TextContextBytes(const TextContextShape& shape) {
@@ -55,7 +45,8 @@ absl::StatusOr<uint64_t> TextContextBytes(const TextContextShape& shape) {
   return *total;
 }
 
-absl::StatusOr<std::unique_ptr<TextContext>> TextContext::Create(const TextContextShape& shape,
+absl::StatusOr<std::unique_ptr<TextContext>> TextContext::Create(Backend& backend,
+                                                                 const TextContextShape& shape,
                                                                  std::span<const float> states) {
   LT_RETURN_IF_ERROR(TextContextBytes(shape));
   if (states.size() != static_cast<uint64_t>(shape.tokens * shape.text_dim)) {
@@ -66,9 +57,10 @@ absl::StatusOr<std::unique_ptr<TextContext>> TextContext::Create(const TextConte
   auto context = std::unique_ptr<TextContext>(new TextContext);
   context->shape_ = shape;
   LT_ASSIGN_OR_RETURN(const uint64_t key_bytes, KeyBytes(shape));
-  LT_ASSIGN_OR_RETURN(context->memory_, AlignedBuffer::Allocate(key_bytes, kAlignment));
-  context->states_.assign(states.begin(), states.end());
-  context->states_.resize(static_cast<size_t>(shape.rows() * shape.text_dim));
+  LT_ASSIGN_OR_RETURN(context->memory_, backend.device().Allocate(key_bytes, nullptr));
+  std::vector<float> rows(states.begin(), states.end());
+  rows.resize(static_cast<size_t>(shape.rows() * shape.text_dim));
+  LT_ASSIGN_OR_RETURN(context->states_, Upload(backend, std::as_bytes(std::span(rows))));
   return context;
 }
 
@@ -81,12 +73,16 @@ uint64_t TextContext::side_bytes() const {
   return static_cast<uint64_t>(rows() * shape_.width) * DTypeBytes(shape_.dtype);
 }
 
-void TextContext::Write(int64_t layer, const float* k, const float* v) {
+void TextContext::Write(Backend& backend, int64_t layer, DevicePtr<const float> k,
+                        DevicePtr<const float> v) {
   LT_CHECK(layer >= 0 && layer < shape_.layers);
-  std::byte* keys = memory_.data() + static_cast<uint64_t>(layer) * 2 * side_bytes();
-  const auto count = static_cast<uint64_t>(rows() * shape_.width);
-  Round(k, count, shape_.dtype, keys);
-  Round(v, count, shape_.dtype, keys + side_bytes());
+  DevicePtr<std::byte> out =
+      memory_.As<std::byte>() + layer * 2 * static_cast<int64_t>(side_bytes());
+  for (const DevicePtr<const float> side : {k, v}) {
+    const RowPiece all = {.out = out, .rows = rows()};
+    backend.StoreRows({.in = side, .width = shape_.width, .dtype = shape_.dtype, .out = {&all, 1}});
+    out += static_cast<int64_t>(side_bytes());
+  }
 }
 
 void TextContext::MarkReady() {
@@ -96,8 +92,12 @@ void TextContext::MarkReady() {
 
 KeySegment TextContext::Segment(int64_t layer) const {
   LT_CHECK(layer >= 0 && layer < shape_.layers);
-  const std::byte* keys = memory_.data() + static_cast<uint64_t>(layer) * 2 * side_bytes();
-  return {.k = keys, .v = keys + side_bytes(), .dtype = shape_.dtype, .rows = rows()};
+  const DevicePtr<std::byte> keys =
+      memory_.As<std::byte>() + layer * 2 * static_cast<int64_t>(side_bytes());
+  return {.k = keys,
+          .v = keys + static_cast<int64_t>(side_bytes()),
+          .dtype = shape_.dtype,
+          .rows = rows()};
 }
 
 }  // namespace longtake

@@ -2,7 +2,7 @@
 //
 // A prompt as the transformer sees it: its text states and, once a sweep has computed them, the
 // text keys and values of every layer. They depend on the prompt alone, so they stay until it
-// changes.
+// changes, in the memory of the backend's device.
 //
 // The model was trained on text_rows rows of which those after the prompt are zero and are attended
 // to. These rows are all equal, so one stands for all of them: its logit gets the logarithm of
@@ -12,9 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
-#include "base/aligned_buffer.h"
 #include "base/dtype.h"
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
@@ -36,12 +34,14 @@ struct TextContextShape {
 // Memory a context takes, states included. INVALID_ARGUMENT when tokens exceed text_rows.
 absl::StatusOr<uint64_t> TextContextBytes(const TextContextShape& shape);
 
-// Owned by a session; filled by the first sweep that uses it. One thread at a time.
+// Owned by a session; filled by the first sweep that uses it, and goes before the backend. The
+// backend's thread.
 class TextContext {
  public:
   // states [shape.tokens, shape.text_dim] are copied. INVALID_ARGUMENT for sizes that disagree,
-  // RESOURCE_EXHAUSTED for memory.
-  static absl::StatusOr<std::unique_ptr<TextContext>> Create(const TextContextShape& shape,
+  // RESOURCE_EXHAUSTED for memory, INTERNAL (NOT_FINITE); errors of the device.
+  static absl::StatusOr<std::unique_ptr<TextContext>> Create(Backend& backend,
+                                                             const TextContextShape& shape,
                                                              std::span<const float> states);
 
   const TextContextShape& shape() const { return shape_; }
@@ -52,10 +52,10 @@ class TextContext {
   // Whether keys and values of all layers are there.
   bool ready() const { return ready_; }
   // [rows(), text_dim], the padding row zero; null once ready.
-  const float* states() const { return ready_ ? nullptr : states_.data(); }
+  DevicePtr<const float> states() const { return states_.As<float>(); }
   // Rounds and stores one layer: k and v are [rows(), width].
-  void Write(int64_t layer, const float* k, const float* v);
-  // All layers are written; the states are no longer needed.
+  void Write(Backend& backend, int64_t layer, DevicePtr<const float> k, DevicePtr<const float> v);
+  // All layers are written and done: the states are no longer needed.
   void MarkReady();
   KeySegment Segment(int64_t layer) const;
 
@@ -64,8 +64,8 @@ class TextContext {
   uint64_t side_bytes() const;  // keys or values of one layer
 
   TextContextShape shape_;
-  std::vector<float> states_;
-  AlignedBuffer memory_;  // per layer keys, then values
+  DeviceBuffer states_;
+  DeviceBuffer memory_;  // per layer keys, then values
   bool ready_ = false;
 };
 

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/model/wan/time_embedding.h"
 
-#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace longtake {
 
@@ -15,54 +15,61 @@ void FillSinusoid(double timestep, std::span<float> out) {
   }
 }
 
-int64_t TimeStates::Row(float timestep) {
-  const auto found = std::find(timesteps.begin(), timesteps.end(), timestep);
-  const int64_t row = found - timesteps.begin();
-  if (found == timesteps.end()) timesteps.push_back(timestep);
-  return row;
-}
-
-TimeEmbedder::Affine TimeEmbedder::Find(ResidentLookup& lookup, const std::string& name,
+TimeEmbedder::Affine TimeEmbedder::Find(ParameterLookup& lookup, const std::string& name,
                                         int64_t out, int64_t in) {
   const std::string full = "condition_embedder." + name;
   return {lookup.Matrix(full + ".weight", out, in), lookup.Vector(full + ".bias", out)};
 }
 
-TimeEmbedder::TimeEmbedder(const WanConfig& config, ResidentLookup& lookup)
+TimeEmbedder::TimeEmbedder(const WanConfig& config, ParameterLookup& lookup)
     : width_(config.width()), freq_dim_(config.freq_dim) {
   first_ = Find(lookup, "time_embedder.linear_1", width_, freq_dim_);
   second_ = Find(lookup, "time_embedder.linear_2", width_, width_);
   projection_ = Find(lookup, "time_proj", 6 * width_, width_);
 }
 
-void TimeEmbedder::Embed(Backend& backend, TimeStates& states) const {
-  const auto rows = static_cast<int64_t>(states.timesteps.size());
-  const auto floats = [rows](int64_t width) {
-    return std::vector<float>(static_cast<size_t>(rows * width));
+absl::Status TimeEmbedder::Reserve(Device& device, int64_t rows) {
+  if (rows <= rows_max_) return absl::OkStatus();
+  const auto bytes = [rows](int64_t width) {
+    return static_cast<uint64_t>(rows * width) * sizeof(float);
   };
-  const auto apply = [&](const Affine& affine, const std::vector<float>& in, Activation activation,
-                         std::vector<float>& out) {
-    backend.Linear({.in = in.data(),
+  rows_max_ = 0;
+  LT_ASSIGN_OR_RETURN(sinusoids_, device.AllocatePinned(bytes(freq_dim_), nullptr));
+  LT_ASSIGN_OR_RETURN(sinusoids_in_, device.Allocate(bytes(freq_dim_), nullptr));
+  LT_ASSIGN_OR_RETURN(hidden_, device.Allocate(bytes(width_), nullptr));
+  LT_ASSIGN_OR_RETURN(head_, device.Allocate(bytes(width_), nullptr));
+  LT_ASSIGN_OR_RETURN(blocks_, device.Allocate(bytes(6 * width_), nullptr));
+  rows_max_ = rows;
+  return absl::OkStatus();
+}
+
+absl::Status TimeEmbedder::Embed(Backend& backend, std::span<const float> timesteps) {
+  const auto rows = std::ssize(timesteps);
+  Device& device = backend.device();
+  LT_RETURN_IF_ERROR(Reserve(device, rows));
+  const std::span<float> sinusoids(reinterpret_cast<float*>(sinusoids_.data()),
+                                   static_cast<size_t>(rows * freq_dim_));
+  const auto width = static_cast<size_t>(freq_dim_);
+  for (size_t row = 0; row < timesteps.size(); ++row) {
+    FillSinusoid(timesteps[row], sinusoids.subspan(row * width, width));
+  }
+  device.CopyIn(backend.lane(), sinusoids_in_.As<std::byte>(), std::as_bytes(sinusoids));
+  const auto apply = [&](const Affine& affine, const DeviceBuffer& in, Activation activation,
+                         const DeviceBuffer& out) {
+    backend.Linear({.in = in.As<float>(),
                     .rows = rows,
                     .weight = affine.weight,
                     .bias = affine.bias,
                     .activation = activation,
-                    .out = out.data()});
+                    .out = out.As<float>()});
   };
-  std::vector<float> sinusoid = floats(freq_dim_);
-  for (int64_t row = 0; row < rows; ++row) {
-    FillSinusoid(states.timesteps[static_cast<size_t>(row)],
-                 std::span(sinusoid).subspan(static_cast<size_t>(row * freq_dim_),
-                                             static_cast<size_t>(freq_dim_)));
-  }
-  std::vector<float> hidden = floats(width_);
-  apply(first_, sinusoid, Activation::kSilu, hidden);
-  states.head = floats(width_);
-  apply(second_, hidden, Activation::kNone, states.head);
-  hidden = states.head;
-  backend.Silu(hidden.data(), rows * width_);
-  states.blocks = floats(6 * width_);
-  apply(projection_, hidden, Activation::kNone, states.blocks);
+  apply(first_, sinusoids_in_, Activation::kSilu, hidden_);
+  apply(second_, hidden_, Activation::kNone, head_);
+  device.Copy(backend.lane(), hidden_.As<std::byte>(), head_.As<std::byte>(),
+              static_cast<uint64_t>(rows * width_) * sizeof(float));
+  backend.Silu(hidden_.As<float>(), rows * width_);
+  apply(projection_, hidden_, Activation::kNone, blocks_);
+  return absl::OkStatus();
 }
 
 }  // namespace longtake

@@ -14,7 +14,6 @@
 namespace longtake {
 namespace {
 
-constexpr uint64_t kAlignment = 64;
 constexpr int64_t kRowsMax = int64_t{1} << 24;  // keeps every buffer's size within 64 bits
 
 struct BufferSizes {
@@ -22,7 +21,11 @@ struct BufferSizes {
   uint64_t normed = 0;
   uint64_t hidden = 0;
   uint64_t text = 0;
-  uint64_t total() const { return residual + normed + hidden + text; }
+  uint64_t patches = 0;
+  uint64_t slots = 0;
+  MemoryUse use() const {
+    return {.host = patches, .device = residual + normed + hidden + text + slots};
+  }
 };
 
 absl::Status CheckOption(const std::string& name, int64_t value, int64_t min) {
@@ -46,15 +49,17 @@ absl::StatusOr<BufferSizes> SizeBuffers(const WanConfig& config,
   sizes.hidden = std::max(bytes(options.tokens_max, inner),
                           bytes(options.prompt_rows_max, 2 * config.width()));
   sizes.text = bytes(options.prompt_rows_max, config.width());
+  sizes.patches = bytes(options.tokens_max, config.patch_values());
+  sizes.slots = options.slots.count * options.slots.bytes;
   return sizes;
 }
 
 }  // namespace
 
-absl::StatusOr<uint64_t> WanTransformer::BufferBytes(const WanConfig& config,
-                                                     const WanTransformerOptions& options) {
+absl::StatusOr<MemoryUse> WanTransformer::BufferBytes(const WanConfig& config,
+                                                      const WanTransformerOptions& options) {
   LT_ASSIGN_OR_RETURN(const BufferSizes sizes, SizeBuffers(config, options));
-  return sizes.total();
+  return sizes.use();
 }
 
 absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
@@ -70,7 +75,8 @@ absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
                                                    layers.end - 1, " of ", config.layers));
   }
   // A moved section keeps its memory, so what is found here stays where it is.
-  ResidentLookup lookup(resident);
+  LT_ASSIGN_OR_RETURN(DeviceBuffer kept, backend.device().Keep(resident.span(), options.populator));
+  ParameterLookup lookup(resident, kept);
   WanWeights weights = FindWanWeights(config, lookup);
   TimeEmbedder time(config, lookup);
   LT_RETURN_IF_ERROR(Annotate(lookup.status(), "transformer"));
@@ -79,23 +85,26 @@ absl::StatusOr<std::unique_ptr<WanTransformer>> WanTransformer::Create(
       .options = options,
       .layers = layers,
       .resident = std::move(resident),
+      .kept = std::move(kept),
       .weights = std::move(weights),
-      .time = time,
-      .rotary = RotaryTables(config.head_dim),
+      .time = std::move(time),
+      .rotary = RotaryTables(backend, config.head_dim),
       .backend = &backend,
+      .slots = {},
       .residual = {},
       .normed = {},
       .hidden = {},
+      .modulation = {},
       .text = {},
+      .patches = {},
   });
-  LT_ASSIGN_OR_RETURN(core->residual,
-                      AlignedBuffer::Allocate(sizes.residual, kAlignment, options.populator));
-  LT_ASSIGN_OR_RETURN(core->normed,
-                      AlignedBuffer::Allocate(sizes.normed, kAlignment, options.populator));
-  LT_ASSIGN_OR_RETURN(core->hidden,
-                      AlignedBuffer::Allocate(sizes.hidden, kAlignment, options.populator));
-  LT_ASSIGN_OR_RETURN(core->text,
-                      AlignedBuffer::Allocate(sizes.text, kAlignment, options.populator));
+  Device& device = backend.device();
+  LT_ASSIGN_OR_RETURN(core->slots, LayerSlots::Create(device, options.slots, options.populator));
+  LT_ASSIGN_OR_RETURN(core->residual, device.Allocate(sizes.residual, options.populator));
+  LT_ASSIGN_OR_RETURN(core->normed, device.Allocate(sizes.normed, options.populator));
+  LT_ASSIGN_OR_RETURN(core->hidden, device.Allocate(sizes.hidden, options.populator));
+  LT_ASSIGN_OR_RETURN(core->text, device.Allocate(sizes.text, options.populator));
+  LT_ASSIGN_OR_RETURN(core->patches, device.AllocatePinned(sizes.patches, options.populator));
   return std::unique_ptr<WanTransformer>(new WanTransformer(std::move(core)));
 }
 
@@ -108,7 +117,8 @@ const WanConfig& WanTransformer::config() const { return core_->config; }
 const LayerRange& WanTransformer::layers() const { return core_->layers; }
 
 uint64_t WanTransformer::buffer_bytes() const {
-  return core_->residual.size() + core_->normed.size() + core_->hidden.size() + core_->text.size();
+  return core_->residual.size() + core_->normed.size() + core_->hidden.size() + core_->text.size() +
+         core_->patches.size();
 }
 
 KvLayout WanTransformer::kv_layout(int64_t height, int64_t width) const {
@@ -117,6 +127,8 @@ KvLayout WanTransformer::kv_layout(int64_t height, int64_t width) const {
           .width = core_->config.width(),
           .dtype = core_->options.kv_dtype};
 }
+
+Device& WanTransformer::device() const { return core_->backend->device(); }
 
 uint64_t WanTransformer::RotaryFrameBytes(int64_t height, int64_t width) const {
   const int64_t tokens = TokenGrid::FromLatents(height, width).tokens();
@@ -134,7 +146,7 @@ TextContextShape WanTransformer::text_shape(int64_t tokens) const {
 
 absl::StatusOr<std::unique_ptr<TextContext>> WanTransformer::NewTextContext(
     std::span<const float> states, int64_t tokens) const {
-  return TextContext::Create(text_shape(tokens), states);
+  return TextContext::Create(*core_->backend, text_shape(tokens), states);
 }
 
 absl::StatusOr<std::unique_ptr<ModelSweep>> WanTransformer::NewSweep(

@@ -13,10 +13,12 @@
 #include <memory>
 #include <span>
 
+#include "base/memory_use.h"
 #include "base/status_macros.h"
 #include "engine/backend/backend.h"
 #include "engine/kv/kv_memory.h"
 #include "engine/kv/kv_stream.h"
+#include "engine/model/layer_slots.h"
 #include "engine/model/model_sweep.h"
 #include "engine/model/wan/config.h"
 #include "engine/model/wan/text_context.h"
@@ -57,6 +59,7 @@ struct WanTransformerOptions {
   int64_t text_rows = 512;        // rows of text the model was trained to see
   DType kv_dtype = DType::kBf16;
   LayerRange layers = {};  // this stage's; K/V of frames and texts is of these alone
+  LayerSlots::Options slots = {};
   const MemoryPopulator* populator = nullptr;  // of the buffers; null: the caller's thread
 };
 
@@ -70,10 +73,11 @@ class WanTransformer {
   static absl::StatusOr<std::unique_ptr<WanTransformer>> Create(
       const WanConfig& config, ResidentSection resident, Backend& backend,
       const WanTransformerOptions& options);
-  // What Create takes beyond the resident section. A sweep adds its rotary tables, see
+  // What Create takes beyond the resident section, and the copy of it that a device keeps which
+  // has memory of its own. A sweep adds its rotary tables, see
   // RotaryFrameBytes; the rest it allocates is small.
-  static absl::StatusOr<uint64_t> BufferBytes(const WanConfig& config,
-                                              const WanTransformerOptions& options);
+  static absl::StatusOr<MemoryUse> BufferBytes(const WanConfig& config,
+                                               const WanTransformerOptions& options);
   ~WanTransformer();
 
   const WanConfig& config() const;
@@ -81,6 +85,8 @@ class WanTransformer {
   uint64_t buffer_bytes() const;  // activations of all sweeps, taken at Create
   // K/V of one latent frame of this height and width, in these layers.
   KvLayout kv_layout(int64_t height, int64_t width) const;
+  // In whose memory that lies.
+  Device& device() const;
   // Rotary table of one latent frame, for each distinct index that a sweep and the sweep before it
   // attend to; under a hundredth of the frame's K/V in the published models.
   uint64_t RotaryFrameBytes(int64_t height, int64_t width) const;

@@ -7,7 +7,7 @@ namespace longtake {
 namespace {
 
 WanAttentionVectors FindAttention(const std::string& prefix, int64_t width,
-                                  ResidentLookup& lookup) {
+                                  ParameterLookup& lookup) {
   return {.q_bias = lookup.Vector(prefix + "to_q.bias", width),
           .k_bias = lookup.Vector(prefix + "to_k.bias", width),
           .v_bias = lookup.Vector(prefix + "to_v.bias", width),
@@ -17,7 +17,7 @@ WanAttentionVectors FindAttention(const std::string& prefix, int64_t width,
 }
 
 WanBlockVectors FindBlock(const WanConfig& config, const std::string& prefix,
-                          ResidentLookup& lookup) {
+                          ParameterLookup& lookup) {
   const int64_t d = config.width();
   WanBlockVectors block;
   block.modulation = lookup.Vector(prefix + "scale_shift_table", 6 * d);
@@ -39,7 +39,7 @@ WanBlockVectors FindBlock(const WanConfig& config, const std::string& prefix,
 
 }  // namespace
 
-WanWeights FindWanWeights(const WanConfig& config, ResidentLookup& lookup) {
+WanWeights FindWanWeights(const WanConfig& config, ParameterLookup& lookup) {
   const int64_t d = config.width();
   const std::string text = "condition_embedder.text_embedder.linear_";
   WanWeights weights;

@@ -1,6 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The resident tensors of the Wan transformer, by role. Pointers into the resident section.
+// The resident tensors of the Wan transformer, by role, in memory of the device.
 #pragma once
 
 #include <array>
@@ -14,39 +14,39 @@
 namespace longtake {
 
 struct WanAttentionVectors {
-  const float* q_bias = nullptr;
-  const float* k_bias = nullptr;
-  const float* v_bias = nullptr;
-  const float* out_bias = nullptr;
-  const float* q_gain = nullptr;
-  const float* k_gain = nullptr;
+  DevicePtr<const float> q_bias = {};
+  DevicePtr<const float> k_bias = {};
+  DevicePtr<const float> v_bias = {};
+  DevicePtr<const float> out_bias = {};
+  DevicePtr<const float> q_gain = {};
+  DevicePtr<const float> k_gain = {};
 };
 
 struct WanBlockVectors {
-  const float* modulation = nullptr;  // [6, width]
+  DevicePtr<const float> modulation = {};  // [6, width]
   WanAttentionVectors self;
   WanAttentionVectors text;
-  const float* text_norm_gain = nullptr;  // null without cross_attn_norm
-  const float* text_norm_bias = nullptr;
-  const float* up_bias = nullptr;
-  const float* down_bias = nullptr;
-  std::array<const float*, kWanMatrixCount> scales = {};  // of int8 matrices, else null
+  DevicePtr<const float> text_norm_gain = {};  // null without cross_attn_norm
+  DevicePtr<const float> text_norm_bias = {};
+  DevicePtr<const float> up_bias = {};
+  DevicePtr<const float> down_bias = {};
+  std::array<DevicePtr<const float>, kWanMatrixCount> scales = {};  // of int8 matrices, else null
 };
 
 struct WanWeights {
   Weight patch;  // [width, channels * 4]
-  const float* patch_bias = nullptr;
+  DevicePtr<const float> patch_bias = {};
   Weight text_in;
-  const float* text_in_bias = nullptr;
+  DevicePtr<const float> text_in_bias = {};
   Weight text_out;
-  const float* text_out_bias = nullptr;
-  const float* head_modulation = nullptr;  // [2, width]
+  DevicePtr<const float> text_out_bias = {};
+  DevicePtr<const float> head_modulation = {};  // [2, width]
   Weight head;
-  const float* head_bias = nullptr;
+  DevicePtr<const float> head_bias = {};
   std::vector<WanBlockVectors> blocks;
 };
 
 // Problems are in lookup.status().
-WanWeights FindWanWeights(const WanConfig& config, ResidentLookup& lookup);
+WanWeights FindWanWeights(const WanConfig& config, ParameterLookup& lookup);
 
 }  // namespace longtake
