@@ -14,60 +14,69 @@ Admission::Admission(const VideoModel& model, const KvMemory& kv, Options option
     : model_(model),
       kv_(kv),
       options_(options),
-      ledger_(Ledger::Create(options_.session_bytes_max)),
+      ledger_{.host = Ledger::Create(options_.session_bytes_max),
+              .device = Ledger::Create(options_.session_device_bytes_max.value_or(0))},
       shares_(options_.peer_share_percent,
               {.places = options_.sessions_max,
                .kv = kv.pool.page_count() * kv.pool.page_bytes(),
                .kv_file = kv.file == nullptr ? 0 : kv.file->bytes_max(),
                .memory = ledger_}) {}
 
-absl::StatusOr<SessionMemory> Admission::Measure(const ResolvedSpec& spec,
-                                                 const RolloutSpec& rollout) const {
-  return MeasureSession(spec, rollout, model_, options_.outbox_bytes_max);
+absl::StatusOr<Admission::Needs> Admission::Measure(const ResolvedSpec& spec,
+                                                    const RolloutSpec& rollout) const {
+  LT_ASSIGN_OR_RETURN(SessionMemory parts,
+                      MeasureSession(spec, rollout, model_, options_.outbox_bytes_max));
+  if (!options_.session_device_bytes_max.has_value()) parts = parts.OfHost();
+  return Needs{.parts = parts, .held = parts.held(), .working = parts.decode_scratch};
 }
 
-absl::Status Admission::CheckSize(const SessionMemory& memory) const {
-  const uint64_t most = options_.session_bytes_max;
-  if (memory.decode_scratch <= most && memory.held() <= most - memory.decode_scratch) {
-    return absl::OkStatus();
-  }
-  return Error(Reason::kSessionTooLarge, absl::StrCat("the session needs ", memory.total(),
-                                                      " bytes beside K/V, this server has ", most));
+absl::Status Admission::CheckSize(const Needs& needs) const {
+  const auto check = [](uint64_t held, uint64_t working, uint64_t most, const char* what) {
+    if (working <= most && held <= most - working) return absl::OkStatus();
+    return Error(Reason::kSessionTooLarge, absl::StrCat("the session needs ", held + working, what,
+                                                        " beside K/V, this server has ", most));
+  };
+  LT_RETURN_IF_ERROR(
+      check(needs.held.host, needs.working.host, ledger_.host->bytes_max(), " bytes"));
+  return check(needs.held.device, needs.working.device, ledger_.device->bytes_max(),
+               " bytes of device memory");
 }
 
-absl::Status Admission::CheckShares(const PeerShare& share, const SessionMemory& memory,
-                                    uint64_t kv_bytes, bool kv_in_file) {
+absl::Status Admission::CheckShares(const PeerShare& share, const Needs& needs, uint64_t kv_bytes,
+                                    bool kv_in_file) {
   LT_RETURN_IF_ERROR(CheckShare(share, *share.places, "session places", 1));
   LT_RETURN_IF_ERROR(CheckShare(share, kv_in_file ? *share.kv_file : *share.kv,
                                 kv_in_file ? "bytes of kv-file" : "bytes for keys and values",
                                 kv_bytes));
-  return CheckShare(share, *share.memory, "bytes for sessions", memory.held(),
-                    memory.decode_scratch);
+  LT_RETURN_IF_ERROR(CheckShare(share, *share.memory.host, "bytes for sessions", needs.held.host,
+                                needs.working.host));
+  return CheckShare(share, *share.memory.device, "bytes of device memory for sessions",
+                    needs.held.device, needs.working.device);
 }
 
 absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec, const Caller& caller) {
   const RolloutSpec rollout = RolloutFor(spec, model_);
-  LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
-  LT_RETURN_IF_ERROR(CheckSize(memory));
+  LT_ASSIGN_OR_RETURN(const Needs needs, Measure(spec, rollout));
+  LT_RETURN_IF_ERROR(CheckSize(needs));
   LT_ASSIGN_OR_RETURN(const KvNeeds frames, Rollout::FramesNeeded(rollout));
   Admitted out;
   LT_ASSIGN_OR_RETURN(out.kv, KvShare::Create(kv_, rollout.kv_layout, frames));
-  std::shared_ptr<Ledger> ledger = ledger_;
+  MemoryLedger ledger = ledger_;
   if (const auto share = shares_.Of(caller.peer); share != nullptr) {
     const bool in_file = out.kv->in_file();
     LT_ASSIGN_OR_RETURN(const uint64_t kv_bytes, KvBytes(rollout, in_file));
-    LT_RETURN_IF_ERROR(CheckShares(*share, memory, kv_bytes, in_file));
+    LT_RETURN_IF_ERROR(CheckShares(*share, needs, kv_bytes, in_file));
     LT_ASSIGN_OR_RETURN(out.place, share->places->Reserve(1));
     LT_ASSIGN_OR_RETURN(out.kv_share, (in_file ? share->kv_file : share->kv)->Reserve(kv_bytes));
     ledger = share->memory;
   }
-  auto reserved = ledger->Reserve(memory.held(), memory.decode_scratch);
-  if (!reserved.ok()) return Annotate(reserved.status(), "memory of sessions beside K/V");
-  out.decoder_memory = *std::move(reserved);  // the working bytes are the decoder's
-  out.session_memory = {.outbox = out.decoder_memory.Split(memory.outbox),
-                        .sending = out.decoder_memory.Split(memory.sending),
-                        .start = out.decoder_memory.Split(memory.start())};
-  out.rollout_memory = out.decoder_memory.Split(memory.rollout());
+  // The working bytes are the decoder's.
+  LT_ASSIGN_OR_RETURN(out.decoder_memory, ledger.Reserve(needs.held, needs.working));
+  const SessionMemory& parts = needs.parts;
+  out.session_memory = {.outbox = out.decoder_memory.host.Split(parts.outbox.host),
+                        .sending = out.decoder_memory.host.Split(parts.sending.host),
+                        .start = out.decoder_memory.Split(parts.start())};
+  out.rollout_memory = out.decoder_memory.Split(parts.rollout());
   return out;
 }
 
@@ -81,23 +90,26 @@ absl::StatusOr<uint64_t> Admission::KvBytes(const RolloutSpec& rollout, bool in_
 absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec, const Costs& costs,
                                                     const Caller& caller) {
   const RolloutSpec rollout = RolloutFor(spec, model_);
-  LT_ASSIGN_OR_RETURN(const SessionMemory memory, Measure(spec, rollout));
+  LT_ASSIGN_OR_RETURN(const Needs needs, Measure(spec, rollout));
   LT_ASSIGN_OR_RETURN(const KvNeeds frames, Rollout::FramesNeeded(rollout));
   const auto in_file = KvShare::WouldBeInFile(kv_, rollout.kv_layout, frames);
   SessionEstimate out;
   out.kv_in_file = in_file.ok() && *in_file;
   LT_ASSIGN_OR_RETURN(out.kv_bytes, KvBytes(rollout, out.kv_in_file));
-  out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + memory.total();
-  out.memory_by_name = memory.ByName();
+  out.memory_bytes = (out.kv_in_file ? 0 : out.kv_bytes) + needs.parts.total().total();
+  for (const auto& [name, use] : needs.parts.ByName()) {
+    if (use.host > 0 || use.device == 0) out.memory_by_name.emplace_back(name, use.host);
+    if (use.device > 0) out.memory_by_name.emplace_back(name + ", on the device", use.device);
+  }
   if (!out.kv_in_file) out.memory_by_name.emplace_back("keys and values", out.kv_bytes);
   if (out.kv_in_file) EstimateKvFile(rollout, costs.sweeps, &out);
   EstimateTime(spec, rollout, costs, &out);
-  absl::Status room = CheckSize(memory);
-  if (room.ok()) room = ledger_->CheckRoom(memory.held(), memory.decode_scratch);
+  absl::Status room = CheckSize(needs);
+  if (room.ok()) room = ledger_.CheckRoom(needs.held, needs.working);
   if (room.ok()) room = in_file.status();
   const auto share = shares_.Of(caller.peer);
   if (room.ok() && share != nullptr) {
-    room = CheckShares(*share, memory, out.kv_bytes, out.kv_in_file);
+    room = CheckShares(*share, needs, out.kv_bytes, out.kv_in_file);
   }
   out.fits_now = room.ok();
   out.refusal = std::string(room.message());
@@ -110,18 +122,26 @@ void Admission::EstimateTime(const ResolvedSpec& spec, const RolloutSpec& rollou
   const auto sweeps =
       costs.sweeps.PredictAll(SweepsOfChunk(rollout, model_.options().tokens_max, out->kv_in_file));
   const auto first_sweeps = costs.sweeps.PredictAll(SweepsOfFirstChunk(rollout));
-  const auto decode_seconds = [&](int64_t frames) {
-    return costs.lanes.DecodeSeconds(spec.decoder,
-                                     static_cast<double>(spec.width * spec.height * frames));
-  };
+  const auto frame_pixels = static_cast<double>(spec.width * spec.height);
   const int64_t frames = LatentGrid::LaterPixelFrames(rollout.chunk.frames);
-  const auto decode = decode_seconds(frames);
-  const auto first_decode = decode_seconds(LatentGrid::PixelFrames(rollout.chunk.frames));
-  if (!sweeps || !first_sweeps || !decode || !first_decode) return;
+  const auto decode = costs.lanes.DecodeSeconds(
+      spec.decoder, frame_pixels * static_cast<double>(frames), rollout.chunk.frames);
+  if (!sweeps || !first_sweeps || !decode) return;
   out->seconds_per_chunk = costs.lanes.ChunkSeconds(*sweeps, *decode);
-  out->seconds_to_first_frame = first_sweeps->seconds + *first_decode;
+  const bool only_chunk = ShapeOf(rollout).frames_held == 0;
+  const LaneCosts::DecodedChunk first = {.latents = rollout.chunk.frames,
+                                         .frames = LatentGrid::PixelFrames(rollout.chunk.frames),
+                                         .frame_pixels = frame_pixels};
+  out->seconds_to_first_frame = *costs.lanes.FirstChunkSeconds(*first_sweeps, spec.decoder, first,
+                                                               only_chunk ? SweepTime() : *sweeps);
   out->realtime_factor =
       static_cast<double>(frames) / static_cast<double>(spec.fps) / out->seconds_per_chunk;
+  if (!options_.snapshots.has_value()) return;
+  out->resume_seconds_max = options_.snapshots->resume_seconds_max;
+  out->resume_seconds =
+      PredictLongestReplay(rollout, out->seconds_per_chunk, *options_.snapshots,
+                           model_.options().tokens_max, out->kv_in_file, costs.sweeps)
+          .value_or(0);
 }
 
 void Admission::EstimateKvFile(const RolloutSpec& rollout, const SweepCostModel& sweeps,

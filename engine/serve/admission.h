@@ -7,15 +7,17 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "base/status_macros.h"
 #include "engine/kv/kv_memory.h"
 #include "engine/serve/caller.h"
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/peer_shares.h"
+#include "engine/serve/resume_cost.h"
 #include "engine/serve/session_memory.h"
 #include "engine/serve/sweep_cost_model.h"
-#include "engine/session/ledger.h"
+#include "engine/session/memory_ledger.h"
 #include "engine/session/resolved_spec.h"
 #include "engine/session/session.h"
 #include "engine/session/session_info.h"
@@ -29,18 +31,22 @@ struct Admitted {
   Reservation place;            // in its peer's share; empty where there are no shares
   Reservation kv_share;         // of its K/V in that share; empty likewise
   std::unique_ptr<KvShare> kv;  // room for its frames
-  Reservation rollout_memory;
+  MemoryReservation rollout_memory;
   SessionReservations session_memory;
-  Reservation decoder_memory;
+  MemoryReservation decoder_memory;
 };
 
 class Admission {
  public:
   struct Options {
-    uint64_t session_bytes_max = 0;  // everything a session holds beside K/V
+    // Everything a session holds beside K/V; without a number for the device all is the host's.
+    uint64_t session_bytes_max = 0;
+    std::optional<uint64_t> session_device_bytes_max = {};
     uint64_t outbox_bytes_max = 0;
     uint64_t sessions_max = 0;          // for the places of a peer's share
     uint64_t peer_share_percent = 100;  // of places and memory, for the sessions of one peer
+    // Of servers that keep sessions.
+    std::optional<SnapshotLimits> snapshots = {};
   };
 
   // Model and what kv names must outlive it.
@@ -59,15 +65,20 @@ class Admission {
                                            const Caller& caller);
 
   // Bytes beside K/V that are promised to sessions now.
-  uint64_t session_bytes() const { return ledger_->bytes_taken(); }
+  MemoryUse session_bytes() const { return ledger_.bytes_taken(); }
 
  private:
-  absl::StatusOr<SessionMemory> Measure(const ResolvedSpec& spec, const RolloutSpec& rollout) const;
+  struct Needs {
+    SessionMemory parts;
+    MemoryUse held;
+    MemoryUse working;  // once for all sessions
+  };
+  absl::StatusOr<Needs> Measure(const ResolvedSpec& spec, const RolloutSpec& rollout) const;
   absl::StatusOr<uint64_t> KvBytes(const RolloutSpec& rollout, bool in_file) const;
   // Whether a session of this size fits the share; kv_in_file says which of its ledgers K/V takes.
-  static absl::Status CheckShares(const PeerShare& share, const SessionMemory& memory,
-                                  uint64_t kv_bytes, bool kv_in_file);
-  absl::Status CheckSize(const SessionMemory& memory) const;
+  static absl::Status CheckShares(const PeerShare& share, const Needs& needs, uint64_t kv_bytes,
+                                  bool kv_in_file);
+  absl::Status CheckSize(const Needs& needs) const;
   // What K/V in the file means for the session's sweeps.
   static void EstimateKvFile(const RolloutSpec& rollout, const SweepCostModel& sweeps,
                              SessionEstimate* out);
@@ -77,7 +88,7 @@ class Admission {
   const VideoModel& model_;
   const KvMemory kv_;
   const Options options_;
-  const std::shared_ptr<Ledger> ledger_;
+  const MemoryLedger ledger_;
   PeerShares shares_;
 };
 

@@ -3,6 +3,7 @@
 // Who asks for something: a plain value that goes with a request from the server into the engine.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace longtake {
@@ -12,6 +13,9 @@ struct Caller {
   // does not choose; through a Unix socket the user. Empty: this program itself, which has no
   // share.
   std::string peer = {};
+  // Until then, in monotonic nanoseconds, it asks again when that is worth it
+  // (engine/serve/making_room.h).
+  int64_t asks_until_nanos = 0;
 };
 
 }  // namespace longtake

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
 #include "engine/model/vae/latent_grid.h"
 
 namespace longtake {
@@ -119,7 +120,7 @@ absl::StatusOr<std::vector<Latents>> DecodeLane::CopyWaiting(const Session& sess
 
 bool DecodeLane::idle() const {
   MutexLock lock(mutex_);
-  return chunks_.empty() && starts_.empty();
+  return chunks_.empty() && starts_.empty() && !in_step_;
 }
 
 DecodeLane::Stats DecodeLane::stats() const {
@@ -158,11 +159,16 @@ bool DecodeLane::Step() {
     } else {
       release = std::exchange(release_, false);
     }
+    in_step_ = start.has_value() || chunk.has_value();
   }
   const bool idle = !start.has_value() && !chunk.has_value() && !release;
   if (release) decoder_.Release();
   if (start.has_value()) StepStart(*std::move(start));
   if (chunk.has_value()) StepChunk(*std::move(chunk));
+  {
+    MutexLock lock(mutex_);
+    in_step_ = false;
+  }
   return !idle;
 }
 
@@ -282,8 +288,8 @@ void DecodeLane::FinishChunk(ChunkInWork& work) {
   }
   chunk->digest = Xxh3Hash128(std::as_bytes(std::span(chunk->rgb)));
   chunk->chain = NextLink(state.chain, chunk->digest);
-  if (const absl::Status entered = Enter(job, *chunk); !entered.ok()) {
-    job.session->PutEnd(entered);
+  if (const absl::Status told = Tell(job, *chunk); !told.ok()) {
+    job.session->PutEnd(told);
     return;
   }
   state.chain = chunk->chain;
@@ -299,7 +305,7 @@ void DecodeLane::FinishChunk(ChunkInWork& work) {
   if (job.last) job.session->PutEnd(absl::OkStatus());
 }
 
-absl::Status DecodeLane::Enter(const DecodeJob& job, const MediaChunk& chunk) {
+absl::Status DecodeLane::Tell(const DecodeJob& job, const MediaChunk& chunk) {
   std::deque<ChunkDecoded>& before = job.state->before;
   if (before.empty()) {
     journal_.Decoded(job.session, {.chunk = chunk.index,
@@ -312,8 +318,11 @@ absl::Status DecodeLane::Enter(const DecodeJob& job, const MediaChunk& chunk) {
   const ChunkDecoded expected = before.front();
   before.pop_front();
   if (expected.chunk == chunk.index && expected.chain == chunk.chain) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(
-      "chunk ", chunk.index, " came out otherwise than before the session was resumed"));
+  const std::string& id = job.session->id();
+  return Error(Reason::kSessionCorrupt,
+               absl::StrCat("session ", id, ": chunk ", chunk.index,
+                            " came out otherwise than before the session came back"),
+               {{"session", id}});
 }
 
 }  // namespace longtake

@@ -12,7 +12,6 @@
 // outbox, so the queue never holds more than the outboxes could.
 #pragma once
 
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -22,54 +21,15 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/trace.h"
+#include "engine/serve/decode_job.h"
 #include "engine/serve/fair_turns.h"
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/take_journal.h"
 #include "engine/serve/wake_up.h"
-#include "engine/session/session.h"
 #include "engine/take/chunk_decoder.h"
-#include "engine/take/decoder_state.h"
 #include "engine/take/latents.h"
 
 namespace longtake {
-
-// What decoding keeps of a session between chunks. Only the decode lane's thread touches it; the
-// counter may be read anywhere.
-struct DecodeState {
-  Reservation memory;  // what its caches hold; outlives them
-  DecoderState decoder;
-  std::atomic<int64_t> chunks_in_flight{0};
-  std::optional<double> turn_tag;  // where its next chunk's turn starts; under the lane's lock
-  // Of a session that comes back: what its chunks were that are decoded again, from
-  // decoder.chunk on.
-  std::deque<ChunkDecoded> before = {};
-};
-
-struct DecodeJob {
-  std::shared_ptr<Session> session;
-  std::shared_ptr<DecodeState> state;
-  int64_t chunk = 0;
-  Latents latents;
-  bool last = false;     // the session ends after it
-  bool warm_up = false;  // the decoder needs it for what follows; it has no digest
-  bool unseen = false;   // it is not for the client
-};
-
-// Frames a session begins with, on their way to latents, a latent at a time.
-struct StartJob {
-  std::shared_ptr<Session> session;
-  StartFrames frames;
-  StartProgress progress = {};
-  double turn_tag = 0;  // of its next latent
-};
-
-// The latents a session begins with, or why there are none.
-struct FinishedStart {
-  std::shared_ptr<Session> session;
-  absl::StatusOr<Latents> latents;
-};
-
-DecodeChoice ChoiceOf(const ResolvedSpec& spec);
 
 class DecodeLane {
  public:
@@ -93,6 +53,8 @@ class DecodeLane {
   // decoded in part.
   absl::StatusOr<std::vector<Latents>> CopyWaiting(const Session& session) const
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // In whose memory the sessions' caches are.
+  Device& device() const { return decoder_.device(); }
   // One latent on the caller's thread; false when none waits. Only for tests without Start.
   bool Step() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -134,8 +96,9 @@ class DecodeLane {
 
   absl::Status DecodeNext(ChunkInWork& work);
   void FinishChunk(ChunkInWork& work) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Writes it down, or compares it with what was written. DATA_LOSS when it came out otherwise.
-  absl::Status Enter(const DecodeJob& job, const MediaChunk& chunk);
+  // The journal is told of it, or, of one that was recorded before, it is compared: SESSION_CORRUPT
+  // when it came out otherwise.
+  absl::Status Tell(const DecodeJob& job, const MediaChunk& chunk);
 
   ChunkDecoder& decoder_;
   const TakeJournal& journal_;
@@ -149,6 +112,7 @@ class DecodeLane {
   std::deque<ChunkInWork> chunks_ ABSL_GUARDED_BY(mutex_);  // a session's own in order
   std::deque<StartJob> starts_ ABSL_GUARDED_BY(mutex_);
   std::vector<FinishedStart> finished_starts_ ABSL_GUARDED_BY(mutex_);
+  bool in_step_ ABSL_GUARDED_BY(mutex_) = false;  // a chunk or a start is in work
   bool release_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   Stats stats_ ABSL_GUARDED_BY(mutex_);

@@ -25,7 +25,7 @@ SessionState Delivery::StateOf(LiveSession& live) const {
   return has_room ? SessionState::kRunning : SessionState::kBlocked;
 }
 
-bool Delivery::Enter(LiveSession& live, const FinishedChunk& chunk) {
+bool Delivery::Tell(LiveSession& live, const FinishedChunk& chunk) {
   live.past.before = RefOf(chunk.latents).hash;
   if (live.is_new(chunk)) {
     journal_.Settled(live.arrival.session, chunk.index, chunk.latents);

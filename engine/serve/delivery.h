@@ -21,9 +21,9 @@ class Delivery {
 
   // What its next chunk waits for, if for anything: its client or room in its outbox.
   SessionState StateOf(LiveSession& live) const;
-  // Writes a chunk down, or compares it with what was written; false when it is another, and the
-  // session has failed.
-  bool Enter(LiveSession& live, const FinishedChunk& chunk);
+  // The journal is told of a chunk, or, of one that was recorded before, it is compared; false when
+  // it is another, and the session has failed.
+  bool Tell(LiveSession& live, const FinishedChunk& chunk);
   void Decode(LiveSession& live, FinishedChunk chunk);
   // The chunks that are only decoded again, as far as the outbox has room.
   void DecodeAgain(LiveSession& live);

@@ -21,18 +21,21 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
   auto engine = std::unique_ptr<Engine>(new Engine(model, options, clock));
   LT_RETURN_IF_ERROR(engine->OpenKv());
   engine->decode_lane_ =
-      std::make_unique<DecodeLane>(model.pixel_coder(), engine->journal_, clock, engine->wake_up_,
+      std::make_unique<DecodeLane>(model.chunk_decoder(), engine->journal_, clock, engine->wake_up_,
                                    model.options().trace, options.decode);
   engine->stage_ = std::make_unique<Stage>(
       model, *engine->decode_lane_, engine->kv_stream_.get(), engine->journal_,
       engine->sweep_costs_, clock, engine->wake_up_,
       Stage::Options{.prompt_cache_bytes_max = options.prompt_cache_bytes_max,
                      .on_gone = [raw = engine.get()](const std::string& id) { raw->Forget(id); },
+                     .on_left = [raw = engine.get()](
+                                    const SessionKey& session) { raw->departures_.Left(session); },
                      .on_sweep = options.on_sweep,
                      .snapshots = {.store = options.store,
                                    .resume_seconds_max = options.resume_seconds_max,
                                    .bytes_per_hour = options.snapshot_bytes_per_hour,
-                                   .on_refused = options.on_snapshot_refused}});
+                                   .on_refused = options.on_snapshot_refused,
+                                   .on_answer = [raw = engine.get()] { raw->wake_up_.Wake(); }}});
   return engine;
 }
 
@@ -45,27 +48,34 @@ Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
                    [&model](const SweepLoad& load) { return model.SweepFlops(load); }) {}
 
 absl::Status Engine::OpenKv() {
-  LT_ASSIGN_OR_RETURN(kv_pool_, KvPool::Create(options_.kv_bytes_max, KvPool::kPageBytesDefault,
-                                               options_.populator));
+  LT_ASSIGN_OR_RETURN(kv_pool_, KvPool::Create(model_.sweep_device(), options_.kv_bytes_max,
+                                               options_.kv_page_bytes, options_.populator));
   KvMemory memory(*kv_pool_);
   if (!options_.kv_file_directory.empty()) {
     auto file = ScratchFile::Create(*options_.files, options_.kv_file_directory,
                                     options_.kv_file_bytes_max);
     if (!file.ok()) return Annotate(file.status(), "kv-file");
     kv_file_ = *std::move(file);
-    auto stream = KvStream::Open(*kv_file_, options_.kv_stream);
+    auto stream = KvStream::Open(model_.sweep_device(), *kv_file_, options_.kv_stream);
     if (!stream.ok()) return Annotate(stream.status(), "kv-staging-bytes");
     kv_stream_ = *std::move(stream);
     memory.file = kv_file_.get();
     memory.file_layer_bytes_max = kv_stream_->layer_bytes_max();
     memory.file_frame_bytes_max = kv_stream_->frame_bytes_max();
   }
+  std::optional<SnapshotLimits> snapshots;
+  if (options_.store != nullptr) {
+    snapshots = {.resume_seconds_max = options_.resume_seconds_max,
+                 .bytes_per_hour = options_.snapshot_bytes_per_hour};
+  }
   admission_ = std::make_unique<Admission>(
       model_, memory,
       Admission::Options{.session_bytes_max = options_.session_bytes_max,
+                         .session_device_bytes_max = options_.session_device_bytes_max,
                          .outbox_bytes_max = options_.session.outbox_bytes_max,
                          .sessions_max = options_.sessions_max,
-                         .peer_share_percent = options_.peer_share_percent});
+                         .peer_share_percent = options_.peer_share_percent,
+                         .snapshots = snapshots});
   return absl::OkStatus();
 }
 
@@ -76,12 +86,12 @@ void Engine::Start() {
   stage_->Start();
 }
 
-void Engine::Drain() {
+void Engine::Drain(int64_t end_nanos) {
   {
     MutexLock lock(mutex_);
     draining_ = true;
   }
-  if (keeps_sessions()) stage_->Drain();
+  if (keeps_sessions()) stage_->Drain(end_nanos);
 }
 
 void Engine::Stop() {
@@ -95,6 +105,7 @@ void Engine::Stop() {
     session->Cancel(ShuttingDown());
   }
   if (stage_ != nullptr) stage_->Stop();
+  departures_.AllLeft();
   if (decode_lane_ != nullptr) decode_lane_->Stop();
 }
 
@@ -167,29 +178,40 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
     MutexLock lock(mutex_);
     LT_ASSIGN_OR_RETURN(const auto same, FindSame(spec, id));
     if (same.has_value()) return *same;
+    if (draining_) return ShuttingDown();
+  }
+  LT_RETURN_IF_ERROR(MakeRoom(spec, caller));
+  {
+    MutexLock lock(mutex_);
     LT_RETURN_IF_ERROR(CheckPlaces());
   }
   Arrival arrival;
   LT_RETURN_IF_ERROR(TokenizePrompts(spec, &arrival));
-  LT_RETURN_IF_ERROR(MakeRoom(spec, caller));
   {
     MutexLock lock(mutex_);
     LT_ASSIGN_OR_RETURN(const auto same, FindSame(spec, id));
     if (same.has_value()) return *same;
     if (id.empty()) id = RandomId();
-    LT_RETURN_IF_ERROR(Enter(spec, id, caller, &arrival));
+    LT_ASSIGN_OR_RETURN(Admitted admitted, Admit(spec, caller));
+    Enter(spec, id, std::move(admitted), &arrival);
     arrival.rollout = Rollout::Create(RolloutFor(spec, model_));
   }
   CreatedSession created = {.session = arrival.session, .kv_in_file = arrival.kv->in_file()};
-  LT_RETURN_IF_ERROR(Store(*created.session));
+  if (const absl::Status stored = Store(*created.session); !stored.ok()) {
+    departures_.Left(created.session->key());
+    return stored;
+  }
   stage_->Add(std::move(arrival));
   return created;
 }
 
-absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, const Caller& caller,
-                           Arrival* arrival) {
+absl::StatusOr<Admitted> Engine::Admit(const ResolvedSpec& spec, const Caller& caller) {
   LT_RETURN_IF_ERROR(CheckPlaces());
-  LT_ASSIGN_OR_RETURN(Admitted admitted, admission_->Admit(spec, caller));
+  return admission_->Admit(spec, caller);
+}
+
+void Engine::Enter(const ResolvedSpec& spec, const std::string& id, Admitted admitted,
+                   Arrival* arrival) {
   if (arrival->number == 0) arrival->number = next_order_++;
   arrival->kv_share = std::move(admitted.kv_share);
   arrival->kv = std::move(admitted.kv);
@@ -205,7 +227,7 @@ absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, cons
   arrival->decode->memory = std::move(admitted.decoder_memory);
   sessions_[id] = {
       .session = arrival->session, .order = arrival->number, .place = std::move(admitted.place)};
-  return absl::OkStatus();
+  departures_.Come(arrival->session->key());
 }
 
 absl::StatusOr<SavedTake> Engine::Save(const Session& session) const {
@@ -217,12 +239,15 @@ absl::StatusOr<SavedTake> Engine::Save(const Session& session) const {
 absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const Caller& caller) {
   Arrival arrival;
   LT_ASSIGN_OR_RETURN(arrival.rollout, RestoreRollout(take, model_));
+  LT_ASSIGN_OR_RETURN(DecoderState decoder,
+                      RestoreDecoder(model_.chunk_decoder().device(), take.decoder));
   {
     MutexLock lock(mutex_);
     if (sessions_.contains(take.id)) {
       return SessionExists(take.id);
     }
-    LT_RETURN_IF_ERROR(Enter(take.spec, take.id, caller, &arrival));
+    LT_ASSIGN_OR_RETURN(Admitted admitted, Admit(take.spec, caller));
+    Enter(take.spec, take.id, std::move(admitted), &arrival);
     // Before anybody finds it.
     arrival.session->BeginAt({.inbox = std::move(take.inbox),
                               .chunk = take.decoder.chunk,
@@ -231,7 +256,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const C
                               .attachment = take.attachment});
   }
   std::shared_ptr<Session> session = arrival.session;
-  arrival.decode->decoder = std::move(take.decoder);
+  arrival.decode->decoder = std::move(decoder);
   arrival.prompts = std::move(take.prompts);
   arrival.resumed = Resumed{.kv = std::move(take.kv),
                             .events = std::move(take.events),
@@ -263,15 +288,19 @@ std::vector<std::shared_ptr<Session>> Engine::Sessions() const {
 }
 
 absl::Status Engine::DeleteSession(const std::string& id) {
-  const bool stored = options_.store != nullptr && options_.store->Contains(id);
-  absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  if (!found.ok()) return stored ? options_.store->Delete(id) : found.status();
-  const std::shared_ptr<Session> session = *std::move(found);
-  session->Cancel(Error(Reason::kSessionDeleted, absl::StrCat("session ", id, " was deleted"),
-                        {{"session", id}}));
-  // For clients it is gone now. Its memory comes back when stage, decode lane and stream let it go.
-  Forget(id);
-  return stored ? options_.store->Delete(id) : absl::OkStatus();
+  const MutexLock wake(wake_mutex_);  // one that is coming back is there then
+  const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
+  if (session.ok()) {
+    (*session)->Cancel(Error(Reason::kSessionDeleted, absl::StrCat("session ", id, " was deleted"),
+                             {{"session", id}}));
+    // For clients it is gone now. Its memory comes back when stage, decode lane and stream let it
+    // go.
+    Forget(id);
+  }
+  // One that is being made and is not there yet is deleted by whoever makes it.
+  if (options_.store == nullptr || !options_.store->Contains(id)) return session.status();
+  const absl::Status deleted = options_.store->Delete(id);
+  return session.ok() && absl::IsNotFound(deleted) ? absl::OkStatus() : deleted;
 }
 
 void Engine::Forget(const std::string& id) {
@@ -324,7 +353,8 @@ EngineStats Engine::stats() const {
   stats.decode_backlog_chunks = decode.backlog_chunks;
   stats.waiting_starts = decode.waiting_starts;
   stats.kv_bytes_max = kv_pool_->page_count() * kv_pool_->page_bytes();
-  stats.session_bytes = admission_->session_bytes();
+  stats.session_bytes = admission_->session_bytes().host;
+  stats.session_device_bytes = admission_->session_bytes().device;
   if (kv_file_ != nullptr) {
     stats.kv_file_bytes = kv_file_->bytes_taken();
     stats.kv_file_bytes_max = kv_file_->bytes_max();

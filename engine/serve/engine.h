@@ -3,9 +3,10 @@
 // The public face of the engine: sessions in, chunks out. The table of sessions; owns the stage
 // that sweeps, the decode lane beside it and the K/V memory, and asks admission who may come in.
 //
-// All methods are safe from any thread. None waits for a sweep, but that with a store CreateSession
-// and Wake may wait for the memory of a session that was parked. A session is shared between this
-// table, the stage and the stream that reads it (the one shared_ptr of the design).
+// All methods are safe from any thread. None waits for a sweep: where CreateSession and Wake need
+// the memory of a session that was parked for them, they say so (making_room.h). A session is
+// shared between this table, the stage and the stream that reads it (the one shared_ptr of the
+// design).
 #pragma once
 
 #include <compare>
@@ -14,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,7 @@
 #include "engine/serve/admission.h"
 #include "engine/serve/caller.h"
 #include "engine/serve/decode_lane.h"
+#include "engine/serve/departures.h"
 #include "engine/serve/engine_stats.h"
 #include "engine/serve/resume.h"
 #include "engine/serve/stage.h"
@@ -37,6 +40,7 @@ namespace longtake {
 
 struct EngineOptions {
   uint64_t kv_bytes_max = uint64_t{1} << 30;
+  uint64_t kv_page_bytes = KvPool::kPageBytesDefault;
   // For K/V that the pool cannot hold: a scratch file in this directory, and the memory through
   // which its bytes are read and written. Empty: no file.
   FileSystem* files = nullptr;
@@ -49,6 +53,8 @@ struct EngineOptions {
   PixelSeconds decode = {};
   // Everything else a session holds: outbox, decoder cache, text keys, latents.
   uint64_t session_bytes_max = uint64_t{4} << 30;
+  // What of it lies in the device's memory; nullopt where that is the host's, and counts there.
+  std::optional<uint64_t> session_device_bytes_max = {};
   uint64_t prompt_cache_bytes_max = uint64_t{32} << 20;  // encoded prompts, for sessions to come
   size_t sessions_max = 64;
   uint64_t peer_share_percent = 100;  // of places and memory, for the sessions of one peer
@@ -90,7 +96,7 @@ class Engine {
 
   void Start();
   // Takes no new sessions from now on. Where a store keeps sessions, no chunk is begun either.
-  void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Drain(int64_t end_nanos) ABSL_LOCKS_EXCLUDED(mutex_);
   // Then: whether no chunk is in work any more.
   bool at_rest() const { return stage_->at_rest() && decode_lane_->idle(); }
   // Ends all sessions with UNAVAILABLE, between two layers, and joins the threads.
@@ -128,16 +134,27 @@ class Engine {
   // NOT_FOUND names the id.
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // What is known of it, with what the store knows: whether it is on disk, and what is damaged
+  // there.
+  SessionInfo InfoOf(const Session& session) const;
   // In order of creation; those in memory.
   std::vector<std::shared_ptr<Session>> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
   // What is known of a session, in memory or parked. As FindSession; may wait for the disk.
   absl::StatusOr<SessionInfo> Describe(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same of several, with one reading of the disk; those that are gone or damaged are missing.
+  // So many of the names were looked at: not all, when specs from the disk exceed these bytes.
+  struct SomeSessions {
+    std::vector<SessionInfo> sessions;
+    size_t looked_at = 0;
+  };
+  SomeSessions DescribeSome(std::span<const SessionName> names, uint64_t bytes_max) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Ids and times of creation of all sessions, in memory or parked, unsorted.
   std::vector<SessionName> Names() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether sessions outlive this process.
   bool keeps_sessions() const { return options_.store != nullptr; }
   // Also from the store; may wait for the disk.
-  absl::Status DeleteSession(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status DeleteSession(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
   // Checks, tokenises (some milliseconds for a long prompt) and hands an event to the session.
   // Errors as Session::Submit. Waits for the event sink's answer.
   absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event,
@@ -155,9 +172,16 @@ class Engine {
   // The session is parked, and goes on from before this chunk when it comes back.
   absl::Status Rewind(const std::string& id, int64_t chunk)
       ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
-  // Its errors, without doing it.
-  absl::Status CheckRewind(const std::string& id, int64_t chunk) const;
-  absl::Status Park(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
+  // Its errors, without doing it; and its price: seconds from the next attach, behind that chunk,
+  // until it goes on. Nothing while that is not known, or when another model made it. May wait for
+  // the disk.
+  absl::StatusOr<std::optional<double>> ForeseeRewind(const std::string& id, int64_t chunk) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // left is called once and without locks, unless there is an error: when the session's state is on
+  // disk as far as it gets there (Snapshots::Leave), on the stage's thread, or here where nothing
+  // is to be waited for. Also for one that is leaving already.
+  absl::Status Park(const std::string& id, std::function<void()> left = {})
+      ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
 
   EngineStats stats() const;
   const VideoModel& model() const { return model_; }
@@ -188,22 +212,37 @@ class Engine {
   // UNAVAILABLE while draining, RESOURCE_EXHAUSTED when all places are taken.
   absl::Status CheckPlaces() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Out of memory; what is left of it is written down no more.
-  void EndLife(const std::string& id, const std::string& what) ABSL_LOCKS_EXCLUDED(mutex_);
-  void OnSessionEnd(const SessionKey& session, const absl::Status& status);
-  // Writes a new session down before anybody hears of it.
-  absl::Status Store(const Session& session) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::StatusOr<std::shared_ptr<Session>> Resume(const StoredSession& stored, int64_t next_chunk,
-                                                  const Caller& caller, Arrival arrival)
+  // What was told of any session so far is on disk; UNAVAILABLE where that fails, for this one. May
+  // wait for the disk.
+  absl::Status WriteDown(const std::string& id) const;
+  // The session leaves memory; what is left of it is written down no more. Nothing happens when it
+  // is not the one of its name any more: somebody else has ended it meanwhile.
+  void EndLife(const std::shared_ptr<Session>& session, const std::string& what)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of its lives before nothing is written down from now on.
+  SessionKey BeginLife(const std::string& id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnSessionEnd(const SessionKey& session, const absl::Status& status);
+  // Writes a new session down before anybody hears of it. SESSION_DELETED when somebody who knew
+  // its id has deleted it meanwhile.
+  absl::Status Store(Session& session) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::shared_ptr<Session>> Resume(StoredSession stored, int64_t next_chunk,
+                                                  const Caller& caller, Arrival arrival)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(wake_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsSentAndGone(const Session& session, int64_t next_chunk) const;
-  // With a store, sessions that nobody reads are parked, the idlest first, until such a session
-  // would be admitted, or none is left or it takes too long. Admission tells what came of it.
+  // With a store, and where such a session would not be admitted, the idlest of those that nobody
+  // reads is parked, and the answer is MakingRoom until its memory is back. OK where there is room,
+  // or nobody to park: admission tells.
   absl::Status MakeRoom(const ResolvedSpec& spec, const Caller& caller) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status MakeRoomFor(const std::string& id, const Caller& caller) ABSL_LOCKS_EXCLUDED(mutex_);
   bool ParkIdlest() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Admits a session with its arrival and puts it into the table.
-  absl::Status Enter(const ResolvedSpec& spec, const std::string& id, const Caller& caller,
-                     Arrival* arrival) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // A place and memory for a session. Errors as CreateSession.
+  absl::StatusOr<Admitted> Admit(const ResolvedSpec& spec, const Caller& caller)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Puts a session that was admitted into the table, with its arrival.
+  void Enter(const ResolvedSpec& spec, const std::string& id, Admitted admitted, Arrival* arrival)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether a session left memory a moment ago that is not back yet.
+  bool IsRoomOnItsWay() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   VideoModel& model_;
   const EngineOptions options_;
@@ -213,13 +252,18 @@ class Engine {
   std::unique_ptr<KvStream> kv_stream_;   // the stage's; null without a file
   std::unique_ptr<Admission> admission_;
   const TakeJournal journal_;
-  Mutex wake_mutex_;  // one session comes back at a time; before mutex_
-  mutable Mutex mutex_;
+  // One session comes back, is parked, rewound or deleted at a time. One that nobody reads is
+  // parked for others without it (MakeRoom).
+  Mutex wake_mutex_;
+  mutable Mutex mutex_ ABSL_ACQUIRED_AFTER(wake_mutex_);
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
+  std::weak_ptr<Session> leaving_ ABSL_GUARDED_BY(mutex_);  // the last that was parked, and when
+  int64_t leaving_nanos_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t next_order_ ABSL_GUARDED_BY(mutex_) = 1;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   SweepCostModel sweep_costs_;
+  Departures departures_;
   WakeUp wake_up_;
   // Last, so that their threads end before what they use.
   std::unique_ptr<DecodeLane> decode_lane_;

@@ -1,28 +1,24 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // What the engine does with its store: sessions that are parked, come back, are forked and rewound.
-#include <chrono>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "base/random_id.h"
 #include "engine/serve/engine.h"
+#include "engine/serve/making_room.h"
 #include "engine/serve/resolve.h"
 #include "engine/serve/resume.h"
 #include "engine/serve/snapshot_search.h"
+#include "engine/store/store_errors.h"
 
 namespace longtake {
 namespace {
 
-// A session that nobody has read for so long gives its memory to one that somebody wants; and how
-// long that one waits for it.
+// A session that nobody has read for so long gives its memory to one that somebody wants.
 constexpr int64_t kIdleNanosMin = 1'000'000'000;
-constexpr int64_t kRoomNanos = 2'000'000'000;
-constexpr std::chrono::milliseconds kRoomLook{20};
-constexpr int kLooksPerParked = 100;
 
 absl::Status NoStore() {
   return Error(Reason::kNoStore, "the server keeps no sessions on disk (state-dir)");
@@ -37,26 +33,33 @@ std::vector<StoredLatents> LoggedFor(const Replay& replay, bool can_replay) {
 
 }  // namespace
 
-absl::Status Engine::Store(const Session& session) {
+absl::Status Engine::Store(Session& session) {
   if (options_.store == nullptr) return absl::OkStatus();
-  const absl::Status stored = options_.store->Create(
+  absl::Status stored = options_.store->Create(
       session.key(), {.spec = session.spec(),
                       .model_digest = model_.digest(),
                       .numerics_profile = std::string(model_.numerics_profile()),
-                      .create_wall_nanos = session.create_wall_nanos()});
+                      .create_wall_nanos = session.create_wall_nanos(),
+                      .decoder_digest = model_.DecoderDigest(ChoiceOf(session.spec()))});
+  // Somebody may have found it meanwhile.
+  if (stored.ok() && ReasonFor(session.end_status()) == Reason::kSessionDeleted) {
+    options_.store->Delete(session.id()).IgnoreError();
+    return session.end_status();
+  }
   if (stored.ok()) return stored;
+  session.Cancel(stored);
   MutexLock lock(mutex_);
   const auto found = sessions_.find(session.id());
-  found->second.session->Cancel(stored);  // somebody may have found it meanwhile
-  sessions_.erase(found);
+  if (found != sessions_.end() && found->second.session.get() == &session) sessions_.erase(found);
   return stored;
 }
 
 absl::StatusOr<std::optional<CreatedSession>> Engine::FindParked(const ResolvedSpec& spec,
                                                                  const std::string& id,
                                                                  const Caller& caller) {
-  if (options_.store == nullptr || id.empty() || FindSession(id).ok()) return std::nullopt;
-  if (!options_.store->Contains(id)) return std::nullopt;
+  if (options_.store == nullptr || !options_.store->Contains(id)) return std::nullopt;
+  const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
+  if (found.ok() && !(*found)->cancelled()) return std::nullopt;
   LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
   if (stored.created.spec != spec) return SessionExists(id);
   LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, Wake(id, /*next_chunk=*/-1, caller));
@@ -70,24 +73,26 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
   if (found.ok() && !(*found)->cancelled() && !IsSentAndGone(**found, next_chunk)) return found;
   if (!options_.store->Contains(id)) return FindSession(id);
-  // What waits to be written of its last life is not in the store yet.
-  if (!options_.store->durable()) {
-    return Error(Reason::kStorageUnavailable,
-                 absl::StrCat("session ", id, ": the session store's disk fails"),
-                 {{"session", id}});
+  LT_RETURN_IF_ERROR(WriteDown(id));
+  if (found.ok()) EndLife(*found, "attached to at a chunk that was to be made again");
+  // What it writes of itself as it leaves shortens its way back.
+  if (departures_.IsHere(id) && clock_.MonotonicNanos() < caller.asks_until_nanos) {
+    return MakingRoom(Error(Reason::kSessionMemoryExhausted,
+                            absl::StrCat("session ", id, " has not left memory yet"),
+                            {{"session", id}}));
   }
-  if (found.ok()) EndLife(id, "attached to at a chunk that was to be made again");
+  LT_RETURN_IF_ERROR(MakeRoomFor(id, caller));
   Arrival arrival;
+  SessionKey key;
   {
     MutexLock lock(mutex_);
-    arrival.number = next_order_++;
+    key = BeginLife(id);
   }
-  const SessionKey key = {.id = id, .life = arrival.number};
-  options_.store->BeginLife(key);
+  arrival.number = key.life;
   options_.store->PutInUse(key, true);  // its retention must not end on the way
   absl::StatusOr<StoredSession> stored = options_.store->Load(id);
   absl::StatusOr<std::shared_ptr<Session>> session =
-      stored.ok() ? Resume(*stored, next_chunk, caller, std::move(arrival))
+      stored.ok() ? Resume(*std::move(stored), next_chunk, caller, std::move(arrival))
                   : absl::StatusOr<std::shared_ptr<Session>>(stored.status());
   if (!session.ok()) options_.store->PutInUse(key, false);
   return session;
@@ -95,8 +100,10 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
 
 // Whether it was sent once and is in the store alone now.
 bool Engine::IsSentAndGone(const Session& session, int64_t next_chunk) const {
+  const std::string& id = session.id();
   return next_chunk >= 0 && next_chunk < session.Info().oldest_chunk_held &&
-         options_.store->IsKept(session.id());
+         options_.store->IsKept(id) &&
+         next_chunk >= OldestChunk(options_.store->FirstKept(id), session.spec(), model_);
 }
 
 absl::Status Engine::MakeRoom(const ResolvedSpec& spec, const Caller& caller) {
@@ -104,24 +111,31 @@ absl::Status Engine::MakeRoom(const ResolvedSpec& spec, const Caller& caller) {
     MutexLock lock(mutex_);
     if (options_.store == nullptr || draining_) return absl::OkStatus();
   }
-  const int64_t end_nanos = clock_.MonotonicNanos() + kRoomNanos;
-  for (;;) {
-    LT_ASSIGN_OR_RETURN(const SessionEstimate estimate, Estimate(spec, caller));
-    if (estimate.fits_now || clock_.MonotonicNanos() >= end_nanos) return absl::OkStatus();
-    // Only what all sessions share comes back from others.
-    const bool shared = estimate.refusal_reason == Reason::kSessionMemoryExhausted ||
-                        estimate.refusal_reason == Reason::kSessionPlacesExhausted;
-    // What was parked gives its memory back when its sweep is over.
-    if (!shared || !ParkIdlest()) return absl::OkStatus();
-    for (int look = 0; look < kLooksPerParked; ++look) {
-      std::this_thread::sleep_for(kRoomLook);
-      LT_ASSIGN_OR_RETURN(const SessionEstimate now, Estimate(spec, caller));
-      if (now.fits_now) return absl::OkStatus();
-    }
-  }
+  LT_ASSIGN_OR_RETURN(const SessionEstimate estimate, Estimate(spec, caller));
+  if (estimate.fits_now) return absl::OkStatus();
+  // Only what all sessions share comes back from others.
+  const bool shared = estimate.refusal_reason == Reason::kSessionMemoryExhausted ||
+                      estimate.refusal_reason == Reason::kSessionPlacesExhausted;
+  if (!shared || clock_.MonotonicNanos() >= caller.asks_until_nanos) return absl::OkStatus();
+  if (!IsRoomOnItsWay() && !ParkIdlest()) return absl::OkStatus();
+  return MakingRoom(Error(*estimate.refusal_reason, estimate.refusal));
+}
+
+absl::Status Engine::MakeRoomFor(const std::string& id, const Caller& caller) {
+  LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
+  // For one that cannot come back nobody need go.
+  if (stored.created.model_digest != model_.digest()) return absl::OkStatus();
+  return MakeRoom(stored.created.spec, caller);
+}
+
+bool Engine::IsRoomOnItsWay() const {
+  MutexLock lock(mutex_);
+  return !leaving_.expired() &&
+         clock_.MonotonicNanos() - leaving_nanos_ < Snapshots::kLeaveNanosMax;
 }
 
 bool Engine::ParkIdlest() {
+  if (!options_.store->Flush().ok()) return false;
   std::shared_ptr<Session> idlest;
   int64_t most_nanos = 0;
   for (const std::shared_ptr<Session>& session : Sessions()) {
@@ -132,18 +146,28 @@ bool Engine::ParkIdlest() {
     idlest = session;
     most_nanos = alone_nanos;
   }
-  if (idlest != nullptr) EndLife(idlest->id(), "parked, as others needed its memory");
+  if (idlest != nullptr) EndLife(idlest, "parked, as others needed its memory");
   return idlest != nullptr;
 }
 
-absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& stored,
-                                                        int64_t next_chunk, const Caller& caller,
-                                                        Arrival arrival) {
+absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, int64_t next_chunk,
+                                                        const Caller& caller, Arrival arrival) {
   const ResolvedSpec& spec = stored.created.spec;
   LT_RETURN_IF_ERROR(CheckResume(stored, model_));
+  const int64_t durable_through = std::ssize(stored.decoded);
+  LT_ASSIGN_OR_RETURN(const std::optional<NumericsChanged> changed,
+                      ChangeNumerics(next_chunk, model_, &stored));
   const RolloutSpec rollout = RolloutFor(spec, model_);
+  // Memory comes first: what a snapshot has of K/V is read into it.
+  LT_RETURN_IF_ERROR(CheckNextChunk(stored, next_chunk, model_));
+  LT_RETURN_IF_ERROR(MakeRoom(spec, caller));
+  Admitted admitted;
+  {
+    MutexLock lock(mutex_);
+    LT_ASSIGN_OR_RETURN(admitted, Admit(spec, caller));
+  }
   SnapshotSearch snapshots;
-  if (!stored.ended) snapshots = FindSnapshot(*options_.store, stored, rollout);
+  if (!stored.ended) snapshots = FindSnapshot(*options_.store, stored, rollout, *admitted.kv);
   LT_ASSIGN_OR_RETURN(
       ResumePlan plan,
       PlanResume(stored, next_chunk, options_.session.inbox_events_max,
@@ -154,32 +178,37 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& sto
     arrival.rollout = std::move(found.rollout);
     arrival.prompts = std::move(found.prompts);
     arrival.changes_held = static_cast<size_t>(found.point.changes);
-    plan.resumed.kv = std::move(found.kv);
-    plan.resumed.kv_places = std::move(found.places.kv);
+    plan.resumed.frames = std::move(found.frames);
   } else {
     arrival.rollout = Rollout::Create(rollout);
   }
   if (stored.start.has_value() && !arrival.rollout->HasStart()) {
-    LT_ASSIGN_OR_RETURN(Latents start, options_.store->LoadLatents(*stored.start));
-    arrival.rollout->SetStart(std::move(start));
+    absl::StatusOr<Latents> start = options_.store->LoadLatents(*stored.start);
+    if (!start.ok()) return Annotate(start.status(), absl::StrCat("session ", stored.id));
+    arrival.rollout->SetStart(*std::move(start));
+  } else if (spec.start_frames != 0 && !stored.start.has_value()) {
+    LT_ASSIGN_OR_RETURN(plan.beginning.start,
+                        options_.store->LoadStart(stored.id, spec.start_bytes()));
   }
   Replay& replay = *plan.resumed.replay;
   replay.logged = std::make_unique<LoggedChunks>(*options_.store,
                                                  LoggedFor(replay, arrival.rollout->can_replay()),
                                                  [this] { wake_up_.Wake(); });
   ResumeReport report;
-  arrival.resumed = std::move(plan.resumed);
-  LT_RETURN_IF_ERROR(MakeRoom(spec, caller));
   {
     MutexLock lock(mutex_);
-    sessions_.erase(stored.id);  // one that was parked and is not yet forgotten
-    LT_RETURN_IF_ERROR(Enter(spec, stored.id, caller, &arrival));
+    LT_RETURN_IF_ERROR(CheckPlaces());  // others may have come meanwhile
+    if (!options_.store->Contains(stored.id)) return NoSession(stored.id);
+    Enter(spec, stored.id, std::move(admitted), &arrival);
+    arrival.resumed = std::move(plan.resumed);  // its frames are in the share that arrived
     report = ForeseeResume(stored, *arrival.resumed, rollout, arrival.kv->in_file(), sweep_costs_,
                            decode_lane_->lane_costs(), model_);
     arrival.session->BeginAt(std::move(plan.beginning));
-    arrival.session->PutDurable(std::ssize(stored.decoded));
+    // Pixels are made of latents, which are there: that others are made now takes nothing back.
+    arrival.session->PutDurable(changed.has_value() ? std::ssize(stored.settled) : durable_through);
   }
   std::shared_ptr<Session> session = arrival.session;
+  if (changed.has_value()) options_.store->Put(session->key(), *changed);
   arrival.decode->decoder = std::move(plan.decoder);
   arrival.decode->before = std::move(plan.before);
   report.damaged = std::move(snapshots.damaged);
@@ -190,10 +219,47 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(const StoredSession& sto
 
 absl::StatusOr<SessionInfo> Engine::Describe(const std::string& id) const {
   const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  if (found.ok()) return (*found)->Info();
+  if (found.ok()) return InfoOf(**found);
   if (options_.store == nullptr) return found.status();
   LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
-  return InfoOfParked(stored);
+  return InfoOfParked(stored, model_);
+}
+
+Engine::SomeSessions Engine::DescribeSome(std::span<const SessionName> names,
+                                          uint64_t bytes_max) const {
+  std::vector<std::optional<SessionInfo>> infos(names.size());
+  std::vector<std::string> parked;
+  std::vector<size_t> places;  // of those among the names
+  for (size_t i = 0; i < names.size(); ++i) {
+    const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(names[i].id);
+    if (found.ok()) {
+      infos[i] = InfoOf(**found);
+    } else {
+      parked.push_back(names[i].id);
+      places.push_back(i);
+    }
+  }
+  SomeSessions some = {.sessions = {}, .looked_at = names.size()};
+  if (options_.store != nullptr && !parked.empty()) {
+    const std::vector<std::optional<StoredSummary>> stored =
+        options_.store->DescribeSome(parked, bytes_max);
+    for (size_t i = 0; i < stored.size(); ++i) {
+      if (stored[i].has_value()) infos[places[i]] = InfoOfParked(*stored[i], model_);
+    }
+    if (stored.size() < parked.size()) some.looked_at = places[stored.size()];
+  }
+  for (size_t i = 0; i < some.looked_at; ++i) {
+    if (infos[i].has_value()) some.sessions.push_back(*std::move(infos[i]));
+  }
+  return some;
+}
+
+SessionInfo Engine::InfoOf(const Session& session) const {
+  SessionInfo info = session.Info();
+  if (options_.store == nullptr) return info;
+  info.durable = options_.store->IsKept(info.id);
+  info.damage = options_.store->DamageOf(info.id);
+  return info;
 }
 
 std::vector<SessionName> Engine::Names() const {
@@ -220,39 +286,81 @@ absl::StatusOr<std::string> Engine::Fork(const std::string& id, ForkRequest requ
   return request.id;
 }
 
-absl::Status Engine::CheckRewind(const std::string& id, int64_t chunk) const {
-  return options_.store == nullptr ? NoStore() : options_.store->CheckChunk(id, chunk);
+absl::StatusOr<std::optional<double>> Engine::ForeseeRewind(const std::string& id,
+                                                            int64_t chunk) const {
+  if (options_.store == nullptr) return NoStore();
+  LT_RETURN_IF_ERROR(options_.store->CheckChunk(id, chunk));
+  LT_ASSIGN_OR_RETURN(StoredSession stored, options_.store->Load(id));
+  if (!CheckResume(stored, model_).ok()) return std::nullopt;
+  stored.CutAt(chunk);
+  const std::optional<SnapshotPoint> snapshot = FindSnapshotPoint(*options_.store, stored);
+  LT_ASSIGN_OR_RETURN(const SessionEstimate cost, Estimate(stored.created.spec));
+  LT_ASSIGN_OR_RETURN(
+      const ResumeReport report,
+      ForeseeResume(stored, snapshot.has_value() ? &*snapshot : nullptr, cost.kv_in_file,
+                    sweep_costs_, decode_lane_->lane_costs(), model_));
+  return report.seconds;
 }
 
 absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {
   if (options_.store == nullptr) return NoStore();
   const MutexLock wake(wake_mutex_);
   LT_RETURN_IF_ERROR(options_.store->CheckChunk(id, chunk));
-  EndLife(id, "rewound");
+  LT_RETURN_IF_ERROR(WriteDown(id));
+  const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
+  if (session.ok()) EndLife(*session, "rewound");
+  {
+    MutexLock lock(mutex_);
+    BeginLife(id);  // one that is leaving has its say no more either
+  }
   return options_.store->Rewind(id, chunk);
 }
 
-absl::Status Engine::Park(const std::string& id) {
+absl::Status Engine::Park(const std::string& id, std::function<void()> left) {
   if (options_.store == nullptr) return NoStore();
-  const MutexLock wake(wake_mutex_);
-  if (!options_.store->Contains(id)) return FindSession(id).status();
-  if (!options_.store->IsKept(id)) {
-    return Error(Reason::kStorageUnavailable,
-                 absl::StrCat("session ", id, ": not all of it is on disk"), {{"session", id}});
+  {
+    const MutexLock wake(wake_mutex_);
+    const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
+    if (!session.ok() && !options_.store->Contains(id)) return session.status();
+    LT_RETURN_IF_ERROR(WriteDown(id));
+    if (!options_.store->IsKept(id)) {
+      return Error(Reason::kStorageUnavailable,
+                   absl::StrCat("session ", id, ": not all of it is on disk"), {{"session", id}});
+    }
+    if (session.ok()) EndLife(*session, "parked");
+    if (!left || departures_.Await(id, left)) return absl::OkStatus();
   }
-  EndLife(id, "parked");
+  left();
   return absl::OkStatus();
 }
 
-void Engine::EndLife(const std::string& id, const std::string& what) {
-  const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
-  if (session.ok()) {
-    (*session)->Cancel(Error(Reason::kSessionParked, absl::StrCat("session ", id, " was ", what),
-                             {{"session", id}}));
-    Forget(id);
+absl::Status Engine::WriteDown(const std::string& id) const {
+  if (options_.store->durable() && options_.store->Flush().ok()) return absl::OkStatus();
+  return Error(Reason::kStorageUnavailable,
+               absl::StrCat("session ", id, ": the session store's disk fails"), {{"session", id}});
+}
+
+void Engine::EndLife(const std::shared_ptr<Session>& session, const std::string& what) {
+  const std::string& id = session->id();
+  {
+    MutexLock lock(mutex_);
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end() || found->second.session != session) return;
+    sessions_.erase(found);
+    leaving_ = session;
+    leaving_nanos_ = clock_.MonotonicNanos();
+    BeginLife(id);
+    // In the store's own name: what the life that is over says of it comes late.
+    options_.store->PutInUse({.id = id}, false);
   }
-  MutexLock lock(mutex_);
-  options_.store->BeginLife({.id = id, .life = next_order_++});
+  session->Cancel(Error(Reason::kSessionParked, absl::StrCat("session ", id, " was ", what),
+                        {{"session", id}}));
+}
+
+SessionKey Engine::BeginLife(const std::string& id) {
+  SessionKey key = {.id = id, .life = next_order_++};
+  options_.store->BeginLife(key);
+  return key;
 }
 
 }  // namespace longtake

@@ -42,10 +42,12 @@ struct EngineStats {
   uint64_t kv_bytes = 0;  // set aside for sessions, now
   uint64_t kv_bytes_max = 0;
   uint64_t session_bytes = 0;          // promised to sessions beside K/V, now
+  uint64_t session_device_bytes = 0;   // the same of a device with memory of its own
   uint64_t waiting_starts = 0;         // clips on their way through the encoder
   uint64_t decode_backlog_chunks = 0;  // now
   LayerStream::Stats transformer_layers;
   LayerStream::Stats text_layers;
+  std::vector<PathStats> layer_paths;               // of both stacks' layers
   PackReader::Stats text_rows;                      // of prompts' embeddings
   std::vector<LayerTimes> transformer_layer_times;  // per layer
   // Rows from which a larger sweep is no more efficient; 0: not known yet.

@@ -14,11 +14,18 @@ constexpr double kRememberSeconds = 4.0;
 
 }  // namespace
 
+double LaneCosts::Decoder::Expect(double pixels, int64_t latents) const {
+  if (!is_calibrated()) return pixels;
+  return pixels * calibrated.pixel + static_cast<double>(latents) * calibrated.latent;
+}
+
 LaneCosts::LaneCosts(const PixelSeconds& calibrated) {
   MutexLock lock(mutex_);
   for (const auto& [decoder, seconds] : {std::pair(DecoderKind::kFull, calibrated.full),
                                          std::pair(DecoderKind::kTiny, calibrated.tiny)}) {
-    if (seconds > 0) decoders_[static_cast<size_t>(decoder)] = {.pixels = 1.0, .seconds = seconds};
+    if (seconds.pixel <= 0) continue;
+    decoders_[static_cast<size_t>(decoder)] = {
+        .calibrated = seconds, .expected = 1.0, .seconds = 1.0};
   }
 }
 
@@ -60,30 +67,51 @@ void LaneCosts::EndDecode(int64_t now_nanos, DecoderKind decoder, double pixels)
   const double seconds = NanosToSeconds(now_nanos - decode_begin_nanos_);
   if (pixels <= 0 || seconds <= 0) return;
   Decoder& sums = decoders_[static_cast<size_t>(decoder)];
-  if (++sums.count == 1 && sums.pixels > 0) return;  // calibrated
-  if (sums.count == 2) sums.pixels = sums.seconds = 0.0;
-  sums.pixels += pixels;
+  if (++sums.count == 1 && sums.is_calibrated()) return;
+  if (sums.count == 2) sums.expected = sums.seconds = 0.0;
+  sums.expected += sums.Expect(pixels, 1);
   sums.seconds += seconds;
   if (sums.seconds > kRememberSeconds) {
-    sums.pixels /= 2;
+    sums.expected /= 2;
     sums.seconds /= 2;
   }
 }
 
-std::optional<double> LaneCosts::DecodeSeconds(DecoderKind decoder, double pixels) const {
+std::optional<double> LaneCosts::DecodeSeconds(DecoderKind decoder, double pixels,
+                                               int64_t latents) const {
   MutexLock lock(mutex_);
   const Decoder& sums = decoders_[static_cast<size_t>(decoder)];
-  if (sums.pixels <= 0) return std::nullopt;
-  return pixels * sums.seconds / sums.pixels;
+  if (!sums.is_known()) return std::nullopt;
+  return sums.slower() * sums.Expect(pixels, latents);
+}
+
+std::optional<double> LaneCosts::FirstChunkSeconds(const SweepTime& sweeps, DecoderKind decoder,
+                                                   const DecodedChunk& chunk,
+                                                   const SweepTime& next_sweeps) const {
+  MutexLock lock(mutex_);
+  const Decoder& sums = decoders_[static_cast<size_t>(decoder)];
+  if (!sums.is_known()) return std::nullopt;
+  const double pixels = chunk.frame_pixels * static_cast<double>(chunk.frames);
+  double decode = sums.slower() *
+                  (sums.Expect(pixels, chunk.latents) + chunk.frame_pixels * sums.calibrated.begin);
+  if (!sums.is_measured() && next_sweeps.seconds > 0) {
+    const double busy = std::min(1.0, next_sweeps.work_seconds / next_sweeps.seconds);
+    decode += std::min(decode * busy, next_sweeps.work_seconds);
+  }
+  // Reading takes as long whoever computes beside it.
+  const double read = std::min(sweeps.read_seconds, sweeps.seconds);
+  return std::max(Alone(sweep_) * sweeps.seconds, read) + decode;
+}
+
+// Lanes that ran beside each other each got half of the workers meanwhile.
+double LaneCosts::Alone(const Lane& lane) const {
+  return lane.busy_seconds > 0 ? 1.0 - both_seconds_ / 2 / lane.busy_seconds : 1.0;
 }
 
 double LaneCosts::ChunkSeconds(const SweepTime& sweeps, double decode_seconds) const {
   MutexLock lock(mutex_);
-  // Of the lane that is busy for less, so that all of it can overlap.
-  const double shorter = std::min(sweep_.busy_seconds, decode_.busy_seconds);
-  if (shorter <= 0) return std::max(sweeps.seconds, sweeps.work_seconds + decode_seconds);
-  const double overlap = both_seconds_ / shorter;
-  return sweeps.seconds + decode_seconds - overlap * std::min(sweeps.seconds, decode_seconds);
+  const double work = Alone(sweep_) * sweeps.work_seconds + Alone(decode_) * decode_seconds;
+  return std::max({sweeps.seconds, decode_seconds, work});
 }
 
 }  // namespace longtake

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
 
 namespace longtake {
 
@@ -47,9 +48,15 @@ bool LiveSession::awaits_log() const {
          !rollout().HasLogged();
 }
 
+absl::StatusOr<std::optional<Latents>> LiveSession::TakeLogged() {
+  absl::StatusOr<std::optional<Latents>> latents = replay->logged->Take();
+  if (latents.ok()) return latents;
+  return Annotate(latents.status(), absl::StrCat("session ", session().id()));
+}
+
 absl::Status LiveSession::FeedReplay() {
   if (!awaits_log()) return absl::OkStatus();
-  LT_ASSIGN_OR_RETURN(std::optional<Latents> latents, replay->logged->Take());
+  LT_ASSIGN_OR_RETURN(std::optional<Latents> latents, TakeLogged());
   if (!latents.has_value()) return absl::OkStatus();
   ++replay->next_logged;
   std::deque<Latents> next;
@@ -59,17 +66,21 @@ absl::Status LiveSession::FeedReplay() {
 }
 
 absl::StatusOr<std::optional<FinishedChunk>> LiveSession::TakeDecodedAgain() {
-  LT_ASSIGN_OR_RETURN(std::optional<Latents> latents, replay->logged->Take());
+  LT_ASSIGN_OR_RETURN(std::optional<Latents> latents, TakeLogged());
   if (!latents.has_value()) return std::nullopt;
   return FinishedChunk{.index = replay->next_logged++, .latents = *std::move(latents)};
 }
 
 absl::Status LiveSession::CheckAgain(const FinishedChunk& chunk) {
-  if (RefOf(chunk.latents) == replay->settled[static_cast<size_t>(chunk.index)].ref) {
+  if (!replay->comparable ||
+      RefOf(chunk.latents) == replay->settled[static_cast<size_t>(chunk.index)].ref) {
     return absl::OkStatus();
   }
-  return absl::DataLossError(
-      absl::StrCat("chunk ", chunk.index, " is not what it was before the session was resumed"));
+  const std::string& id = session().id();
+  return Error(Reason::kSessionCorrupt,
+               absl::StrCat("session ", id, ": chunk ", chunk.index,
+                            " is not what it was before the session came back"),
+               {{"session", id}});
 }
 
 bool LiveSession::has_enough_given() const {

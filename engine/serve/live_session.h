@@ -34,10 +34,10 @@ struct Resumed {
   std::optional<Replay> replay = {};
   ChunkRange chunks = {};
   // Of one that the store has: what held already, all of it applied again by the end of its replay;
-  // and the snapshot that kv is of, if it is of one.
+  // and the snapshot that it goes on from, if there is one, with its frames in the session's share.
   SnapshotPoint past = {};
   int64_t snapshot_chunk = 0;
-  std::map<KvFrameName, BulkPlace> kv_places = {};
+  SnapshotFrames frames = {};
 };
 
 // What the engine hands over with a new session.
@@ -46,7 +46,7 @@ struct Arrival {
   std::shared_ptr<Session> session;
   Reservation kv_share;         // its K/V in its peer's share
   std::unique_ptr<KvShare> kv;  // until the stage's table has it
-  Reservation memory;           // what the rollout holds beside K/V; outlives it
+  MemoryReservation memory;     // what the rollout holds beside K/V; outlives it
   std::unique_ptr<Rollout> rollout;
   std::shared_ptr<DecodeState> decode;
   TakePrompts prompts;
@@ -86,7 +86,9 @@ struct LiveSession {
   bool replaying() const {
     return replay.has_value() && (replay->decodes() || take().chunk() < replay->chunk_count());
   }
-  // Hands over what is written of its next chunk, once that has come.
+  // What is written of its next chunk, or nothing while that is still to come.
+  absl::StatusOr<std::optional<Latents>> TakeLogged();
+  // Hands that over.
   absl::Status FeedReplay();
   // Whether its next chunk is written, and still to come from the store.
   bool awaits_log() const;
@@ -101,7 +103,7 @@ struct LiveSession {
   bool decodes_again() const { return replay.has_value() && (replay->ending || replay->decodes()); }
   // The next of those, or nothing while that is still to come.
   absl::StatusOr<std::optional<FinishedChunk>> TakeDecodedAgain();
-  // A chunk was made: the next it wrote down, or DATA_LOSS when that was another.
+  // A chunk was made: the next it wrote down, or SESSION_CORRUPT when that was another.
   absl::Status CheckAgain(const FinishedChunk& chunk);
   bool is_new(const FinishedChunk& chunk) const {
     return !replay.has_value() || chunk.index >= replay->chunk_count();

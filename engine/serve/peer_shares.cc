@@ -13,7 +13,7 @@ namespace {
 bool IsIdle(const PeerShare& share) {
   const auto untaken = [](const Ledger& ledger) { return ledger.bytes_taken() == 0; };
   return untaken(*share.places) && untaken(*share.kv) && untaken(*share.kv_file) &&
-         untaken(*share.memory);
+         untaken(*share.memory.host) && untaken(*share.memory.device);
 }
 
 }  // namespace
@@ -22,17 +22,22 @@ uint64_t PeerShares::Part(uint64_t whole) const {
   return whole / 100 * percent_ + whole % 100 * percent_ / 100;
 }
 
+std::shared_ptr<Ledger> PeerShares::PartOf(const std::shared_ptr<Ledger>& whole) const {
+  return Ledger::CreatePart(whole, Part(whole->bytes_max()));
+}
+
 std::shared_ptr<const PeerShare> PeerShares::Of(const std::string& peer) {
   if (peer.empty() || percent_ >= 100) return nullptr;
   MutexLock lock(mutex_);
   if (const auto found = shares_.find(peer); found != shares_.end()) return found->second;
   ForgetIdle();
   // A small server has a place for everybody, too.
-  PeerShare share = {.peer = peer,
-                     .places = Ledger::Create(std::max<uint64_t>(1, Part(whole_.places))),
-                     .kv = Ledger::Create(Part(whole_.kv)),
-                     .kv_file = Ledger::Create(Part(whole_.kv_file)),
-                     .memory = Ledger::CreatePart(whole_.memory, Part(whole_.memory->bytes_max()))};
+  PeerShare share = {
+      .peer = peer,
+      .places = Ledger::Create(std::max<uint64_t>(1, Part(whole_.places))),
+      .kv = Ledger::Create(Part(whole_.kv)),
+      .kv_file = Ledger::Create(Part(whole_.kv_file)),
+      .memory = {.host = PartOf(whole_.memory.host), .device = PartOf(whole_.memory.device)}};
   return shares_[peer] = std::make_shared<const PeerShare>(std::move(share));
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/mutex.h"
 #include "base/status_macros.h"
-#include "engine/session/ledger.h"
+#include "engine/session/memory_ledger.h"
 
 namespace longtake {
 
@@ -21,7 +21,7 @@ struct PeerShare {
   std::shared_ptr<Ledger> places;   // counts sessions
   std::shared_ptr<Ledger> kv;       // bytes of keys and values in memory
   std::shared_ptr<Ledger> kv_file;  // and in the file
-  std::shared_ptr<Ledger> memory;   // all else, a part of all sessions' ledger
+  MemoryLedger memory;              // all else, a part of all sessions' ledger
 };
 
 class PeerShares {
@@ -30,7 +30,7 @@ class PeerShares {
     uint64_t places = 0;
     uint64_t kv = 0;
     uint64_t kv_file = 0;
-    std::shared_ptr<Ledger> memory;
+    MemoryLedger memory;
   };
 
   // With 100 per cent there are no shares.
@@ -41,6 +41,7 @@ class PeerShares {
 
  private:
   uint64_t Part(uint64_t whole) const;
+  std::shared_ptr<Ledger> PartOf(const std::shared_ptr<Ledger>& whole) const;
   // Drops the shares of which nothing is taken.
   void ForgetIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

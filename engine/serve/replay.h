@@ -26,6 +26,7 @@ struct ChunkRange {
 
 struct Replay {
   std::vector<StoredLatents> settled;  // what its chunks were, from 0 on
+  bool comparable = true;              // what is made again is the same; not in other numerics
   bool paused = false;                 // by its last events
   // It ended: its chunks are only decoded again, and no chunk follows.
   bool ending = false;

@@ -13,10 +13,17 @@
 namespace longtake {
 namespace {
 
+absl::Status Corrupt(const StoredSession& stored, const std::string& problem) {
+  return Error(Reason::kSessionCorrupt, absl::StrCat("session ", stored.id, ": ", problem),
+               {{"session", stored.id}});
+}
+
 absl::Status CheckIdentity(const StoredSession& stored, const VideoModel& model) {
   const SessionCreated& created = stored.created;
   const std::map<std::string, std::string> session = {{"session", stored.id}};
-  if (created.model_digest != model.digest()) {
+  const bool only_shows =
+      stored.ended && created.decoder_digest == model.DecoderDigest(ChoiceOf(created.spec));
+  if (created.model_digest != model.digest() && !only_shows) {
     return Error(Reason::kModelDiffers,
                  absl::StrCat("session ", stored.id, " is of model ", created.model_digest,
                               "; this server runs ", model.digest()),
@@ -28,10 +35,10 @@ absl::Status CheckIdentity(const StoredSession& stored, const VideoModel& model)
                               "; this server computes in ", std::string(model.numerics_profile())),
                  session);
   }
+  if (created.model_digest != model.digest()) return absl::OkStatus();
   const absl::StatusOr<ResolvedSpec> spec = ResolveSpec(created.spec.AsRequest(), model);
   if (!spec.ok()) return Annotate(spec.status(), absl::StrCat("session ", stored.id));
-  if (*spec == created.spec) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("session ", stored.id, ": its spec was another"));
+  return *spec == created.spec ? absl::OkStatus() : Corrupt(stored, "its spec was another");
 }
 
 // Of chunks, or of what the take begins with.
@@ -39,9 +46,10 @@ absl::Status CheckLatents(const StoredSession& stored, const RolloutSpec& rollou
   const auto fits = [&](const LatentsRef& ref, int64_t frames) {
     return ref.channels == rollout.channels && ref.grid == rollout.chunk.WithFrames(frames);
   };
-  for (const StoredLatents& chunk : stored.settled) {
-    if (!fits(chunk.ref, rollout.chunk.frames)) {
-      return absl::DataLossError(absl::StrCat("session ", stored.id, ": latents of another size"));
+  for (auto chunk = stored.settled.begin() + stored.first_kept; chunk != stored.settled.end();
+       ++chunk) {
+    if (!fits(chunk->ref, rollout.chunk.frames)) {
+      return Corrupt(stored, "latents of another size");
     }
   }
   const bool starts = rollout.start_latents != 0;
@@ -50,26 +58,20 @@ absl::Status CheckLatents(const StoredSession& stored, const RolloutSpec& rollou
                 : !starts || stored.settled.empty()) {
     return absl::OkStatus();
   }
-  return absl::DataLossError(
-      absl::StrCat("session ", stored.id, ": not the start that its spec has"));
+  return Corrupt(stored, "not the start that its spec has");
 }
 
-absl::StatusOr<ChunkRange> ChunksFor(const StoredSession& stored, int64_t next_chunk,
-                                     VideoModel& model) {
+ChunkRange ChunksFor(const StoredSession& stored, int64_t next_chunk, VideoModel& model) {
   const int64_t settled = std::ssize(stored.settled);
   const int64_t decoded = std::ssize(stored.decoded);
-  if (next_chunk < 0) next_chunk = decoded == 0 ? 0 : std::min(stored.decoded.back().sent, settled);
-  if (next_chunk > settled) {
-    return Error(
-        Reason::kChunkNotHeld,
-        absl::StrCat("session ", stored.id, ": chunk ", next_chunk, " is not made; chunks 0 to ",
-                     settled, " can be attached at"),
-        {{"session", stored.id}, {"oldest_chunk", "0"}, {"next_chunk", std::to_string(settled)}});
+  if (next_chunk < 0) {
+    const int64_t oldest = OldestChunk(stored.first_kept, stored.created.spec, model);
+    const int64_t sent = decoded == 0 ? 0 : std::min(stored.decoded.back().sent, settled);
+    next_chunk = std::max(sent, oldest);
   }
   ChunkRange chunks = {.digest_from = std::min(next_chunk, decoded), .show_from = next_chunk};
-  const int64_t frames = model.recipe().chunk_frames;
-  const int64_t warm_up = model.pixel_coder().warm_up_latents(ChoiceOf(stored.created.spec));
-  chunks.decode_from = std::max<int64_t>(0, chunks.digest_from * frames - warm_up) / frames;
+  chunks.decode_from =
+      std::max<int64_t>(0, chunks.digest_from - WarmUpChunks(stored.created.spec, model));
   return chunks;
 }
 
@@ -119,9 +121,29 @@ SnapshotPoint PastOf(const StoredSession& stored, const SnapshotPoint& snapshot)
 void PlanReplay(const StoredSession& stored, int64_t snapshot_chunk, Resumed* resumed) {
   Replay& replay = *resumed->replay;
   replay.settled = stored.settled;
+  replay.comparable = !stored.numerics_changed;
   replay.ending |= stored.ended;
   replay.made_before = replay.ending ? std::ssize(stored.settled) : snapshot_chunk;
   replay.next_logged = std::min(resumed->chunks.decode_from, replay.made_before);
+}
+
+// Which chunks it makes again and which events hold in them.
+absl::StatusOr<Resumed> PlanWay(const StoredSession& stored, int64_t next_chunk,
+                                const SnapshotPoint* snapshot, VideoModel& model) {
+  const SnapshotPoint from = snapshot == nullptr ? SnapshotPoint() : *snapshot;
+  Resumed resumed;
+  resumed.replay.emplace();
+  LT_RETURN_IF_ERROR(CheckNextChunk(stored, next_chunk, model));
+  resumed.chunks = ChunksFor(stored, next_chunk, model);
+  AddEvents(stored, from.events, &resumed);
+  PlanReplay(stored, from.chunk, &resumed);
+  if (from.chunk < stored.base && !resumed.replay->ending) {
+    return Corrupt(stored, absl::StrCat("its history begins with a snapshot at chunk ", stored.base,
+                                        ", which is missing or damaged"));
+  }
+  resumed.past = PastOf(stored, from);
+  resumed.snapshot_chunk = from.chunk;
+  return resumed;
 }
 
 absl::Status Tokenize(const VideoModel& model, AcceptedEvent* event) {
@@ -143,7 +165,16 @@ absl::StatusOr<Inbox> MakeInbox(const StoredSession& stored, size_t events_max,
 
 }  // namespace
 
-SessionInfo InfoOfParked(const StoredSummary& stored) {
+int64_t WarmUpChunks(const ResolvedSpec& spec, VideoModel& model) {
+  const int64_t frames = model.recipe().chunk_frames;
+  return (model.chunk_decoder().warm_up_latents(ChoiceOf(spec)) + frames - 1) / frames;
+}
+
+int64_t OldestChunk(int64_t first_kept, const ResolvedSpec& spec, VideoModel& model) {
+  return first_kept == 0 ? 0 : first_kept + WarmUpChunks(spec, model);
+}
+
+SessionInfo InfoOfParked(const StoredSummary& stored, VideoModel& model) {
   const SessionRow& row = stored.row;
   SessionInfo info;
   info.id = row.id;
@@ -152,10 +183,15 @@ SessionInfo InfoOfParked(const StoredSummary& stored) {
   info.create_wall_nanos = row.create_wall_nanos;
   info.chunk_count = row.decoded;
   info.frame_count = row.end_frame;
+  info.oldest_chunk_held = OldestChunk(row.first_kept, stored.created.spec, model);
   info.next_chunk = row.chunks;
   info.durable_through = row.decoded;
   info.epoch = row.epoch;
+  const bool started = row.chunks > 0;
+  info.start_bytes =
+      started ? stored.created.spec.start_bytes() : static_cast<uint64_t>(stored.start_bytes);
   info.durable = true;
+  info.damage = stored.damage;
   info.model_digest = stored.created.model_digest;
   info.numerics_profile = stored.created.numerics_profile;
   info.expire_wall_nanos = row.expire_wall_nanos.value_or(0);
@@ -167,22 +203,46 @@ absl::Status CheckResume(const StoredSession& stored, const VideoModel& model) {
   return CheckLatents(stored, RolloutFor(stored.created.spec, model));
 }
 
+absl::Status CheckNextChunk(const StoredSession& stored, int64_t next_chunk, VideoModel& model) {
+  const int64_t settled = std::ssize(stored.settled);
+  const int64_t oldest = OldestChunk(stored.first_kept, stored.created.spec, model);
+  if (next_chunk < 0 || (next_chunk >= oldest && next_chunk <= settled)) return absl::OkStatus();
+  const std::string why =
+      next_chunk > settled ? "made" : "kept: the disk failed for too long after it was made";
+  return Error(Reason::kChunkNotHeld,
+               absl::StrCat("session ", stored.id, ": chunk ", next_chunk, " is not ", why,
+                            "; chunks ", oldest, " to ", settled, " can be attached at"),
+               {{"session", stored.id},
+                {"oldest_chunk", std::to_string(oldest)},
+                {"next_chunk", std::to_string(settled)}});
+}
+
+absl::StatusOr<std::optional<NumericsChanged>> ChangeNumerics(int64_t next_chunk, VideoModel& model,
+                                                              StoredSession* stored) {
+  const std::string profile(model.numerics_profile());
+  if (stored->created.numerics_profile == profile && !stored->numerics_changed) {
+    return std::nullopt;
+  }
+  const ChunkRange chunks = ChunksFor(*stored, next_chunk, model);
+  const int64_t chunk = chunks.digest_from;
+  const NumericsChanged changed = {
+      .numerics_profile = profile,
+      .chunk = chunk,
+      .first_frame = FirstFrame(stored->created.spec, chunk, model.recipe().chunk_frames)};
+  LT_RETURN_IF_ERROR(stored->Add(/*session=*/0, /*number=*/0, changed));
+  return changed;
+}
+
 absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_chunk,
                                       size_t events_max, const SnapshotPoint* snapshot,
                                       VideoModel& model) {
   LT_RETURN_IF_ERROR(CheckResume(stored, model));
   const ResolvedSpec& spec = stored.created.spec;
   const RolloutSpec rollout = RolloutFor(spec, model);
-  const SnapshotPoint from = snapshot == nullptr ? SnapshotPoint() : *snapshot;
   ResumePlan plan;
+  LT_ASSIGN_OR_RETURN(plan.resumed, PlanWay(stored, next_chunk, snapshot, model));
   Resumed& resumed = plan.resumed;
-  resumed.replay.emplace();
-  LT_ASSIGN_OR_RETURN(resumed.chunks, ChunksFor(stored, next_chunk, model));
-  AddEvents(stored, from.events, &resumed);
   for (WaitingEvent& event : resumed.events) LT_RETURN_IF_ERROR(Tokenize(model, &event.accepted));
-  PlanReplay(stored, from.chunk, &resumed);
-  resumed.past = PastOf(stored, from);
-  resumed.snapshot_chunk = from.chunk;
   LT_ASSIGN_OR_RETURN(Inbox inbox, MakeInbox(stored, events_max, model));
   const int64_t chunk_frames = rollout.chunk.frames;
   const ChunkRange& chunks = resumed.chunks;
@@ -195,7 +255,7 @@ absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_
                     .attachment = {.had_reader = true}};
   const int64_t digest_from = chunks.digest_from;
   if (chunks.decode_from > 0) {
-    plan.decoder.caches = model.pixel_coder().StartInMidStream(
+    plan.decoder.caches = model.chunk_decoder().StartInMidStream(
         ChoiceOf(spec), chunks.decode_from * chunk_frames, rollout.chunk.WithFrames(1));
   }
   plan.decoder.chunk = digest_from;
@@ -217,9 +277,24 @@ ResumeReport ForeseeResume(const StoredSession& stored, const Resumed& resumed,
   for (const WaitingEvent& event : resumed.events) span.changes.push_back(event.chunk);
   const auto sweeps = PredictReplay(rollout, span, model.options().tokens_max, kv_in_file, costs);
   if (sweeps.has_value()) report.replay_seconds = sweeps->seconds;
-  report.warm_up_seconds = PredictWarmUp(spec, model.pixel_coder().warm_up_latents(ChoiceOf(spec)),
-                                         resumed.chunks.digest_from * rollout.chunk.frames, lanes);
+  report.warm_up_seconds =
+      PredictWarmUp(spec, model.chunk_decoder().warm_up_latents(ChoiceOf(spec)),
+                    resumed.chunks.digest_from * rollout.chunk.frames, lanes);
+  if (sweeps.has_value()) {
+    report.seconds = lanes.ChunkSeconds(*sweeps, report.warm_up_seconds.value_or(0));
+  }
   return report;
+}
+
+absl::StatusOr<ResumeReport> ForeseeResume(const StoredSession& stored,
+                                           const SnapshotPoint* snapshot, bool kv_in_file,
+                                           const SweepCostModel& costs, const LaneCosts& lanes,
+                                           VideoModel& model) {
+  LT_RETURN_IF_ERROR(CheckResume(stored, model));
+  LT_ASSIGN_OR_RETURN(const Resumed resumed,
+                      PlanWay(stored, std::ssize(stored.settled), snapshot, model));
+  return ForeseeResume(stored, resumed, RolloutFor(stored.created.spec, model), kv_in_file, costs,
+                       lanes, model);
 }
 
 }  // namespace longtake

@@ -23,10 +23,12 @@ absl::StatusOr<SavedTake> SaveTake(LiveSession& live, const KvTable& kv, KvStrea
                     .paused = live.paused,
                     .ending = live.ending,
                     .inbox = session.CopyInbox(),
-                    .decoder = live.arrival.decode->decoder,
+                    .decoder = {},
                     .undecoded = {}};
   if (!rollout.needs_old_text()) take.prompts.old.clear();
   LT_ASSIGN_OR_RETURN(take.undecoded, decode_lane.CopyWaiting(session));
+  LT_ASSIGN_OR_RETURN(take.decoder,
+                      SaveDecoder(decode_lane.device(), live.arrival.decode->decoder));
   LT_ASSIGN_OR_RETURN(take.kv, CopyKv(kv, live.arrival.number, kv_stream));
   return take;
 }

@@ -47,7 +47,7 @@ absl::Status CheckKv(const SavedTake& take) {
 
 // The rollout's chunks, decoded up to one and waiting from there on.
 absl::Status CheckDecoder(const SavedTake& take, const RolloutSpec& rollout) {
-  const DecoderState& decoder = take.decoder;
+  const SavedDecoder& decoder = take.decoder;
   if (decoder.chunk < 0 || decoder.chunk > take.rollout.chunk ||
       take.rollout.chunk - decoder.chunk != std::ssize(take.undecoded)) {
     return Bad("undecoded", "not the chunks that wait");
@@ -66,7 +66,7 @@ absl::Status CheckDecoder(const SavedTake& take, const RolloutSpec& rollout) {
   }
   // Their shapes are checked when a latent is decoded.
   bool all = !decoder.caches.empty() || decoded == 0;
-  for (const VaeCache& cache : decoder.caches) all = all && cache.calls == decoded;
+  for (const VaeCacheImage& cache : decoder.caches) all = all && cache.calls == decoded;
   return all ? absl::OkStatus() : Bad("decoder.caches", "not of the latents that were decoded");
 }
 

@@ -42,7 +42,7 @@ struct SavedTake {
   bool ending = false;
   Inbox inbox;
   SavedAttachment attachment = {};
-  DecoderState decoder;
+  SavedDecoder decoder;
   std::vector<Latents> undecoded;  // of the chunks from decoder.chunk to rollout.chunk - 1
   friend bool operator==(const SavedTake&, const SavedTake&) = default;
 };

@@ -12,7 +12,7 @@
 namespace longtake {
 Scheduler::Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
                      const TakeJournal& journal, Snapshots& snapshots, StatsBoard& board,
-                     std::function<void(const std::string& id)> on_gone)
+                     Observers observers)
     : model_(model),
       kv_(kv),
       kv_stream_(kv_stream),
@@ -21,7 +21,7 @@ Scheduler::Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, Decode
       snapshots_(snapshots),
       delivery_(decode_lane, journal, board, model.recipe().chunk_frames),
       board_(board),
-      on_gone_(std::move(on_gone)) {}
+      observers_(std::move(observers)) {}
 
 void Scheduler::Add(Arrival arrival) {
   {
@@ -69,7 +69,7 @@ void Scheduler::Resume(LiveSession& live) {
   live.replay = std::move(resumed.replay);
   live.chunks = resumed.chunks;
   live.past = resumed.past;
-  if (put.ok()) snapshots_.Begin(live, resumed.snapshot_chunk, resumed.kv_places);
+  snapshots_.Begin(live, resumed.snapshot_chunk, std::move(resumed.frames));
   live.FinishReplay();  // it had no chunk yet
   int64_t chunk = live.arrival.decode->decoder.chunk;
   for (Latents& latents : resumed.undecoded) delivery_.Decode(live, {chunk++, std::move(latents)});
@@ -118,8 +118,7 @@ void Scheduler::DropFinished() {
   const size_t count = live_.size();
   std::erase_if(live_, [this](std::unique_ptr<LiveSession>& live) {
     if (ForgetIfAbandoned(live->session())) {
-      snapshots_.MakeLast(*live);
-      kv_.Close(live->arrival.number);
+      leaving_.push_back(std::move(live));
       return true;
     }
     if (!live->done() || live->arrival.decode->chunks_in_flight != 0) return false;
@@ -129,8 +128,17 @@ void Scheduler::DropFinished() {
     kv_.Close(live->arrival.number);
     return true;
   });
-  std::erase_if(over_,
-                [this](std::shared_ptr<Session>& session) { return ForgetIfAbandoned(*session); });
+  std::erase_if(over_, [this](std::shared_ptr<Session>& session) {
+    if (!ForgetIfAbandoned(*session)) return false;
+    Left(*session);
+    return true;
+  });
+  std::erase_if(leaving_, [this](std::unique_ptr<LiveSession>& live) {
+    if (!snapshots_.Leave(*live)) return false;
+    kv_.Close(live->arrival.number);
+    Left(live->session());
+    return true;
+  });
   // The memory that the last session was decoded in may be promised to others now.
   if (live_.empty() && count != 0) decode_lane_.ReleaseWhenIdle();
 }
@@ -140,7 +148,7 @@ bool Scheduler::ForgetIfAbandoned(Session& session) {
   const bool expired = !session.cancelled() && !life.ok();
   if (expired) session.Cancel(life);
   if (!session.cancelled()) return false;
-  on_gone_(session.id());
+  observers_.on_gone(session.id());
   board_.Update([&](EngineStats& stats) { stats.sessions_expired += expired ? 1 : 0; });
   return true;
 }
@@ -217,12 +225,12 @@ void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
     if (!event.again) ++live.past.changes;
     return;
   }
-  // What a session that failed was asked is there to be asked again.
-  if (!live.failure.ok()) return live.session().PutApplied(sequence, live.take().chunk());
+  // What a session that failed was asked waits on in the store, for when it comes back.
+  if (!live.failure.ok()) return live.session().PutLeftOver(sequence, live.take().chunk());
   ++live.past.events;
   live.past.last_event = sequence;
-  journal_.Holds(live.arrival.session,
-                 {.sequence = sequence, .chunk = live.take().chunk(), .shown = shown});
+  journal_.Applied(live.arrival.session,
+                   {.sequence = sequence, .chunk = live.take().chunk(), .shown = shown});
 }
 
 void Scheduler::ChangePrompt(LiveSession& live, PendingEvent& event) {
@@ -280,6 +288,9 @@ std::vector<LiveSession*> Scheduler::Plan(const SweepCostModel& costs, bool begi
     if (live->decodes_again()) {
       delivery_.DecodeAgain(*live);
       if (live->done() || live->decodes_again()) continue;
+      // What was accepted before it left memory may be for the very next chunk.
+      if (!live->replaying()) TakeEvents(*live);
+      ApplyEvents(*live);
     }
     DeliverGiven(*live);
     snapshots_.MakeIfDue(*live);
@@ -371,7 +382,7 @@ void Scheduler::SettleSession(LiveSession& live) {
 }
 
 void Scheduler::Deliver(LiveSession& live, FinishedChunk chunk) {
-  if (!delivery_.Enter(live, chunk)) return;
+  if (!delivery_.Tell(live, chunk)) return;
   // What was accepted meanwhile may be for the very next chunk.
   if (live.FinishReplay()) TakeEvents(live);
   if (live.done()) {  // before the lane can end the session: every event gets its second receipt
@@ -395,8 +406,20 @@ void Scheduler::Fail(std::span<LiveSession* const> plan, const absl::Status& sta
   for (LiveSession* live : plan) FailSession(*live, status, board_);
 }
 
-void Scheduler::LeaveAll() {
-  for (auto& live : live_) snapshots_.MakeLast(*live);
+bool Scheduler::LeaveAll() {
+  bool left = leaving_.empty();
+  for (auto& live : live_) left = snapshots_.Leave(*live) && left;
+  return left;
+}
+
+void Scheduler::CloseAll() {
+  for (const auto* some : {&live_, &leaving_}) {
+    for (const auto& live : *some) kv_.Close(live->arrival.number);
+  }
+}
+
+void Scheduler::Left(const Session& session) {
+  if (observers_.on_left) observers_.on_left(session.key());
 }
 
 void Scheduler::FailReady(const absl::Status& status) {

@@ -32,11 +32,16 @@ namespace longtake {
 
 class Scheduler {
  public:
-  // All must outlive it; kv_stream is null where no K/V lives in a file. on_gone is called when a
-  // session is over and forgotten.
+  struct Observers {
+    // A session is over and forgotten; and what the stage had of it is gone, too, as far as it
+    // could be written down.
+    std::function<void(const std::string& id)> on_gone;
+    std::function<void(const SessionKey& session)> on_left = {};
+  };
+  // All must outlive it; kv_stream is null where no K/V lives in a file.
   Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
             const TakeJournal& journal, Snapshots& snapshots, StatsBoard& board,
-            std::function<void(const std::string& id)> on_gone);
+            Observers observers);
 
   // Any thread.
   void Add(Arrival arrival) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -54,8 +59,11 @@ class Scheduler {
   // A layer cannot be read: every session that waits for a sweep needs it and fails.
   void FailReady(const absl::Status& status);
 
-  // All sessions leave memory.
-  void LeaveAll();
+  // Nothing more is done in this process: whether what sessions are is written down, as far as that
+  // is worth it. As Snapshots::Leave.
+  bool LeaveAll();
+  // Nobody reads K/V any more.
+  void CloseAll();
 
   std::span<const std::unique_ptr<LiveSession>> sessions() const { return live_; }
   // As SaveTake.
@@ -76,6 +84,7 @@ class Scheduler {
   void DropFinished();
   // Forgets a session that was deleted or whose ttl ran out; false for any other.
   bool ForgetIfAbandoned(Session& session);
+  void Left(const Session& session);
   void TakeEvents(LiveSession& live);
   bool ApplyEvents(LiveSession& live);
   void Apply(LiveSession& live, PendingEvent& event);
@@ -107,9 +116,10 @@ class Scheduler {
   Snapshots& snapshots_;
   Delivery delivery_;
   StatsBoard& board_;
-  const std::function<void(const std::string& id)> on_gone_;
+  const Observers observers_;
 
   std::vector<std::unique_ptr<LiveSession>> live_;
+  std::vector<std::unique_ptr<LiveSession>> leaving_;  // forgotten, but still being written down
   std::vector<std::shared_ptr<Session>> over_;
   FairTurns turns_;
 

@@ -62,7 +62,17 @@ uint64_t DecodeScratchBytes(const ResolvedSpec& spec, const LatentGrid& grid,
 
 }  // namespace
 
-std::vector<std::pair<std::string, uint64_t>> SessionMemory::ByName() const {
+SessionMemory SessionMemory::OfHost() const {
+  SessionMemory out = *this;
+  for (MemoryUse* part :
+       {&out.outbox, &out.sending, &out.start_pixels, &out.encoder_cache, &out.texts, &out.latents,
+        &out.start_latents, &out.rotary, &out.decoder_cache, &out.decoding, &out.decode_scratch}) {
+    *part = part->OfHost();
+  }
+  return out;
+}
+
+std::vector<std::pair<std::string, MemoryUse>> SessionMemory::ByName() const {
   return {{"outbox", outbox},
           {"chunk being sent", sending},
           {"start frames", start_pixels},
@@ -85,27 +95,30 @@ absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const Rol
   LT_ASSIGN_OR_RETURN(const uint64_t text_bytes, model.text_context_bytes_max());
   const VaeConfig& vae = model.vae_config();
   SessionMemory out;
-  out.outbox = std::max(outbox_bytes_max, chunk_bytes);
-  out.sending = chunk_bytes;
+  uint64_t outbox = std::max(outbox_bytes_max, chunk_bytes);
+  uint64_t sending = chunk_bytes;
   if (spec.frame_count != 0) {  // a short take never fills an outbox
     const auto take_bytes = CheckedProduct(
         {spec.frame_bytes(), static_cast<uint64_t>(spec.frame_count)}, "pixels of the take");
-    if (take_bytes.ok()) out.outbox = std::min(out.outbox, *take_bytes);
-    if (take_bytes.ok()) out.sending = std::min(out.sending, *take_bytes);
+    if (take_bytes.ok()) outbox = std::min(outbox, *take_bytes);
+    if (take_bytes.ok()) sending = std::min(sending, *take_bytes);
   }
-  out.texts = (rollout.branch_count() + 1) * text_bytes + LaterPromptBytes(spec);
-  out.latents = LatentsInWork(rollout);
-  out.rotary = RotaryBytes(rollout, model.transformer().RotaryFrameBytes(grid.height, grid.width));
-  out.decoder_cache = DecoderCacheBytes(spec, grid, vae);
   // As many chunks may wait for the decoder as the outbox could take.
-  out.decoding =
-      chunk_bytes + (out.outbox / chunk_bytes + 1) * LatentBytes(rollout, rollout.chunk.frames);
-  out.decode_scratch = DecodeScratchBytes(spec, grid, vae);
+  const uint64_t waiting = (outbox / chunk_bytes + 1) * LatentBytes(rollout, grid.frames);
+  out.outbox.host = outbox;
+  out.sending.host = sending;
+  out.texts = {.host = LaterPromptBytes(spec), .device = (rollout.branch_count() + 1) * text_bytes};
+  out.latents.host = LatentsInWork(rollout);
+  out.rotary.device =
+      RotaryBytes(rollout, model.transformer().RotaryFrameBytes(grid.height, grid.width));
+  out.decoder_cache.device = DecoderCacheBytes(spec, grid, vae);
+  out.decoding.host = chunk_bytes + waiting;
+  out.decode_scratch.device = DecodeScratchBytes(spec, grid, vae);
   if (spec.start_frames != 0) {
-    out.start_pixels = spec.start_bytes();
+    out.start_pixels.host = spec.start_bytes();
     // As they came, and cut into chunks.
-    out.start_latents = 2 * LatentBytes(rollout, rollout.start_latents);
-    out.encoder_cache = VaeEncoderCacheBytes(vae, grid.height, grid.width);
+    out.start_latents.host = 2 * LatentBytes(rollout, rollout.start_latents);
+    out.encoder_cache.device = VaeEncoderCacheBytes(vae, grid.height, grid.width);
   }
   return out;
 }

@@ -1,9 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/serve/snapshot_search.h"
 
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/aligned_buffer.h"
 
 namespace longtake {
 namespace {
@@ -16,33 +18,59 @@ absl::Status CheckPrompts(const RolloutSpec& spec, const Snapshot& take) {
   return absl::DataLossError("not the prompts of its branches");
 }
 
+// File after file, each from its beginning to its end.
+absl::StatusOr<SnapshotFrames> ReadFrames(const StoredSnapshots& snapshots,
+                                          const std::map<KvFrameName, BulkPlace>& places,
+                                          KvShare& share) {
+  std::map<std::string, std::multimap<uint64_t, KvFrameName>> files;
+  for (const auto& [name, place] : places) files[place.file].emplace(place.extent.offset, name);
+  SnapshotFrames frames;
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<KvFiller> filler, KvFiller::Create(share));
+  LT_ASSIGN_OR_RETURN(AlignedBuffer memory,
+                      AlignedBuffer::Allocate(
+                          BulkSequence::MemoryBytes(KvImageBytes(share.layout())), kBulkAlignment));
+  for (const auto& [file, names] : files) {
+    std::vector<BulkExtent> extents;
+    for (const auto& [offset, name] : names) extents.push_back(places.at(name).extent);
+    LT_ASSIGN_OR_RETURN(const std::unique_ptr<BulkSequence> sequence,
+                        snapshots.OpenSequence(file, extents, memory.span()));
+    for (const auto& [offset, name] : names) {
+      LT_ASSIGN_OR_RETURN(KvFrame frame, filler->Fill([&] { return sequence->Next(); }));
+      frames[name] = {.frame = std::move(frame), .place = places.at(name)};
+    }
+  }
+  return frames;
+}
+
 // Sizes before bytes: nothing large is read that does not fit.
 absl::StatusOr<FoundSnapshot> Read(const StoredSnapshots& snapshots, const SnapshotRow& row,
-                                   const SnapshotPoint& point, const RolloutSpec& spec) {
-  FoundSnapshot found = {.point = point, .prompts = {}, .places = {}, .kv = {}, .rollout = {}};
-  LT_ASSIGN_OR_RETURN(found.places, DecodePlaces(row.body));
+                                   const SnapshotPoint& point, const RolloutSpec& spec,
+                                   KvShare& share) {
+  FoundSnapshot found = {.point = point, .prompts = {}, .frames = {}, .rollout = {}};
+  LT_ASSIGN_OR_RETURN(const SnapshotPlaces places, DecodePlaces(row.body));
   LT_ASSIGN_OR_RETURN(Snapshot take, snapshots.ReadTake(row));
   LT_RETURN_IF_ERROR(CheckPrompts(spec, take));
   LT_ASSIGN_OR_RETURN(found.rollout, Rollout::Restore(spec, std::move(take.rollout)));
-  for (const auto& [name, place] : found.places.kv) {
+  for (const auto& [name, place] : places.kv) {
     if (place.extent.bytes != KvImageBytes(spec.kv_layout)) {
       return absl::DataLossError(
           absl::StrCat("K/V of frame ", name.second, " has ", place.extent.bytes, " bytes"));
     }
-    LT_ASSIGN_OR_RETURN(found.kv[name], snapshots.ReadBytes(place));
   }
+  LT_ASSIGN_OR_RETURN(found.frames, ReadFrames(snapshots, places.kv, share));
   found.prompts = std::move(take.prompts);
   return found;
 }
 
-bool ChangesFit(const StoredSession& session, const SnapshotPoint& point) {
-  return point.changes >= 0 && point.changes <= std::ssize(session.created.spec.prompt_changes);
+bool IsOfUse(const StoredSession& session, const SnapshotPoint& point) {
+  return LiesOnTheWayOf(session, point) && point.changes >= 0 &&
+         point.changes <= std::ssize(session.created.spec.prompt_changes);
 }
 
 }  // namespace
 
 SnapshotSearch FindSnapshot(SessionStore& store, const StoredSession& session,
-                            const RolloutSpec& spec) {
+                            const RolloutSpec& spec, KvShare& share) {
   SnapshotSearch search;
   const auto damaged = [&](int64_t chunk, const absl::Status& why) {
     search.damaged.push_back(absl::StrCat("snapshot at chunk ", chunk, ": ", why.message()));
@@ -60,8 +88,8 @@ SnapshotSearch FindSnapshot(SessionStore& store, const StoredSession& session,
       damaged(row.chunk, point.status());
       continue;
     }
-    if (!LiesOnTheWayOf(session, *point) || !ChangesFit(session, *point)) continue;
-    absl::StatusOr<FoundSnapshot> found = Read(store.snapshots(), row, *point, spec);
+    if (!IsOfUse(session, *point)) continue;
+    absl::StatusOr<FoundSnapshot> found = Read(store.snapshots(), row, *point, spec, share);
     if (found.ok()) {
       search.found = *std::move(found);
       return search;
@@ -69,6 +97,16 @@ SnapshotSearch FindSnapshot(SessionStore& store, const StoredSession& session,
     damaged(row.chunk, found.status());
   }
   return search;
+}
+
+std::optional<SnapshotPoint> FindSnapshotPoint(SessionStore& store, const StoredSession& session) {
+  const absl::StatusOr<SnapshotTable::Found> rows = store.LoadSnapshots(session.id);
+  if (!rows.ok()) return std::nullopt;
+  for (const SnapshotRow& row : rows->rows) {
+    const absl::StatusOr<SnapshotPoint> point = DecodePoint(row.body);
+    if (point.ok() && IsOfUse(session, *point)) return *point;
+  }
+  return std::nullopt;
 }
 
 }  // namespace longtake

@@ -1,7 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // The snapshot from which a session's way back is shortest, whole and verified, with all that it
-// names; what is damaged is named and passed over. May wait for the disk. Any thread.
+// names; what is damaged is named and passed over. K/V is read through a small buffer to the place
+// that is reserved for it. May wait for the disk. Any thread.
 #pragma once
 
 #include <memory>
@@ -21,8 +22,7 @@ namespace longtake {
 struct FoundSnapshot {
   SnapshotPoint point;
   TakePrompts prompts;
-  SnapshotPlaces places;
-  KvImage kv;
+  SnapshotFrames frames;
   std::unique_ptr<Rollout> rollout;
 };
 
@@ -31,7 +31,11 @@ struct SnapshotSearch {
   std::vector<std::string> damaged = {};  // what was wrong with newer ones
 };
 
+// Its frames are made in the share, which must outlive them.
 SnapshotSearch FindSnapshot(SessionStore& store, const StoredSession& session,
-                            const RolloutSpec& spec);
+                            const RolloutSpec& spec, KvShare& share);
+
+// Where that one lies, by the rows alone: whether it is whole is not looked at.
+std::optional<SnapshotPoint> FindSnapshotPoint(SessionStore& store, const StoredSession& session);
 
 }  // namespace longtake

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/error_reason.h"
+#include "engine/serve/resume.h"
 #include "engine/serve/resume_cost.h"
 
 namespace longtake {
@@ -13,6 +14,8 @@ namespace {
 constexpr int64_t kHourNanos = 3600LL * 1'000'000'000;
 // A session that leaves memory is worth a snapshot from so much on.
 constexpr double kLastSeconds = 1;
+// Chunks that a reader was sent and perhaps never got.
+constexpr int64_t kOnTheWayMax = 4;
 
 }  // namespace
 
@@ -29,13 +32,11 @@ void HourlyBytes::Take(uint64_t bytes, int64_t now_nanos) {
   taken_.emplace_back(now_nanos, bytes);
 }
 
-Snapshots::Snapshots(const SnapshotOptions& options, const VideoModel& model, const KvTable& kv,
-                     KvStream* kv_stream, const SweepCostModel& costs, Clock& clock,
-                     StatsBoard& board)
+Snapshots::Snapshots(const SnapshotOptions& options, VideoModel& model, KvTable& kv,
+                     const SweepCostModel& costs, Clock& clock, StatsBoard& board)
     : options_(options),
       model_(model),
       kv_(kv),
-      kv_stream_(kv_stream),
       costs_(costs),
       clock_(clock),
       board_(board),
@@ -44,15 +45,17 @@ Snapshots::Snapshots(const SnapshotOptions& options, const VideoModel& model, co
 void Snapshots::MakeIfDue(LiveSession& live) {
   SnapshotsOfSession& snapshots = live.snapshots;
   if (!CanMake(live) || !live.take().at_chunk_start()) return;
-  TakeAnswer(snapshots);
+  TakeAnswer(live);
   const int64_t chunk = live.take().chunk();
   if (snapshots.awaited.has_value() || chunk == snapshots.chunk) return;
   if (std::exchange(snapshots.looked_at, chunk) == chunk) return;
   const RolloutState& state = live.rollout().state();
-  const uint64_t bytes = BytesToWrite(live, state);
+  if (HasGap(live, state)) return;
+  const uint64_t kv_bytes = BytesToWrite(live);
+  const uint64_t bytes = kv_bytes + LatentBytesOf(state);
   const int64_t now_nanos = clock_.MonotonicNanos();
   if (!hour_.HasRoom(bytes, now_nanos) || ReplaySeconds(live) < options_.resume_seconds_max) return;
-  const absl::Status made = Make(live, state, bytes);
+  const absl::Status made = Make(live, state, kv_bytes);
   if (made.ok()) {
     hour_.Take(bytes, now_nanos);
   } else {
@@ -60,16 +63,26 @@ void Snapshots::MakeIfDue(LiveSession& live) {
   }
 }
 
+bool Snapshots::Leave(LiveSession& live) {
+  SnapshotsOfSession& snapshots = live.snapshots;
+  if (options_.store == nullptr) return true;
+  if (ReasonFor(live.session().end_status()) == Reason::kSessionDeleted) return true;
+  const int64_t now_nanos = clock_.MonotonicNanos();
+  if (!snapshots.leaves_since.has_value()) snapshots.leaves_since = now_nanos;
+  if (now_nanos - *snapshots.leaves_since > kLeaveNanosMax) return true;
+  TakeAnswer(live);
+  // One that is on its way already has most of what another one needs.
+  if (snapshots.awaited.has_value()) return false;
+  if (!std::exchange(snapshots.last_made, true)) MakeLast(live);
+  return !snapshots.awaited.has_value();
+}
+
 void Snapshots::MakeLast(LiveSession& live) {
   const RolloutState* state = live.rollout().boundary();
-  if (!CanMake(live) || state == nullptr) return;
-  if (ReasonFor(live.session().end_status()) == Reason::kSessionDeleted) return;
-  TakeAnswer(live.snapshots);
-  const auto& awaited = live.snapshots.awaited;
-  if (state->chunk == live.snapshots.chunk) return;
-  if (awaited.has_value() && awaited->chunk == state->chunk) return;
+  if (!CanMake(live) || state == nullptr || state->chunk == live.snapshots.chunk) return;
+  if (HasGap(live, *state)) return;
   if (ReplaySeconds(live) < std::min(kLastSeconds, options_.resume_seconds_max)) return;
-  const absl::Status made = Make(live, *state, BytesToWrite(live, *state));
+  const absl::Status made = Make(live, *state, BytesToWrite(live));
   if (!made.ok()) Refuse(live, made);
 }
 
@@ -82,7 +95,8 @@ bool Snapshots::CanMake(LiveSession& live) const {
                       [](const PendingEvent& event) { return event.again; });
 }
 
-void Snapshots::TakeAnswer(SnapshotsOfSession& snapshots) {
+void Snapshots::TakeAnswer(LiveSession& live) {
+  SnapshotsOfSession& snapshots = live.snapshots;
   if (!snapshots.awaited.has_value()) return;
   SnapshotsOfSession::Awaited& awaited = *snapshots.awaited;
   std::optional<SnapshotPlaces> places;
@@ -101,9 +115,11 @@ void Snapshots::TakeAnswer(SnapshotsOfSession& snapshots) {
       snapshots.kv[name] = {.serial = awaited.serials.at(name), .place = std::move(place)};
     }
   } else {
-    snapshots.kv.clear();  // perhaps what it named is gone
+    snapshots.kv.clear();               // perhaps what it named is gone
+    kv_.EndReads(live.arrival.number);  // its last turn may wait for a disk that fails
   }
   snapshots.awaited.reset();
+  kv_.DropRead(live.arrival.number);
 }
 
 // 0 while that is not known.
@@ -116,56 +132,76 @@ double Snapshots::ReplaySeconds(LiveSession& live) const {
   return time.has_value() ? time->seconds : 0;
 }
 
-uint64_t Snapshots::BytesToWrite(LiveSession& live, const RolloutState& state) const {
-  const uint64_t session = live.arrival.number;
-  uint64_t frames = 0;
-  for (const KvFrameName& name : kv_.Held(session)) {
-    const auto before = live.snapshots.kv.find(name);
-    const uint64_t serial = kv_.Serial({.session = session, .branch = name.first}, name.second);
-    if (before == live.snapshots.kv.end() || before->second.serial != serial) ++frames;
-  }
-  return frames * KvImageBytes(live.rollout().spec().kv_layout) + LatentBytes(state).size();
+bool Snapshots::IsWritten(const LiveSession& live, const KvFrameName& name) const {
+  const auto before = live.snapshots.kv.find(name);
+  const KvOwner owner = {.session = live.arrival.number, .branch = name.first};
+  return before != live.snapshots.kv.end() &&
+         before->second.serial == kv_.Serial(owner, name.second);
 }
 
-absl::Status Snapshots::Make(LiveSession& live, const RolloutState& state, uint64_t bytes) {
+uint64_t Snapshots::BytesToWrite(LiveSession& live) const {
+  uint64_t frames = 0;
+  for (const KvFrameName& name : kv_.Held(live.arrival.number)) {
+    if (!IsWritten(live, name)) ++frames;
+  }
+  return frames * KvImageBytes(live.rollout().spec().kv_layout);
+}
+
+bool Snapshots::HasGap(LiveSession& live, const RolloutState& state) {
+  const Session& session = live.session();
+  const int64_t unread = std::max<int64_t>(0, session.next_unsent() - kOnTheWayMax);
+  const int64_t needed = unread - std::min(unread, WarmUpChunks(session.spec(), model_));
+  const SessionStore::GapState gap = options_.store->LookAtGap(session.key(), needed);
+  if (gap == SessionStore::GapState::kMayBegin) {
+    const absl::Status made = Make(live, state, BytesToWrite(live), /*begins_anew=*/true);
+    if (!made.ok()) Refuse(live, made);
+  }
+  return gap != SessionStore::GapState::kNone;
+}
+
+absl::Status Snapshots::Make(LiveSession& live, const RolloutState& state, uint64_t kv_bytes,
+                             bool begins_anew) {
   const std::string& id = live.session().id();
-  LT_RETURN_IF_ERROR(options_.store->CheckSnapshotRoom(id, bytes));
+  const uint64_t latent_bytes = LatentBytesOf(state);
+  LT_RETURN_IF_ERROR(options_.store->CheckSnapshotRoom(id, kv_bytes + latent_bytes, latent_bytes));
   NewSnapshot made = {
       .snapshot = {.point = live.past, .rollout = state, .prompts = live.arrival.prompts}};
   made.snapshot.point.chunk = state.chunk;
   if (!state.old_text) made.snapshot.prompts.old.clear();
-  LT_RETURN_IF_ERROR(CopyFrames(live, &made));
-  SnapshotsOfSession::Awaited awaited = {.answer = std::make_shared<SnapshotAnswer>(),
-                                         .chunk = state.chunk,
-                                         .written_until = state.written(),
-                                         .serials = {},
-                                         .changes = live.snapshots.changes.size()};
-  for (const KvFrameName& name : kv_.Held(live.arrival.number)) {
-    awaited.serials[name] =
-        kv_.Serial({.session = live.arrival.number, .branch = name.first}, name.second);
+  SnapshotsOfSession::Awaited awaited = PinFrames(live, &made);
+  awaited.chunk = state.chunk;
+  awaited.written_until = state.written();
+  awaited.changes = live.snapshots.changes.size();
+  const auto done = [answer = awaited.answer,
+                     on_answer = options_.on_answer](const SnapshotPlaces* places) {
+    {
+      MutexLock lock(answer->mutex);
+      answer->there = true;
+      if (places != nullptr) answer->places = *places;
+    }
+    if (on_answer) on_answer();
+  };
+  if (begins_anew) {
+    options_.store->BeginAnew(live.session().key(), std::move(made), done);
+  } else {
+    options_.store->PutSnapshot(id, std::move(made), done);
   }
-  options_.store->PutSnapshot(id, std::move(made),
-                              [answer = awaited.answer](const SnapshotPlaces* places) {
-                                MutexLock lock(answer->mutex);
-                                answer->there = true;
-                                if (places != nullptr) answer->places = *places;
-                              });
   live.snapshots.awaited = std::move(awaited);
   return absl::OkStatus();
 }
 
-absl::Status Snapshots::CopyFrames(LiveSession& live, NewSnapshot* out) const {
+SnapshotsOfSession::Awaited Snapshots::PinFrames(LiveSession& live, NewSnapshot* out) {
+  SnapshotsOfSession::Awaited awaited = {.answer = std::make_shared<SnapshotAnswer>()};
   for (const KvFrameName& name : kv_.Held(live.arrival.number)) {
     const KvOwner owner = {.session = live.arrival.number, .branch = name.first};
-    const auto before = live.snapshots.kv.find(name);
-    if (before != live.snapshots.kv.end() &&
-        before->second.serial == kv_.Serial(owner, name.second)) {
-      out->written[name] = before->second.place;
+    awaited.serials[name] = kv_.Serial(owner, name.second);
+    if (IsWritten(live, name)) {
+      out->written[name] = live.snapshots.kv.at(name).place;
     } else {
-      LT_ASSIGN_OR_RETURN(out->kv[name], CopyKvFrame(*kv_.Find(owner, name.second), kv_stream_));
+      out->kv[name] = kv_.Pin(owner, name.second);
     }
   }
-  return absl::OkStatus();
+  return awaited;
 }
 
 void Snapshots::Refuse(LiveSession& live, const absl::Status& why) {
@@ -175,14 +211,15 @@ void Snapshots::Refuse(LiveSession& live, const absl::Status& why) {
   }
 }
 
-void Snapshots::Begin(LiveSession& live, int64_t chunk,
-                      const std::map<KvFrameName, BulkPlace>& kv) const {
+void Snapshots::Begin(LiveSession& live, int64_t chunk, SnapshotFrames frames) {
   if (chunk == 0) return;
   live.snapshots.chunk = live.snapshots.looked_at = chunk;
   live.snapshots.written_until = live.rollout().state().written();
-  for (const auto& [name, place] : kv) {
+  for (auto& [name, brought] : frames) {
     const KvOwner owner = {.session = live.arrival.number, .branch = name.first};
-    live.snapshots.kv[name] = {.serial = kv_.Serial(owner, name.second), .place = place};
+    kv_.Adopt(owner, name.second, std::move(brought.frame));
+    live.snapshots.kv[name] = {.serial = kv_.Serial(owner, name.second),
+                               .place = std::move(brought.place)};
   }
 }
 

@@ -1,9 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // When a session's take is written down, so that its way back stays short: once a replay from the
-// newest snapshot would take too long, as far as the hour's bytes allow; and when the session
-// leaves memory. What is copied counts as bytes on the way to the disk, and one that finds no room
-// there is left out. The stage's thread only, between two sweeps.
+// newest snapshot would take too long, as far as the hour's bytes allow; when its stored history
+// has a gap, behind that; and when the session leaves memory. The store reads K/V from where it
+// lies, while the session goes on; a frame that the session no longer holds stays until it is
+// written, and where there is no room for that the snapshot is given up. One of a session at a
+// time. The stage's thread only, between two sweeps.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +31,8 @@ struct SnapshotOptions {
   uint64_t bytes_per_hour = uint64_t{32} << 30;  // 0: none are made
   // Told once, when the first one finds no room.
   std::function<void(const std::string& id, const absl::Status& why)> on_refused = {};
+  // Told whenever the store answered; any thread.
+  std::function<void()> on_answer = {};
 };
 
 // Bytes of the last hour, of a limited number.
@@ -46,32 +50,42 @@ class HourlyBytes {
 
 class Snapshots {
  public:
-  // All must outlive it; kv_stream is null where no K/V lives in a file.
-  Snapshots(const SnapshotOptions& options, const VideoModel& model, const KvTable& kv,
-            KvStream* kv_stream, const SweepCostModel& costs, Clock& clock, StatsBoard& board);
+  // All must outlive it.
+  Snapshots(const SnapshotOptions& options, VideoModel& model, KvTable& kv,
+            const SweepCostModel& costs, Clock& clock, StatsBoard& board);
 
   // At a chunk's start.
   void MakeIfDue(LiveSession& live);
-  // The session leaves memory: one more, if the way back would be worth it, outside of the hour's
-  // bytes. What was done of a chunk in work is lost, where the take allows that.
-  void MakeLast(LiveSession& live);
-  // The K/V that a session brought along is that of a snapshot.
-  void Begin(LiveSession& live, int64_t chunk, const std::map<KvFrameName, BulkPlace>& kv) const;
+  // The session leaves memory, or does nothing more in this process: one more, if the way back
+  // would be worth it, outside of the hour's bytes. What was done of a chunk in work is lost, where
+  // the take allows that. To be called until it says that nothing of the session is on its way any
+  // more, which takes kLeaveNanosMax at most; until then its K/V must stay.
+  bool Leave(LiveSession& live);
+  static constexpr int64_t kLeaveNanosMax = 60LL * 1'000'000'000;
+  // A session comes back from a snapshot, whose frames it holds from now on; 0: from none.
+  void Begin(LiveSession& live, int64_t chunk, SnapshotFrames frames);
 
  private:
   bool CanMake(LiveSession& live) const;
+  void MakeLast(LiveSession& live);
   // Takes in what became of the one before.
-  static void TakeAnswer(SnapshotsOfSession& snapshots);
+  void TakeAnswer(LiveSession& live);
   double ReplaySeconds(LiveSession& live) const;
-  uint64_t BytesToWrite(LiveSession& live, const RolloutState& state) const;
-  absl::Status Make(LiveSession& live, const RolloutState& state, uint64_t bytes);
-  absl::Status CopyFrames(LiveSession& live, NewSnapshot* out) const;
+  // Of its K/V.
+  uint64_t BytesToWrite(LiveSession& live) const;
+  absl::Status Make(LiveSession& live, const RolloutState& state, uint64_t kv_bytes,
+                    bool begins_anew = false);
+  // Whether the session's stored history has a gap. It begins anew with a snapshot, if it may: one
+  // that the chunks follow that its reader may still ask for.
+  bool HasGap(LiveSession& live, const RolloutState& state);
+  // Whether the newest snapshot has the frame as it is held now.
+  bool IsWritten(const LiveSession& live, const KvFrameName& name) const;
+  SnapshotsOfSession::Awaited PinFrames(LiveSession& live, NewSnapshot* out);
   void Refuse(LiveSession& live, const absl::Status& why);
 
   const SnapshotOptions options_;
-  const VideoModel& model_;
-  const KvTable& kv_;
-  KvStream* const kv_stream_;
+  VideoModel& model_;
+  KvTable& kv_;
   const SweepCostModel& costs_;
   Clock& clock_;
   StatsBoard& board_;

@@ -38,11 +38,15 @@ struct SnapshotsOfSession {
     std::shared_ptr<SnapshotAnswer> answer;
     int64_t chunk = 0;
     int64_t written_until = 0;
-    std::map<KvFrameName, uint64_t> serials;
+    std::map<KvFrameName, uint64_t> serials = {};
     size_t changes = 0;
   };
   std::optional<Awaited> awaited = {};
   int64_t looked_at = 0;  // the chunk before which it was last asked whether one is due
+  // Since when the session leaves memory, and whether the one for that was made, if it was worth
+  // it.
+  std::optional<int64_t> leaves_since = {};
+  bool last_made = false;
 };
 
 }  // namespace longtake

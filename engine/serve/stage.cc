@@ -24,9 +24,10 @@ Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream,
       kv_stream_(kv_stream),
       wake_up_(wake_up),
       costs_(costs),
-      snapshots_(options.snapshots, model, kv_, kv_stream, costs, clock, board_),
+      draining_(costs, clock),
+      snapshots_(options.snapshots, model, kv_, costs, clock, board_),
       scheduler_(model, kv_, kv_stream, decode_lane, journal, snapshots_, board_,
-                 std::move(options.on_gone)),
+                 {.on_gone = std::move(options.on_gone), .on_left = std::move(options.on_left)}),
       runner_(model, kv_stream, clock, decode_lane.lane_costs(), costs, board_,
               std::move(options.on_sweep)),
       prompts_(model, runner_, board_, options.prompt_cache_bytes_max,
@@ -42,7 +43,7 @@ void Stage::Stop() {
   if (stopping_.exchange(true)) return;
   wake_up_.Wake();
   if (thread_.joinable()) thread_.join();
-  scheduler_.LeaveAll();
+  scheduler_.CloseAll();
 }
 
 void Stage::Add(Arrival arrival) {
@@ -69,10 +70,10 @@ bool Stage::Step() {
 }
 
 bool Stage::SweepChunks() {
-  const bool draining = draining_;
+  const bool draining = draining_.begun();
   const std::vector<LiveSession*> plan = scheduler_.Plan(costs_, /*begin_chunks=*/!draining);
-  if (plan.empty()) {
-    at_rest_ = draining;
+  if (plan.empty() || draining_.IsTooLate(plan, /*sweeps_done=*/0, kv_)) {
+    at_rest_ = draining && scheduler_.LeaveAll();
     return false;
   }
   SweepTogether(plan);
@@ -106,7 +107,7 @@ absl::Status Stage::Sweep(std::span<LiveSession* const> plan) {
   }
   TransformerStack stack(model_, kv_stream_, sweep.items());
   return runner_.RunTakes(stack, sweep.items().size(), stack.load(),
-                          [&] { return AnyoneLeft(plan); });
+                          [&] { return AnyoneLeft(plan) && !draining_.IsTooLate(plan, 1, kv_); });
 }
 
 bool Stage::AnyoneLeft(std::span<LiveSession* const> plan) const {

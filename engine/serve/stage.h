@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "engine/kv/kv_table.h"
 #include "engine/serve/decode_lane.h"
+#include "engine/serve/draining.h"
 #include "engine/serve/prompt_encoding.h"
 #include "engine/serve/scheduler.h"
 #include "engine/serve/snapshots.h"
@@ -31,8 +32,10 @@ class Stage {
  public:
   struct Options {
     uint64_t prompt_cache_bytes_max = 0;
-    // Called on the stage's thread: when a session is over and forgotten, and after a sweep.
+    // Called on the stage's thread: when a session is over and forgotten, when its K/V is, too, and
+    // after a sweep.
     std::function<void(const std::string& id)> on_gone;
+    std::function<void(const SessionKey& session)> on_left = {};
     SweepObserver on_sweep = {};
     SnapshotOptions snapshots = {};
   };
@@ -44,19 +47,21 @@ class Stage {
   ~Stage();
 
   void Start();
-  // Drops the sweep in work between two layers and joins. What sessions are then is handed to the
-  // store, where that is worth it.
+  // Drops the sweep in work between two layers and joins. Nothing reads K/V any more: a snapshot
+  // that is still being written is given up.
   void Stop();
   void Add(Arrival arrival);
   // One turn; false when there was nothing to do.
   bool Step();
 
-  // Begins no chunk from now on. Any thread.
-  void Drain() {
-    draining_ = true;
+  // Begins no chunk from now on; when none is in work, what sessions are is written down where that
+  // is worth it. Chunks of which none can be finished before the end, as far as that is foreseen,
+  // are given up at once. In monotonic nanoseconds. Any thread.
+  void Drain(int64_t end_nanos) {
+    draining_.Begin(end_nanos);
     wake_up_.Wake();
   }
-  // Then: whether those in work are settled. Any thread.
+  // Then: whether that is done. Any thread.
   bool at_rest() const { return at_rest_; }
 
   // As Scheduler::Save; without Start.
@@ -78,7 +83,7 @@ class Stage {
   WakeUp& wake_up_;
   SweepCostModel& costs_;
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> draining_{false};
+  Draining draining_;
   std::atomic<bool> at_rest_{false};
   StatsBoard board_;
   KvTable kv_;

@@ -17,7 +17,8 @@ absl::Status RunOne(ModelSweep& model_sweep, LayerStream& layers, int64_t layer,
   const int64_t start_nanos = probe.clock.MonotonicNanos();
   {
     LT_ASSIGN_OR_RETURN(LayerLease lease, layers.Next());
-    LT_RETURN_IF_ERROR(model_sweep.RunLayer(layer, lease));
+    LT_ASSIGN_OR_RETURN(const auto weights, model_sweep.Lend(lease));
+    LT_RETURN_IF_ERROR(model_sweep.RunLayer(layer, *weights));
   }
   const int64_t end_nanos = probe.clock.MonotonicNanos();
   if (probe.trace != nullptr) {

@@ -18,6 +18,8 @@ constexpr double kWaits = 0.03;
 constexpr double kLarger = 4;  // times the rows, for noise not to matter
 // What was measured corrects what was expected by no more: beyond it something else went on.
 constexpr double kCorrectionMax = 4;
+// A disk that others read, too, gives half of what it gave; ten times the knee is an error of ours.
+constexpr double kKneeCorrectionMax = 2;
 
 // Half octaves.
 int SizeOf(int64_t tokens) {
@@ -31,7 +33,26 @@ double Correction(double measured, double expected) {
   return std::clamp(measured / expected, 1 / kCorrectionMax, kCorrectionMax);
 }
 
+// tokens * per_token / max(read, fixed + tokens * per_token) >= kEfficient, with sweeps of so many
+// tokens and of four times as many computed in one and four seconds. nullopt for a cost that does
+// not grow with rows, which is noise.
+std::optional<double> KneeOf(double read, double one, double four, double tokens) {
+  const double per_token = (four - one) / (3 * tokens);
+  if (!(per_token > 0)) return std::nullopt;
+  const double fixed = std::max(0.0, one - per_token * tokens);
+  constexpr double kEfficient = SweepCostModel::kEfficient;
+  return std::max(kEfficient * read, kEfficient / (1 - kEfficient) * fixed) / per_token;
+}
+
 }  // namespace
+
+double SweepCostModel::Mean::Least(double per_flop, uint64_t sweep) {
+  if (std::exchange(period, sweep / kForgetAfter) != sweep / kForgetAfter) {
+    least_before = std::exchange(least_of_period, kNever);
+  }
+  least_of_period = std::min(least_of_period, per_flop);
+  return std::min(least_of_period, least_before);
+}
 
 SweepCostModel::SweepCostModel(Calibrated calibrated, Flops flops)
     : calibrated_(std::move(calibrated)), flops_(std::move(flops)) {}
@@ -54,12 +75,13 @@ void SweepCostModel::Add(const SweepCost& sweep) {
   Mix(mean.pairs, static_cast<double>(sweep.load.pairs), weight);
   Mix(mean.kv_layer_bytes, static_cast<double>(sweep.load.kv_layer_bytes), weight);
   Mix(mean.seconds, sweep.seconds, weight);
-  Mix(mean.work_seconds, sweep.seconds - sweep.wait_seconds, weight);
-  if (sweep.wait_seconds > kWaits * sweep.seconds) {
-    Mix(read_seconds_, sweep.seconds, read_seconds_ == 0 ? 1.0 : kNewest);
-  } else {
-    read_seconds_ = std::min(read_seconds_, sweep.seconds);  // reading took less than this
-  }
+  const double work_seconds = sweep.seconds - sweep.wait_seconds;
+  Mix(mean.work_seconds, work_seconds, weight);
+  mean.least_work_seconds =
+      mean.Least(work_seconds / flops_(sweep.load), number) * flops_(mean.load());
+  // Reading took no longer than the sweep, and all of it if the sweep had to wait.
+  const bool waited = sweep.wait_seconds > kWaits * sweep.seconds;
+  read_seconds_.Add(waited ? sweep.seconds : std::min(read_seconds_.value(), sweep.seconds));
   std::erase_if(
       means_, [number](const auto& entry) { return number - entry.second.latest >= kForgetAfter; });
 }
@@ -82,33 +104,34 @@ const SweepCostModel::Mean& SweepCostModel::Nearest(int64_t tokens) const {
 }
 
 // A line through the smallest size and a larger one; through the origin while there is one size.
-double SweepCostModel::ExpectWork(const SweepLoad& load) const {
+double SweepCostModel::ExpectWork(const SweepLoad& load, Work work) const {
   const Mean& small = means_.begin()->second;
   const Mean& large = Larger(small);
   const double small_flops = flops_(small.load());
-  double per_flop = small.work_seconds / small_flops;
+  double per_flop = small.*work / small_flops;
   if (&large != &small) {
-    per_flop = (large.work_seconds - small.work_seconds) / (flops_(large.load()) - small_flops);
+    per_flop = (large.*work - small.*work) / (flops_(large.load()) - small_flops);
   }
   // Noise; then all sizes cost the same.
-  if (!(per_flop > 0) || !std::isfinite(per_flop)) return small.work_seconds;
-  return std::max(0.0, small.work_seconds - per_flop * small_flops) + per_flop * flops_(load);
+  if (!(per_flop > 0) || !std::isfinite(per_flop)) return small.*work;
+  return std::max(0.0, small.*work - per_flop * small_flops) + per_flop * flops_(load);
 }
 
-SweepTime SweepCostModel::Expect(const SweepLoad& load) const {
+SweepTime SweepCostModel::Expect(const SweepLoad& load, Work work) const {
   if (calibrated()) return calibrated_(load);
-  const double work = ExpectWork(load);
-  return {.seconds = std::max(read_seconds_, work),
-          .read_seconds = read_seconds_,
-          .work_seconds = work};
+  const double read_seconds = read_seconds_.value();
+  const double work_seconds = ExpectWork(load, work);
+  return {.seconds = std::max(read_seconds, work_seconds),
+          .read_seconds = read_seconds,
+          .work_seconds = work_seconds};
 }
 
 std::optional<SweepTime> SweepCostModel::Predict(const SweepLoad& load) const {
   MutexLock lock(mutex_);
   if (means_.empty()) return calibrated() ? std::optional(calibrated_(load)) : std::nullopt;
-  SweepTime time = Expect(load);
+  SweepTime time = Expect(load, &Mean::work_seconds);
   const Mean& mean = Nearest(load.tokens);
-  const SweepTime expected = Expect(mean.load());
+  const SweepTime expected = Expect(mean.load(), &Mean::work_seconds);
   time.seconds *= Correction(mean.seconds, expected.seconds);
   time.work_seconds *= Correction(mean.work_seconds, expected.work_seconds);
   return time;
@@ -132,19 +155,20 @@ std::optional<int64_t> SweepCostModel::Knee() const {
   const Mean& small = means_.begin()->second;
   const SweepLoad one = small.load();
   const SweepLoad four = {.tokens = 4 * one.tokens, .pairs = 4 * one.pairs};
-  const double expected = Expect(one).work_seconds;
-  const double correction = Correction(small.work_seconds, expected);
   const auto tokens = static_cast<double>(one.tokens);
-  const double per_token = correction * (Expect(four).work_seconds - expected) / (3 * tokens);
-  // Noise; a cost that does not grow with rows has no knee.
-  if (!(per_token > 0)) return std::nullopt;
-  const double fixed = std::max(0.0, correction * expected - per_token * tokens);
-  // tokens * per_token / max(read, fixed + tokens * per_token) >= kEfficient
-  const double hidden = kEfficient * read_seconds_;
-  const double spread = kEfficient / (1 - kEfficient) * fixed;
+  const SweepTime expected = Expect(one, &Mean::least_work_seconds);
+  const double of_one = expected.work_seconds;
+  const double of_four = Expect(four, &Mean::least_work_seconds).work_seconds;
+  const double correction = Correction(small.least_work_seconds, of_one);
+  std::optional<double> knee =
+      KneeOf(read_seconds_.value(), correction * of_one, correction * of_four, tokens);
+  if (!knee.has_value()) return std::nullopt;
+  if (calibrated()) {
+    const double calibrated = *KneeOf(expected.read_seconds, of_one, of_four, tokens);
+    knee = std::clamp(*knee, calibrated / kKneeCorrectionMax, calibrated * kKneeCorrectionMax);
+  }
   constexpr double kMost = 1e12;
-  const double knee = std::max(hidden, spread) / per_token;
-  return static_cast<int64_t>(std::ceil(std::clamp(knee, 1.0, kMost)));
+  return static_cast<int64_t>(std::ceil(std::clamp(*knee, 1.0, kMost)));
 }
 
 }  // namespace longtake

@@ -10,11 +10,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
 
 #include "base/mutex.h"
+#include "engine/serve/recent_median.h"
 #include "engine/video/sweep_load.h"
 #include "storage/stream/stream_time.h"
 
@@ -49,6 +51,10 @@ class SweepCostModel {
   // are nearly free, because the layers are read or widened anyway. Beyond it more rows would only
   // make others wait longer. nullopt until a sweep was seen, and without a calibration until sweeps
   // of two sizes were.
+  //
+  // It is a property of the machine alone, and a small difference between two times that others can
+  // slow down: so it is learned from the least that sweeps computed for and from the median of what
+  // they read for, and never leaves a calibrated knee by more than a factor of two.
   std::optional<int64_t> Knee() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   bool calibrated() const { return calibrated_ != nullptr; }
@@ -56,6 +62,8 @@ class SweepCostModel {
   static constexpr double kEfficient = 0.95;
 
  private:
+  static constexpr double kNever = std::numeric_limits<double>::infinity();
+
   // Means of sweeps of about one size, the latest weighing most.
   struct Mean {
     int64_t count = 0;
@@ -65,12 +73,23 @@ class SweepCostModel {
     double kv_layer_bytes = 0;
     double seconds = 0;
     double work_seconds = 0;
+    // What the load above takes where nothing else goes on: by the least seconds per operation of
+    // this period and the one before it. A period is kForgetAfter sweeps of any size, so that all
+    // sizes are looked at over the same time.
+    double least_work_seconds = 0;
+    uint64_t period = 0;
+    double least_of_period = kNever;
+    double least_before = kNever;
 
     SweepLoad load() const;
+    // Takes in what a sweep took per operation; the least by now.
+    double Least(double per_flop, uint64_t sweep);
   };
+  using Work = double Mean::*;  // which of the two
+
   // As calibrated, or as it follows from the means; before correction.
-  SweepTime Expect(const SweepLoad& load) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  double ExpectWork(const SweepLoad& load) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  SweepTime Expect(const SweepLoad& load, Work work) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  double ExpectWork(const SweepLoad& load, Work work) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const Mean& Larger(const Mean& small) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   const Mean& Nearest(int64_t tokens) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -80,7 +99,7 @@ class SweepCostModel {
   bool warm_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t sweeps_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<int, Mean> means_ ABSL_GUARDED_BY(mutex_);  // by half octaves of tokens
-  double read_seconds_ ABSL_GUARDED_BY(mutex_) = 0;    // of a sweep that the disk bounds; 0: none
+  RecentMedian read_seconds_ ABSL_GUARDED_BY(mutex_);  // of sweeps that the disk bounds; 0: none
 };
 
 }  // namespace longtake

@@ -94,6 +94,10 @@ void SweepRunner::PublishDisk() {
   board_.Update([this](EngineStats& stats) {
     stats.text_layers = model_.text_layers().stats();
     stats.transformer_layers = model_.transformer_layers().stats();
+    stats.layer_paths = model_.transformer_layers().path_stats();
+    for (PathStats& path : model_.text_layers().path_stats()) {
+      stats.layer_paths.push_back(std::move(path));
+    }
     stats.transformer_layer_times = layer_times_;
     if (kv_stream_ != nullptr) stats.kv_stream = kv_stream_->stats();
   });

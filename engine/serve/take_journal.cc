@@ -7,7 +7,7 @@ void TakeJournal::Begin(Session& session) const {
   if (store_ != nullptr) session.ReleaseChunks(0);
 }
 
-void TakeJournal::Holds(const std::shared_ptr<Session>& session, const EventHolds& event) const {
+void TakeJournal::Applied(const std::shared_ptr<Session>& session, const EventHolds& event) const {
   if (store_ == nullptr) return session->PutApplied(event.sequence, event.chunk);
   session->ExpectApplied();
   store_->Put(session->key(), event, [session, event](bool /*durable*/) {

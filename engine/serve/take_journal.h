@@ -22,8 +22,8 @@ class TakeJournal {
 
   // Before its chunks and receipts are written the session shows none.
   void Begin(Session& session) const;
-  // The event has its second receipt then.
-  void Holds(const std::shared_ptr<Session>& session, const EventHolds& event) const;
+  // An event holds from a chunk on; it has its second receipt then.
+  void Applied(const std::shared_ptr<Session>& session, const EventHolds& event) const;
   // The latents that a take begins with.
   void Started(const Session& session, const Latents& latents) const;
   // A chunk is final; it may be sent then. Before its latents are decoded.

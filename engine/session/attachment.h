@@ -64,7 +64,7 @@ class Attachment {
     return std::exchange(wake_, nullptr);
   }
 
-  // The reader sent something, or took what it was sent.
+  // The reader sent something, took what it was sent, or may do so only now.
   void Hear(int64_t now_nanos) { heard_nanos_ = now_nanos; }
   // Since the last Hear; 0 without a reader.
   int64_t NanosSilent(int64_t now_nanos) const { return attached_ ? now_nanos - heard_nanos_ : 0; }

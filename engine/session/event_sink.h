@@ -6,11 +6,15 @@
 //
 // What was recorded is accepted, even when the session ended meanwhile. What could not be recorded
 // is refused with the error of the record, and its number stays unused.
+//
+// The frames that a take begins with come the same way: they count as arrived once they are
+// recorded.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/status_macros.h"
 #include "engine/session/session_event.h"
@@ -36,6 +40,9 @@ class EventSink {
   // Called on the threads of those who submit, at once by several; the numbers of one session may
   // therefore come out of order, and so may the answers: a session accepts by rising numbers.
   virtual void Record(const SessionKey& session, const AcceptedEvent& event, Recorded recorded) = 0;
+  // The same of a part of the frames it begins with, from this byte on.
+  virtual void RecordStart(const SessionKey& session, int64_t offset, std::string_view bytes,
+                           Recorded recorded) = 0;
 };
 
 // Records nothing: an event that has its number is accepted at once.
@@ -43,6 +50,10 @@ class NoRecords final : public EventSink {
  public:
   void Record(const SessionKey& /*session*/, const AcceptedEvent& /*event*/,
               Recorded recorded) override {
+    recorded(absl::OkStatus(), /*durable=*/false);
+  }
+  void RecordStart(const SessionKey& /*session*/, int64_t /*offset*/, std::string_view /*bytes*/,
+                   Recorded recorded) override {
     recorded(absl::OkStatus(), /*durable=*/false);
   }
   // It has no state, so one serves all.

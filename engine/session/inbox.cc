@@ -96,7 +96,12 @@ void Inbox::PutApplied(uint64_t sequence, int64_t chunk) {
   LT_CHECK(applied_.size() < open_);
   Control* control = FindControl(sequence);
   if (control != nullptr) control->accepted.applied_chunk = chunk;
-  applied_.push_back(
+  // At a session's end those that nobody took come before those that are still being recorded.
+  const auto place = std::upper_bound(
+      applied_.begin(), applied_.end(), chunk,
+      [](int64_t wanted, const EventApplied& other) { return wanted < other.chunk; });
+  applied_.insert(
+      place,
       {.sequence = sequence, .chunk = chunk, .control_id = control == nullptr ? 0 : control->id});
 }
 

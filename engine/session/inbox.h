@@ -54,7 +54,7 @@ class Inbox {
   // Whether exactly these events were taken and have no second receipt yet.
   bool AreTaken(std::vector<uint64_t> sequences) const;
 
-  // The next second receipt, or null.
+  // The next second receipt, by rising chunks, or null.
   const EventApplied* next_applied() const {
     return applied_.empty() ? nullptr : &applied_.front();
   }

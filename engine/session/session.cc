@@ -77,6 +77,7 @@ absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void(
     attach_rate_.Count(now_nanos, limits_.attaches);
     wake_previous = attachment_.Attach(std::move(wake), now_nanos);
     start_pace_.Begin(now_nanos);
+    start_.BeginReader();
     reader = attachment_.latest();
   }
   if (wake_previous) wake_previous();
@@ -121,7 +122,7 @@ absl::StatusOr<std::optional<SessionOutput>> Session::Poll(uint64_t reader) {
       output = inbox_.PopApplied();
     } else if (chunk_ready) {
       output = outbox_.Pop();
-    } else if (ended_ && !end_sent_ && records_.empty() && applied_expected_ == 0 &&
+    } else if (end_told_ && !end_sent_ && records_.empty() && applied_expected_ == 0 &&
                !outbox_.ready()) {
       end_sent_ = true;
       output = SessionEnd{end_status_};
@@ -168,7 +169,8 @@ absl::StatusOr<std::optional<EventAccepted>> Session::Number(std::optional<uint6
     return Error(Reason::kSessionOver, absl::StrCat("session ", key_.id, " has ended"),
                  {{"session", key_.id}});
   }
-  attachment_.Hear(clock_.MonotonicNanos());
+  const int64_t now_nanos = clock_.MonotonicNanos();
+  attachment_.Hear(now_nanos);
   if (!known.ok() || known->has_value()) return known;
   if (!record.ok()) return record.status();
   if (const absl::Status room = inbox_.CheckRoom(event.event.kind, records_.waiting());
@@ -178,6 +180,7 @@ absl::StatusOr<std::optional<EventAccepted>> Session::Number(std::optional<uint6
   if (is_new) {
     event.sequence = inbox_.Number();
     records_.Add(event, std::move(done));
+    start_pace_.Stop(now_nanos);
   } else {
     (*record)->waiting.push_back(std::move(done));
   }
@@ -190,9 +193,11 @@ void Session::OnRecorded(uint64_t sequence, const absl::Status& result, bool dur
   std::function<void()> wake;
   {
     MutexLock lock(mutex_);
+    HearDisk();
     records_.Finish(sequence, result, durable);
     records = records_.TakeDone();
     if (records.empty()) return;
+    GoOnWithPace();
     for (PendingRecords::Record& record : records) answers.push_back(Accept(record));
     if (ended_) wake = attachment_.wake();
   }
@@ -207,35 +212,48 @@ void Session::OnRecorded(uint64_t sequence, const absl::Status& result, bool dur
 absl::StatusOr<EventAccepted> Session::Accept(PendingRecords::Record& record) {
   if (!record.result->ok()) return OfThisSession(*record.result);
   const EventAccepted accepted = inbox_.Accept(std::move(record.event), record.durable);
-  if (ended_) inbox_.Close(outbox_.next_chunk());  // nobody will take it
+  if (ended_) CloseInbox();  // nobody will take it
   return accepted;
 }
 
-absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view bytes) {
-  const size_t expected = spec_.start_bytes();
+absl::Status Session::PutStart(uint64_t reader, int64_t offset, std::string_view bytes,
+                               std::function<void(const absl::Status&)> done) {
+  std::string_view added;
+  size_t begin = 0;
+  bool is_whole = false;
   {
     MutexLock lock(mutex_);
     if (reader != attachment_.latest()) return TakenOver();
-    if (ended_) return absl::OkStatus();
-    if (expected == 0) return FieldError("data", "this session begins with noise");
-    if (start_taken_ || bytes.size() > expected - start_.size()) {
-      return FieldError("data", absl::StrCat("more than the ", expected, " bytes of ",
-                                             spec_.start_frames, " frames"));
+    if (!ended_) {
+      begin = start_.size();
+      LT_ASSIGN_OR_RETURN(added, start_.Add(spec_, offset, bytes));
     }
-    if (offset != static_cast<int64_t>(start_.size())) {
-      return FieldError("data_offset",
-                        absl::StrCat(offset, "; the next byte is number ", start_.size()));
+    if (!added.empty()) {
+      const int64_t now_nanos = clock_.MonotonicNanos();
+      attachment_.Hear(now_nanos);
+      start_pace_.Hear(now_nanos);
+      start_pace_.Stop(now_nanos);
     }
-    if (start_.empty()) start_.reserve(expected);  // counted when the session was admitted
-    start_.insert(start_.end(), bytes.begin(), bytes.end());
-    if (!bytes.empty()) {
-      attachment_.Hear(clock_.MonotonicNanos());
-      start_pace_.Hear(clock_.MonotonicNanos());
-    }
-    if (start_.size() < expected) return absl::OkStatus();
+    is_whole = start_.is_whole(spec_);
   }
-  wake_engine_();
+  if (added.empty()) {
+    if (done) done(absl::OkStatus());
+    return absl::OkStatus();
+  }
+  sink_.RecordStart(key_, static_cast<int64_t>(begin), added,
+                    [this, begin, done = std::move(done)](const absl::Status& result, bool) {
+                      OnStartRecorded(begin);
+                      if (done) done(result);
+                    });
+  if (is_whole) wake_engine_();
   return absl::OkStatus();
+}
+
+void Session::OnStartRecorded(size_t offset) {
+  MutexLock lock(mutex_);
+  HearDisk();
+  start_.OnRecorded(offset);
+  GoOnWithPace();
 }
 
 absl::Status Session::CheckStartIsWhole() const {
@@ -247,32 +265,8 @@ absl::Status Session::CheckStartIsWhole() const {
 
 std::optional<StartFrames> Session::TakeStart() {
   MutexLock lock(mutex_);
-  if (start_taken_ || start_.size() < spec_.start_bytes()) return std::nullopt;
-  start_taken_ = true;
-  return StartFrames{.memory = std::move(memory_.start), .rgb = std::move(start_)};
-}
-
-void Session::Cancel(absl::Status why) {
-  std::function<void()> wake;
-  {
-    MutexLock lock(mutex_);
-    cancelled_ = true;
-    std::vector<uint8_t>().swap(start_);
-    memory_.start.Return();
-    outbox_.Clear();
-    memory_.outbox.Shrink(0);
-    // A reader of a session that had ended well must not take what it has for everything.
-    if (ended_ && end_status_.ok()) end_status_ = why;
-    wake = attachment_.wake();
-  }
-  PutEnd(std::move(why));
-  if (wake) wake();
-  wake_engine_();
-}
-
-int64_t Session::NanosAlone() const {
-  MutexLock lock(mutex_);
-  return attachment_.NanosAlone(clock_.MonotonicNanos());
+  if (start_.taken() || !start_.is_whole(spec_)) return std::nullopt;
+  return StartFrames{.memory = std::move(memory_.start), .rgb = start_.Take()};
 }
 
 SessionInfo Session::Info() const {
@@ -285,13 +279,13 @@ SessionInfo Session::Info() const {
   info.create_wall_nanos = create_wall_nanos_;
   info.chunk_count = outbox_.next_chunk();
   info.frame_count = outbox_.frame_count();
-  info.start_bytes = start_taken_ ? spec_.start_bytes() : start_.size();
+  info.start_bytes = start_.recorded();
   info.oldest_chunk_held = outbox_.oldest_chunk();
   info.next_chunk = outbox_.next_unsent();
   info.outbox_bytes = outbox_.held_bytes();
   info.durable_through = durable_through_;
   info.epoch = epoch_;
-  info.durable = released_ != kAllReleased;  // only a store's chunks wait for anything
+  info.durable = is_kept();
   info.attached = attachment_.attached();
   if (!info.attached) {
     const int64_t now_nanos = clock_.MonotonicNanos();
@@ -306,16 +300,11 @@ void Session::BeginAt(SessionBeginning beginning) {
   MutexLock lock(mutex_);
   inbox_ = std::move(beginning.inbox);
   outbox_ = Outbox(limits_.outbox_bytes_max, beginning.chunk, beginning.frame);
-  start_taken_ = beginning.has_start;
+  start_.BeginAt(spec_, beginning.has_start, std::move(beginning.start));
   epoch_ = beginning.epoch;
   create_wall_nanos_ = beginning.create_wall_nanos.value_or(create_wall_nanos_);
-  if (start_taken_) memory_.start.Return();
+  if (beginning.has_start) memory_.start.Return();
   attachment_.BeginAt(beginning.attachment, clock_.MonotonicNanos(), clock_.WallNanos());
-}
-
-SavedAttachment Session::SaveAttachment() const {
-  MutexLock lock(mutex_);
-  return attachment_.Save(clock_.MonotonicNanos(), clock_.WallNanos());
 }
 
 Inbox Session::CopyInbox() const {
@@ -349,11 +338,25 @@ void Session::PutApplied(uint64_t sequence, int64_t chunk) {
   std::function<void()> wake;
   {
     MutexLock lock(mutex_);
+    HearDisk();
     inbox_.PutApplied(sequence, chunk);
     if (applied_expected_ > 0) --applied_expected_;
     wake = attachment_.wake();
   }
   if (wake) wake();
+}
+
+void Session::PutLeftOver(uint64_t sequence, int64_t chunk) {
+  {
+    MutexLock lock(mutex_);
+    if (is_kept()) return;
+  }
+  PutApplied(sequence, chunk);
+}
+
+// One that was asked of a session that is parked or failed comes to hold when it comes back.
+void Session::CloseInbox() {
+  if (!is_kept() || end_status_.ok()) inbox_.Close(outbox_.next_chunk());
 }
 
 void Session::ExpectApplied() {
@@ -365,7 +368,8 @@ void Session::ReleaseChunks(int64_t end) {
   std::function<void()> wake;
   {
     MutexLock lock(mutex_);
-    released_ = released_ == kAllReleased ? end : std::max(released_, end);
+    HearDisk();
+    released_ = is_kept() ? std::max(released_, end) : end;
     wake = attachment_.wake();
   }
   if (wake) wake();
@@ -390,41 +394,9 @@ bool Session::ChunkIsReady() const {
   return outbox_.ready() && !cancelled_ && outbox_.next_unsent() < released_;
 }
 
-void Session::PutEnd(absl::Status status) {
-  std::function<void()> wake;
-  {
-    MutexLock lock(mutex_);
-    if (ended_) return;
-    ended_ = true;
-    state_ =
-        status.ok() || absl::IsCancelled(status) ? SessionState::kEnded : SessionState::kFailed;
-    end_status_ = status;
-    inbox_.Close(outbox_.next_chunk());
-    memory_.outbox.Shrink(outbox_.held_bytes());  // nothing is added to it any more
-    wake = attachment_.wake();
-  }
-  if (wake) wake();
-  if (on_end_) on_end_(key_.id, status);
-}
-
 void Session::SetState(SessionState state) {
   MutexLock lock(mutex_);
   if (!ended_) state_ = state;
-}
-
-bool Session::cancelled() const {
-  MutexLock lock(mutex_);
-  return cancelled_;
-}
-
-bool Session::ended() const {
-  MutexLock lock(mutex_);
-  return ended_;
-}
-
-absl::Status Session::end_status() const {
-  MutexLock lock(mutex_);
-  return end_status_;
 }
 
 }  // namespace longtake

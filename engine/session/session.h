@@ -22,27 +22,18 @@
 #include "engine/session/outbox.h"
 #include "engine/session/pending_records.h"
 #include "engine/session/resolved_spec.h"
+#include "engine/session/session_beginning.h"
 #include "engine/session/session_event.h"
 #include "engine/session/session_info.h"
 #include "engine/session/session_limits.h"
 #include "engine/session/session_reservations.h"
 #include "engine/session/start_pace.h"
+#include "engine/session/start_upload.h"
 
 namespace longtake {
 
 // Called once for each session, on any thread, without locks: OK when it ended as asked.
 using SessionEndObserver = std::function<void(const std::string& id, const absl::Status& status)>;
-
-// Where a session continues that another engine began (engine/serve/saved_take.h).
-struct SessionBeginning {
-  Inbox inbox;
-  int64_t chunk = 0;  // the first that comes
-  int64_t frame = 0;  // its first pixel frame
-  bool has_start = false;
-  std::optional<int64_t> create_wall_nanos = {};  // empty: now
-  int64_t epoch = 0;                              // how often it was rewound
-  SavedAttachment attachment = {};
-};
 
 class Session {
  public:
@@ -95,8 +86,13 @@ class Session {
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The next bytes of the frames the take begins with, RGB24, frame after frame, from its reader
   // (0: before anybody attached). INVALID_ARGUMENT when they are not the next ones, too many or not
-  // expected, ABORTED when another reader took over. What comes after the end is thrown away.
-  absl::Status PutStart(uint64_t reader, int64_t offset, std::string_view bytes)
+  // expected, ABORTED when another reader took over. What comes after the end is thrown away, and
+  // so is what came before and is still being recorded: another reader may have begun it.
+  //
+  // Otherwise done is called once, as that of Submit and holding the session as well, when the sink
+  // has answered; from then on they count as arrived.
+  absl::Status PutStart(uint64_t reader, int64_t offset, std::string_view bytes,
+                        std::function<void(const absl::Status&)> done = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
   // INVALID_ARGUMENT while bytes of those frames are missing.
   absl::Status CheckStartIsWhole() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -119,6 +115,9 @@ class Session {
   void PutChunk(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // The second receipt of an event: from this chunk on it holds.
   void PutApplied(uint64_t sequence, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same of an event that a session that failed was asked: where it is kept on disk the event
+  // waits on, and has no receipt.
+  void PutLeftOver(uint64_t sequence, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // One is on its way, once it is recorded; the reader's last output waits for it.
   void ExpectApplied() ABSL_LOCKS_EXCLUDED(mutex_);
   // Chunks wait in the outbox until they are released: from the first call on those before this one
@@ -129,8 +128,8 @@ class Session {
   void PutDurable(int64_t end) ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t durable_through() const ABSL_LOCKS_EXCLUDED(mutex_);
   // No further chunk comes. The first call decides the status. Events that the engine did not take
-  // any more get their second receipt now; the reader's last output waits for those that are still
-  // being recorded.
+  // any more get their second receipt now, unless they wait on in a store; the reader's last output
+  // waits for those that are still being recorded.
   void PutEnd(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetState(SessionState state) ABSL_LOCKS_EXCLUDED(mutex_);
   bool cancelled() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -159,14 +158,28 @@ class Session {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<EventAccepted> Accept(PendingRecords::Record& record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Its chunks wait until they are recorded, as a store keeps it.
+  bool is_kept() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return released_ != kAllReleased; }
+  // What nobody took any more gets its second receipt, where that is true.
+  void CloseInbox() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool ChunkIsReady() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnStartRecorded(size_t offset) ABSL_LOCKS_EXCLUDED(mutex_);
   // Bytes of the frames it begins with are still missing.
   bool AwaitsStart() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // When they come too late; nothing while they are not awaited.
   std::optional<int64_t> StartDueNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status StartLate() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Something is being recorded of which its client awaits to hear.
+  bool WaitsForDisk() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The disk answers: so long it was not the client that kept the session waiting.
+  void HearDisk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GoOnWithPace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Nothing happens before its client sends or takes something.
   bool WaitsForClient() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // False when it has ended already.
+  bool End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // To on_end_, then to the reader.
+  void TellEnd(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   // How long it lives without a client, from the last one on.
   int64_t LifeNanos() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -191,11 +204,11 @@ class Session {
   Attachment attachment_ ABSL_GUARDED_BY(mutex_);
   AttachRate attach_rate_ ABSL_GUARDED_BY(mutex_);
   SessionReservations memory_ ABSL_GUARDED_BY(mutex_);
-  std::vector<uint8_t> start_ ABSL_GUARDED_BY(mutex_);
+  StartUpload start_ ABSL_GUARDED_BY(mutex_);
   StartPace start_pace_ ABSL_GUARDED_BY(mutex_);
-  bool start_taken_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool end_told_ ABSL_GUARDED_BY(mutex_) = false;  // to on_end_; the reader may hear of it
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t released_ ABSL_GUARDED_BY(mutex_) = kAllReleased;  // chunks before it may be sent
   int64_t durable_through_ ABSL_GUARDED_BY(mutex_) = 0;

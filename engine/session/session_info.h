@@ -40,8 +40,9 @@ struct SessionInfo {
   int64_t durable_through = 0;    // chunks before it will be the same after a crash
   int64_t epoch = 0;              // how often it was rewound
   bool durable = false;           // a store has it, too
+  std::string damage = {};        // what of it there is damaged; empty: nothing that is known
   uint64_t outbox_bytes = 0;
-  uint64_t start_bytes = 0;  // of the start frames, arrived
+  uint64_t start_bytes = 0;  // of the start frames, arrived and recorded
   bool attached = false;
   // Of one that is parked: what made it. Empty: what this server runs.
   std::string model_digest;
@@ -60,8 +61,12 @@ struct SessionEstimate {
   bool kv_in_file = false;  // K/V would come from the file, at most so much with each sweep
   uint64_t kv_file_bytes_per_sweep = 0;
   double kv_file_slowdown = 0.0;  // of the sweep, predicted; 0: not known
-  bool fits_now = false;          // whether CreateSession would admit it at this moment
-  std::string refusal;            // why not, when not
+  // Its longest way back from the store, predicted (PredictLongestReplay); 0: not known, or there
+  // is none; and what the server tries to keep it below.
+  double resume_seconds = 0.0;
+  double resume_seconds_max = 0.0;
+  bool fits_now = false;  // whether CreateSession would admit it at this moment
+  std::string refusal;    // why not, when not
   std::optional<Reason> refusal_reason = {};
 };
 

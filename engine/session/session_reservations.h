@@ -6,20 +6,20 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/session/ledger.h"
+#include "engine/session/memory_ledger.h"
 
 namespace longtake {
 
 // Reservations of the memory that a session itself holds.
 struct SessionReservations {
   Reservation outbox;
-  Reservation sending;  // the chunk that is being sent
-  Reservation start;    // the frames it begins with, and what encoding them keeps
+  Reservation sending;      // the chunk that is being sent
+  MemoryReservation start;  // the frames it begins with, and what encoding them keeps
 };
 
 // The frames a take begins with, RGB24 [frames, height, width, 3], and their reservation.
 struct StartFrames {
-  Reservation memory;
+  MemoryReservation memory;
   std::vector<uint8_t> rgb;
 };
 

@@ -2,6 +2,7 @@
 #include "engine/store/bulk_directory.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "absl/strings/numbers.h"
@@ -29,7 +30,7 @@ std::optional<BulkName> ParseName(const std::string& text) {
 
 }  // namespace
 
-absl::Status BulkDirectory::Open(const std::set<std::string>& named) {
+absl::Status BulkDirectory::Open(const std::map<std::string, BulkUse>& named) {
   LT_RETURN_IF_ERROR(files_.MakeDir(directory_));
   LT_RETURN_IF_ERROR(files_.SyncDir(DirName(directory_)));
   LT_ASSIGN_OR_RETURN(const std::vector<std::string> entries, files_.List(directory_));
@@ -37,34 +38,68 @@ absl::Status BulkDirectory::Open(const std::set<std::string>& named) {
     const std::optional<BulkName> name = ParseName(entry);
     if (!name.has_value()) continue;  // not ours
     next_ = std::max(next_, name->number + 1);
-    if (named.contains(entry)) {
+    const auto found = named.find(entry);
+    if (found == named.end()) {
+      LT_RETURN_IF_ERROR(files_.Remove(JoinPath(directory_, entry)));
+    } else {
+      Add(entry, {.use = found->second});
+      if (found->second == BulkUse::kLatents) continue;
       LT_ASSIGN_OR_RETURN(const uint64_t bytes, files_.Size(JoinPath(directory_, entry)));
       SetBytes(entry, bytes);
-    } else {
-      LT_RETURN_IF_ERROR(files_.Remove(JoinPath(directory_, entry)));
     }
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::pair<std::string, std::unique_ptr<BulkFile>>> BulkDirectory::Create(
-    int64_t session) {
+    int64_t session, BulkUse use) {
   const std::string name = BulkName{.session = session, .number = next_++}.text();
   LT_ASSIGN_OR_RETURN(std::unique_ptr<BulkFile> file,
-                      BulkFile::Create(files_, JoinPath(directory_, name)));
-  SetBytes(name, 0);
+                      BulkFile::Create(files_, JoinPath(directory_, name), NameSync()));
+  Add(name, {.use = use});
   return std::pair(name, std::move(file));
+}
+
+BulkFile::SyncName BulkDirectory::NameSync() {
+  return [this, before = names_failed_]() -> absl::Status {
+    if (names_failed_ != before) {
+      return absl::UnavailableError(directory_ + ": a name may be lost, as an earlier sync failed");
+    }
+    const absl::Status synced = files_.SyncDir(directory_);
+    if (!synced.ok()) ++names_failed_;
+    return synced;
+  };
+}
+
+void BulkDirectory::Add(const std::string& name, const Entry& entry) {
+  MutexLock lock(mutex_);
+  entries_[name] = entry;
 }
 
 void BulkDirectory::SetBytes(const std::string& name, uint64_t bytes) {
   MutexLock lock(mutex_);
-  bytes_[name] = bytes;
+  bytes_ += bytes - std::exchange(entries_[name].bytes, bytes);
 }
 
 void BulkDirectory::Remove(const std::string& name) {
   MutexLock lock(mutex_);
-  if (bytes_.erase(name) == 0) return;
-  files_.Remove(JoinPath(directory_, name)).IgnoreError();
+  const auto entry = entries_.find(name);
+  if (entry != entries_.end()) RemoveLocked(entry);
+}
+
+BulkDirectory::Entries::iterator BulkDirectory::RemoveLocked(Entries::iterator entry) {
+  files_.Remove(JoinPath(directory_, entry->first)).IgnoreError();
+  bytes_ -= entry->second.bytes;
+  return entries_.erase(entry);
+}
+
+void BulkDirectory::RemoveLatents(int64_t session) {
+  const std::string prefix = absl::StrCat(session, "-");
+  MutexLock lock(mutex_);
+  for (auto at = entries_.lower_bound(prefix);
+       at != entries_.end() && at->first.starts_with(prefix);) {
+    at = at->second.use == BulkUse::kLatents ? RemoveLocked(at) : std::next(at);
+  }
 }
 
 absl::StatusOr<std::string> BulkDirectory::Path(const std::string& name) const {
@@ -72,22 +107,40 @@ absl::StatusOr<std::string> BulkDirectory::Path(const std::string& name) const {
   return absl::DataLossError(absl::StrCat("snapshot: '", name, "' is no bulk file"));
 }
 
-uint64_t BulkDirectory::bytes() const {
-  uint64_t sum = 0;
+std::set<std::string> BulkDirectory::Names(BulkUse use) const {
+  std::set<std::string> names;
   MutexLock lock(mutex_);
-  for (const auto& [name, bytes] : bytes_) sum += bytes;
-  return sum;
+  for (const auto& [name, entry] : entries_) {
+    if (entry.use == use) names.insert(name);
+  }
+  return names;
+}
+
+uint64_t BulkDirectory::bytes() const {
+  MutexLock lock(mutex_);
+  return bytes_;
 }
 
 uint64_t BulkDirectory::BytesOf(int64_t session) const {
   uint64_t sum = 0;
-  const std::string prefix = absl::StrCat(session, "-");
-  MutexLock lock(mutex_);
-  for (auto at = bytes_.lower_bound(prefix); at != bytes_.end() && at->first.starts_with(prefix);
-       ++at) {
-    sum += at->second;
-  }
+  for (const auto& [name, bytes] : OldestFirst(session)) sum += bytes;
   return sum;
+}
+
+std::vector<std::pair<std::string, uint64_t>> BulkDirectory::OldestFirst(int64_t session) const {
+  const std::string prefix = session == 0 ? "" : absl::StrCat(session, "-");
+  std::vector<std::pair<std::string, uint64_t>> files;
+  {
+    MutexLock lock(mutex_);
+    for (auto at = entries_.lower_bound(prefix);
+         at != entries_.end() && at->first.starts_with(prefix); ++at) {
+      if (at->second.use == BulkUse::kSnapshot) files.emplace_back(at->first, at->second.bytes);
+    }
+  }
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) {
+    return ParseName(a.first)->number < ParseName(b.first)->number;
+  });
+  return files;
 }
 
 }  // namespace longtake

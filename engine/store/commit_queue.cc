@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/store/commit_queue.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 #include <vector>
@@ -13,8 +14,9 @@ constexpr uint64_t kOverheadBytes = 512;
 
 }  // namespace
 
-CommitQueue::CommitQueue(Transactions& transactions, Clock& clock, std::function<void()> idle)
-    : transactions_(transactions), clock_(clock), idle_(std::move(idle)) {}
+CommitQueue::CommitQueue(Transactions& transactions, Clock& clock, std::function<void()> idle,
+                         std::function<int64_t()> rest)
+    : transactions_(transactions), clock_(clock), idle_(std::move(idle)), rest_(std::move(rest)) {}
 
 CommitQueue::~CommitQueue() { Stop(); }
 
@@ -47,7 +49,9 @@ void CommitQueue::Run() {
 void CommitQueue::WaitForWork() {
   MutexLock lock(mutex_);
   const bool failing = !stats_.durable;
-  const int64_t end_nanos = clock_.MonotonicNanos() + (failing ? kRetryNanos : kIdleNanos);
+  const int64_t now_nanos = clock_.MonotonicNanos();
+  const int64_t end_nanos =
+      failing ? now_nanos + kRetryNanos : std::min(now_nanos + kIdleNanos, rest_nanos_);
   while (!stopping_ && (failing || entries_.empty())) {
     const int64_t left_nanos = end_nanos - clock_.MonotonicNanos();
     if (left_nanos <= 0) return;
@@ -58,7 +62,10 @@ void CommitQueue::WaitForWork() {
 bool CommitQueue::Step() {
   idle_();
   std::deque<Entry> entries = TakeSome();
-  if (entries.empty() && stats().durable) return false;
+  if (entries.empty() && stats().durable) {
+    rest_nanos_ = rest_();
+    return !IsEmpty();
+  }
   const int64_t start_nanos = clock_.MonotonicNanos();
   const absl::Status status = Commit(entries);
   if (status.ok()) {
@@ -67,6 +74,11 @@ bool CommitQueue::Step() {
     Fail(std::move(entries), status);
   }
   return true;
+}
+
+bool CommitQueue::IsEmpty() const {
+  MutexLock lock(mutex_);
+  return entries_.empty();
 }
 
 std::deque<CommitQueue::Entry> CommitQueue::TakeSome() {
@@ -82,25 +94,32 @@ std::deque<CommitQueue::Entry> CommitQueue::TakeSome() {
 }
 
 absl::Status CommitQueue::Commit(std::deque<Entry>& entries) {
-  absl::Status status = transactions_.Begin();
-  if (status.ok()) status = entries.empty() ? transactions_.Probe() : RunAll(entries);
-  if (status.ok()) status = transactions_.Commit();
-  if (!status.ok()) transactions_.Abandon();
-  return status;
+  for (;;) {
+    absl::Status status = transactions_.Begin();
+    if (status.ok()) status = entries.empty() ? transactions_.Probe() : RunAll(entries);
+    if (status.ok()) status = transactions_.Commit();
+    if (status.ok()) return status;
+    transactions_.Abandon();
+    if (!transactions_.PutAside(status)) return status;
+  }
 }
 
 absl::Status CommitQueue::RunAll(std::deque<Entry>& entries) {
   for (Entry& entry : entries) {
+    if (entry.task.kind == Kind::kRead) continue;
     entry.status = entry.task.run();
     if (entry.status.ok()) continue;
-    const bool own = entry.task.kind == Kind::kRead || transactions_.IsRefusal(entry.status);
-    if (!own || !transactions_.UnderWay()) return entry.status;
+    if (!transactions_.IsRefusal(entry.status) || !transactions_.UnderWay()) return entry.status;
   }
   return absl::OkStatus();
 }
 
 void CommitQueue::Succeed(std::deque<Entry> entries, int64_t nanos) {
   transactions_.OnCommitted();
+  // Damage that is read within a transaction would keep SQLite from writing in it.
+  for (Entry& entry : entries) {
+    if (entry.task.kind == Kind::kRead) entry.status = entry.task.run();
+  }
   if (!stats().durable) transactions_.OnDisk(absl::OkStatus());
   {
     MutexLock lock(mutex_);

@@ -45,6 +45,10 @@ class Transactions {
   virtual void Abandon() = 0;
   // Whether an error was a task's own, found before it changed anything, and no fault of the disk.
   virtual bool IsRefusal(const absl::Status& status) const = 0;
+  // After Abandon: whether all that met this error has been put aside, so that the same tasks may
+  // be tried again. Some of them are refused then. True as often as there is something to put
+  // aside, so it comes to an end.
+  virtual bool PutAside(const absl::Status& status) = 0;
 };
 
 class CommitQueue {
@@ -53,7 +57,7 @@ class CommitQueue {
   using Done = std::function<void(bool durable)>;
   enum class Kind {
     kWrite,  // tried until the disk takes it; one that is refused is not durable
-    kRead,   // changes nothing, tried once; its done call comes when it was
+    kRead,   // changes nothing, tried once, when what came before is written or fails to be
   };
   struct Task {
     Kind kind = Kind::kWrite;
@@ -77,8 +81,11 @@ class CommitQueue {
   static constexpr int64_t kRetryNanos = 1'000'000'000;
   static constexpr int64_t kIdleNanos = 30LL * 1'000'000'000;
 
-  // Both must outlive it. idle is called on the queue's thread before each turn; it may push.
-  CommitQueue(Transactions& transactions, Clock& clock, std::function<void()> idle);
+  // All must outlive it. On the queue's thread idle is called before each turn, and rest when there
+  // is nothing to write: it may do a little, and says when it wants to be called again, in
+  // monotonic nanoseconds. Both may push.
+  CommitQueue(Transactions& transactions, Clock& clock, std::function<void()> idle,
+              std::function<int64_t()> rest);
   ~CommitQueue();
 
   void Start();
@@ -107,6 +114,7 @@ class CommitQueue {
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
   void WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
   void PushEntry(Entry entry) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsEmpty() const ABSL_LOCKS_EXCLUDED(mutex_);
   std::deque<Entry> TakeSome() ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Commit(std::deque<Entry>& entries);
   absl::Status RunAll(std::deque<Entry>& entries);
@@ -118,6 +126,8 @@ class CommitQueue {
   Transactions& transactions_;
   Clock& clock_;
   const std::function<void()> idle_;
+  const std::function<int64_t()> rest_;
+  int64_t rest_nanos_ = 0;  // when it is called again
   std::thread thread_;
 
   mutable Mutex mutex_;

@@ -13,6 +13,9 @@ namespace {
 
 namespace pb = store::v1;
 
+// Of a session: years of video.
+constexpr int64_t kChunksMax = int64_t{1} << 27;
+
 // Numbers on disk: they never change.
 enum Kind : int64_t {
   kCreated = 1,
@@ -24,6 +27,8 @@ enum Kind : int64_t {
   kEnded = 7,
   kForked = 8,
   kRewound = 9,
+  kNumericsChanged = 10,
+  kHistoryBegun = 11,
 };
 
 absl::Status Bad(const std::string& problem) {
@@ -62,6 +67,7 @@ RecordBytes Encode(const SessionCreated& created) {
   out.set_model_digest(created.model_digest);
   out.set_numerics_profile(created.numerics_profile);
   out.set_create_wall_nanos(created.create_wall_nanos);
+  out.set_decoder_digest(created.decoder_digest);
   return Bytes(kCreated, out);
 }
 
@@ -96,15 +102,19 @@ RecordBytes Encode(const ChunkSettled& settled) {
   return Bytes(kSettled, out);
 }
 
+void Put(const ChunkDecoded& decoded, pb::Decoded* out) {
+  out->set_chunk(decoded.chunk);
+  out->set_end_frame(decoded.end_frame);
+  out->set_digest_high(decoded.digest.high);
+  out->set_digest_low(decoded.digest.low);
+  out->set_chain_high(decoded.chain.high);
+  out->set_chain_low(decoded.chain.low);
+  out->set_sent(decoded.sent);
+}
+
 RecordBytes Encode(const ChunkDecoded& decoded) {
   pb::Decoded out;
-  out.set_chunk(decoded.chunk);
-  out.set_end_frame(decoded.end_frame);
-  out.set_digest_high(decoded.digest.high);
-  out.set_digest_low(decoded.digest.low);
-  out.set_chain_high(decoded.chain.high);
-  out.set_chain_low(decoded.chain.low);
-  out.set_sent(decoded.sent);
+  Put(decoded, &out);
   return Bytes(kDecoded, out);
 }
 
@@ -127,11 +137,28 @@ RecordBytes Encode(const SessionRewound& rewound) {
   return Bytes(kRewound, out);
 }
 
+RecordBytes Encode(const NumericsChanged& changed) {
+  pb::NumericsChanged out;
+  out.set_numerics_profile(changed.numerics_profile);
+  out.set_chunk(changed.chunk);
+  out.set_first_frame(changed.first_frame);
+  return Bytes(kNumericsChanged, out);
+}
+
+RecordBytes Encode(const HistoryBegun& begun) {
+  pb::HistoryBegun out;
+  out.set_base(begun.base);
+  out.set_first(begun.first);
+  if (begun.before.has_value()) Put(*begun.before, out.mutable_before());
+  return Bytes(kHistoryBegun, out);
+}
+
 absl::StatusOr<Record> Decode(const pb::Created& in) {
   SessionCreated created = {.spec = {},
                             .model_digest = in.model_digest(),
                             .numerics_profile = in.numerics_profile(),
-                            .create_wall_nanos = in.create_wall_nanos()};
+                            .create_wall_nanos = in.create_wall_nanos(),
+                            .decoder_digest = in.decoder_digest()};
   LT_ASSIGN_OR_RETURN(created.spec, DecodeSpec(in.spec()));
   return created;
 }
@@ -163,13 +190,15 @@ absl::StatusOr<Record> Decode(const pb::Settled& in) {
   return ChunkSettled{.chunk = in.chunk(), .latents = latents};
 }
 
-absl::StatusOr<Record> Decode(const pb::Decoded& in) {
-  return ChunkDecoded{.chunk = in.chunk(),
-                      .end_frame = in.end_frame(),
-                      .digest = {.high = in.digest_high(), .low = in.digest_low()},
-                      .chain = {.high = in.chain_high(), .low = in.chain_low()},
-                      .sent = in.sent()};
+ChunkDecoded Get(const pb::Decoded& in) {
+  return {.chunk = in.chunk(),
+          .end_frame = in.end_frame(),
+          .digest = {.high = in.digest_high(), .low = in.digest_low()},
+          .chain = {.high = in.chain_high(), .low = in.chain_low()},
+          .sent = in.sent()};
 }
+
+absl::StatusOr<Record> Decode(const pb::Decoded& in) { return Get(in); }
 
 absl::StatusOr<Record> Decode(const pb::Ended&) { return SessionEnded{}; }
 
@@ -182,6 +211,22 @@ absl::StatusOr<Record> Decode(const pb::Forked& in) {
 
 absl::StatusOr<Record> Decode(const pb::Rewound& in) {
   return SessionRewound{.chunk = in.chunk(), .epoch = in.epoch()};
+}
+
+absl::StatusOr<Record> Decode(const pb::NumericsChanged& in) {
+  return NumericsChanged{.numerics_profile = in.numerics_profile(),
+                         .chunk = in.chunk(),
+                         .first_frame = in.first_frame()};
+}
+
+absl::StatusOr<Record> Decode(const pb::HistoryBegun& in) {
+  HistoryBegun begun = {.base = in.base(), .first = in.first()};
+  if (in.has_before()) begun.before = Get(in.before());
+  // Places up to there are allocated.
+  if (begun.first < 0 || begun.first > begun.base || begun.base > kChunksMax) {
+    return Bad(absl::StrCat("history from chunk ", begun.first, " on, at ", begun.base));
+  }
+  return begun;
 }
 
 template <typename Message>
@@ -225,6 +270,10 @@ absl::StatusOr<Record> DecodeRecord(int64_t kind, std::string_view body) {
       return Parse<pb::Forked>(body);
     case kRewound:
       return Parse<pb::Rewound>(body);
+    case kNumericsChanged:
+      return Parse<pb::NumericsChanged>(body);
+    case kHistoryBegun:
+      return Parse<pb::HistoryBegun>(body);
     default:
       return Bad(absl::StrCat("unknown kind ", kind));
   }

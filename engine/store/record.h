@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -33,6 +34,7 @@ struct SessionCreated {
   std::string model_digest;      // what its bits depend on besides the spec
   std::string numerics_profile;  // in which it is computed
   int64_t create_wall_nanos = 0;
+  std::string decoder_digest = {};  // what its pixels depend on besides its latents
   friend bool operator==(const SessionCreated&, const SessionCreated&) = default;
 };
 
@@ -90,9 +92,29 @@ struct SessionRewound {
   friend bool operator==(const SessionRewound&, const SessionRewound&) = default;
 };
 
+// It goes on in another numerics profile than it was made in: pixels from this chunk on are made
+// anew, and what is made again is not what it was.
+struct NumericsChanged {
+  std::string numerics_profile;
+  int64_t chunk = 0;
+  int64_t first_frame = 0;  // its first pixel frame
+  friend bool operator==(const NumericsChanged&, const NumericsChanged&) = default;
+};
+
+// Not all that came before it could be kept: history begins anew, with a snapshot that is committed
+// with this record. Nothing goes back behind that, and of chunks before `first` nothing is left.
+struct HistoryBegun {
+  int64_t base = 0;   // the snapshot's chunk
+  int64_t first = 0;  // the next to be settled
+  // The chunk before that one as it was decoded, where that was not written before.
+  std::optional<ChunkDecoded> before = {};
+  friend bool operator==(const HistoryBegun&, const HistoryBegun&) = default;
+};
+
 // An AcceptedEvent is kept without its tokens.
-using Record = std::variant<SessionCreated, AcceptedEvent, EventHolds, TakeStarted, ChunkSettled,
-                            ChunkDecoded, SessionEnded, SessionForked, SessionRewound>;
+using Record =
+    std::variant<SessionCreated, AcceptedEvent, EventHolds, TakeStarted, ChunkSettled, ChunkDecoded,
+                 SessionEnded, SessionForked, SessionRewound, NumericsChanged, HistoryBegun>;
 
 // A record as it is kept: what it is, and its message of proto/longtake/store/v1/records.proto.
 struct RecordBytes {

@@ -2,6 +2,7 @@
 #include "engine/store/session_store.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,9 @@ constexpr char kBulkName[] = "bulk";
 // How often expired sessions are looked for, and how many go in one commit.
 constexpr int64_t kLookNanos = 30LL * 1'000'000'000;
 constexpr size_t kExpiredMax = 16;
+constexpr size_t kRenewedMax = 512;
+// A clock that was set wrongly while nobody looked can be set right before anything goes.
+constexpr int64_t kGraceNanos = 3600LL * 1'000'000'000;
 // However small they are: all of their rows are in memory.
 constexpr size_t kSessionsMax = 100'000;
 
@@ -28,11 +32,6 @@ bool IsThere(const SessionRow& row, const Record& record) {
          (decoded != nullptr && decoded->chunk != row.decoded);
 }
 
-absl::Status Corrupt(const std::string& id, const std::string& problem) {
-  return Error(Reason::kSessionCorrupt, absl::StrCat("session ", id, ": ", problem),
-               {{"session", id}});
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& options,
@@ -43,7 +42,7 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
                       DirectoryLock::Take(*options.files, options.directory, options.holder));
   LT_ASSIGN_OR_RETURN(store->database_,
                       StoreDatabase::Open(*options.files, options.directory, options.vfs));
-  LT_RETURN_IF_ERROR(store->snapshots_.CollectGarbage(store->database_->snapshots()));
+  LT_RETURN_IF_ERROR(store->CollectGarbage());
   LT_ASSIGN_OR_RETURN(const SessionTables::Found found, store->database_->tables().Sessions());
   // Who had them in memory is gone.
   for (const SessionRow& row : found.sessions) {
@@ -54,33 +53,63 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
     store->rows_[row.id] = row;
     store->bytes_ += static_cast<uint64_t>(row.bytes);
   }
-  store->damaged_ = found.damaged;
+  for (const SessionRow& row : found.hidden) store->bytes_ += static_cast<uint64_t>(row.bytes);
+  for (const int64_t number : found.damaged) store->damage_[number] = {"its own row is damaged"};
+  store->scrub_ = std::make_unique<StoreScrub>(
+      StoreScrub::Options{.bytes_per_second = options.scrub_bytes_per_second}, *store->database_,
+      store->latents_, store->snapshots_, clock,
+      [raw = store.get()](const SessionRow& row, const std::string& what) {
+        raw->OnDamage(row, what);
+      });
   return store;
 }
 
 SessionStore::SessionStore(const Options& options, Clock& clock)
     : options_(options),
       clock_(clock),
-      snapshots_(*options.files, JoinPath(options.directory, kBulkName)),
-      queue_(*this, clock, [this] { PushExpired(); }) {}
+      open_wall_nanos_(clock.WallNanos()),
+      open_nanos_(clock.MonotonicNanos()),
+      bulk_(*options.files, JoinPath(options.directory, kBulkName)),
+      snapshots_(bulk_, options.snapshot_turn_bytes),
+      latents_(bulk_, options.latent_row_bytes_max),
+      queue_(*this, clock, [this] { PushExpired(); }, [this] { return Rest(); }) {}
 
 SessionStore::~SessionStore() { queue_.Stop(); }
 
+absl::Status SessionStore::CollectGarbage() {
+  std::map<std::string, BulkUse> named;
+  LT_ASSIGN_OR_RETURN(const std::set<std::string> snapshots, database_->snapshots().Files());
+  for (const std::string& file : snapshots) named[file] = BulkUse::kSnapshot;
+  LT_ASSIGN_OR_RETURN(const std::set<std::string> latents, database_->tables().LatentFileNames());
+  for (const std::string& file : latents) named[file] = BulkUse::kLatents;
+  return bulk_.Open(named);
+}
+
 absl::Status SessionStore::Begin() {
   changed_.clear();
+  writing_.reset();
+  hidden_bytes_ = 0;
   return database_->Begin();
 }
 
 absl::Status SessionStore::Commit() {
   for (const auto& [id, row] : changed_) {
+    writing_ = id;
     if (row.has_value()) LT_RETURN_IF_ERROR(database_->tables().Update(*row));
   }
+  writing_.reset();
   return database_->Commit();
 }
 
 void SessionStore::OnCommitted() {
+  left_out_.clear();
+  rescued_ = false;
   snapshots_.OnCommitted(database_->snapshots());
+  const std::vector<int64_t> removed = database_->tables().TakeRemoved();
+  for (const int64_t session : removed) latents_.Remove(session);
   MutexLock lock(mutex_);
+  for (const int64_t session : removed) damage_.erase(session);
+  bytes_ += static_cast<uint64_t>(std::exchange(hidden_bytes_, 0));
   for (const auto& [id, row] : changed_) {
     SessionRow& committed = rows_[id];
     bytes_ += static_cast<uint64_t>((row.has_value() ? row->bytes : 0) - committed.bytes);
@@ -89,7 +118,7 @@ void SessionStore::OnCommitted() {
     } else {
       rows_.erase(id);
       lives_.erase(id);
-      broken_off_.erase(id);
+      gaps_.erase(id);
     }
   }
   changed_.clear();
@@ -97,78 +126,34 @@ void SessionStore::OnCommitted() {
 
 void SessionStore::Abandon() {
   changed_.clear();
+  hidden_bytes_ = 0;
   snapshots_.OnAbandoned();
+  database_->tables().TakeRemoved();
   database_->Abandon();
 }
 
 // What we say has a reason; what the disk says has none.
 bool SessionStore::IsRefusal(const absl::Status& status) const {
-  return ReasonOf(status).has_value() || absl::IsDataLoss(status) || absl::IsAborted(status);
+  return ReasonOf(status).has_value() || absl::IsAborted(status);
 }
 
-void SessionStore::Write(const SessionKey& session, uint64_t bytes,
-                         std::function<absl::Status()> run, Done done) {
-  bool wanted = false;
+// Records come first: all that was promised is in them, and snapshots only save time.
+absl::Status SessionStore::MakeRoom(const std::string& id, uint64_t bytes) {
+  const SessionRow* row = Change(id);
+  if (row == nullptr) return absl::OkStatus();
+  const auto excess = [](uint64_t used, uint64_t max) { return used > max ? used - max : 0; };
+  const uint64_t leaving = snapshots_.leaving_bytes();
+  const auto own = static_cast<uint64_t>(row->bytes) + bulk_.BytesOf(row->number) + bytes;
+  if (const uint64_t over = excess(own, options_.session_bytes_max + leaving); over > 0) {
+    LT_RETURN_IF_ERROR(snapshots_.MakeRoom(database_->snapshots(), row->number, over));
+  }
+  uint64_t all = bytes + bulk_.bytes();
   {
     MutexLock lock(mutex_);
-    wanted = IsWanted(session, bytes);
+    all += bytes_;
   }
-  if (wanted) {
-    queue_.Push({.run =
-                     [this, session, run = std::move(run)] {
-                       // Its life may have ended since it was handed over.
-                       if (IsStale(session)) return NoSession(session.id);
-                       const absl::Status status = run();
-                       if (IsRefusal(status)) BreakOff(session.id);
-                       return status;
-                     },
-                 .done = std::move(done),
-                 .bytes = bytes});
-  } else if (done) {
-    done(/*durable=*/false);
-  }
-}
-
-void SessionStore::BreakOff(const std::string& id) {
-  MutexLock lock(mutex_);
-  broken_off_.insert(id);
-}
-
-void SessionStore::BeginLife(const SessionKey& session) {
-  MutexLock lock(mutex_);
-  lives_[session.id] = session.life;
-  broken_off_.erase(session.id);
-}
-
-// Life 0 is the store's own.
-bool SessionStore::IsStaleLife(const SessionKey& session) const {
-  const auto life = lives_.find(session.id);
-  return life != lives_.end() && session.life != 0 && life->second != session.life;
-}
-
-bool SessionStore::IsStale(const SessionKey& session) const {
-  MutexLock lock(mutex_);
-  return IsStaleLife(session);
-}
-
-bool SessionStore::IsKept(const std::string& id) const {
-  if (!queue_.stats().durable) return false;
-  MutexLock lock(mutex_);
-  return rows_.contains(id) && !broken_off_.contains(id);
-}
-
-bool SessionStore::IsWanted(const SessionKey& session, uint64_t bytes) {
-  const std::string& id = session.id;
-  if (IsStaleLife(session)) return false;
-  if (!HasRoom(id, bytes)) broken_off_.insert(id);
-  return !broken_off_.contains(id);
-}
-
-bool SessionStore::HasRoom(const std::string& id, uint64_t bytes) const {
-  const auto row = rows_.find(id);
-  const auto used = row == rows_.end() ? 0 : static_cast<uint64_t>(row->second.bytes);
-  return queue_.stats().waiting_bytes + bytes <= options_.waiting_bytes_max &&
-         used + bytes <= options_.session_bytes_max && bytes_ + bytes <= options_.bytes_max;
+  const uint64_t over = excess(all, options_.bytes_max + snapshots_.leaving_bytes());
+  return over == 0 ? absl::OkStatus() : snapshots_.MakeRoom(database_->snapshots(), 0, over);
 }
 
 absl::Status SessionStore::CheckRoom() const {
@@ -179,27 +164,40 @@ absl::Status SessionStore::CheckRoom() const {
                             " of ", options_.bytes_max, " bytes"));
 }
 
+int64_t SessionStore::RetentionNow() const {
+  const int64_t open_nanos = clock_.MonotonicNanos() - open_nanos_;
+  if (open_nanos < std::min(kGraceNanos, options_.retention_nanos)) return INT64_MIN;
+  return std::min(clock_.WallNanos(), open_wall_nanos_ + open_nanos);
+}
+
 void SessionStore::PushExpired() {
   std::vector<std::string> expired;
+  std::vector<std::string> renewed;
   {
     const int64_t now_nanos = clock_.MonotonicNanos();
     MutexLock lock(mutex_);
     if (!queue_.stats().durable || (looked_nanos_ != 0 && now_nanos - looked_nanos_ < kLookNanos))
       return;
     looked_nanos_ = now_nanos;
-    const int64_t wall_nanos = clock_.WallNanos();
+    const int64_t wall_nanos = RetentionNow();
+    // One that was parked under a clock that was ahead begins anew.
+    const int64_t latest_nanos = clock_.WallNanos() + options_.retention_nanos;
     for (const auto& [id, row] : rows_) {
-      if (row.expire_wall_nanos.value_or(wall_nanos + 1) <= wall_nanos) expired.push_back(id);
+      if (row.expire_wall_nanos.value_or(0) > latest_nanos && renewed.size() < kRenewedMax) {
+        renewed.push_back(id);
+      }
+      if (row.expire_wall_nanos.value_or(INT64_MAX) <= wall_nanos) expired.push_back(id);
       if (expired.size() == kExpiredMax) break;
     }
     if (expired.size() == kExpiredMax) looked_nanos_ -= kLookNanos;  // there may be more
   }
+  for (const std::string& id : renewed) PutInUse({.id = id}, /*in_use=*/false);
   for (const std::string& id : expired) {
     queue_.Push({.run = [this, id] {
       const SessionRow* row = Change(id);
       // Somebody may have taken it back meanwhile.
       const bool is_over =
-          row != nullptr && row->expire_wall_nanos.value_or(INT64_MAX) <= clock_.WallNanos();
+          row != nullptr && row->expire_wall_nanos.value_or(INT64_MAX) <= RetentionNow();
       return is_over ? Remove(id) : absl::OkStatus();
     }});
   }
@@ -227,14 +225,18 @@ bool SessionStore::Contains(const std::string& id) const { return Committed(id).
 SessionStore::Stats SessionStore::stats() const {
   Stats stats = {.queue = queue_.stats(), .snapshots = snapshots_.stats()};
   MutexLock lock(mutex_);
-  stats.bytes = bytes_ + snapshots_.bulk().bytes();
+  stats.bytes = bytes_ + bulk_.bytes();
   stats.sessions = std::ssize(rows_);
-  stats.broken_off = std::ssize(broken_off_);
-  stats.damaged = damaged_;
+  stats.broken_off = std::ssize(gaps_);
+  stats.gap_bytes = GapBytes();
+  for (const auto& [number, damage] : damage_) stats.damaged.push_back(number);
+  stats.scrub = scrubbed_;
   return stats;
 }
 
 SessionRow* SessionStore::Change(const std::string& id) {
+  writing_ = id;
+  if (left_out_.contains(id)) return nullptr;
   auto changed = changed_.find(id);
   if (changed == changed_.end()) {
     const absl::StatusOr<SessionRow> row = Committed(id);
@@ -244,66 +246,34 @@ SessionRow* SessionStore::Change(const std::string& id) {
   return changed->second.has_value() ? &*changed->second : nullptr;
 }
 
-absl::StatusOr<StoredSummary> SessionStore::Describe(const std::string& id) {
-  StoredSummary summary;
-  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
-    const SessionRow* row = Change(id);
-    if (row == nullptr) return NoSession(id);
-    summary.row = *row;
-    LT_ASSIGN_OR_RETURN(const RecordBytes first, database_->tables().FirstRecord(*row));
-    LT_ASSIGN_OR_RETURN(longtake::Record record, DecodeRecord(first.kind, first.body));
-    auto* created = std::get_if<SessionCreated>(&record);
-    if (created == nullptr) return Corrupt(id, "its first record is another's");
-    summary.created = std::move(*created);
-    return absl::OkStatus();
-  }));
-  return summary;
+absl::Status SessionStore::Gone(const std::string& id) const {
+  const auto left_out = left_out_.find(id);
+  return left_out == left_out_.end() ? NoSession(id) : left_out->second;
 }
 
-absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
-  absl::StatusOr<StoredSession> session;
-  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
-    const SessionRow* row = Change(id);
-    if (row == nullptr) return NoSession(id);
-    session = database_->tables().Read(*row);
-    if (!absl::IsDataLoss(session.status())) return session.status();
-    return Corrupt(id, std::string(session.status().message()));
-  }));
-  return session;
+absl::Status SessionStore::CheckNew(const std::string& id) {
+  if (Change(id) != nullptr) return SessionExists(id);
+  return left_out_.contains(id) ? Gone(id) : absl::OkStatus();
 }
 
-absl::StatusOr<Latents> SessionStore::LoadLatents(const StoredLatents& stored) {
-  absl::StatusOr<Latents> latents;
-  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
-    latents = database_->tables().GetLatents(stored);
-    return latents.status();
-  }));
-  return latents;
-}
-
-void SessionStore::ReadLatents(const StoredLatents& stored,
-                               std::function<void(absl::StatusOr<Latents>)> done) {
-  const auto latents = std::make_shared<absl::StatusOr<Latents>>(
-      Error(Reason::kStorageUnavailable, "the session store cannot be read"));
-  queue_.Push({.kind = CommitQueue::Kind::kRead,
-               .run =
-                   [this, stored, latents] {
-                     *latents = database_->tables().GetLatents(stored);
-                     return latents->status();
-                   },
-               .done = [latents, done = std::move(done)](bool) { done(std::move(*latents)); }});
+absl::StatusOr<SessionRow> SessionStore::Present(const std::string& id) const {
+  const auto changed = changed_.find(id);
+  if (changed == changed_.end()) return Committed(id);
+  return changed->second.has_value() ? *changed->second : absl::StatusOr<SessionRow>(NoSession(id));
 }
 
 absl::Status SessionStore::Create(const SessionKey& session, const SessionCreated& created) {
   const std::string& id = session.id;
   LT_RETURN_IF_ERROR(CheckRoom());
-  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kWrite, [&] { return Insert(id, created); }));
-  BeginLife(session);
-  return absl::OkStatus();
+  return RunNow(CommitQueue::Kind::kWrite, [&] {
+    LT_RETURN_IF_ERROR(Insert(id, created));
+    BeginLife(session);  // one of its name that was deleted may still be heard
+    return absl::OkStatus();
+  });
 }
 
 absl::Status SessionStore::Insert(const std::string& id, const SessionCreated& created) {
-  if (Change(id) != nullptr) return SessionExists(id);
+  LT_RETURN_IF_ERROR(CheckNew(id));
   SessionRow row = {.id = id, .create_wall_nanos = created.create_wall_nanos};
   LT_RETURN_IF_ERROR(database_->tables().Insert(row));
   LT_RETURN_IF_ERROR(PutRecord(row, created));
@@ -313,12 +283,15 @@ absl::Status SessionStore::Insert(const std::string& id, const SessionCreated& c
 
 absl::Status SessionStore::Delete(const std::string& id) {
   return RunNow(CommitQueue::Kind::kWrite,
-                [&] { return Change(id) == nullptr ? NoSession(id) : Remove(id); });
+                [&] { return Change(id) == nullptr ? Gone(id) : Remove(id); });
 }
 
 absl::Status SessionStore::Remove(const std::string& id) {
   LT_RETURN_IF_ERROR(database_->snapshots().Remove(Change(id)->number));
-  LT_RETURN_IF_ERROR(database_->tables().Remove(*Change(id)));
+  LT_ASSIGN_OR_RETURN(const int64_t start_bytes, database_->starts().Remove(Change(id)->number));
+  Change(id)->bytes -= start_bytes;
+  LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(*Change(id)));
+  hidden_bytes_ += hidden_bytes;
   changed_[id] = std::nullopt;
   return absl::OkStatus();
 }
@@ -326,60 +299,80 @@ absl::Status SessionStore::Remove(const std::string& id) {
 absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& record) {
   if (IsThere(row, record)) return absl::OkStatus();
   LT_RETURN_IF_ERROR(database_->tables().Append(row, EncodeRecord(record)));
+  if (std::holds_alternative<TakeStarted>(record)) {  // the frames it was made of have done
+    LT_ASSIGN_OR_RETURN(const int64_t bytes, database_->starts().Remove(row.number));
+    row.bytes -= bytes;
+  }
   if (std::holds_alternative<ChunkSettled>(record)) ++row.chunks;
   if (std::holds_alternative<SessionEnded>(record)) row.ended = true;
+  if (const auto* changed = std::get_if<NumericsChanged>(&record)) {
+    row.decoded = changed->chunk;
+    row.end_frame = changed->first_frame;
+  }
   if (const auto* decoded = std::get_if<ChunkDecoded>(&record)) {
     ++row.decoded;
     row.end_frame = decoded->end_frame;
+  }
+  if (const auto* begun = std::get_if<HistoryBegun>(&record)) {
+    row.base = begun->base;
+    row.chunks = row.decoded = row.first_kept = begun->first;
+    if (begun->before.has_value()) row.end_frame = begun->before->end_frame;
   }
   return absl::OkStatus();
 }
 
 // What comes of a life that is over is not there for the next one, so it cannot be accepted.
-void SessionStore::Record(const SessionKey& session, const AcceptedEvent& event,
-                          Recorded recorded) {
-  Put(session, event, [this, session, recorded = std::move(recorded)](bool durable) {
+SessionStore::Done SessionStore::AnswerOf(const SessionKey& session, Recorded recorded) {
+  return [this, session, recorded = std::move(recorded)](bool durable) {
     const bool lost = !durable && IsStale(session);
     recorded(lost ? Error(Reason::kSessionParked,
                           absl::StrCat("session ", session.id, " is out of memory"),
                           {{"session", session.id}})
                   : absl::OkStatus(),
              durable);
-  });
+  };
+}
+
+void SessionStore::Record(const SessionKey& session, const AcceptedEvent& event,
+                          Recorded recorded) {
+  Put(session, event, AnswerOf(session, std::move(recorded)));
+}
+
+void SessionStore::RecordStart(const SessionKey& session, int64_t offset, std::string_view bytes,
+                               Recorded recorded) {
+  Write(
+      session, bytes.size(),
+      [this, id = session.id, offset, part = std::string(bytes)] {
+        SessionRow* row = Change(id);
+        if (row == nullptr) return Gone(id);
+        LT_ASSIGN_OR_RETURN(
+            const int64_t more,
+            database_->starts().Put(row->number, offset, std::as_bytes(std::span(part))));
+        row->bytes += more;
+        return absl::OkStatus();
+      },
+      /*kept=*/{}, AnswerOf(session, std::move(recorded)));
+}
+
+absl::Status SessionStore::PutEntry(SessionRow& row, const SessionGap::Entry& entry) {
+  if (IsThere(row, entry.record)) return absl::OkStatus();
+  if (entry.latents != nullptr) {
+    LT_RETURN_IF_ERROR(latents_.Put(database_->tables(), row, *entry.latents));
+  }
+  return PutRecord(row, entry.record);
 }
 
 void SessionStore::Put(const SessionKey& session, const longtake::Record& record, Done done) {
-  Write(
-      session, EncodeRecord(record).body.size(),
-      [this, id = session.id, record] {
-        SessionRow* row = Change(id);
-        return row == nullptr ? NoSession(id) : PutRecord(*row, record);
-      },
-      std::move(done));
+  Hand(session, record, /*latents=*/nullptr, std::move(done));
 }
 
 void SessionStore::PutStart(const SessionKey& session, const Latents& latents, Done done) {
-  PutLatents(session, TakeStarted{.latents = RefOf(latents)}, latents, std::move(done));
+  Hand(session, TakeStarted{.latents = RefOf(latents)}, &latents, std::move(done));
 }
 
 void SessionStore::PutChunk(const SessionKey& session, int64_t chunk, const Latents& latents,
                             Done done) {
-  PutLatents(session, ChunkSettled{.chunk = chunk, .latents = RefOf(latents)}, latents,
-             std::move(done));
-}
-
-void SessionStore::PutLatents(const SessionKey& session, const longtake::Record& record,
-                              const Latents& latents, Done done) {
-  Write(
-      session, latents.values().size_bytes(),
-      [this, id = session.id, record, latents] {
-        SessionRow* row = Change(id);
-        if (row == nullptr) return NoSession(id);
-        if (IsThere(*row, record)) return absl::OkStatus();
-        LT_RETURN_IF_ERROR(database_->tables().PutLatents(*row, latents));
-        return PutRecord(*row, record);
-      },
-      std::move(done));
+  Hand(session, ChunkSettled{.chunk = chunk, .latents = RefOf(latents)}, &latents, std::move(done));
 }
 
 void SessionStore::PutInUse(const SessionKey& session, bool in_use) {
@@ -387,6 +380,7 @@ void SessionStore::PutInUse(const SessionKey& session, bool in_use) {
     SessionRow* row = Change(session.id);
     if (row == nullptr || IsStale(session)) return absl::OkStatus();
     row->expire_wall_nanos.reset();
+    if (!in_use) latents_.Close(row->number);
     if (!in_use) row->expire_wall_nanos = clock_.WallNanos() + options_.retention_nanos;
     return absl::OkStatus();
   }});

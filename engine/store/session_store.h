@@ -6,7 +6,8 @@
 //
 // What is handed over is written in this order, by one thread (commit_queue.h); done calls come on
 // that thread, without locks. A disk that fails does not stop sessions: done says that nothing is
-// durable, and what was handed over waits, up to Options::waiting_bytes_max.
+// durable, and what was handed over waits, up to Options::waiting_bytes_max. Whose records find no
+// room there goes on with a gap in its history (session_gap.h).
 //
 // Any thread; without Start as the queue.
 #pragma once
@@ -18,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -25,9 +27,13 @@
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "engine/session/event_sink.h"
+#include "engine/store/bulk_directory.h"
 #include "engine/store/commit_queue.h"
+#include "engine/store/latent_files.h"
+#include "engine/store/session_gap.h"
 #include "engine/store/session_tables.h"
 #include "engine/store/store_database.h"
+#include "engine/store/store_scrub.h"
 #include "engine/store/stored_session.h"
 #include "engine/store/stored_snapshots.h"
 #include "storage/directory_lock.h"
@@ -38,6 +44,8 @@ namespace longtake {
 struct StoredSummary {
   SessionRow row;
   SessionCreated created;
+  int64_t start_bytes = 0;  // of the frames it begins with; not told once it has chunks
+  std::string damage = {};  // as DamageOf
 };
 
 // What a fork is to be.
@@ -55,13 +63,25 @@ class SessionStore final : public EventSink, private Transactions {
     std::string directory = {};
     std::string holder = {};  // named to a second process that wants the directory
     std::string vfs = {};     // SQLite's; empty: its own
-    // How long a session that nobody has in memory is kept.
+    // How long a session that nobody has in memory is kept. While the store is open that is counted
+    // without the wall clock's jumps; and when it was not, nothing goes in the first hour.
     int64_t retention_nanos = 24LL * 3600 * 1'000'000'000;
     uint64_t session_bytes_max = uint64_t{16} << 30;  // of one session
     uint64_t bytes_max = uint64_t{64} << 30;          // of all
     uint64_t waiting_bytes_max = uint64_t{256} << 20;
+    // Latents that take more lie in a file beside the database.
+    uint64_t latent_row_bytes_max = 64 << 10;
+    // Of a snapshot, between two commits: others wait so long.
+    uint64_t snapshot_turn_bytes = 8 << 20;
+    uint64_t scrub_bytes_per_second = 0;  // that are read again to be verified; 0: none
+    // Called on the store's thread for each damage that was not known yet. The id is empty where a
+    // session's own row is damaged.
+    std::function<void(const std::string& id, const std::string& damage)> on_damage = {};
     // Called on the store's thread when the disk begins to fail, and when it is back (OK).
     std::function<void(const absl::Status& status)> on_disk = {};
+    // Called on any thread, without locks, when a session has a gap in its history, and when that
+    // has begun anew.
+    std::function<void(const std::string& id, bool has_gap)> on_gap = {};
   };
   using Done = CommitQueue::Done;
 
@@ -83,12 +103,27 @@ class SessionStore final : public EventSink, private Transactions {
   bool IsKept(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether the disk takes what it is given.
   bool durable() const { return queue_.stats().durable; }
+  // What was handed over before is written when it returns, or this is why not.
+  absl::Status Flush() {
+    return RunNow(CommitQueue::Kind::kWrite, [] { return absl::OkStatus(); });
+  }
+  // What of this session is known to be damaged on disk; empty: nothing.
+  std::string DamageOf(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND, or DATA_LOSS.
   absl::StatusOr<StoredSummary> Describe(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of several at once; nothing of those that are gone or damaged. Fewer than the ids when their
+  // records exceed so many bytes, but at least the first.
+  std::vector<std::optional<StoredSummary>> DescribeSome(const std::vector<std::string>& ids,
+                                                         uint64_t bytes_max)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // After all that was handed over before. NOT_FOUND, or DATA_LOSS for this session alone.
   absl::StatusOr<StoredSession> Load(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Latents> LoadLatents(const StoredLatents& stored) ABSL_LOCKS_EXCLUDED(mutex_);
-  // The same without waiting: done is called as a Done is.
+  // What had come of the frames it begins with, while they are no latents; at most so many bytes.
+  // SESSION_CORRUPT.
+  absl::StatusOr<std::vector<uint8_t>> LoadStart(const std::string& id, uint64_t bytes_max)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same as LoadLatents without waiting: done is called as a Done is.
   void ReadLatents(const StoredLatents& stored, std::function<void(absl::StatusOr<Latents>)> done)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -99,9 +134,12 @@ class SessionStore final : public EventSink, private Transactions {
   absl::Status Create(const SessionKey& session, const SessionCreated& created)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Delete(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
-  // A new session that is as this one was before the chunk; it takes no more room than a record
-  // until it goes its own way. OUT_OF_RANGE when the chunk was not made.
+  // A new session that is as this one was before the chunk, with no life yet; it takes no more room
+  // than a record until it goes its own way. OUT_OF_RANGE when the chunk was not made, or when not
+  // all is there that the take begins with.
   absl::Status Fork(const std::string& id, const ForkRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of chunks before this one nothing is kept: the session had a gap (StoredSession::first_kept).
+  int64_t FirstKept(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The errors of both, without doing anything.
   absl::Status CheckChunk(const std::string& id, int64_t chunk) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The session goes on from before this chunk, in a new epoch. Its present life must be over.
@@ -111,6 +149,8 @@ class SessionStore final : public EventSink, private Transactions {
   void BeginLife(const SessionKey& session) ABSL_LOCKS_EXCLUDED(mutex_);
   // A session that is not there any more is no error: it was deleted meanwhile.
   void Record(const SessionKey& session, const AcceptedEvent& event, Recorded recorded) override;
+  void RecordStart(const SessionKey& session, int64_t offset, std::string_view bytes,
+                   Recorded recorded) override;
   void Put(const SessionKey& session, const longtake::Record& record, Done done = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The record of a chunk, or of what the take begins with, and the latents that it names.
@@ -124,26 +164,38 @@ class SessionStore final : public EventSink, private Transactions {
   // --- Snapshots, which shorten the way back of a session (engine/store/snapshot.h)
   // ---------------------------------------------------------------------------
 
-  // Whether one of this session that writes so many bytes finds room, on disk and until it is
-  // there: RESOURCE_EXHAUSTED, or UNAVAILABLE while the disk fails.
-  absl::Status CheckSnapshotRoom(const std::string& id, uint64_t bytes) const
+  // Whether one of this session finds room: so many bytes on disk, of which so many are in memory
+  // until they are there. RESOURCE_EXHAUSTED, or UNAVAILABLE while the disk fails.
+  absl::Status CheckSnapshotRoom(const std::string& id, uint64_t disk_bytes,
+                                 uint64_t memory_bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of any of the session's lives: whether it lies on its way is seen when it is used. Its K/V is
+  // read on the store's thread, a piece at a time. A disk that fails meanwhile ends it. done comes
+  // as a Done.
+  void PutSnapshot(const std::string& id, NewSnapshot snapshot, SnapshotInWork::Done done)
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Of any of the session's lives: whether it lies on its way is seen when it is used. done, as a
-  // Done, is told where its parts lie, or null when it is not kept.
-  void PutSnapshot(const std::string& id, NewSnapshot snapshot,
-                   std::function<void(const SnapshotPlaces*)> done) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether a session has a gap, and whether its history may begin anew, when chunks from this one
+  // on are needed: those before it go.
+  enum class GapState { kNone, kWaits, kMayBegin };
+  GapState LookAtGap(const SessionKey& session, int64_t needed) ABSL_LOCKS_EXCLUDED(mutex_);
+  // A snapshot with which it does, after LookAtGap, before anything else is handed over of the
+  // chunk that it is of.
+  void BeginAnew(const SessionKey& session, NewSnapshot snapshot, SnapshotInWork::Done done)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // After all that was handed over before. Their bytes are read through snapshots().
   absl::StatusOr<SnapshotTable::Found> LoadSnapshots(const std::string& id)
       ABSL_LOCKS_EXCLUDED(mutex_);
   const StoredSnapshots& snapshots() const { return snapshots_; }
+  const BulkDirectory& bulk() const { return bulk_; }
 
   struct Stats {
     CommitQueue::Stats queue;
     StoredSnapshots::Stats snapshots;
-    uint64_t bytes = 0;  // that sessions take, with their snapshots
+    uint64_t bytes = 0;  // that sessions take, with their snapshots and what only forks need
     int64_t sessions = 0;
-    int64_t broken_off = 0;             // those in memory of which not everything could be kept
-    std::vector<int64_t> damaged = {};  // numbers of those whose own rows do not prove themselves
+    int64_t broken_off = 0;             // those in memory with a gap in their history
+    uint64_t gap_bytes = 0;             // that are kept for them
+    std::vector<int64_t> damaged = {};  // numbers of those of which something is damaged
+    StoreScrub::Stats scrub = {};
   };
   Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -161,27 +213,64 @@ class SessionStore final : public EventSink, private Transactions {
   }
   void Abandon() override;
   bool IsRefusal(const absl::Status& status) const override;
+  bool PutAside(const absl::Status& status) override ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Something of this session is to be written. What cannot be kept breaks it off.
+  // The answer of a record that is written, or is not.
+  Done AnswerOf(const SessionKey& session, Recorded recorded);
+  // A record of this session is to be written, with the latents that it names.
+  void Hand(const SessionKey& session, const longtake::Record& record, const Latents* latents,
+            Done done) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Something of this session is to be written, in a gap to be kept. What finds no room makes one.
   void Write(const SessionKey& session, uint64_t bytes, std::function<absl::Status()> run,
-             Done done = {}) ABSL_LOCKS_EXCLUDED(mutex_);
-  void BreakOff(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+             std::optional<SessionGap::Entry> kept, Done done) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Push(const SessionKey& session, uint64_t bytes, std::function<absl::Status()> run,
+            Done done);
+  std::function<absl::Status()> RunOf(const SessionKey& session, SessionGap::Entry entry);
+  // A record of it was refused.
+  void Refuse(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsRefused(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // What gaps keep beyond their share of memory goes.
+  void TrimGaps() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  uint64_t GapBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsGap(const SessionKey& session, uint64_t number) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status WriteGap(const SessionKey& session, int64_t base) ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndGap(const SessionKey& session, uint64_t number, bool durable) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status RunNow(CommitQueue::Kind kind, std::function<absl::Status()> work) {
     return queue_.RunNow(kind, std::move(work));
   }
 
-  // On the store's thread.
+  // On the store's thread. bytes grows by those of the record that is read.
+  absl::StatusOr<StoredSummary> Summarise(const std::string& id, uint64_t* bytes);
+  absl::StatusOr<StoredSummary> ReadSummary(const SessionRow& row, uint64_t* bytes);
+  absl::StatusOr<Latents> GetLatents(const StoredLatents& stored);
+  // Of reading something of this session: damage is told, and has the session's name.
+  absl::Status OfSession(const SessionRow& row, const absl::Status& status)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status PutRecord(SessionRow& row, const longtake::Record& record);
-  void PutLatents(const SessionKey& session, const longtake::Record& record, const Latents& latents,
-                  Done done) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status PutEntry(SessionRow& row, const SessionGap::Entry& entry);
+  // Files that no row names go.
+  absl::Status CollectGarbage();
+  // For so many bytes of records of this session, snapshots go where they take too much.
+  absl::Status MakeRoom(const std::string& id, uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
+  void WriteSnapshot(const SessionKey& session, const std::shared_ptr<SnapshotInWork>& work);
+  absl::Status WriteTurn(const SessionKey& session, SnapshotInWork& work);
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
   absl::Status InsertFork(const SessionRow& parent, const ForkRequest& request);
   absl::Status PutRewound(SessionRow& row, int64_t chunk);
+  // What is done while there is nothing to write; when it is to be done again.
+  int64_t Rest() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Gives room in the database's file back that deleted sessions left; when to look again.
+  int64_t PushVacuum();
+  // Whether SQLite cannot read what this session's records are.
+  bool IsDamaged(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Writes the database anew from its rows; why says what was damaged.
+  absl::Status Rescue(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnDamage(const SessionRow& row, const std::string& damage) ABSL_LOCKS_EXCLUDED(mutex_);
+  // By which retention is judged: a wall clock that somebody sets forward deletes nothing at once.
+  int64_t RetentionNow() const;
   // Sessions whose retention is over, some at a time.
   void PushExpired() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Whether it is to be written: of this life, after all that came before, and with room for it.
-  bool IsWanted(const SessionKey& session, uint64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsStaleLife(const SessionKey& session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsStale(const SessionKey& session) const ABSL_LOCKS_EXCLUDED(mutex_);
   // STORE_FULL when there is no room for one more session.
@@ -189,24 +278,45 @@ class SessionStore final : public EventSink, private Transactions {
   // Whether so much more of this session finds room in what it, all of them and memory may take.
   bool HasRoom(const std::string& id, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<SessionRow> Committed(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // The row to be changed in this transaction, or null when there is no such session.
+  // The row as it is in this transaction.
+  absl::StatusOr<SessionRow> Present(const std::string& id) const;
+  // The row to be changed in this transaction, or null when there is none, for which Gone has the
+  // reason. What is written from now on is this session's.
   SessionRow* Change(const std::string& id);
+  absl::Status Gone(const std::string& id) const;
+  // Whether one of this name may be made.
+  absl::Status CheckNew(const std::string& id);
 
   const Options options_;
   Clock& clock_;
+  const int64_t open_wall_nanos_;  // when it was opened
+  const int64_t open_nanos_;
   std::unique_ptr<DirectoryLock> lock_;
   std::unique_ptr<StoreDatabase> database_;
+  BulkDirectory bulk_;
   StoredSnapshots snapshots_;
+  LatentFiles latents_;
   // The store's thread's: what the transaction under way changes; nothing: the session goes.
   std::map<std::string, std::optional<SessionRow>> changed_;
+  // Whose write is under way, empty for what the store does for itself; nothing: nobody's alone.
+  std::optional<std::string> writing_;
+  // In this commit, because what they write meets damage; of sessions that are only to be made,
+  // too.
+  std::map<std::string, absl::Status> left_out_;
+  bool rescued_ = false;  // in this commit
+  std::unique_ptr<StoreScrub> scrub_;
+  int64_t vacuum_nanos_ = 0;  // when to look for free pages
+  int64_t hidden_bytes_ = 0;  // what it adds to the bytes of those kept for their forks
 
   mutable Mutex mutex_;
   std::map<std::string, SessionRow> rows_ ABSL_GUARDED_BY(mutex_);  // as they were committed
-  std::vector<int64_t> damaged_ ABSL_GUARDED_BY(mutex_);
-  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of all of them
-  // Sessions of which something could not be kept: nothing that follows is written, until they come
-  // back as they were then.
-  std::set<std::string> broken_off_ ABSL_GUARDED_BY(mutex_);
+  // By the session's number; the first few.
+  std::map<int64_t, std::set<std::string>> damage_ ABSL_GUARDED_BY(mutex_);
+  StoreScrub::Stats scrubbed_ ABSL_GUARDED_BY(mutex_);
+  // Of all of them, and of those that are gone and kept for their forks.
+  uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<std::string, SessionGap> gaps_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_beginning_ ABSL_GUARDED_BY(mutex_) = 1;
   std::map<std::string, uint64_t> lives_ ABSL_GUARDED_BY(mutex_);  // the present ones
   int64_t looked_nanos_ ABSL_GUARDED_BY(mutex_) = 0;               // for expired ones
   CommitQueue queue_;  // last: its thread ends before what it uses

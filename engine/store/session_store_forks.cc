@@ -15,11 +15,18 @@ namespace {
 constexpr int64_t kGenerationsMax = 32;
 
 absl::Status CheckChunkOf(const SessionRow& row, int64_t chunk) {
-  if (chunk >= 0 && chunk <= row.chunks) return absl::OkStatus();
-  return Error(Reason::kChunkNotHeld,
-               absl::StrCat("session ", row.id, ": chunk ", chunk, " is not made; it has ",
-                            row.chunks, " chunks"),
-               {{"session", row.id}, {"next_chunk", std::to_string(row.chunks)}});
+  if (chunk >= row.base && chunk <= row.chunks) return absl::OkStatus();
+  const std::string why =
+      chunk >= 0 && chunk < row.base
+          ? absl::StrCat(
+                " is not kept: the disk failed for too long, and the session's history"
+                " begins with chunk ",
+                row.base)
+          : absl::StrCat(" is not made; it has ", row.chunks, " chunks");
+  return Error(Reason::kChunkNotHeld, absl::StrCat("session ", row.id, ": chunk ", chunk, why),
+               {{"session", row.id},
+                {"oldest_chunk", std::to_string(row.base)},
+                {"next_chunk", std::to_string(row.chunks)}});
 }
 
 // The row tells what a session of these records has made.
@@ -28,6 +35,8 @@ void ShowProgress(const StoredSession& stored, SessionRow& row) {
   row.decoded = std::ssize(stored.decoded);
   row.end_frame = stored.decoded.empty() ? 0 : stored.decoded.back().end_frame;
   row.ended = stored.ended;
+  row.base = stored.base;
+  row.first_kept = stored.first_kept;
 }
 
 }  // namespace
@@ -37,23 +46,38 @@ absl::Status SessionStore::CheckChunk(const std::string& id, int64_t chunk) cons
   return CheckChunkOf(row, chunk);
 }
 
+int64_t SessionStore::FirstKept(const std::string& id) const {
+  const absl::StatusOr<SessionRow> row = Committed(id);
+  return row.ok() ? row->first_kept : 0;
+}
+
 absl::Status SessionStore::Fork(const std::string& id, const ForkRequest& request) {
   LT_RETURN_IF_ERROR(CheckRoom());
   return RunNow(CommitQueue::Kind::kWrite, [&] {
+    LT_RETURN_IF_ERROR(CheckNew(request.id));
     const SessionRow* row = Change(id);
-    if (row == nullptr) return NoSession(id);
-    if (Change(request.id) != nullptr) return SessionExists(request.id);
+    if (row == nullptr) return Gone(id);
     LT_RETURN_IF_ERROR(CheckChunkOf(*row, request.chunk));
-    return InsertFork(*row, request);
+    LT_RETURN_IF_ERROR(InsertFork(*row, request));
+    BeginLife({.id = request.id});  // as in Create
+    return absl::OkStatus();
   });
 }
 
 absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkRequest& request) {
   LT_ASSIGN_OR_RETURN(StoredSession stored, database_->tables().Read(parent));
+  writing_ = request.id;
   if (stored.generation >= kGenerationsMax) {
     return Error(Reason::kStoreFull,
                  absl::StrCat("session ", parent.id, " is a fork of a fork, ", kGenerationsMax,
                               " times over; no more"),
+                 {{"session", parent.id}});
+  }
+  if (stored.created.spec.start_frames != 0 && !stored.start.has_value()) {
+    return Error(Reason::kChunkNotHeld,
+                 absl::StrCat("session ", parent.id,
+                              ": the frames it begins with are not all there "
+                              "yet, so there is nothing to fork"),
                  {{"session", parent.id}});
   }
   stored.CutAt(request.chunk);
@@ -71,7 +95,8 @@ absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkReques
                                                   .records = parent.records,
                                                   .link = parent.link,
                                                   .chunk = request.chunk}));
-  LT_RETURN_IF_ERROR(database_->snapshots().Inherit(parent.number, request.chunk, row.number));
+  LT_RETURN_IF_ERROR(
+      database_->snapshots().Inherit(parent.number, request.chunk, row.number, parent.base));
   ShowProgress(stored, row);
   if (request.ended) LT_RETURN_IF_ERROR(PutRecord(row, SessionEnded()));
   changed_[request.id] = row;
@@ -81,7 +106,7 @@ absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkReques
 absl::Status SessionStore::Rewind(const std::string& id, int64_t chunk) {
   return RunNow(CommitQueue::Kind::kWrite, [&] {
     SessionRow* row = Change(id);
-    if (row == nullptr) return NoSession(id);
+    if (row == nullptr) return Gone(id);
     LT_RETURN_IF_ERROR(CheckChunkOf(*row, chunk));
     return PutRewound(*row, chunk);
   });

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/store/session_tables.h"
 
+#include <algorithm>
 #include <bit>
-#include <cstring>
 #include <span>
 #include <utility>
 
@@ -10,14 +10,16 @@
 #include "base/error_reason.h"
 #include "engine/store/proof.h"
 #include "engine/store/snapshot_table.h"
+#include "engine/store/start_table.h"
 
 namespace longtake {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "latents are written as they lie");
 
-// Version 1 had no snapshots.
-constexpr int64_t kSchemaVersion = 2;
+// Version 1 had no snapshots, 2 all latents in rows and no parts of start frames, and 3 no history
+// that begins anew.
+constexpr int64_t kSchemaVersion = 4;
 // Identifies the file to who looks at it with other tools.
 constexpr int64_t kApplicationId = 0x4c54616b;
 
@@ -33,13 +35,23 @@ constexpr char kSchema[] =
     "CREATE TABLE latents(session INTEGER NOT NULL, record INTEGER NOT NULL, body BLOB NOT NULL,"
     " PRIMARY KEY(session, record)) STRICT;";
 
+constexpr char kPlaceSchema[] =
+    "CREATE TABLE latent_places(session INTEGER NOT NULL, record INTEGER NOT NULL,"
+    " file TEXT NOT NULL, offset INTEGER NOT NULL, table_crc INTEGER NOT NULL,"
+    " PRIMARY KEY(session, record)) STRICT, WITHOUT ROWID;";
+
+constexpr char kBaseSchema[] =
+    "ALTER TABLE sessions ADD COLUMN base INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE sessions ADD COLUMN first_kept INTEGER NOT NULL DEFAULT 0;";
+
 std::span<const std::byte> Bytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }
 
+// Rows of earlier versions stay proven.
 Hash128 ProofOf(const SessionRow& row) {
-  return Proof()
-      .Add(row.number)
+  Proof proof;
+  proof.Add(row.number)
       .Add(row.id)
       .Add(row.create_wall_nanos)
       .Add(int64_t{row.expire_wall_nanos.has_value()})
@@ -53,12 +65,13 @@ Hash128 ProofOf(const SessionRow& row) {
       .Add(int64_t{row.ended})
       .Add(row.epoch)
       .Add(int64_t{row.parent.has_value()})
-      .Add(row.parent.value_or(0))
-      .hash();
+      .Add(row.parent.value_or(0));
+  if (row.base != 0 || row.first_kept != 0) proof.Add(row.base).Add(row.first_kept);
+  return proof.hash();
 }
 
-Hash128 NextLink(const SessionRow& row, int64_t kind, std::string_view body) {
-  return Proof().Add(row.link).Add(row.number).Add(row.records).Add(kind).Add(body).hash();
+Hash128 NextLink(int64_t session, const ChainEnd& at, int64_t kind, std::string_view body) {
+  return Proof().Add(at.link).Add(session).Add(at.records).Add(kind).Add(body).hash();
 }
 
 // Of a session that is gone and has forks: no client can choose such an id.
@@ -68,6 +81,10 @@ absl::Status Damaged(const std::string& row) {
   return Error(Reason::kSessionCorrupt, absl::StrCat("session store: ", row, " is damaged"));
 }
 
+constexpr char kSelectRow[] =
+    "SELECT number, id, create_wall_nanos, expire_wall_nanos, records, link, chunks, decoded,"
+    " end_frame, bytes, ended, epoch, parent, proof, base, first_kept FROM sessions";
+
 absl::StatusOr<int64_t> ReadNumber(Database& database, const std::string& sql) {
   LT_ASSIGN_OR_RETURN(Statement statement, database.Prepare(sql));
   LT_ASSIGN_OR_RETURN(const bool row, statement.Step());
@@ -75,6 +92,7 @@ absl::StatusOr<int64_t> ReadNumber(Database& database, const std::string& sql) {
   return statement.Int(0);
 }
 
+// Of kSelectRow.
 SessionRow ReadRow(Statement& from) {
   SessionRow row = {.number = from.Int(0),
                     .id = std::string(from.Text(1)),
@@ -89,6 +107,8 @@ SessionRow ReadRow(Statement& from) {
   if (!from.IsNull(3)) row.expire_wall_nanos = from.Int(3);
   row.epoch = from.Int(11);
   if (!from.IsNull(12)) row.parent = from.Int(12);
+  row.base = from.Int(14);
+  row.first_kept = from.Int(15);
   return row;
 }
 
@@ -111,6 +131,8 @@ int BindChanges(Statement& to, const SessionRow& row, int index) {
   to.Bind(index++, row.bytes);
   to.Bind(index++, int64_t{row.ended});
   to.Bind(index++, row.epoch);
+  to.Bind(index++, row.base);
+  to.Bind(index++, row.first_kept);
   to.BindBlob(index++, ToBytes(ProofOf(row)));
   return index;
 }
@@ -119,16 +141,16 @@ int BindChanges(Statement& to, const SessionRow& row, int index) {
 
 absl::StatusOr<std::unique_ptr<SessionTables>> SessionTables::Open(Database& database) {
   LT_ASSIGN_OR_RETURN(const int64_t version, ReadNumber(database, "PRAGMA user_version"));
-  if (version == 0) {
-    LT_RETURN_IF_ERROR(database.Execute(absl::StrCat(
-        "BEGIN IMMEDIATE;", kSchema, kSnapshotSchema, "PRAGMA application_id=", kApplicationId,
-        ";PRAGMA user_version=", kSchemaVersion, ";COMMIT;")));
-  } else if (version == 1) {
-    LT_RETURN_IF_ERROR(database.Execute(absl::StrCat(
-        "BEGIN IMMEDIATE;", kSnapshotSchema, "PRAGMA user_version=", kSchemaVersion, ";COMMIT;")));
-  } else if (version != kSchemaVersion) {
+  if (version < 0 || version > kSchemaVersion) {
     return absl::FailedPreconditionError(absl::StrCat(
         "session store: version ", version, " of its tables; this program knows ", kSchemaVersion));
+  }
+  if (version < kSchemaVersion) {
+    LT_RETURN_IF_ERROR(database.Execute(absl::StrCat(
+        "BEGIN IMMEDIATE;", version < 1 ? kSchema : "", version < 2 ? kSnapshotSchema : "",
+        version < 3 ? kPlaceSchema : "", version < 3 ? kStartSchema : "", kBaseSchema,
+        "PRAGMA application_id=", kApplicationId, ";PRAGMA user_version=", kSchemaVersion,
+        ";COMMIT;")));
   }
   auto tables = std::unique_ptr<SessionTables>(new SessionTables(database));
   LT_RETURN_IF_ERROR(tables->Prepare());
@@ -144,19 +166,28 @@ absl::Status SessionTables::Prepare() {
   LT_RETURN_IF_ERROR(prepare(insert_,
                              "INSERT INTO sessions(id, create_wall_nanos, expire_wall_nanos,"
                              " records, link, chunks, decoded, end_frame, bytes, ended, epoch,"
-                             " proof, parent) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING number"));
+                             " base, first_kept, proof, parent)"
+                             " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING number"));
   LT_RETURN_IF_ERROR(prepare(update_,
                              "UPDATE sessions SET expire_wall_nanos=?, records=?, link=?, chunks=?,"
-                             " decoded=?, end_frame=?, bytes=?, ended=?, epoch=?, proof=?"
+                             " decoded=?, end_frame=?, bytes=?, ended=?, epoch=?, base=?,"
+                             " first_kept=?, proof=?"
                              " WHERE number=?"));
   LT_RETURN_IF_ERROR(prepare(append_, "INSERT INTO records VALUES(?,?,?,?,?)"));
   LT_RETURN_IF_ERROR(prepare(records_,
                              "SELECT number, kind, body, link FROM records WHERE session=?"
-                             " AND number<? ORDER BY number"));
+                             " AND number>=? AND number<? ORDER BY number"));
   LT_RETURN_IF_ERROR(
       prepare(first_, "SELECT kind, body, link FROM records WHERE session=? AND number=0"));
+  LT_RETURN_IF_ERROR(prepare(fork_, "SELECT 1 FROM sessions WHERE parent=? LIMIT 1"));
+  LT_ASSIGN_OR_RETURN(next_, database_.Prepare(absl::StrCat(
+                                 kSelectRow, " WHERE number>? ORDER BY number LIMIT 1")));
   LT_RETURN_IF_ERROR(prepare(put_latents_, "INSERT INTO latents VALUES(?,?,?)"));
-  return prepare(get_latents_, "SELECT body FROM latents WHERE session=? AND record=?");
+  LT_RETURN_IF_ERROR(
+      prepare(get_latents_, "SELECT body FROM latents WHERE session=? AND record=?"));
+  LT_RETURN_IF_ERROR(prepare(put_place_, "INSERT INTO latent_places VALUES(?,?,?,?,?)"));
+  return prepare(find_place_,
+                 "SELECT file, offset, table_crc FROM latent_places WHERE session=? AND record=?");
 }
 
 absl::Status SessionTables::Begin() { return database_.Execute("BEGIN IMMEDIATE"); }
@@ -164,13 +195,17 @@ absl::Status SessionTables::Commit() { return database_.Commit(); }
 absl::Status SessionTables::Probe() {
   return database_.Execute(absl::StrCat("PRAGMA user_version=", kSchemaVersion));
 }
+absl::StatusOr<int64_t> SessionTables::FreePages() {
+  return ReadNumber(database_, "PRAGMA freelist_count");
+}
+absl::Status SessionTables::GiveBack(int64_t pages) {
+  return database_.Execute(absl::StrCat("PRAGMA incremental_vacuum(", pages, ")"));
+}
 absl::Status SessionTables::Rollback() { return database_.Execute("ROLLBACK"); }
 
 absl::StatusOr<SessionTables::Found> SessionTables::Sessions() {
   LT_ASSIGN_OR_RETURN(Statement rows,
-                      database_.Prepare("SELECT number, id, create_wall_nanos, expire_wall_nanos,"
-                                        " records, link, chunks, decoded, end_frame, bytes, ended,"
-                                        " epoch, parent, proof FROM sessions ORDER BY number"));
+                      database_.Prepare(absl::StrCat(kSelectRow, " ORDER BY number")));
   Found found;
   for (;;) {
     LT_ASSIGN_OR_RETURN(const bool more, rows.Step());
@@ -200,33 +235,65 @@ absl::Status SessionTables::Update(const SessionRow& row) {
   return update_->Run();
 }
 
-absl::Status SessionTables::Remove(const SessionRow& row) {
-  LT_ASSIGN_OR_RETURN(
-      const int64_t forks,
-      ReadNumber(database_,
-                 absl::StrCat("SELECT COUNT(*) FROM sessions WHERE parent=", row.number)));
-  if (forks > 0) {
-    SessionRow hidden = row;
-    hidden.id = HiddenId(row.number);
-    LT_RETURN_IF_ERROR(database_.Execute(
-        absl::StrCat("UPDATE sessions SET id='", hidden.id, "' WHERE number=", row.number)));
-    return Update(hidden);
+absl::StatusOr<int64_t> SessionTables::Remove(const SessionRow& row) {
+  LT_ASSIGN_OR_RETURN(const bool has_forks, HasForks(row.number));
+  if (has_forks) {
+    LT_RETURN_IF_ERROR(Hide(row));
+    return row.bytes;
   }
-  for (const char* table :
-       {"latents WHERE session", "records WHERE session", "sessions WHERE number"}) {
-    LT_RETURN_IF_ERROR(database_.Execute(absl::StrCat("DELETE FROM ", table, "=", row.number)));
+  int64_t hidden_bytes = 0;
+  for (std::optional<SessionRow> gone = row; gone.has_value();) {
+    for (const char* table : {"latents WHERE session", "latent_places WHERE session",
+                              "records WHERE session", "sessions WHERE number"}) {
+      LT_RETURN_IF_ERROR(database_.Execute(absl::StrCat("DELETE FROM ", table, "=", gone->number)));
+    }
+    removed_.push_back(gone->number);
+    if (!gone->parent.has_value()) break;
+    // A parent that only its forks kept may go now.
+    LT_ASSIGN_OR_RETURN(const bool is_needed, HasForks(*gone->parent));
+    if (is_needed) break;
+    LT_ASSIGN_OR_RETURN(gone, FindHidden(*gone->parent));
+    if (gone.has_value()) hidden_bytes -= gone->bytes;
   }
-  if (!row.parent.has_value()) return absl::OkStatus();
-  // A parent that only its forks kept may go now.
-  LT_ASSIGN_OR_RETURN(const Found found, Sessions());
-  for (const SessionRow& parent : found.hidden) {
-    if (parent.number == *row.parent) return Remove(parent);
+  return hidden_bytes;
+}
+
+absl::StatusOr<bool> SessionTables::HasForks(int64_t number) {
+  fork_->Reset();
+  fork_->Bind(1, number);
+  LT_ASSIGN_OR_RETURN(const bool found, fork_->Step());
+  fork_->Reset();
+  return found;
+}
+
+absl::StatusOr<std::optional<SessionRow>> SessionTables::FindHidden(int64_t number) {
+  LT_ASSIGN_OR_RETURN(const std::optional<FoundRow> found, Next(number - 1));
+  if (!found.has_value() || found->damaged || found->row.id != HiddenId(number)) {
+    return std::nullopt;
   }
-  return absl::OkStatus();
+  return found->row;
+}
+
+absl::StatusOr<std::optional<SessionTables::FoundRow>> SessionTables::Next(int64_t number) {
+  next_->Reset();
+  next_->Bind(1, number);
+  LT_ASSIGN_OR_RETURN(const bool found, next_->Step());
+  if (!found) return std::nullopt;
+  FoundRow next = {.row = ReadRow(*next_)};
+  next.damaged = ToHash(next_->Blob(13)) != ProofOf(next.row);
+  next_->Reset();
+  return next;
+}
+
+absl::Status SessionTables::Hide(SessionRow row) {
+  row.id = HiddenId(row.number);
+  LT_RETURN_IF_ERROR(database_.Execute(
+      absl::StrCat("UPDATE sessions SET id='", row.id, "' WHERE number=", row.number)));
+  return Update(row);
 }
 
 absl::Status SessionTables::Append(SessionRow& row, const RecordBytes& record) {
-  const Hash128 link = NextLink(row, record.kind, record.body);
+  const Hash128 link = NextLink(row.number, {row.records, row.link}, record.kind, record.body);
   append_->Bind(1, row.number);
   append_->Bind(2, row.records);
   append_->Bind(3, record.kind);
@@ -241,18 +308,25 @@ absl::Status SessionTables::Append(SessionRow& row, const RecordBytes& record) {
 
 absl::StatusOr<std::vector<RecordBytes>> SessionTables::Chain(int64_t number, int64_t records,
                                                               const Hash128& link) {
+  ChainEnd at;
+  LT_ASSIGN_OR_RETURN(std::vector<RecordBytes> chain, ReadChain(number, records, at));
+  if (at.link == link) return chain;
+  return Damaged(absl::StrCat("the end of session number ", number, " after record ", at.records));
+}
+
+absl::StatusOr<std::vector<RecordBytes>> SessionTables::ReadChain(int64_t number, int64_t end,
+                                                                  ChainEnd& at) {
   std::vector<RecordBytes> chain;
-  SessionRow at;
-  at.number = number;
   records_->Reset();
   records_->Bind(1, number);
-  records_->Bind(2, records);
+  records_->Bind(2, at.records);
+  records_->Bind(3, end);
   for (;;) {
     LT_ASSIGN_OR_RETURN(const bool more, records_->Step());
     if (!more) break;
     const std::span<const std::byte> blob = records_->Blob(2);
     const std::string_view body(reinterpret_cast<const char*>(blob.data()), blob.size());
-    at.link = NextLink(at, records_->Int(1), body);
+    at.link = NextLink(number, at, records_->Int(1), body);
     if (records_->Int(0) != at.records || ToHash(records_->Blob(3)) != at.link) {
       records_->Reset();
       return Damaged(absl::StrCat("record ", at.records, " of session number ", number));
@@ -260,8 +334,15 @@ absl::StatusOr<std::vector<RecordBytes>> SessionTables::Chain(int64_t number, in
     ++at.records;
     chain.push_back({.kind = records_->Int(1), .body = std::string(body)});
   }
-  if (at.records == records && at.link == link) return chain;
-  return Damaged(absl::StrCat("the end of session number ", number, " after record ", at.records));
+  if (at.records == end) return chain;
+  return Missing(number,
+                 absl::StrCat("the end of session number ", number, " after record ", at.records));
+}
+
+absl::Status SessionTables::Missing(int64_t number, const std::string& what) {
+  LT_ASSIGN_OR_RETURN(const std::optional<FoundRow> row, Next(number - 1));
+  if (row.has_value() && row->row.number == number) return Damaged(what);
+  return absl::UnavailableError(absl::StrCat("session store: ", what, ": no such session"));
 }
 
 absl::StatusOr<StoredSession> SessionTables::Read(const SessionRow& row) {
@@ -290,11 +371,12 @@ absl::StatusOr<RecordBytes> SessionTables::FirstRecord(const SessionRow& row) {
     const std::span<const std::byte> blob = first_->Blob(1);
     record = {.kind = first_->Int(0),
               .body = std::string(reinterpret_cast<const char*>(blob.data()), blob.size())};
-    whole = ToHash(first_->Blob(2)) == NextLink({.number = row.number}, record.kind, record.body);
+    whole = ToHash(first_->Blob(2)) == NextLink(row.number, {}, record.kind, record.body);
   }
   first_->Reset();
-  return whole ? record
-               : absl::StatusOr<RecordBytes>(Damaged(absl::StrCat("record 0 of session ", row.id)));
+  if (whole) return record;
+  const std::string what = absl::StrCat("record 0 of session ", row.id);
+  return found ? Damaged(what) : Missing(row.number, what);
 }
 
 absl::Status SessionTables::PutLatents(SessionRow& row, const Latents& latents) {
@@ -312,18 +394,57 @@ absl::StatusOr<Latents> SessionTables::GetLatents(const StoredLatents& stored) {
   get_latents_->Bind(1, stored.session);
   get_latents_->Bind(2, stored.record);
   LT_ASSIGN_OR_RETURN(const bool found, get_latents_->Step());
+  const LatentsRef& ref = stored.ref;
+  const auto count = static_cast<uint64_t>(ref.channels * ref.grid.volume());
   const std::span<const std::byte> body =
       found ? get_latents_->Blob(0) : std::span<const std::byte>();
-  const LatentsRef& ref = stored.ref;
-  const int64_t count = ref.channels * ref.grid.volume();
-  std::vector<float> values(body.size() / sizeof(float));
-  if (!body.empty()) std::memcpy(values.data(), body.data(), values.size() * sizeof(float));
-  const bool whole = found && body.size() == static_cast<uint64_t>(count) * sizeof(float) &&
-                     Xxh3Hash128(body) == ref.hash;
+  const bool whole = found && body.size() == count * sizeof(float) && Xxh3Hash128(body) == ref.hash;
+  std::vector<float> values(whole ? count : 0);
+  std::ranges::copy(body.first(values.size() * sizeof(float)),
+                    std::as_writable_bytes(std::span(values)).begin());
   get_latents_->Reset();
   if (whole) return Latents(ref.channels, ref.grid, std::move(values));
-  return Damaged(
-      absl::StrCat("the latents of record ", stored.record, " of session ", stored.session));
+  const std::string what =
+      absl::StrCat("the latents of record ", stored.record, " of session ", stored.session);
+  return found ? Damaged(what) : Missing(stored.session, what);
+}
+
+absl::Status SessionTables::PutLatentPlace(SessionRow& row, const LatentPlace& place,
+                                           uint64_t bytes) {
+  put_place_->Bind(1, row.number);
+  put_place_->Bind(2, row.records);
+  put_place_->Bind(3, std::string_view(place.file));
+  put_place_->Bind(4, static_cast<int64_t>(place.offset));
+  put_place_->Bind(5, int64_t{place.table_crc});
+  LT_RETURN_IF_ERROR(put_place_->Run());
+  row.bytes += static_cast<int64_t>(bytes);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<LatentPlace>> SessionTables::FindLatentPlace(
+    const StoredLatents& stored) {
+  find_place_->Reset();
+  find_place_->Bind(1, stored.session);
+  find_place_->Bind(2, stored.record);
+  LT_ASSIGN_OR_RETURN(const bool found, find_place_->Step());
+  std::optional<LatentPlace> place;
+  if (found) {
+    place = {.file = std::string(find_place_->Text(0)),
+             .offset = static_cast<uint64_t>(find_place_->Int(1)),
+             .table_crc = static_cast<uint32_t>(find_place_->Int(2))};
+  }
+  find_place_->Reset();
+  return place;
+}
+
+absl::StatusOr<std::set<std::string>> SessionTables::LatentFileNames() {
+  LT_ASSIGN_OR_RETURN(Statement rows, database_.Prepare("SELECT DISTINCT file FROM latent_places"));
+  std::set<std::string> files;
+  for (;;) {
+    LT_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return files;
+    files.emplace(rows.Text(0));
+  }
 }
 
 }  // namespace longtake

@@ -24,16 +24,6 @@ absl::Status Bad(const std::string& problem) {
   return absl::DataLossError(absl::StrCat("snapshot: ", problem));
 }
 
-// All its latents, in the order in which they are written.
-std::vector<const Latents*> AllLatents(const RolloutState& rollout) {
-  std::vector<const Latents*> all;
-  for (const auto* some : {&rollout.unwritten, &rollout.start, &rollout.recent}) {
-    for (const Latents& latents : *some) all.push_back(&latents);
-  }
-  for (const ChunkInWork& chunk : rollout.in_work) all.push_back(&chunk.x);
-  return all;
-}
-
 void Put(const BulkPlace& place, pb::Extent* out) {
   out->set_file(place.file);
   out->set_offset(place.extent.offset);
@@ -143,8 +133,10 @@ bool LiesOnTheWayOf(const StoredSession& session, const SnapshotPoint& point) {
   };
   // Numbers of events are not used again, so the last one stands for all before it.
   if (point.events > 0 && at(point.events - 1).accepted.sequence != point.last_event) return false;
-  for (int64_t i = point.events; i < applied; ++i) {
-    if (at(i).applied_chunk < point.chunk) return false;
+  // Of a life whose last records were dropped, they may hold from another chunk on now.
+  for (int64_t i = 0; i < applied; ++i) {
+    const bool held = i < point.events;
+    if (held ? at(i).applied_chunk > point.chunk : at(i).applied_chunk < point.chunk) return false;
   }
   return session.settled[static_cast<size_t>(point.chunk - 1)].ref.hash == point.before;
 }
@@ -156,12 +148,18 @@ std::set<std::string> SnapshotPlaces::Files() const {
   return files;
 }
 
-std::vector<std::byte> LatentBytes(const RolloutState& rollout) {
-  std::vector<std::byte> bytes;
-  for (const Latents* latents : AllLatents(rollout)) {
-    const auto values = std::as_bytes(latents->values());
-    bytes.insert(bytes.end(), values.begin(), values.end());
+std::vector<const Latents*> AllLatents(const RolloutState& rollout) {
+  std::vector<const Latents*> all;
+  for (const auto* some : {&rollout.unwritten, &rollout.start, &rollout.recent}) {
+    for (const Latents& latents : *some) all.push_back(&latents);
   }
+  for (const ChunkInWork& chunk : rollout.in_work) all.push_back(&chunk.x);
+  return all;
+}
+
+uint64_t LatentBytesOf(const RolloutState& rollout) {
+  uint64_t bytes = 0;
+  for (const Latents* latents : AllLatents(rollout)) bytes += latents->values().size_bytes();
   return bytes;
 }
 

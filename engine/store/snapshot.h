@@ -62,15 +62,23 @@ struct SnapshotPlaces {
   std::set<std::string> Files() const;
 };
 
-// The rollout's latents, one after the other.
-std::vector<std::byte> LatentBytes(const RolloutState& rollout);
+// Frames that are in memory or the K/V file again, and where they came from.
+struct SnapshotFrame {
+  KvFrame frame;
+  BulkPlace place = {};
+};
+using SnapshotFrames = std::map<KvFrameName, SnapshotFrame>;
+
+// The rollout's latents in the order in which they are written, and how many bytes they are.
+std::vector<const Latents*> AllLatents(const RolloutState& rollout);
+uint64_t LatentBytesOf(const RolloutState& rollout);
 
 std::string EncodeSnapshot(const Snapshot& snapshot, const SnapshotPlaces& places);
 // DATA_LOSS for what EncodeSnapshot does not give. Nothing is allocated from sizes that the bytes
 // do not have.
 absl::StatusOr<SnapshotPlaces> DecodePlaces(std::string_view body);
 absl::StatusOr<SnapshotPoint> DecodePoint(std::string_view body);
-// latents are LatentBytes. Whether it fits a take is not asked here.
+// latents are the bytes of AllLatents. Whether it fits a take is not asked here.
 absl::StatusOr<Snapshot> DecodeSnapshot(std::string_view body, std::span<const std::byte> latents);
 
 }  // namespace longtake

@@ -46,6 +46,9 @@ absl::Status SnapshotTable::Prepare() {
   LT_RETURN_IF_ERROR(prepare(remove_, "DELETE FROM snapshots WHERE session=? AND chunk=?"));
   LT_RETURN_IF_ERROR(
       prepare(remove_files_, "DELETE FROM snapshot_files WHERE session=? AND chunk=?"));
+  LT_RETURN_IF_ERROR(prepare(is_needed_,
+                             "SELECT 1 FROM snapshot_files AS named JOIN sessions ON"
+                             " number=session AND base=chunk WHERE named.file=? LIMIT 1"));
   return prepare(is_named_, "SELECT 1 FROM snapshot_files WHERE file=? LIMIT 1");
 }
 
@@ -71,7 +74,8 @@ absl::StatusOr<SnapshotTable::Found> SnapshotTable::Read(int64_t session) {
   return found;
 }
 
-absl::Status SnapshotTable::Put(const SnapshotRow& row, const std::set<std::string>& files) {
+absl::Status SnapshotTable::Put(const SnapshotRow& row, const std::set<std::string>& files,
+                                int64_t base) {
   LT_RETURN_IF_ERROR(Remove(row.session, row.chunk));
   put_->Bind(1, row.session);
   put_->Bind(2, row.chunk);
@@ -93,7 +97,8 @@ absl::Status SnapshotTable::Put(const SnapshotRow& row, const std::set<std::stri
     chunks.push_back(chunks_->Int(0));
   }
   chunks_->Reset();
-  for (size_t i = kKept; i < chunks.size(); ++i) {
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    if (chunks[i] == base || (i < kKept && chunks[i] > base)) continue;
     LT_RETURN_IF_ERROR(Remove(row.session, chunks[i]));
   }
   return absl::OkStatus();
@@ -111,13 +116,13 @@ absl::StatusOr<std::set<std::string>> SnapshotTable::FilesOf(int64_t session, in
   }
 }
 
-absl::Status SnapshotTable::Inherit(int64_t parent, int64_t chunk, int64_t fork) {
+absl::Status SnapshotTable::Inherit(int64_t parent, int64_t chunk, int64_t fork, int64_t base) {
   LT_ASSIGN_OR_RETURN(Found found, Read(parent));
   for (SnapshotRow& row : found.rows) {
     if (row.chunk > chunk) continue;
     LT_ASSIGN_OR_RETURN(const std::set<std::string> files, FilesOf(row.session, row.chunk));
     row.session = fork;
-    LT_RETURN_IF_ERROR(Put(row, files));
+    LT_RETURN_IF_ERROR(Put(row, files, base));
   }
   return absl::OkStatus();
 }
@@ -144,6 +149,20 @@ absl::Status SnapshotTable::Remove(int64_t session, int64_t chunk) {
   return absl::OkStatus();
 }
 
+absl::Status SnapshotTable::RemoveNaming(const std::string& file) {
+  LT_ASSIGN_OR_RETURN(Statement rows,
+                      database_.Prepare("SELECT session, chunk FROM snapshot_files WHERE file=?"));
+  rows.Bind(1, std::string_view(file));
+  std::vector<std::pair<int64_t, int64_t>> found;
+  for (;;) {
+    LT_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) break;
+    found.emplace_back(rows.Int(0), rows.Int(1));
+  }
+  for (const auto& [session, chunk] : found) LT_RETURN_IF_ERROR(Remove(session, chunk));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::set<std::string>> SnapshotTable::Files() {
   LT_ASSIGN_OR_RETURN(Statement rows,
                       database_.Prepare("SELECT DISTINCT file FROM snapshot_files"));
@@ -156,11 +175,19 @@ absl::StatusOr<std::set<std::string>> SnapshotTable::Files() {
 }
 
 absl::StatusOr<bool> SnapshotTable::IsNamed(const std::string& file) {
-  is_named_->Reset();
-  is_named_->Bind(1, std::string_view(file));
-  LT_ASSIGN_OR_RETURN(const bool named, is_named_->Step());
-  is_named_->Reset();
-  return named;
+  return Finds(*is_named_, file);
+}
+
+absl::StatusOr<bool> SnapshotTable::IsNeeded(const std::string& file) {
+  return Finds(*is_needed_, file);
+}
+
+absl::StatusOr<bool> SnapshotTable::Finds(Statement& statement, const std::string& file) {
+  statement.Reset();
+  statement.Bind(1, std::string_view(file));
+  LT_ASSIGN_OR_RETURN(const bool found, statement.Step());
+  statement.Reset();
+  return found;
 }
 
 }  // namespace longtake

@@ -40,17 +40,22 @@ class SnapshotTable {
     std::vector<int64_t> damaged;   // chunks of those that do not prove themselves
   };
   absl::StatusOr<Found> Read(int64_t session);
-  // One of the same chunk is replaced; those beyond kKept go.
-  absl::Status Put(const SnapshotRow& row, const std::set<std::string>& files);
+  // One of the same chunk is replaced; those beyond kKept go, but for the one with which history
+  // begins (0: with the session), and those before it.
+  absl::Status Put(const SnapshotRow& row, const std::set<std::string>& files, int64_t base);
   // Those of the parent that lie at this chunk or before are the fork's, too.
-  absl::Status Inherit(int64_t parent, int64_t chunk, int64_t fork);
+  absl::Status Inherit(int64_t parent, int64_t chunk, int64_t fork, int64_t base);
   // Those later than the chunk go.
   absl::Status CutAt(int64_t session, int64_t chunk);
   // All of the session's go.
   absl::Status Remove(int64_t session) { return CutAt(session, -1); }
+  // All that name this file go.
+  absl::Status RemoveNaming(const std::string& file);
   // The files that some row names.
   absl::StatusOr<std::set<std::string>> Files();
   absl::StatusOr<bool> IsNamed(const std::string& file);
+  // Whether by one with which a session's history begins, which must stay.
+  absl::StatusOr<bool> IsNeeded(const std::string& file);
   // Files that rows named which went since the last call.
   std::set<std::string> TakeDropped() { return std::exchange(dropped_, {}); }
 
@@ -70,6 +75,8 @@ class SnapshotTable {
   std::optional<Statement> remove_;
   std::optional<Statement> remove_files_;
   std::optional<Statement> is_named_;
+  std::optional<Statement> is_needed_;
+  absl::StatusOr<bool> Finds(Statement& statement, const std::string& file);
 };
 
 }  // namespace longtake

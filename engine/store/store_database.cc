@@ -16,6 +16,7 @@ constexpr char kPrefix[] = "sessions-";
 constexpr char kSuffix[] = ".db";
 // A copy that is not whole yet.
 constexpr char kCopy[] = ".copy";
+constexpr char kRows[] = "-rows";  // one of rows, from which the copy is made
 // What SQLite keeps beside a database.
 constexpr const char* kCompanions[] = {"", "-wal", "-shm", "-journal"};
 
@@ -28,6 +29,12 @@ std::optional<int64_t> NumberOf(std::string_view name) {
   const absl::StatusOr<uint64_t> number = ParseCount(std::string(name.substr(0, end)));
   if (!number.ok() || *number == 0 || *number > INT32_MAX) return std::nullopt;
   return static_cast<int64_t>(*number);
+}
+
+// Our own statements fit our own tables: where SQLite does not understand one, what the file says
+// of its tables is not what was written.
+absl::Status OfTables(const absl::Status& status) {
+  return absl::IsInternal(status) ? absl::DataLossError(status.message()) : status;
 }
 
 }  // namespace
@@ -67,11 +74,16 @@ absl::Status StoreDatabase::OpenNumber(int64_t number) {
   LT_RETURN_IF_ERROR(ScanWal(files_, path));
   LT_ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
                       Database::Open({.path = path, .vfs = vfs_}));
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<SessionTables> tables, SessionTables::Open(*database));
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<SnapshotTable> snapshots, SnapshotTable::Open(*database));
+  auto tables = SessionTables::Open(*database);
+  if (!tables.ok()) return OfTables(tables.status());
+  auto snapshots = SnapshotTable::Open(*database);
+  if (!snapshots.ok()) return OfTables(snapshots.status());
+  auto starts = StartTable::Open(*database);
+  if (!starts.ok()) return OfTables(starts.status());
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));  // SQLite's own passes over what fails there
-  snapshots_ = std::move(snapshots);               // both before the database they work on
-  tables_ = std::move(tables);
+  starts_ = *std::move(starts);                    // all before the database they work on
+  snapshots_ = *std::move(snapshots);
+  tables_ = *std::move(tables);
   database_ = std::move(database);
   number_ = number;
   last_number_ = std::max(last_number_, number);
@@ -79,7 +91,7 @@ absl::Status StoreDatabase::OpenNumber(int64_t number) {
 }
 
 absl::Status StoreDatabase::Begin() {
-  if (!database_->failed_sync().ok()) LT_RETURN_IF_ERROR(WriteAnew());
+  if (!database_->failed_sync().ok()) LT_RETURN_IF_ERROR(WriteAnew(*database_));
   return tables_->Begin();
 }
 
@@ -90,24 +102,44 @@ void StoreDatabase::Abandon() {
 
 // Every try has a number of its own: what one that failed left beside its file would be taken for
 // the next one's log.
-absl::Status StoreDatabase::WriteAnew() {
+absl::Status StoreDatabase::WriteAnew(Database& from) {
   const int64_t old_number = number_;
   const int64_t number = ++last_number_;
   const std::string path = PathOf(number);
   const std::string copy = absl::StrCat(path, kCopy);
-  for (const char* companion : kCompanions) Remove(absl::StrCat(copy, companion));
-  absl::Status copied = database_->CopyTo(copy);
+  RemoveAll(copy);
+  absl::Status copied = from.CopyTo(copy);
   if (copied.ok()) copied = files_.Rename(copy, path);
   if (!copied.ok()) {  // it takes room that the next try needs
-    for (const char* companion : kCompanions) Remove(absl::StrCat(copy, companion));
+    RemoveAll(copy);
     return copied;
   }
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));
   LT_RETURN_IF_ERROR(OpenNumber(number));
-  for (int64_t old = old_number; old < number; ++old) {
-    for (const char* companion : kCompanions) Remove(absl::StrCat(PathOf(old), companion));
-  }
+  for (int64_t old = old_number; old < number; ++old) RemoveAll(PathOf(old));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::map<int64_t, LostRows>> StoreDatabase::Rescue(
+    const std::vector<SessionRow>& known) {
+  const std::string path = absl::StrCat(PathOf(++last_number_), kCopy, kRows);
+  RemoveAll(path);
+  std::map<int64_t, LostRows> lost;
+  const auto rescue = [&]() -> absl::Status {
+    LT_ASSIGN_OR_RETURN(const std::unique_ptr<Database> rows,
+                        Database::Open({.path = path, .vfs = vfs_}));
+    LT_ASSIGN_OR_RETURN(const std::unique_ptr<SessionTables> tables, SessionTables::Open(*rows));
+    LT_ASSIGN_OR_RETURN(lost, RescueRows(*database_, *rows, *tables, known));
+    return WriteAnew(*rows);
+  };
+  const absl::Status rescued = rescue();
+  RemoveAll(path);
+  LT_RETURN_IF_ERROR(rescued);
+  return lost;
+}
+
+void StoreDatabase::RemoveAll(const std::string& path) {
+  for (const char* companion : kCompanions) Remove(absl::StrCat(path, companion));
 }
 
 void StoreDatabase::Remove(const std::string& path) { files_.Remove(path).IgnoreError(); }

@@ -12,13 +12,17 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/status_macros.h"
+#include "engine/store/row_rescue.h"
 #include "engine/store/session_tables.h"
 #include "engine/store/snapshot_table.h"
+#include "engine/store/start_table.h"
 #include "storage/database/database.h"
 
 namespace longtake {
@@ -33,11 +37,14 @@ class StoreDatabase {
 
   SessionTables& tables() { return *tables_; }
   SnapshotTable& snapshots() { return *snapshots_; }
+  StartTable& starts() { return *starts_; }
 
   // After an error Abandon must follow; then the next Begin tries what may mend it.
   absl::Status Begin();
   absl::Status Commit() { return tables_->Commit(); }
   void Abandon();
+  // Between transactions: its rows in a new file, and those of which some could not be read.
+  absl::StatusOr<std::map<int64_t, LostRows>> Rescue(const std::vector<SessionRow>& known);
   bool UnderWay() const { return database_->in_transaction(); }
 
  private:
@@ -47,7 +54,9 @@ class StoreDatabase {
   // The highest number of a file that is there; 0: none. Removes what a crash left beside it.
   absl::StatusOr<int64_t> FindNumber();
   absl::Status OpenNumber(int64_t number);
-  absl::Status WriteAnew();
+  // What is committed in another, which stays open.
+  absl::Status WriteAnew(Database& from);
+  void RemoveAll(const std::string& path);
   void Remove(const std::string& path);
 
   FileSystem& files_;
@@ -58,6 +67,7 @@ class StoreDatabase {
   std::unique_ptr<Database> database_;
   std::unique_ptr<SessionTables> tables_;
   std::unique_ptr<SnapshotTable> snapshots_;
+  std::unique_ptr<StartTable> starts_;
 };
 
 }  // namespace longtake

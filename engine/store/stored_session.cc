@@ -21,19 +21,29 @@ struct Place {
 
 absl::Status Bad(const std::string& problem) { return Error(Reason::kSessionCorrupt, problem); }
 
+// The first with this number or a higher one.
+std::vector<StoredEvent>::iterator FindEvent(StoredSession& session, uint64_t sequence) {
+  return std::lower_bound(
+      session.events.begin(), session.events.end(), sequence,
+      [](const StoredEvent& a, uint64_t number) { return a.accepted.sequence < number; });
+}
+
+// Several threads hand events over: two may have changed places on the way.
 absl::Status AddTo(StoredSession& session, const Place&, AcceptedEvent event) {
-  if (event.sequence < session.next_sequence) {
-    return Bad(absl::StrCat("event ", event.sequence, " after a later one"));
+  const uint64_t sequence = event.sequence;
+  const auto place = FindEvent(session, sequence);
+  if (place != session.events.end() && place->accepted.sequence == sequence) {
+    return Bad(absl::StrCat("event ", sequence, " twice"));
   }
-  session.next_sequence = event.sequence + 1;
-  session.events.push_back({.accepted = std::move(event)});
+  const auto index = static_cast<size_t>(place - session.events.begin());
+  for (size_t& applied : session.applied) applied += applied >= index ? 1 : 0;
+  session.events.insert(place, {.accepted = std::move(event)});
+  session.next_sequence = std::max(session.next_sequence, sequence + 1);
   return absl::OkStatus();
 }
 
 absl::Status AddTo(StoredSession& session, const Place&, const EventHolds& applied) {
-  const auto event = std::lower_bound(
-      session.events.begin(), session.events.end(), applied.sequence,
-      [](const StoredEvent& a, uint64_t sequence) { return a.accepted.sequence < sequence; });
+  const auto event = FindEvent(session, applied.sequence);
   if (event == session.events.end() || event->accepted.sequence != applied.sequence) {
     return Bad(absl::StrCat("event ", applied.sequence, " applied, which is not there"));
   }
@@ -75,12 +85,38 @@ absl::Status AddTo(StoredSession& session, const Place&, const SessionEnded&) {
 }
 
 absl::Status AddTo(StoredSession& session, const Place&, const SessionRewound& rewound) {
-  if (rewound.chunk < 0 || rewound.chunk > std::ssize(session.settled) ||
+  if (rewound.chunk < session.base || rewound.chunk > std::ssize(session.settled) ||
       rewound.epoch != session.epoch + 1) {
     return Bad(absl::StrCat("rewound to chunk ", rewound.chunk, ", epoch ", rewound.epoch));
   }
   session.CutAt(rewound.chunk);
   session.epoch = rewound.epoch;
+  return absl::OkStatus();
+}
+
+// What was decoded before in other numerics does not follow from what comes now.
+absl::Status AddTo(StoredSession& session, const Place&, const NumericsChanged& changed) {
+  if (changed.chunk < 0 || changed.chunk > std::ssize(session.decoded)) {
+    return Bad(absl::StrCat("other numerics from chunk ", changed.chunk, " on"));
+  }
+  session.decoded.resize(static_cast<size_t>(changed.chunk));
+  session.numerics_changed = true;
+  return absl::OkStatus();
+}
+
+// What may have been there of chunks before the first one counts no more.
+absl::Status AddTo(StoredSession& session, const Place&, const HistoryBegun& begun) {
+  const bool follows = begun.before.has_value() ? begun.before->chunk == begun.first - 1
+                                                : begun.first <= std::ssize(session.decoded);
+  if (!follows || begun.first < std::ssize(session.settled)) {
+    return Bad(absl::StrCat("history begins anew with chunk ", begun.first));
+  }
+  const auto first = static_cast<size_t>(begun.first);
+  session.settled.assign(first, {});
+  session.decoded.resize(first);
+  if (begun.before.has_value()) session.decoded.back() = *begun.before;
+  session.base = begun.base;
+  session.first_kept = begun.first;
   return absl::OkStatus();
 }
 

@@ -33,11 +33,17 @@ struct StoredSession {
   std::vector<StoredEvent> events = {};  // by rising numbers
   std::vector<size_t> applied = {};  // indices of events, in the order in which they were applied
   std::optional<StoredLatents> start = {};  // what the take begins with, once that is latents
-  std::vector<StoredLatents> settled = {};  // by chunk, from 0 on
+  std::vector<StoredLatents> settled = {};  // by chunk, from 0 on; nowhere before first_kept
   std::vector<ChunkDecoded> decoded = {};   // by chunk, from 0 on
   uint64_t next_sequence = 1;               // of the next event
   int64_t epoch = 0;                        // how often it was rewound
   bool ended = false;
+  // Where not all could be kept: it can go on, be rewound and forked from this chunk on alone, and
+  // there are no latents of chunks before the first.
+  int64_t base = 0;
+  int64_t first_kept = 0;
+  // Some of it was made in another numerics profile than the rest.
+  bool numerics_changed = false;
   int64_t generation = 0;  // of forks
 
   // As it was before this chunk, which is at most the next to be settled: what was asked and did

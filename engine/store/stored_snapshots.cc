@@ -6,58 +6,111 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/bulk/bulk_reader.h"
+#include "base/checked.h"
 
 namespace longtake {
+namespace {
 
-uint64_t NewSnapshot::bytes() const {
-  uint64_t sum = LatentBytes(snapshot.rollout).size();
-  for (const auto& [name, frame] : kv) sum += frame.size();
-  return sum;
+uint64_t SliceBytes(uint64_t wanted) {
+  const uint64_t bytes = std::clamp(wanted, kBulkAlignment, StoredSnapshots::kSliceBytesMax);
+  return CeilDiv(bytes, kBulkAlignment) * kBulkAlignment;
 }
 
-SnapshotInWork::SnapshotInWork(NewSnapshot snapshot)
-    : snapshot_(std::move(snapshot)), piece_count_(snapshot_.kv.size()) {
-  for (const auto& [name, frame] : snapshot_.kv) {
-    piece_bytes_ = std::max<uint64_t>(piece_bytes_, frame.size());
+}  // namespace
+
+SnapshotInWork::SnapshotInWork(NewSnapshot snapshot, Done done, std::optional<uint64_t> gap)
+    : snapshot_(std::move(snapshot.snapshot)), gap_(gap), done_(std::move(done)) {
+  for (auto& [name, frame] : snapshot.kv) frames_.emplace_back(name, std::move(frame));
+  const auto key = [](const auto& frame) {
+    return std::pair(frame.first.second, frame.first.first);
+  };
+  std::sort(frames_.begin(), frames_.end(),
+            [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  places_.kv = std::move(snapshot.written);
+}
+
+absl::Status StoredSnapshots::Write(SnapshotTable& table, int64_t session, int64_t base,
+                                    SnapshotInWork& snapshot) {
+  LT_RETURN_IF_ERROR(snapshot.failed_);
+  if (snapshot.given_up_) return GiveUp(snapshot, absl::AbortedError("nobody wants it any more"));
+  // One that is whole already was in a transaction that is tried again.
+  const absl::Status written = snapshot.whole_ ? absl::OkStatus() : WriteTurn(session, snapshot);
+  if (!written.ok()) return GiveUp(snapshot, written);
+  return snapshot.whole_ ? PutRow(table, session, base, snapshot) : absl::OkStatus();
+}
+
+// Between two steps of a chunk there may be no latents, and nothing that is new.
+absl::Status StoredSnapshots::WriteTurn(int64_t session, SnapshotInWork& snapshot) {
+  const bool has_latents = snapshot.bytes() > 0;
+  const bool has_bytes = has_latents || !snapshot.frames_.empty();
+  if (snapshot.file_ == nullptr && has_bytes) {
+    if (writing_ != nullptr) return absl::OkStatus();  // it is another one's turn
+    LT_RETURN_IF_ERROR(CreateFile(session, snapshot));
   }
-  places_.kv = snapshot_.written;
-}
-
-absl::Status StoredSnapshots::CollectGarbage(SnapshotTable& table) {
-  LT_ASSIGN_OR_RETURN(const std::set<std::string> named, table.Files());
-  return bulk_.Open(named);
-}
-
-// What was written is given back at once: a piece that is asked for again is there already.
-absl::Status StoredSnapshots::Write(int64_t session, SnapshotInWork& snapshot) {
-  LT_RETURN_IF_ERROR(CheckWanted(snapshot));
-  KvImage& left = snapshot.snapshot_.kv;
-  if (left.empty()) return absl::OkStatus();
-  const auto next = left.begin();
-  LT_RETURN_IF_ERROR(Append(session, snapshot, next->second, &snapshot.places_.kv[next->first]));
-  left.erase(next);
+  for (uint64_t bytes = 0; bytes < turn_bytes_ && !snapshot.frames_.empty();) {
+    LT_ASSIGN_OR_RETURN(const uint64_t piece, WritePiece(snapshot));
+    bytes += piece;
+  }
+  if (!snapshot.frames_.empty()) return snapshot.file_->WriteBack();
+  if (has_latents) LT_RETURN_IF_ERROR(WriteLatents(snapshot));
+  snapshot.whole_ = true;
+  if (snapshot.file_ == nullptr) return absl::OkStatus();
+  LT_RETURN_IF_ERROR(snapshot.file_->Sync());
+  EndFile(snapshot);
   return absl::OkStatus();
 }
 
-absl::Status StoredSnapshots::Append(int64_t session, SnapshotInWork& snapshot,
-                                     std::span<const std::byte> bytes, BulkPlace* place) {
-  if (snapshot.file_ == nullptr) {
-    auto created = bulk_.Create(session);
-    if (!created.ok()) return GiveUp(snapshot, created.status());
-    std::tie(snapshot.name_, snapshot.file_) = *std::move(created);
+void StoredSnapshots::EndFile(SnapshotInWork& snapshot) {
+  snapshot.file_ = nullptr;
+  if (writing_ == &snapshot) writing_ = nullptr;
+}
+
+absl::Status StoredSnapshots::CreateFile(int64_t session, SnapshotInWork& snapshot) {
+  if (buffer_.size() == 0) {
+    LT_ASSIGN_OR_RETURN(buffer_, AlignedBuffer::Allocate(kKvPieceBytes, kKvPieceAlignment));
   }
-  const absl::StatusOr<BulkExtent> extent = snapshot.file_->Append(bytes);
-  if (!extent.ok()) return GiveUp(snapshot, extent.status());
-  *place = {.file = snapshot.name_, .extent = *extent};
+  snapshot.file_bytes_ = RoomFor(snapshot);
+  const uint64_t slice =
+      SliceBytes(std::min(turn_bytes_ / 2, snapshot.file_bytes_ / WriteBehind::kSlices));
+  if (slices_.size() < slice * WriteBehind::kSlices) {
+    LT_ASSIGN_OR_RETURN(
+        slices_, AlignedBuffer::Allocate(slice * WriteBehind::kSlices, WriteBehind::kBlockBytes));
+  }
+  LT_ASSIGN_OR_RETURN(std::tie(snapshot.name_, snapshot.file_),
+                      bulk_.Create(session, BulkUse::kSnapshot));
+  bulk_.SetBytes(snapshot.name_, snapshot.file_bytes_);
+  writing_ = &snapshot;
+  return snapshot.file_->WriteBehindThrough(slices_.span(), snapshot.file_bytes_);
+}
+
+uint64_t StoredSnapshots::RoomFor(const SnapshotInWork& snapshot) {
+  uint64_t room = BulkFile::RoomFor(snapshot.bytes());
+  for (const auto& [name, frame] : snapshot.frames_) room += BulkFile::RoomFor(frame->bytes());
+  return room;
+}
+
+absl::StatusOr<uint64_t> StoredSnapshots::WritePiece(SnapshotInWork& snapshot) {
+  auto& [name, frame] = snapshot.frames_.front();
+  LT_ASSIGN_OR_RETURN(const std::span<const std::byte> piece, frame->Next(buffer_.span()));
+  LT_RETURN_IF_ERROR(snapshot.file_->AppendPart(piece));
+  if (!piece.empty()) return piece.size();
+  LT_ASSIGN_OR_RETURN(const BulkExtent extent, snapshot.file_->EndExtent());
+  snapshot.places_.kv[name] = {.file = snapshot.name_, .extent = extent};
+  snapshot.frames_.pop_front();  // its session may have the frame's room
+  return uint64_t{0};
+}
+
+absl::Status StoredSnapshots::WriteLatents(SnapshotInWork& snapshot) {
+  for (const Latents* latents : AllLatents(snapshot.snapshot_.rollout)) {
+    LT_RETURN_IF_ERROR(snapshot.file_->AppendPart(std::as_bytes(latents->values())));
+  }
+  LT_ASSIGN_OR_RETURN(const BulkExtent extent, snapshot.file_->EndExtent());
+  snapshot.places_.latents = {.file = snapshot.name_, .extent = extent};
   return absl::OkStatus();
 }
 
-absl::Status StoredSnapshots::Finish(SnapshotTable& table, int64_t session,
+absl::Status StoredSnapshots::PutRow(SnapshotTable& table, int64_t session, int64_t base,
                                      SnapshotInWork& snapshot) {
-  LT_RETURN_IF_ERROR(CheckWanted(snapshot));
-  while (!snapshot.snapshot_.kv.empty()) LT_RETURN_IF_ERROR(Write(session, snapshot));
-  LT_RETURN_IF_ERROR(FinishFile(session, snapshot));
   const std::set<std::string> files = snapshot.places_.Files();
   for (const std::string& file : files) {
     if (file == snapshot.name_) continue;
@@ -66,48 +119,42 @@ absl::Status StoredSnapshots::Finish(SnapshotTable& table, int64_t session,
       return GiveUp(snapshot, absl::AbortedError(absl::StrCat("bulk file ", file, " is gone")));
     }
   }
-  const Snapshot& value = snapshot.snapshot_.snapshot;
+  const Snapshot& value = snapshot.snapshot_;
   LT_RETURN_IF_ERROR(table.Put({.session = session,
                                 .chunk = value.point.chunk,
                                 .body = EncodeSnapshot(value, snapshot.places_)},
-                               files));
+                               files, base));
   ++pending_;
-  if (snapshot.file_ != nullptr) pending_bytes_ += snapshot.file_->end();
+  pending_bytes_ += snapshot.file_bytes_;
   return absl::OkStatus();
 }
 
-// Between two steps of a chunk there may be no latents, and nothing that is new.
-absl::Status StoredSnapshots::FinishFile(int64_t session, SnapshotInWork& snapshot) {
-  if (snapshot.whole_) return absl::OkStatus();
-  const std::vector<std::byte> latents = LatentBytes(snapshot.snapshot_.snapshot.rollout);
-  if (!latents.empty()) {
-    LT_RETURN_IF_ERROR(Append(session, snapshot, latents, &snapshot.places_.latents));
-  }
-  if (snapshot.file_ != nullptr) {
-    const absl::Status synced = snapshot.file_->Sync();
-    if (!synced.ok()) return GiveUp(snapshot, synced);
-    bulk_.SetBytes(snapshot.name_, snapshot.file_->end());
-  }
-  snapshot.whole_ = true;
-  return absl::OkStatus();
-}
-
-absl::Status StoredSnapshots::CheckWanted(SnapshotInWork& snapshot) {
-  LT_RETURN_IF_ERROR(snapshot.failed_);
-  if (!snapshot.given_up_) return absl::OkStatus();
-  return GiveUp(snapshot, absl::AbortedError("nobody wants it any more"));
-}
-
-absl::Status StoredSnapshots::GiveUp(SnapshotInWork& snapshot, absl::Status why) {
-  snapshot.snapshot_.kv.clear();
-  snapshot.file_ = nullptr;
+absl::Status StoredSnapshots::GiveUp(SnapshotInWork& snapshot, const absl::Status& why) {
+  snapshot.frames_.clear();
+  EndFile(snapshot);
   bulk_.Remove(snapshot.name_);
   ++failures_;
   snapshot.failed_ = absl::AbortedError(why.message());
   return snapshot.failed_;
 }
 
+// A file that none of them names is still being written, or went in this transaction. One with
+// which a session's history begins stays: it can come back from nowhere else.
+absl::Status StoredSnapshots::MakeRoom(SnapshotTable& table, int64_t session, uint64_t bytes) {
+  const uint64_t enough = leaving_bytes_ + bytes;
+  for (const auto& [file, file_bytes] : bulk_.OldestFirst(session)) {
+    if (leaving_bytes_ >= enough) break;
+    LT_ASSIGN_OR_RETURN(const bool named, table.IsNamed(file));
+    LT_ASSIGN_OR_RETURN(const bool needed, table.IsNeeded(file));
+    if (!named || needed) continue;
+    LT_RETURN_IF_ERROR(table.RemoveNaming(file));
+    leaving_bytes_ += file_bytes;
+  }
+  return absl::OkStatus();
+}
+
 void StoredSnapshots::OnCommitted(SnapshotTable& table) {
+  leaving_bytes_ = 0;
   snapshots_ += std::exchange(pending_, 0);
   bytes_ += std::exchange(pending_bytes_, 0);
   for (const std::string& file : table.TakeDropped()) {
@@ -117,6 +164,7 @@ void StoredSnapshots::OnCommitted(SnapshotTable& table) {
 }
 
 void StoredSnapshots::OnAbandoned() {
+  leaving_bytes_ = 0;
   pending_ = 0;
   pending_bytes_ = 0;
 }
@@ -124,6 +172,19 @@ void StoredSnapshots::OnAbandoned() {
 absl::StatusOr<std::vector<std::byte>> StoredSnapshots::ReadBytes(const BulkPlace& place) const {
   LT_ASSIGN_OR_RETURN(const std::string path, bulk_.Path(place.file));
   return ReadBulk(bulk_.files(), path, place.extent);
+}
+
+absl::StatusOr<std::unique_ptr<BulkReader>> StoredSnapshots::OpenBytes(
+    const BulkPlace& place) const {
+  LT_ASSIGN_OR_RETURN(const std::string path, bulk_.Path(place.file));
+  return BulkReader::Open(bulk_.files(), path, place.extent);
+}
+
+absl::StatusOr<std::unique_ptr<BulkSequence>> StoredSnapshots::OpenSequence(
+    const std::string& file, std::span<const BulkExtent> extents,
+    std::span<std::byte> memory) const {
+  LT_ASSIGN_OR_RETURN(const std::string path, bulk_.Path(file));
+  return BulkSequence::Open(bulk_.files(), path, extents, memory);
 }
 
 absl::StatusOr<Snapshot> StoredSnapshots::ReadTake(const SnapshotRow& row) const {

@@ -4,6 +4,7 @@
 // else is there, how many threads compute, where the layers come from or which kernels run.
 #include <gtest/gtest.h>
 
+#include "storage/pack/pack_twin.h"
 #include "tests/engine/engine_fixture.h"
 
 namespace longtake {
@@ -47,6 +48,26 @@ TEST(BitsTest, PreadIsIoUring) {
   setup.model.kept_bytes_max = 0;
   setup.model.io = IoChoice::kPread;
   EXPECT_EQ(DigestsWith(setup), Reference());
+}
+
+// Streamed and partly kept, by io_uring where there is one and by threads.
+TEST(BitsTest, LayerPathsDoNotMatter) {
+  for (const size_t paths : {2, 3}) {
+    const ScratchDirectory scratch;
+    EngineSetup setup;
+    for (size_t i = 0; i < paths; ++i) {
+      setup.model.layer_paths.push_back(scratch.directory() + "/" + std::to_string(i));
+    }
+    ASSERT_EQ(SpreadLayers(PosixFileSystem(), EmbeddedPack(), setup.model.layer_paths, nullptr),
+              absl::OkStatus());
+    for (const IoChoice io : {IoChoice::kAuto, IoChoice::kPread}) {
+      setup.model.io = io;
+      for (const uint64_t kept_bytes_max : {uint64_t{0}, uint64_t{4} << 20}) {
+        setup.model.kept_bytes_max = kept_bytes_max;
+        EXPECT_EQ(DigestsWith(setup), Reference()) << paths << " " << kept_bytes_max;
+      }
+    }
+  }
 }
 
 TEST(BitsTest, BothInstructionSetsAgree) {

@@ -16,9 +16,10 @@ Calibration Example() {
   out.instruction_set = "x86-64-v4";
   out.threads = 2;
   out.request_bytes = 1 << 20;
-  out.disk_bytes_per_second = 1.5e9;
+  out.disk_bytes_per_second = {1.5e9};
   out.verify_bytes_per_second = 9e9;
-  out.decode = {.full = 3e-7, .tiny = 1.5e-8};
+  out.decode = {.full = {.pixel = 3e-7, .latent = 0.375, .begin = 4e-6},
+                .tiny = {.pixel = 1.5e-8, .latent = 0.0625, .begin = 2.5e-7}};
   out.layers = {{4, 0.125, 0.25, 0.5}, {16, 0.25, 0.5, 1.0}, {64, 1.0, 0.5, 2.0}};
   return out;
 }
@@ -34,23 +35,45 @@ TEST(CalibrationTest, ComesBackFromItsFile) {
   ASSERT_EQ(again->layers.size(), Example().layers.size());
   EXPECT_EQ(again->At(16).layer_seconds, Example().At(16).layer_seconds);
   EXPECT_EQ(again->At(16).context_row_seconds, 1.0);
-  EXPECT_EQ(again->decode.full, 3e-7);
-  EXPECT_EQ(again->decode.tiny, 1.5e-8);
+  EXPECT_EQ(again->decode.full.pixel, 3e-7);
+  EXPECT_EQ(again->decode.tiny.pixel, 1.5e-8);
+  EXPECT_EQ(again->decode.full.latent, 0.375);
+  EXPECT_EQ(again->decode.tiny.latent, 0.0625);
+  EXPECT_EQ(again->decode.full.begin, 4e-6);
+  EXPECT_EQ(again->decode.tiny.begin, 2.5e-7);
   EXPECT_EQ(EncodeCalibration(*again), text);
 }
 
+TEST(CalibrationTest, HasARateForEachLayerPath) {
+  Calibration example = Example();
+  example.layer_paths = {"/d0", "/d1"};
+  example.disk_bytes_per_second = {1.5e9, 0.5e9};
+  std::string text = EncodeCalibration(example);
+  const auto again = DecodeCalibration(text, "c.json");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->IsFor(example));
+  EXPECT_EQ(again->disk_bytes_per_second, example.disk_bytes_per_second);
+  for (const char* broken : {"-1", "1, 2", "\"fast\""}) {
+    std::string other = text;
+    other.replace(other.rfind("500000000.0"), 11, broken);
+    const auto refused = DecodeCalibration(other, "c.json");
+    EXPECT_THAT(std::string(refused.status().message()), HasSubstr("disk_bytes_per_second"));
+  }
+}
+
 TEST(CalibrationTest, IsOfOneModelProfileAndMachine) {
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 5; ++i) {
     Calibration other = Example();
     if (i == 0) other.model_digest = "abd";
     if (i == 1) other.numerics_profile = "cpu-amx-bf16-v1";
     if (i == 2) other.instruction_set = "x86-64-v3";
     if (i == 3) other.threads = 4;
+    if (i == 4) other.layer_paths = {"d0"};
     EXPECT_FALSE(other.IsFor(Example())) << i;
   }
   // The first format did not say which it is.
   std::string text = EncodeCalibration(Example());
-  const std::string line = "  \"format\": 4,\n";
+  const std::string line = "  \"format\": 5,\n";
   ASSERT_NE(text.find(line), std::string::npos);
   text.erase(text.find(line), line.size());
   const auto first = DecodeCalibration(text, "c.json");
@@ -70,12 +93,17 @@ TEST(CalibrationTest, LayersBetweenWhatWasMeasured) {
 }
 
 TEST(CalibrationTest, ABrokenFileIsNamedWithItsField) {
-  const std::pair<std::string, std::string> cases[] = {{"1.5e9", "disk_bytes_per_second"},
-                                                       {"1048576", "request_bytes"},
-                                                       {"64", "tokens"},
-                                                       {"2.0", "context_row_seconds"},
-                                                       {"3e-07", "decode_pixel_seconds"},
-                                                       {"1.5e-08", "tiny_decode_pixel_seconds"}};
+  const std::pair<std::string, std::string> cases[] = {
+      {"1.5e9", "disk_bytes_per_second"},
+      {"1048576", "request_bytes"},
+      {"64", "tokens"},
+      {"2.0", "context_row_seconds"},
+      {"3e-07", "decode_pixel_seconds"},
+      {"1.5e-08", "tiny_decode_pixel_seconds"},
+      {"0.375", "decode_latent_seconds"},
+      {"0.0625", "tiny_decode_latent_seconds"},
+      {"4e-06", "decode_begin_pixel_seconds"},
+      {"2.5e-07", "tiny_decode_begin_pixel_seconds"}};
   for (const auto& [number, field] : cases) {
     std::string text = EncodeCalibration(Example());
     const std::string shown = number == "1.5e9" ? "1500000000.0" : number;

@@ -35,10 +35,10 @@ EngineSetup Streaming(FileSystem& files, int64_t read_timeout_millis = 30'000) {
 
 // Reading ahead is bounded by the slots, however long it takes: all that Streaming allocates.
 uint64_t RequestsInSlots(TestEngine& engine) {
+  constexpr uint64_t kSlots = 3;  // of one path
   const LayerStream::Options defaults;
-  const uint64_t slot_bytes =
-      engine.model().transformer_layers().memory_bytes() / defaults.slot_count;
-  return defaults.slot_count * CeilDiv(slot_bytes, defaults.request_bytes);
+  const uint64_t slot_bytes = engine.model().transformer_layers().memory_bytes() / kSlots;
+  return kSlots * CeilDiv(slot_bytes, defaults.request_bytes);
 }
 
 std::vector<std::string> CleanDigests(const std::string& prompt, uint64_t seed, int64_t frames) {

@@ -74,6 +74,7 @@ struct EngineSetup {
   FileSystem* files = &PosixFileSystem();
   std::string pack = {};  // empty: the embedded model with its own recipe
   VideoModelOptions model;
+  decltype(&VideoModel::Open) open = &VideoModel::Open;
   // A small pool, which is cleared for every engine, and room for 18 small chunks. No prompt is
   // known from an earlier take, so that every take does all of its work.
   EngineOptions engine{.kv_bytes_max = 64 << 20,
@@ -87,7 +88,7 @@ class TestEngine {
     VideoModelOptions options = setup.model;
     options.tokens_max = std::min<int64_t>(options.tokens_max, 2048);
     const std::string& pack = setup.pack.empty() ? EmbeddedPack() : setup.pack;
-    auto model = VideoModel::Open(*setup.files, pack, options, workers_);
+    auto model = setup.open(*setup.files, pack, options, workers_);
     if (!model.ok()) std::fprintf(stderr, "%s\n", model.status().ToString().c_str());
     LT_CHECK(model.ok());
     model_ = *std::move(model);

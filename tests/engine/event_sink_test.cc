@@ -207,6 +207,8 @@ TEST_F(EventSinkTest, AClientIsNotIdleWhileTheSinkIsAtWork) {
   clock_.Advance(2 * limits_.attached_idle_nanos);
   EXPECT_FALSE(session->Expired());
   sink_.Say(1);
+  EXPECT_FALSE(session->Expired()) << "it hears of that only now";
+  clock_.Advance(limits_.attached_idle_nanos);
   EXPECT_TRUE(session->Expired());
 }
 

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "base/error_reason.h"
+#include "engine/backend/host_device.h"
 #include "storage/scratch/scratch_file.h"
 #include "tests/engine/engine_fixture.h"
 #include "tests/storage/fault_file.h"
@@ -29,7 +30,8 @@ KvMemory Beside(KvPool& pool, ScratchFile& file) {
 
 TEST(KvShareTest, WhatTheFileCannotHoldIsRefusedWithFigures) {
   constexpr KvLayout kLayout = {.layers = 1, .rows = 2, .width = 256, .dtype = DType::kF32};
-  const auto pool = *KvPool::Create(4096, 4096);
+  HostDevice device;
+  const auto pool = *KvPool::Create(device, 4096, 4096);
   const auto file = *ScratchFile::Create(PosixFileSystem(), ScratchDirectory(), 10 * kBlock);
   const KvMemory memory = Beside(*pool, *file);
   const auto refusal = [&](uint64_t frames) {
@@ -51,7 +53,8 @@ TEST(KvShareTest, WhatTheFileCannotHoldIsRefusedWithFigures) {
 // Free blocks that do not touch are of no use to a frame of two.
 TEST(KvShareTest, RoomInTooSmallPiecesIsNoRoom) {
   constexpr KvLayout kLayout = {.layers = 2, .rows = 2, .width = 256, .dtype = DType::kF32};
-  const auto pool = *KvPool::Create(4096, 4096);
+  HostDevice device;
+  const auto pool = *KvPool::Create(device, 4096, 4096);
   const auto file = *ScratchFile::Create(PosixFileSystem(), ScratchDirectory(), 4 * kBlock);
   const KvMemory memory = Beside(*pool, *file);
   const std::vector<uint64_t> blocks = *file->Take(kBlock, 4);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/backend/host_device.h"
 #include "tests/golden/fixture.h"
 
 namespace longtake {
@@ -15,13 +16,14 @@ const KvOwner kNegative = {.session = 7, .branch = 1};
 
 class KvTableTest : public testing::Test {
  protected:
-  KvTableTest() : pool_(Must(KvPool::Create(1 << 20, 1 << 10))) { Open(kPrompt.session); }
+  KvTableTest() : pool_(Must(KvPool::Create(device_, 1 << 20, 1 << 10))) { Open(kPrompt.session); }
 
   void Open(uint64_t session) {
     table_.Open(session,
                 Must(KvShare::Create(KvMemory(*pool_), kLayout, {.held = kFrames, .read = 2})));
   }
 
+  HostDevice device_;
   std::unique_ptr<KvPool> pool_;  // outlives the table
   KvTable table_;
 };
@@ -85,6 +87,119 @@ TEST_F(KvTableTest, ASessionGoesWithAllItsFrames) {
   EXPECT_EQ(pool_->free_page_count(), pool_->page_count());
   Open(kPrompt.session);
   EXPECT_EQ(table_.Find(kPrompt, 0), nullptr);
+}
+
+// Fills it with one value, as a sweep would.
+void Fill(KvFrame& frame, float value) {
+  const std::vector<float> rows(static_cast<size_t>(kLayout.rows * kLayout.width), value);
+  WorkerPool workers(1);
+  const auto backend = *CreateCpuBackend(workers);
+  for (int64_t layer = 0; layer < kLayout.layers; ++layer) {
+    frame.pages()->Rows(layer).Store(*backend, kLayout, DevicePtr(rows.data()),
+                                     DevicePtr(rows.data()));
+  }
+}
+
+absl::StatusOr<std::vector<float>> ReadAll(KvSource& source) {
+  std::vector<std::byte> buffer(kKvPieceBytes);
+  std::vector<float> values;
+  for (;;) {
+    LT_ASSIGN_OR_RETURN(const std::span<const std::byte> piece, source.Next(buffer));
+    if (piece.empty()) return values;
+    const auto* floats = reinterpret_cast<const float*>(piece.data());
+    values.insert(values.end(), floats, floats + piece.size() / sizeof(float));
+  }
+}
+
+TEST_F(KvTableTest, APinnedFrameStaysWhenItIsNoLongerHeld) {
+  Fill(*table_.ToWrite(kPrompt, 5), 1.5F);
+  table_.Hold(kPrompt, {5});
+  const uint64_t free = pool_->free_page_count();
+  std::unique_ptr<KvSource> pin = table_.Pin(kPrompt, 5);
+  EXPECT_EQ(pool_->free_page_count(), free) << "its room is the session's";
+  // Its session makes it again, and all else that it has room for.
+  table_.Hold(kPrompt, {});
+  EXPECT_LT(pool_->free_page_count(), free);
+  for (const int64_t frame : {5, 6, 7}) Fill(*table_.ToWrite(kPrompt, frame), 2.5F);
+  table_.Hold(kPrompt, {5, 6, 7});
+  const auto values = Must(ReadAll(*pin));
+  EXPECT_EQ(values.size() * sizeof(float), pin->bytes());
+  EXPECT_EQ(values, std::vector<float>(values.size(), 1.5F));
+  pin = nullptr;
+  table_.DropRead(kPrompt.session);
+  EXPECT_EQ(pool_->free_page_count(), free) << "and it goes once it is read";
+  EXPECT_EQ(Must(ReadAll(*table_.Pin(kPrompt, 5))), std::vector<float>(values.size(), 2.5F));
+}
+
+TEST_F(KvTableTest, WhereThereIsNoRoomThePinIsGone) {
+  Fill(*table_.ToWrite(kPrompt, 5), 1.5F);
+  table_.Hold(kPrompt, {5});
+  const std::unique_ptr<KvSource> pin = table_.Pin(kPrompt, 5);
+  ASSERT_TRUE(pool_->Reserve(pool_->free_page_count()).ok());
+  table_.Hold(kPrompt, {});
+  for (const int64_t frame : {6, 7, 8}) ASSERT_NE(table_.ToWrite(kPrompt, frame), nullptr);
+  EXPECT_TRUE(absl::IsAborted(ReadAll(*pin).status()));
+}
+
+TEST_F(KvTableTest, AClosedSessionIsReadNoMore) {
+  Fill(*table_.ToWrite(kPrompt, 5), 1.5F);
+  Fill(*table_.ToWrite(kPrompt, 6), 1.5F);
+  table_.Hold(kPrompt, {5, 6});
+  const uint64_t all = pool_->page_count();
+  const std::unique_ptr<KvSource> held = table_.Pin(kPrompt, 5);
+  const std::unique_ptr<KvSource> dropped = table_.Pin(kPrompt, 6);
+  table_.Hold(kPrompt, {5});
+  table_.Close(kPrompt.session);
+  EXPECT_EQ(pool_->free_page_count(), all);
+  EXPECT_TRUE(absl::IsAborted(ReadAll(*held).status()));
+  EXPECT_TRUE(absl::IsAborted(ReadAll(*dropped).status()));
+}
+
+// As after a snapshot that came to nothing.
+TEST_F(KvTableTest, WhenAllReadsEndTheirRoomIsBackAndWhatIsHeldStays) {
+  for (const int64_t frame : {5, 6}) Fill(*table_.ToWrite(kPrompt, frame), 1.5F);
+  table_.Hold(kPrompt, {5, 6});
+  const uint64_t free = pool_->free_page_count();
+  const std::unique_ptr<KvSource> held = table_.Pin(kPrompt, 5);
+  const std::unique_ptr<KvSource> dropped = table_.Pin(kPrompt, 6);
+  table_.Hold(kPrompt, {5});
+  EXPECT_LT(pool_->free_page_count(), free);
+  table_.EndReads(kPrompt.session);
+  EXPECT_EQ(pool_->free_page_count(), free);
+  EXPECT_TRUE(absl::IsAborted(ReadAll(*held).status()));
+  EXPECT_TRUE(absl::IsAborted(ReadAll(*dropped).status()));
+  const std::unique_ptr<KvSource> again = table_.Pin(kPrompt, 5);
+  const auto values = Must(ReadAll(*again));
+  EXPECT_EQ(values, std::vector<float>(values.size(), 1.5F)) << "the next snapshot has it";
+}
+
+TEST_F(KvTableTest, AFrameIsMadeFromItsImageInAnyPieces) {
+  Fill(*table_.ToWrite(kPrompt, 5), 1.5F);
+  table_.Hold(kPrompt, {5});
+  const std::unique_ptr<KvSource> pin = table_.Pin(kPrompt, 5);
+  std::vector<float> values = Must(ReadAll(*pin));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  const std::span<const std::byte> image = std::as_bytes(std::span(values));
+  for (const size_t piece : {size_t{4}, size_t{100}, image.size()}) {
+    const auto share = Must(KvShare::Create(KvMemory(*pool_), kLayout, {.held = 2, .read = 2}));
+    const auto filler = Must(KvFiller::Create(*share));
+    size_t at = 0;
+    size_t end = image.size();
+    const auto next = [&]() -> absl::StatusOr<std::span<const std::byte>> {
+      const auto part = image.subspan(at, std::min(piece, end - at));
+      at += part.size();
+      return part;
+    };
+    KvTable other;
+    other.Open(1, Must(KvShare::Create(KvMemory(*pool_), kLayout, {.held = 1, .read = 1})));
+    KvFrame frame = Must(filler->Fill(next));
+    other.Adopt({.session = 1}, 9, std::move(frame));
+    EXPECT_EQ(Must(ReadAll(*other.Pin({.session = 1}, 9))), values) << piece;
+    other.Close(1);
+    at = 0;
+    end = image.size() - 4;
+    EXPECT_TRUE(absl::IsDataLoss(filler->Fill(next).status())) << "it ends early";
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/machine_memory.h"
 #include "engine/plan/memory_plan.h"
 #include "tests/engine/engine_fixture.h"
+#include "tests/engine/late_model.h"
 
 namespace longtake {
 namespace {
@@ -18,7 +19,8 @@ constexpr uint64_t kSlack = 16 * kMiB;
 constexpr int kThreads = 8;  // so that a worker's part is more than that
 
 uint64_t Promised(const ModelMemory& memory) {
-  return memory.resident + memory.vae + memory.buffers + memory.scratch +
+  EXPECT_EQ((memory.resident + memory.vae + memory.buffers + memory.scratch).device, 0u);
+  return memory.resident.host + memory.vae.host + memory.buffers.host + memory.scratch.host +
          memory.transformer_layers + memory.text_layers;
 }
 
@@ -34,7 +36,7 @@ void ExpectHonest(const std::string& pack) {
   const uint64_t taken = *ResidentBytes() - before;
   EXPECT_LE(taken, Promised(*memory) + kSlack) << "more than was promised";
   EXPECT_GE(taken + kSlack, Promised(*memory)) << "less than was said";
-  EXPECT_GT(memory->scratch, kSlack) << "or this test does not see it";
+  EXPECT_GT(memory->scratch.host, kSlack) << "or this test does not see it";
 }
 
 TEST(ModelMemoryTest, AModelTakesWhatItsTablesSay) { ExpectHonest(EmbeddedPack()); }
@@ -43,8 +45,30 @@ TEST(ModelMemoryTest, SoDoesOneInInt8) {
   const ScratchPack pack(PackModelOptions{.quantize_int8 = true, .progress = {}});
   const auto plain = MeasureModel(PosixFileSystem(), EmbeddedPack(), {}, kThreads);
   const auto narrow = MeasureModel(PosixFileSystem(), pack.directory(), {}, kThreads);
-  EXPECT_GT(narrow->scratch, plain->scratch + kSlack) << "for narrowed rows";
+  EXPECT_GT(narrow->scratch.host, plain->scratch.host + kSlack) << "for narrowed rows";
   ExpectHonest(pack.directory());
+}
+
+// The late device's convolutions are packed in the host's memory, as the other backend's.
+TEST(ModelMemoryTest, ADeviceTakesItsColumn) {
+  static int64_t on_device;
+  on_device = 0;
+  VideoModelOptions options;
+  options.tokens_max = 8192;
+  options.device_has_memory = true;
+  const ModelMemory memory = *MeasureModel(PosixFileSystem(), EmbeddedPack(), options, 1);
+  LateDevice::on_memory = [](int64_t bytes) { on_device += bytes; };
+  WorkerPool workers(1);
+  const auto model = LateModel::Open(PosixFileSystem(), EmbeddedPack(), options, workers);
+  ASSERT_TRUE(model.ok()) << model.status();
+  const MemoryUse said = memory.resident + memory.buffers;
+  EXPECT_GE(on_device, static_cast<int64_t>(said.device));
+  EXPECT_LE(on_device, static_cast<int64_t>(said.device + kMiB)) << "beside what decoders keep";
+  EXPECT_GT(memory.resident.host, 0u) << "where it was read";
+  options.device_has_memory = false;
+  const ModelMemory of_host = *MeasureModel(PosixFileSystem(), EmbeddedPack(), options, 1);
+  EXPECT_EQ(of_host.buffers.device, 0u);
+  EXPECT_LT(of_host.buffers.host, memory.buffers.total()) << "it needs no slots";
 }
 
 }  // namespace

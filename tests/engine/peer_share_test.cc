@@ -29,8 +29,9 @@ SessionEstimate Estimate(TestEngine& engine, const std::string& peer) {
 
 SessionMemory MemoryOf(TestEngine& engine, const SessionSpec& spec) {
   const ResolvedSpec resolved = *engine->Resolve(spec);
-  return *MeasureSession(resolved, RolloutFor(resolved, engine.model()), engine.model(),
-                         EngineSetup().engine.session.outbox_bytes_max);
+  return MeasureSession(resolved, RolloutFor(resolved, engine.model()), engine.model(),
+                        EngineSetup().engine.session.outbox_bytes_max)
+      ->OfHost();
 }
 
 EngineSetup WithShare(uint64_t percent) {
@@ -60,13 +61,14 @@ TEST(PeerShareTest, OfPlaces) {
 
 // 0.29 * 100 is less than 29.
 TEST(PeerShareTest, IsExactAndNeverNothing) {
-  const auto whole = Ledger::Create(1000);
+  const MemoryLedger whole = {.host = Ledger::Create(1000), .device = Ledger::Create(3000)};
   for (uint64_t percent = 1; percent < 100; ++percent) {
     PeerShares shares(percent, {.places = 100, .kv = 200, .kv_file = 0, .memory = whole});
     const auto share = shares.Of("a");
     EXPECT_EQ(share->places->bytes_max(), percent);
     EXPECT_EQ(share->kv->bytes_max(), 2 * percent);
-    EXPECT_EQ(share->memory->bytes_max(), 10 * percent);
+    EXPECT_EQ(share->memory.host->bytes_max(), 10 * percent);
+    EXPECT_EQ(share->memory.device->bytes_max(), 30 * percent);
   }
   PeerShares small(10, {.places = 3, .kv = 0, .kv_file = 0, .memory = whole});
   EXPECT_EQ(small.Of("a")->places->bytes_max(), 1u);
@@ -112,14 +114,14 @@ TEST(PeerShareTest, OfOtherMemory) {
   TestEngine any;
   const SessionMemory memory = MemoryOf(any, Spec());
   EngineSetup setup = WithShare(50);
-  setup.engine.session_bytes_max = 2 * (2 * memory.held() + memory.decode_scratch) + 1;
+  setup.engine.session_bytes_max = 2 * (2 * memory.held().host + memory.decode_scratch.host) + 1;
   TestEngine engine(setup);
   EXPECT_TRUE(Create(engine, "a").ok());
   EXPECT_TRUE(Estimate(engine, "a").fits_now);
   EXPECT_TRUE(Create(engine, "a").ok());
   EXPECT_FALSE(Estimate(engine, "a").fits_now);
   ExpectRefused(Create(engine, "a"), "bytes for sessions");
-  EXPECT_EQ(engine->stats().session_bytes, 2 * memory.held() + memory.decode_scratch);
+  EXPECT_EQ(engine->stats().session_bytes, 2 * memory.held().host + memory.decode_scratch.host);
   EXPECT_TRUE(Create(engine, "b").ok());
   engine.RunUntilIdle();  // all are made, nobody read them
   EXPECT_TRUE(Create(engine, "a").ok()) << "a take that ended holds its outbox only";
@@ -130,7 +132,7 @@ TEST(PeerShareTest, IsNotGivenBackByDeletingASessionThatIsStillHeld) {
   TestEngine any;
   const SessionMemory memory = MemoryOf(any, Spec());
   EngineSetup setup = WithShare(50);
-  setup.engine.session_bytes_max = 2 * (memory.held() + memory.decode_scratch) + 1;
+  setup.engine.session_bytes_max = 2 * (memory.held().host + memory.decode_scratch.host) + 1;
   TestEngine engine(setup);
   EXPECT_TRUE(Create(engine, "a", Spec(), "held").ok());
   std::shared_ptr<Session> stream =
@@ -165,15 +167,15 @@ TEST(PeerShareTest, TheWholeIsNoShare) {
 
 // Whoever is gone is forgotten, or every address that ever asked would be remembered.
 TEST(PeerShareTest, SharesOfPeersWithoutSessionsAreForgotten) {
-  const auto whole = Ledger::Create(1000);
+  const MemoryLedger whole = {.host = Ledger::Create(1000), .device = Ledger::Create(3000)};
   PeerShares shares(50, {.places = 10, .kv = 10, .kv_file = 0, .memory = whole});
   const std::weak_ptr<const PeerShare> idle = shares.Of("idle");
   const std::weak_ptr<const PeerShare> busy = shares.Of("busy");
-  const Reservation held = *busy.lock()->memory->Reserve(10);
+  const Reservation held = *busy.lock()->memory.host->Reserve(10);
   shares.Of("another");
   EXPECT_TRUE(idle.expired());
   EXPECT_FALSE(busy.expired());
-  EXPECT_EQ(whole->bytes_taken(), 10u);
+  EXPECT_EQ(whole.host->bytes_taken(), 10u);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ VideoModelOptions Options() {
 Calibration Invented(double disk_bytes_per_second) {
   Calibration out;
   out.request_bytes = 1 << 20;
-  out.disk_bytes_per_second = disk_bytes_per_second;
+  out.disk_bytes_per_second = {disk_bytes_per_second};
   out.verify_bytes_per_second = 1e10;
   out.layers = {{1, 1e-4, 1e-4}, {1024, 1e-1, 1e-4}};
   return out;
@@ -31,27 +31,36 @@ absl::StatusOr<ResidencyPlan> Plan(const MemoryWishes& wishes, const Calibration
   return PlanResidency(PosixFileSystem(), EmbeddedPack(), Options(), slots, wishes, calibration);
 }
 
+// Whether the times of layers are in proportion. They are not where something else took the cores
+// while one of them was measured.
+bool IsInProportion(const Calibration& measured) {
+  if (measured.layers.size() != 6) return false;  // 1, 4, 16, 64, 256 and 1024 tokens
+  const LayerCost& largest = measured.layers.back();
+  // A thousand rows of context make a layer of a thousand tokens longer, and by less than another
+  // thousand tokens do.
+  const double context = 1024 * largest.context_row_seconds;
+  return largest.tokens == 1024 &&
+         largest.layer_seconds > 2 * measured.layers.front().layer_seconds &&
+         context > 0.02 * largest.layer_seconds && context < largest.layer_seconds;
+}
+
 TEST(ResidencyPlanTest, AMeasuredCalibrationHoldsWhatItShould) {
   WorkerPool workers(2);
   SystemClock clock;
-  const auto measured = Calibrate(PosixFileSystem(), EmbeddedPack(), Options(), workers, clock);
-  ASSERT_TRUE(measured.ok()) << measured.status();
+  absl::StatusOr<Calibration> measured;
+  for (int tries = 0; tries < 5 && !(measured.ok() && IsInProportion(*measured)); ++tries) {
+    measured = Calibrate(PosixFileSystem(), EmbeddedPack(), Options(), workers, clock);
+    ASSERT_TRUE(measured.ok()) << measured.status();
+  }
+  EXPECT_TRUE(IsInProportion(*measured)) << EncodeCalibration(*measured);
   const auto subject = CalibrationSubject(PosixFileSystem(), EmbeddedPack(), Options(), workers);
   ASSERT_TRUE(subject.ok());
   EXPECT_TRUE(measured->IsFor(*subject));
-  EXPECT_GT(measured->disk_bytes_per_second, 1e6);
+  EXPECT_GT(measured->disk_bytes_per_second.at(0), 1e6);
   EXPECT_GT(measured->verify_bytes_per_second, 1e8);
-  ASSERT_EQ(measured->layers.size(), 6u) << "1, 4, 16, 64, 256 and 1024 tokens";
-  EXPECT_EQ(measured->layers.back().tokens, 1024);
-  EXPECT_GT(measured->layers.back().layer_seconds, 2 * measured->layers.front().layer_seconds);
-  // A thousand rows of context make a layer of a thousand tokens longer, and by less than another
-  // thousand tokens do.
-  const double context = 1024 * measured->layers.back().context_row_seconds;
-  EXPECT_GT(context, 0.02 * measured->layers.back().layer_seconds);
-  EXPECT_LT(context, measured->layers.back().layer_seconds);
-  EXPECT_GT(measured->decode.full, 1e-9);
-  EXPECT_LT(measured->decode.full, 1e-3);
-  EXPECT_EQ(measured->decode.tiny, 0) << "the embedded model has none";
+  EXPECT_GT(measured->decode.full.pixel, 1e-9);
+  EXPECT_LT(measured->decode.full.pixel, 1e-3);
+  EXPECT_EQ(measured->decode.tiny.pixel, 0) << "the embedded model has none";
   const auto plan = Plan({.kept = 0}, *measured);
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_GE(DescribeResidency(*plan, *measured).size(), 3 + measured->layers.size());

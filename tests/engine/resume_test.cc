@@ -2,151 +2,14 @@
 //
 // Sessions that come back from the store, through an engine. That every policy comes back with its
 // bits, however often its process is killed, is longtake_take_digests --resumed.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sqlite3.h>
-
-#include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
-#include "engine/serve/snapshots.h"
-#include "tests/engine/engine_fixture.h"
+#include "engine/serve/making_room.h"
+#include "tests/engine/resume_fixture.h"
 
 namespace longtake {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
-
-class ResumeTest : public testing::Test {
- protected:
-  ResumeTest() { Begin(); }
-  ~ResumeTest() override {
-    store_->Stop();
-    engine_.Stop();
-  }
-
-  // Another process with the same directory: of the one before nothing is left but its commits, and
-  // what somebody did to its database.
-  void Begin(const std::string& sql = "") {
-    if (store_ != nullptr) store_->Stop();
-    engine_.Stop();
-    store_ = nullptr;
-    if (!sql.empty()) Execute(sql);
-    auto store = SessionStore::Open({.files = &PosixFileSystem(),
-                                     .directory = scratch_.directory() + "/state",
-                                     .holder = "the test",
-                                     .retention_nanos = kRetentionNanos,
-                                     .waiting_bytes_max = waiting_bytes_max_},
-                                    engine_.clock());
-    LT_CHECK(store.ok());
-    store_ = *std::move(store);
-    EngineOptions options = EngineSetup().engine;
-    options.store = store_.get();
-    options.resume_seconds_max = resume_seconds_max_;
-    options.snapshot_bytes_per_hour = snapshot_bytes_per_hour_;
-    options.on_resume = [this](const ResumeReport& report) { report_ = report; };
-    options.on_snapshot_refused = [this](const std::string& id, const absl::Status& why) {
-      refused_.push_back(absl::StrCat(id, ": ", why.message()));
-    };
-    LT_CHECK(engine_.Renew(options).ok());
-  }
-  void Execute(const std::string& sql) const {
-    sqlite3* database = nullptr;
-    LT_CHECK(sqlite3_open((scratch_.directory() + "/state/sessions-1.db").c_str(), &database) ==
-             SQLITE_OK);
-    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sql;
-    EXPECT_GT(sqlite3_changes(database), 0) << sql;
-    sqlite3_close(database);
-  }
-  void RunUntilIdle() {
-    while (engine_->Step() || engine_->Step() || store_->Step()) {
-    }
-  }
-  std::shared_ptr<Session> Create(const SessionSpec& spec, const std::string& id) {
-    return *engine_.CreateSession(spec, id);
-  }
-  static SessionSpec Spec(int64_t chunks) {
-    return SmallSpec("a red circle moving to the right", 42, 12 * chunks - 3);
-  }
-  static SessionSpec Endless() {
-    return SmallSpec("a red circle moving to the right", 42, /*frame_count=*/0);
-  }
-  // All that a client gets from this chunk on until the session waits or ends.
-  Received Read(const std::string& id, int64_t next_chunk) {
-    Received received;
-    const auto session = engine_->Wake(id, next_chunk);
-    if (!session.ok()) {
-      received.end = session.status();
-      return received;
-    }
-    const uint64_t reader = *(*session)->Attach(next_chunk, nullptr);
-    for (;;) {
-      RunUntilIdle();
-      const size_t before = received.chunks.size();
-      PollAll(**session, reader, &received);
-      if (received.end.has_value() || received.chunks.size() == before) break;
-    }
-    (*session)->Detach(reader);
-    return received;
-  }
-  // Of one that is never over: so many chunks from this one on.
-  std::vector<std::string> ReadSome(const std::string& id, int64_t next_chunk, size_t count) {
-    Received received;
-    const auto session = *engine_->Wake(id, next_chunk);
-    const uint64_t reader = *session->Attach(next_chunk, nullptr);
-    while (received.chunks.size() < count) {
-      if (!engine_->Step() && !engine_->Step() && !store_->Step()) break;
-      store_->Step();
-      PollAll(*session, reader, &received);
-    }
-    session->Detach(reader);
-    std::vector<std::string> digests = received.Digests();
-    digests.resize(std::min(digests.size(), count));
-    return digests;
-  }
-  void Submit(const std::shared_ptr<Session>& session, const SessionEvent& event) {
-    bool accepted = false;
-    engine_->Submit(session, event, {}, [&](const absl::StatusOr<EventAccepted>& answer) {
-      accepted = answer.ok() && answer->durable;
-    });
-    EXPECT_FALSE(accepted) << "before it is on disk";
-    while (store_->Step()) {
-    }
-    EXPECT_TRUE(accepted);
-  }
-  static std::vector<std::string> From(const std::vector<std::string>& digests, size_t first) {
-    return {digests.begin() + static_cast<ptrdiff_t>(first), digests.end()};
-  }
-
-  static constexpr int64_t kRetentionNanos = 3600LL * 1'000'000'000;
-  const ScratchDirectory scratch_;
-  double resume_seconds_max_ = 120;
-  uint64_t snapshot_bytes_per_hour_ = uint64_t{32} << 30;
-  uint64_t waiting_bytes_max_ = uint64_t{256} << 20;
-  ResumeReport report_;               // the last one
-  std::vector<std::string> refused_;  // snapshots
-  TestEngine engine_;
-  std::unique_ptr<SessionStore> store_;
-};
-
-// A snapshot at every boundary at which none is on its way.
-class SnapshotResumeTest : public ResumeTest {
- protected:
-  SnapshotResumeTest() {
-    resume_seconds_max_ = 0;
-    Begin();
-  }
-  std::vector<std::string> Files() const {
-    return *PosixFileSystem().List(scratch_.directory() + "/state/bulk");
-  }
-  std::vector<int64_t> Chunks(const std::string& id) {
-    auto found = store_->LoadSnapshots(id);
-    LT_CHECK(found.ok());
-    std::vector<int64_t> chunks;
-    for (const SnapshotRow& row : found->rows) chunks.push_back(row.chunk);
-    return chunks;
-  }
-};
 
 TEST_F(ResumeTest, AnyChunkThatWasMadeCanBeReadAgain) {
   Create(Spec(6), "one");
@@ -234,6 +97,113 @@ TEST_F(ResumeTest, APausedSessionComesBackPaused) {
   EXPECT_EQ(Read("two", 2).Digests(), From(all, 2));
 }
 
+TEST_F(ResumeTest, StartFramesThatCameNeedNotComeAgain) {
+  SessionSpec spec = Spec(4);
+  spec.start_frames = 9;
+  std::string clip;
+  for (int i = 0; i < 9 * 48 * 32 * 3; ++i) clip.push_back(static_cast<char>(i * i % 251));
+  ASSERT_TRUE(Create(spec, "one")->PutStart(0, 0, clip).ok());
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  ASSERT_EQ(all.size(), 4u);
+  // Killed when half of them had come, then when all had and none was a latent yet.
+  const auto put = [&](Session& session, size_t begin, size_t end) {
+    bool recorded = false;
+    EXPECT_TRUE(session
+                    .PutStart(0, static_cast<int64_t>(begin), clip.substr(begin, end - begin),
+                              [&](const absl::Status& status) { recorded = status.ok(); })
+                    .ok());
+    while (store_->Step()) {
+    }
+    EXPECT_TRUE(recorded);
+    EXPECT_EQ(session.Info().start_bytes, end);
+  };
+  put(*Create(spec, "two"), 0, 20'000);
+  Begin();
+  EXPECT_EQ(engine_->Describe("two")->start_bytes, 20'000u);
+  put(**engine_->Wake("two", 0), 20'000, clip.size());
+  Begin();
+  EXPECT_EQ(engine_->Describe("two")->start_bytes, clip.size());
+  EXPECT_EQ((*engine_->Wake("two", 0))->Info().start_bytes, clip.size());
+  EXPECT_EQ(Read("two", 0).Digests(), all);
+  ASSERT_TRUE(engine_->Park("two").ok());
+  EXPECT_EQ(engine_->Describe("two")->start_bytes, clip.size());
+  // Parked, as if others needed its memory.
+  put(*Create(spec, "three"), 0, clip.size());
+  ASSERT_TRUE(engine_->Park("three").ok());
+  EXPECT_EQ(Read("three", 0).Digests(), all);
+}
+
+TEST_F(ResumeTest, StartFramesThatAreLatentsHaveAllArrived) {
+  SessionSpec spec = Spec(4);
+  spec.start_frames = 9;
+  const auto session = Create(spec, "one");
+  const std::string clip(session->spec().start_bytes(), 'x');
+  ASSERT_TRUE(session->PutStart(0, 0, clip).ok());
+  while (!session->Info().start_bytes) store_->Step();
+  // As if it were killed between the encoder and the first chunk.
+  ASSERT_TRUE(store_->Create(SessionKey{"two"}, store_->Load("one")->created).ok());
+  store_->PutStart(SessionKey{"two"}, Latents(16, {.frames = 3, .height = 4, .width = 6}));
+  while (store_->Step()) {
+  }
+  EXPECT_EQ(engine_->Describe("two")->start_bytes, clip.size());
+}
+
+// A fork before the first chunk begins with the same frames, or it is none.
+TEST_F(ResumeTest, BeforeItsStartIsThereASessionCannotBeForked) {
+  SessionSpec spec = Spec(4);
+  spec.start_frames = 9;
+  const auto session = Create(spec, "one");
+  const std::string clip(session->spec().start_bytes(), 'x');
+  const auto fork = [&](const std::string& id) {
+    return engine_->Fork("one", {.id = id}).status();
+  };
+  EXPECT_EQ(ReasonFor(fork("two")), Reason::kChunkNotHeld);
+  ASSERT_TRUE(session->PutStart(0, 0, clip).ok());
+  while (store_->Step()) {
+  }
+  EXPECT_EQ(session->Info().start_bytes, clip.size());
+  EXPECT_EQ(ReasonFor(fork("two")), Reason::kChunkNotHeld) << "they are no latents yet";
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  ASSERT_EQ(all.size(), 4u);
+  ASSERT_TRUE(fork("two").ok());
+  EXPECT_EQ(engine_->Describe("two")->start_bytes, clip.size());
+  EXPECT_EQ(Read("two", 0).Digests(), all);
+}
+
+// On a disk that takes its time: what the client heard of its end was written behind the chunk that
+// it got before.
+TEST_F(ResumeTest, WhoeverParksAtOnceFindsAllThatHeWasTold) {
+  for (const bool rewinds : {false, true}) {
+    const std::string id = rewinds ? "rewound" : "parked";
+    const auto session = Create(Spec(4), id);
+    const uint64_t reader = *session->Attach(0, nullptr);
+    Received received;
+    while (!received.end.has_value()) {
+      if (store_->Sessions().back().chunks < 4) store_->Step();
+      engine_->Step();
+      PollAll(*session, reader, &received);
+    }
+    EXPECT_EQ(received.chunks.size(), 4u);
+    ASSERT_TRUE(rewinds ? engine_->Rewind(id, 4).ok() : engine_->Park(id).ok());
+    const auto info = engine_->Describe(id);
+    EXPECT_EQ(info->chunk_count, 4);
+    EXPECT_EQ(info->state, rewinds ? SessionState::kParked : SessionState::kEnded);
+  }
+}
+
+TEST_F(ResumeTest, WhatWasAskedOfOneThatIsParkedAtOnceIsThere) {
+  const auto session = Create(Endless(), "one");
+  ReadSome("one", 0, 2);
+  std::optional<absl::StatusOr<EventAccepted>> answer;
+  engine_->Submit(session, {.kind = EventKind::kPause, .control_id = 7}, {},
+                  [&](const absl::StatusOr<EventAccepted>& given) { answer = given; });
+  ASSERT_FALSE(answer.has_value());
+  ASSERT_TRUE(engine_->Park("one").ok());
+  ASSERT_TRUE(answer.has_value() && answer->ok());
+  EXPECT_TRUE((*answer)->durable);
+  EXPECT_EQ(store_->Load("one")->events.size(), 1u);
+}
+
 TEST_F(ResumeTest, AForkGoesItsOwnWay) {
   const auto session = Create(Spec(8), "one");
   const std::vector<std::string> all = Read("one", 0).Digests();
@@ -312,6 +282,26 @@ TEST_F(ResumeTest, ARewoundSessionForgetsWhatCameAfter) {
   EXPECT_EQ(woken->Info().epoch, 1);
 }
 
+TEST_F(SnapshotResumeTest, ARewindTellsItsPriceFirst) {
+  Create(Endless(), "one");
+  EXPECT_EQ(ReasonFor(engine_->ForeseeRewind("one", 1).status()), Reason::kChunkNotHeld);
+  EXPECT_EQ(*engine_->ForeseeRewind("one", 0), 0.0) << "nothing to do again";
+  ReadSome("one", 0, 12);
+  predict_sweep_ = [](const SweepLoad&) { return SweepTime{.seconds = 2, .work_seconds = 2}; };
+  Begin();
+  const int64_t snapshot = Chunks("one").back();
+  const auto price = [&](int64_t chunk) { return engine_->ForeseeRewind("one", chunk)->value(); };
+  ASSERT_GT(snapshot, 4);
+  EXPECT_GT(price(snapshot - 1), price(3)) << "from the beginning";
+  EXPECT_LT(price(snapshot), price(snapshot - 1)) << "no sweep";
+  EXPECT_LE(price(0), 1e-9);
+  // As it is foreseen when it comes back.
+  const double foreseen = price(snapshot - 1);
+  ASSERT_TRUE(engine_->Rewind("one", snapshot - 1).ok());
+  ASSERT_TRUE(engine_->Wake("one", snapshot - 1).ok());
+  EXPECT_DOUBLE_EQ(report_.seconds.value_or(-1), foreseen);
+}
+
 TEST_F(ResumeTest, ASessionWhoseTtlIsOverIsParkedAndForgottenLater) {
   SessionSpec spec = Spec(6);
   spec.ttl_nanos = 1'000'000'000;
@@ -334,6 +324,76 @@ TEST_F(ResumeTest, ASessionWhoseTtlIsOverIsParkedAndForgottenLater) {
   RunUntilIdle();
   EXPECT_EQ(ReasonFor(engine_->Describe("one").status()), Reason::kSessionNotFound);
   EXPECT_TRUE(engine_->Names().empty());
+}
+
+// Nobody waits on a thread for the memory of one that is parked for it.
+TEST_F(ResumeTest, AParkedSessionIsForgottenLater) {
+  Create(Endless(), "one");
+  ReadSome("one", 0, 2);
+  EXPECT_EQ(engine_->Describe("one")->state, SessionState::kRunning);
+  ASSERT_TRUE(engine_->Park("one").ok());
+  RunUntilIdle();
+  const int64_t expires = engine_->Describe("one")->expire_wall_nanos;
+  EXPECT_GE(expires, kRetentionNanos);
+  ReadSome("one", 2, 2);
+  EXPECT_FALSE(store_->Sessions().front().expire_wall_nanos.has_value()) << "it is in memory";
+}
+
+TEST_F(ResumeTest, WhoNeedsTheRoomOfAnIdleOneAsksAgain) {
+  sessions_max_ = 1;
+  Begin();
+  std::weak_ptr<Session> idle = Create(Endless(), "one");
+  const std::vector<std::string> all = ReadSome("one", 0, 3);
+  const ResolvedSpec spec = *engine_->Resolve(Spec(4));
+  const auto create = [&] {
+    return engine_->CreateSession(
+        spec, "two", {.asks_until_nanos = engine_.clock().MonotonicNanos() + 2'000'000'000});
+  };
+  const absl::Status busy = create().status();
+  EXPECT_EQ(ReasonFor(busy), Reason::kSessionPlacesExhausted);
+  EXPECT_FALSE(IsMakingRoom(busy)) << "somebody read it a moment ago";
+  engine_.clock().Advance(1'500'000'000);
+  EXPECT_FALSE(IsMakingRoom(engine_->CreateSession(spec, "two").status())) << "who does not ask";
+  const absl::Status making = create().status();
+  EXPECT_EQ(ReasonFor(making), Reason::kSessionPlacesExhausted);
+  EXPECT_TRUE(IsMakingRoom(making));
+  RunUntilIdle();
+  EXPECT_TRUE(idle.expired());
+  ASSERT_TRUE(create().ok());
+  // And back: one that comes back from the disk asks in the same way.
+  ReadSome("two", 0, 2);
+  engine_.clock().Advance(1'500'000'000);
+  const auto wake = [&] {
+    return engine_->Wake("one", 0,
+                         {.asks_until_nanos = engine_.clock().MonotonicNanos() + 2'000'000'000});
+  };
+  EXPECT_TRUE(IsMakingRoom(wake().status()));
+  RunUntilIdle();
+  ASSERT_TRUE(wake().ok());
+  EXPECT_EQ(ReadSome("one", 0, 3), all);
+}
+
+// Both at once: one is parked as others need its memory, and its client comes back.
+TEST_F(ResumeTest, WhoParksForOthersEndsNoLaterLife) {
+  sessions_max_ = 1;
+  Begin();
+  Create(Endless(), "one");
+  const std::vector<std::string> all = ReadSome("one", 0, 6);
+  engine_.clock().Advance(1'500'000'000);
+  std::shared_ptr<Session> woken;
+  on_session_end_ = [&](const std::string&, const absl::Status&) {
+    on_session_end_ = {};
+    woken = *engine_->Wake("one", 0);
+  };
+  const auto created = engine_->CreateSession(
+      *engine_->Resolve(Spec(4)), "two",
+      {.asks_until_nanos = engine_.clock().MonotonicNanos() + 2'000'000'000});
+  EXPECT_TRUE(IsMakingRoom(created.status())) << created.status();
+  ASSERT_NE(woken, nullptr);
+  EXPECT_EQ(*engine_->FindSession("one"), woken);
+  Submit(woken, {.kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 69});
+  EXPECT_EQ(ReadSome("one", 0, 6), all);
+  EXPECT_FALSE(store_->Sessions().front().expire_wall_nanos.has_value()) << "it is in use";
 }
 
 TEST_F(ResumeTest, WhoAsksAgainForASessionThatIsParkedGetsIt) {
@@ -361,9 +421,11 @@ TEST_F(ResumeTest, ALatentThatIsDamagedEndsItsSessionAlone) {
   EXPECT_EQ(Read("sound", 0).Digests(), all);
 }
 
-TEST_F(ResumeTest, AnotherModelsSessionIsToldOfAndNotGoneOnWith) {
-  Create(Spec(4), "one");
-  Read("one", 0);
+TEST_F(ResumeTest, AnotherModelsSessionIsToldOfAndShownAndNotGoneOnWith) {
+  Create(Spec(4), "over");
+  const std::vector<std::string> all = Read("over", 0).Digests();
+  Create(Endless(), "one");
+  ReadSome("one", 0, 4);
   Begin();
   const std::string digest = engine_.model().digest();
   engine_.Stop();
@@ -376,8 +438,156 @@ TEST_F(ResumeTest, AnotherModelsSessionIsToldOfAndNotGoneOnWith) {
   ASSERT_TRUE(other.Renew(options).ok());
   EXPECT_EQ(other->Describe("one")->model_digest, digest);
   EXPECT_EQ(ReasonFor(other->Wake("one", 0).status()), Reason::kModelDiffers);
+  // Its decoder is the same, so it shows what is over, and what is made so far of what is not.
+  const auto shown = [&](const std::string& id) {
+    const auto session = *other->Wake(id, 0);
+    const uint64_t reader = *session->Attach(0, nullptr);
+    Received received;
+    while (!received.end.has_value()) {
+      other->Step();
+      store_->Step();
+      PollAll(*session, reader, &received);
+    }
+    EXPECT_TRUE(received.end->ok()) << *received.end;
+    return received.Digests();
+  };
+  EXPECT_EQ(shown("over"), all);
+  ASSERT_TRUE(other->Fork("one", {.id = "so-far", .chunk = 3, .ended = true}).ok());
+  EXPECT_EQ(shown("so-far").size(), 3u);
   EXPECT_TRUE(other->DeleteSession("one").ok());
   other.Stop();
+}
+
+// As it was written down, but for what is said.
+TEST_F(ResumeTest, WhatComesOutOtherwiseEndsTheSessionByName) {
+  Create(Spec(4), "one");
+  Read("one", 0);
+  Copy("one", "digest", [](Record& record) {
+    if (auto* decoded = std::get_if<ChunkDecoded>(&record)) decoded->chain.high ^= 1;
+  });
+  const Received received = Read("digest", 0);
+  ASSERT_TRUE(received.end.has_value());
+  EXPECT_EQ(ReasonFor(*received.end), Reason::kSessionCorrupt) << *received.end;
+  EXPECT_EQ(ReasonOf(*received.end)->metadata["session"], "digest");
+  Copy("one", "spec", [](Record& record) {
+    if (auto* created = std::get_if<SessionCreated>(&record))
+      created->spec.numerics_profile.clear();
+  });
+  EXPECT_EQ(ReasonFor(engine_->Wake("spec", 0).status()), Reason::kSessionCorrupt);
+}
+
+// As another profile would have made it: other latents and other pixels.
+std::function<void(Record&)> OtherNumerics(bool allowed) {
+  return [allowed](Record& record) {
+    if (auto* created = std::get_if<SessionCreated>(&record)) {
+      created->numerics_profile = created->spec.numerics_profile = "another";
+      created->spec.allow_other_numerics = allowed;
+    }
+    if (auto* decoded = std::get_if<ChunkDecoded>(&record)) {
+      decoded->digest.low ^= 1;
+      decoded->chain.low ^= 1;
+      decoded->sent = 2;
+    }
+  };
+}
+
+TEST_F(ResumeTest, InOtherNumericsItGoesOnWhereItsSpecAllowsThat) {
+  Create(Spec(6), "one");
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  Copy("one", "strict", OtherNumerics(false));
+  EXPECT_EQ(ReasonFor(engine_->Wake("strict", 0).status()), Reason::kNumericsDiffer);
+  Copy("one", "two", OtherNumerics(true));
+  const Hash128 link = store_->Load("two")->decoded[1].chain;
+  for (int process = 0; process < 3; ++process) {
+    Begin();
+    const auto session = *engine_->Wake("two", 2);
+    EXPECT_EQ(session->durable_through(), 6) << "what was told is not taken back";
+    const Received again = Read("two", 2);
+    ASSERT_TRUE(again.end.has_value() && again.end->ok()) << *again.end;
+    EXPECT_EQ(again.Digests(), From(all, 2)) << "of the same latents";
+    const auto stored = store_->Load("two");
+    EXPECT_EQ(stored->decoded[1].chain, link);
+    EXPECT_EQ(stored->decoded[2].chain, again.chunks[0]->chain) << "what it has now";
+    EXPECT_TRUE(stored->numerics_changed);
+  }
+  // Its client has a chunk more when the next process begins.
+  Begin();
+  const Hash128 third = store_->Load("two")->decoded[2].chain;
+  ASSERT_TRUE(Read("two", 3).end->ok());
+  EXPECT_EQ(store_->Load("two")->decoded[2].chain, third);
+}
+
+// A rolling take makes its chunks again, and they are others.
+TEST_F(ResumeTest, InOtherNumericsWhatIsMadeAgainIsNotCompared) {
+  engine_.Stop();
+  const ScratchPack pack(SmallRecipe("rolling-forcing"));
+  EngineSetup setup;
+  setup.pack = pack.directory();
+  TestEngine rolling(setup);
+  EngineOptions options = setup.engine;
+  options.store = store_.get();
+  ASSERT_TRUE(rolling.Renew(options).ok());
+  const auto read = [&](Session& session) {
+    Received received;
+    const uint64_t reader = *session.Attach(-1, nullptr);
+    while (!received.end.has_value()) {
+      while (rolling->Step() || rolling->Step() || store_->Step()) {
+      }
+      PollAll(session, reader, &received);
+    }
+    return received;
+  };
+  const Received whole = read(**rolling.CreateSession(Spec(6), "one"));
+  ASSERT_TRUE(whole.end->ok()) << *whole.end;
+  Copy("one", "two", OtherNumerics(true), /*more=*/0.5F);
+  const Received again = read(**rolling->Wake("two", 2));
+  EXPECT_TRUE(again.end->ok()) << *again.end;
+  EXPECT_EQ(again.Digests(), From(whole.Digests(), 2));
+  rolling.Stop();
+}
+
+TEST_F(ResumeTest, InTheSameNumericsEveryInstructionSetGivesTheSame) {
+  Create(Spec(6), "one");
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  Create(Spec(6), "two");
+  while (store_->Sessions().back().chunks < 3) {
+    engine_->Step();
+    store_->Step();
+  }
+  Begin();
+  engine_.Stop();
+  EngineSetup setup;
+  setup.model.instruction_set_max = "x86-64-v3";
+  TestEngine lesser(setup);
+  ASSERT_EQ(lesser.model().instruction_set(), "x86-64-v3");
+  EngineOptions options = setup.engine;
+  options.store = store_.get();
+  ASSERT_TRUE(lesser.Renew(options).ok());
+  const auto session = *lesser->Wake("two", 0);
+  const uint64_t reader = *session->Attach(0, nullptr);
+  Received received;
+  while (!received.end.has_value()) {
+    while (lesser->Step() || lesser->Step() || store_->Step()) {
+    }
+    PollAll(*session, reader, &received);
+  }
+  EXPECT_EQ(received.Digests(), all);
+  store_->Stop();
+  lesser.Stop();
+}
+
+TEST_F(ResumeTest, OneOfWhichNotEverythingIsKeptIsNotDurable) {
+  const auto session = Create(Endless(), "one");
+  ReadSome("one", 0, 2);
+  EXPECT_TRUE(engine_->InfoOf(*session).durable);
+  waiting_bytes_max_ = 2000;  // half of it for what gaps keep
+  Begin();
+  const auto other = Create(Endless(), "two");
+  EXPECT_TRUE(engine_->InfoOf(*other).durable);
+  ReadSome("two", 0, 2);
+  EXPECT_EQ(store_->stats().broken_off, 1);
+  EXPECT_FALSE(engine_->InfoOf(*other).durable);
+  EXPECT_FALSE(engine_->Describe("two")->durable);
 }
 
 TEST_F(ResumeTest, WithoutAStoreNothingIsParkedForkedOrRewound) {
@@ -389,155 +599,6 @@ TEST_F(ResumeTest, WithoutAStoreNothingIsParkedForkedOrRewound) {
   EXPECT_EQ(ReasonFor(engine_->Fork("one", {.id = "", .chunk = 0, .ended = false}).status()),
             Reason::kNoStore);
   EXPECT_TRUE(engine_->Wake("one", 0).ok());
-}
-
-TEST_F(SnapshotResumeTest, ASessionGoesOnFromItsNewestSnapshot) {
-  Create(Endless(), "one");
-  const std::vector<std::string> all = ReadSome("one", 0, 12);
-  ASSERT_EQ(all.size(), 12u);
-  const std::vector<int64_t> chunks = Chunks("one");
-  ASSERT_EQ(chunks.size(), 2u);
-  EXPECT_GE(chunks[0], 10);
-  EXPECT_GT(store_->stats().snapshots.snapshots, 5u);
-  // Whatever its client has already, and beyond what the snapshot has.
-  for (const int64_t first : {0, 5, 11}) {
-    Begin();
-    const auto session = *engine_->Wake("one", first);
-    EXPECT_EQ(report_.snapshot, Chunks("one")[0]);
-    EXPECT_GE(report_.chunk, report_.snapshot);
-    EXPECT_TRUE(report_.damaged.empty());
-    const auto again = ReadSome("one", first, all.size() - static_cast<size_t>(first));
-    EXPECT_EQ(again, From(all, static_cast<size_t>(first))) << first;
-  }
-  Begin();
-  const auto session = *engine_->Wake("one", report_.chunk);
-  EXPECT_EQ(engine_->stats().transformer_sweeps, 0u);
-  for (int i = 0; i < 20; ++i) engine_->Step();
-  EXPECT_LT(engine_->stats().transformer_sweeps, 20u);
-}
-
-TEST_F(SnapshotResumeTest, WhatIsDamagedIsNamedAndAnOlderOneIsTaken) {
-  Create(Endless(), "one");
-  const std::vector<std::string> all = ReadSome("one", 0, 12);
-  resume_seconds_max_ = 1e9;  // no more of them
-  const std::vector<int64_t> chunks = Chunks("one");
-  const std::vector<std::string> files = Files();
-  Begin("UPDATE snapshots SET body=zeroblob(length(body)) WHERE chunk=" +
-        std::to_string(chunks[0]));
-  EXPECT_EQ(ReadSome("one", 8, 4), From(all, 8));
-  EXPECT_EQ(report_.snapshot, chunks[1]);
-  EXPECT_THAT(report_.damaged, ElementsAre(HasSubstr(std::to_string(chunks[0]))));
-  // Without any file everything is made again.
-  Begin();
-  for (const std::string& file : Files()) {
-    std::filesystem::resize_file(scratch_.directory() + "/state/bulk/" + file, 100);
-  }
-  EXPECT_EQ(ReadSome("one", 8, 4), From(all, 8));
-  EXPECT_EQ(report_.snapshot, 0);
-  EXPECT_THAT(report_.damaged, testing::SizeIs(2));
-  EXPECT_THAT(report_.damaged, testing::Contains(HasSubstr("bulk")));
-}
-
-TEST_F(SnapshotResumeTest, ForksAndRewindsGoOnFromThoseThatLieOnTheirWay) {
-  Create(Endless(), "one");
-  const std::vector<std::string> all = ReadSome("one", 0, 12);
-  const std::vector<int64_t> chunks = Chunks("one");
-  ASSERT_TRUE(engine_->Fork("one", {.id = "late", .chunk = chunks[0]}).ok());
-  ASSERT_TRUE(engine_->Fork("one", {.id = "early", .chunk = chunks[1]}).ok());
-  ASSERT_TRUE(engine_->Rewind("one", chunks[1]).ok());
-  EXPECT_THAT(Chunks("one"), ElementsAre(chunks[1]));
-  ASSERT_TRUE(engine_->Wake("late", 0).ok());
-  EXPECT_EQ(report_.snapshot, chunks[0]);
-  EXPECT_EQ(ReadSome("late", 0, 12), all);
-  ASSERT_TRUE(engine_->Wake("early", 0).ok());
-  EXPECT_EQ(report_.snapshot, chunks[1]);
-  EXPECT_EQ(ReadSome("early", 0, 12), all);
-  // Under another prompt its way is another from there on.
-  const auto rewound = *engine_->Wake("one", chunks[1]);
-  EXPECT_EQ(report_.snapshot, chunks[1]);
-  Submit(rewound, {.kind = EventKind::kPrompt, .prompt = "a blue square"});
-  const auto changed = ReadSome("one", chunks[1], 4);
-  Begin();
-  EXPECT_EQ(ReadSome("one", chunks[1], 4), changed);
-  EXPECT_GT(report_.snapshot, chunks[1]);
-  for (const char* id : {"one", "early", "late"}) ASSERT_TRUE(engine_->DeleteSession(id).ok());
-  RunUntilIdle();
-  EXPECT_TRUE(Files().empty());
-}
-
-// The window's frames are the same ones with other K/V than in the snapshots before.
-TEST_F(SnapshotResumeTest, ARecacheIsWrittenAnew) {
-  SessionSpec spec = Endless();
-  spec.key_plan = {.kind = KeyPlanKind::kWindow, .window_frames = 12, .sink_frames = 3};
-  spec.prompt_switch = PromptSwitch::kRecacheAndSink;
-  const auto session = Create(spec, "one");
-  Submit(session, {.kind = EventKind::kPrompt, .prompt = "a blue square", .frame = 57});
-  ReadSome("one", 0, 6);
-  ASSERT_EQ(Chunks("one")[0], 6) << "right after the chunk with the prompt";
-  // One goes on from there and another, which has no snapshot, makes all of it again.
-  ASSERT_TRUE(engine_->Fork("one", {.id = "again", .chunk = 6}).ok());
-  Begin("DELETE FROM snapshots WHERE session=2");
-  const std::vector<std::string> made = ReadSome("one", 6, 4);
-  EXPECT_EQ(report_.snapshot, 6);
-  EXPECT_EQ(ReadSome("again", 6, 4), made);
-  EXPECT_EQ(report_.snapshot, 0);
-}
-
-TEST_F(ResumeTest, ASessionThatLeavesMemoryIsWrittenDownWhereThatIsWorthIt) {
-  Create(Endless(), "one");
-  ReadSome("one", 0, 4);
-  ASSERT_TRUE(engine_->Park("one").ok());
-  RunUntilIdle();
-  EXPECT_TRUE(store_->LoadSnapshots("one")->rows.empty()) << "it takes no time to come back";
-  resume_seconds_max_ = 0;
-  Begin();
-  snapshot_bytes_per_hour_ = 1;  // no more than those that leave
-  Begin();
-  ReadSome("one", 0, 6);
-  EXPECT_EQ(store_->stats().snapshots.snapshots, 0u);
-  ASSERT_TRUE(engine_->Park("one").ok());
-  RunUntilIdle();
-  EXPECT_EQ(store_->stats().snapshots.snapshots, 1u);
-  ReadSome("one", 6, 6);
-  EXPECT_THAT(report_.damaged, testing::IsEmpty());
-  EXPECT_GT(report_.snapshot, 0);
-  const int64_t parked = report_.snapshot;
-  engine_.Stop();  // as a server that ends
-  while (store_->Step()) {
-  }
-  EXPECT_EQ(store_->stats().snapshots.snapshots, 2u);
-  Begin();
-  ASSERT_TRUE(engine_->Wake("one", 12).ok());
-  EXPECT_GT(report_.snapshot, parked);
-  snapshot_bytes_per_hour_ = 0;
-  Begin();
-  ReadSome("one", 12, 2);
-  ASSERT_TRUE(engine_->Park("one").ok());
-  RunUntilIdle();
-  EXPECT_EQ(store_->stats().snapshots.snapshots, 0u) << "none are wanted";
-}
-
-TEST_F(ResumeTest, SnapshotsThatFindNoRoomAreCountedAndToldOfOnce) {
-  resume_seconds_max_ = 0;
-  waiting_bytes_max_ = 20'000;  // enough for records
-  Begin();
-  Create(Endless(), "one");
-  ReadSome("one", 0, 6);
-  EXPECT_LE(store_->stats().snapshots.snapshots, 1u) << "the first chunk's has no K/V yet";
-  EXPECT_EQ(store_->stats().broken_off, 0);
-  EXPECT_GT(engine_->stats().snapshots_refused, 1u);
-  EXPECT_THAT(refused_, ElementsAre(HasSubstr("one: a snapshot of ")));
-}
-
-TEST(HourlyBytesTest, TheBytesOfTheLastHourAreLimited) {
-  constexpr int64_t kMinute = 60LL * 1'000'000'000;
-  HourlyBytes hour(100);
-  EXPECT_FALSE(hour.HasRoom(101, 0));
-  hour.Take(60, 0);
-  hour.Take(40, 30 * kMinute);
-  EXPECT_FALSE(hour.HasRoom(1, 59 * kMinute));
-  EXPECT_TRUE(hour.HasRoom(60, 60 * kMinute));
-  EXPECT_FALSE(hour.HasRoom(61, 60 * kMinute));
 }
 
 }  // namespace

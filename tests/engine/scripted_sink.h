@@ -5,6 +5,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,25 @@ class ScriptedSink final : public EventSink {
     MutexLock lock(mutex_);
     session_id_ = session.id;
     pending_[event.sequence] = {event, std::move(recorded)};
+  }
+  // Parts of start frames are known by where they begin.
+  void RecordStart(const SessionKey&, int64_t offset, std::string_view bytes,
+                   Recorded recorded) override {
+    MutexLock lock(mutex_);
+    starts_[offset] = {std::string(bytes), std::move(recorded)};
+  }
+  void SayStart(int64_t offset, const absl::Status& result = absl::OkStatus()) {
+    std::pair<std::string, Recorded> start;
+    {
+      MutexLock lock(mutex_);
+      start = std::move(starts_.at(offset));
+      starts_.erase(offset);
+    }
+    start.second(result, result.ok());
+  }
+  std::string start(int64_t offset) const {
+    MutexLock lock(mutex_);
+    return starts_.at(offset).first;
   }
   void Say(uint64_t sequence, const absl::Status& result = absl::OkStatus()) {
     Recorded recorded;
@@ -52,6 +72,7 @@ class ScriptedSink final : public EventSink {
   };
   mutable Mutex mutex_;
   std::map<uint64_t, Pending> pending_ ABSL_GUARDED_BY(mutex_);
+  std::map<int64_t, std::pair<std::string, Recorded>> starts_ ABSL_GUARDED_BY(mutex_);
   std::string session_id_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -1,7 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What a session is said to hold against what is really allocated for it. Every allocation of this
-// program is counted, so this is a program of its own.
+// What a session is said to hold against what is really allocated for it, on the host and on its
+// devices. Every allocation of this program is counted, so this is a program of its own.
 #include "engine/serve/session_memory.h"
 
 #include <gtest/gtest.h>
@@ -13,22 +13,33 @@
 
 #include "engine/serve/resolve.h"
 #include "tests/engine/engine_fixture.h"
+#include "tests/engine/late_model.h"
 
 namespace {
 
-std::atomic<int64_t> live_bytes{0};
-std::atomic<int64_t> most_bytes{0};
+struct Counter {
+  std::atomic<int64_t> live{0};
+  std::atomic<int64_t> most{0};
+
+  void Add(int64_t bytes) {
+    const int64_t now = live += bytes;
+    for (int64_t seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+    }
+  }
+};
+Counter of_host;
+Counter of_devices;
+
+void CountOnDevice(int64_t bytes) { of_devices.Add(bytes); }
 
 void* Counted(void* memory) {
   if (memory == nullptr) std::abort();
-  const int64_t live = live_bytes += static_cast<int64_t>(malloc_usable_size(memory));
-  for (int64_t most = most_bytes; live > most && !most_bytes.compare_exchange_weak(most, live);) {
-  }
+  of_host.Add(static_cast<int64_t>(malloc_usable_size(memory)));
   return memory;
 }
 
 void Free(void* memory) {
-  if (memory != nullptr) live_bytes -= static_cast<int64_t>(malloc_usable_size(memory));
+  if (memory != nullptr) of_host.live -= static_cast<int64_t>(malloc_usable_size(memory));
   std::free(memory);
 }
 
@@ -55,15 +66,34 @@ struct Measured {
   int64_t promised = 0;  // as it was admitted
 };
 
+struct MeasuredBoth {
+  Measured host;
+  Measured device;
+};
+
+// Its reader keeps nothing.
+void ReadAndForget(TestEngine& engine, Session& session) {
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  Received received;
+  do {
+    PollAll(session, reader, &received);
+    received.chunks.clear();
+  } while (!received.end.has_value() && engine->Step());
+  session.Detach(reader);
+}
+
 // A take that nobody reads until its outbox is full, then all of it.
-Measured Measure(const EngineSetup& setup, const SessionSpec& spec) {
+MeasuredBoth Measure(EngineSetup setup, const SessionSpec& spec) {
+  LateDevice::on_memory = &CountOnDevice;
+  setup.open = &LateModel::Open;
   TestEngine engine(setup);
   const ResolvedSpec resolved = *engine->Resolve(spec);
   const auto memory = MeasureSession(resolved, RolloutFor(resolved, engine.model()), engine.model(),
                                      setup.engine.session.outbox_bytes_max);
-  Measured out{.promised = static_cast<int64_t>(memory->total())};
-  const int64_t before = live_bytes;
-  most_bytes = before;
+  const int64_t host_before = of_host.live;
+  const int64_t device_before = of_devices.live;
+  of_host.most = host_before;
+  of_devices.most = device_before;
   const std::shared_ptr<Session> session = engine->CreateSession(resolved, "")->session;
   if (spec.start_frames != 0) {
     std::string part(resolved.frame_bytes(), 'x');
@@ -72,14 +102,20 @@ Measured Measure(const EngineSetup& setup, const SessionSpec& spec) {
     }
   }
   engine.RunUntilIdle();
-  ReadToEnd(engine, *session);
-  out.most = most_bytes - before;
-  return out;
+  ReadAndForget(engine, *session);
+  return {.host = {.most = of_host.most - host_before,
+                   .promised = static_cast<int64_t>(memory->total().host)},
+          .device = {.most = of_devices.most - device_before,
+                     .promised = static_cast<int64_t>(memory->total().device)}};
 }
 
-void ExpectHonest(const Measured& measured, const char* what) {
-  EXPECT_LE(measured.most, measured.promised + kSmallThings) << what << ": more than was promised";
-  EXPECT_GE(measured.most, measured.promised / 3) << what << ": three times what is needed";
+void ExpectHonest(const MeasuredBoth& both, const std::string& what) {
+  for (const auto& [measured, of] :
+       {std::pair(both.host, " of the host"), std::pair(both.device, " of the device")}) {
+    EXPECT_LE(measured.most, measured.promised + kSmallThings)
+        << what << of << ": more than was promised";
+    EXPECT_GE(measured.most, measured.promised / 3) << what << of << ": three times what is needed";
+  }
 }
 
 SessionSpec Spec(int64_t frames) {
@@ -127,13 +163,14 @@ TEST(SessionMemoryTest, RowsAreAllOfIt) {
   const ResolvedSpec resolved = *engine->Resolve(spec);
   const SessionMemory memory =
       *MeasureSession(resolved, RolloutFor(resolved, engine.model()), engine.model(), 8 << 20);
-  uint64_t sum = 0;
-  for (const auto& [name, bytes] : memory.ByName()) {
-    EXPECT_GT(bytes, 0u) << name;
-    sum += bytes;
+  MemoryUse sum;
+  for (const auto& [name, use] : memory.ByName()) {
+    EXPECT_GT(use.total(), 0u) << name;
+    sum += use;
   }
   EXPECT_EQ(sum, memory.total());
-  EXPECT_EQ(memory.held(), memory.total() - memory.decode_scratch);
+  EXPECT_EQ(memory.held() + memory.decode_scratch, memory.total());
+  EXPECT_EQ(memory.OfHost().total(), memory.total().OfHost());
 }
 
 }  // namespace

@@ -8,7 +8,10 @@
 #include <sqlite3.h>
 
 #include <filesystem>
+#include <fstream>
+#include <functional>
 
+#include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/store/record.h"
 
@@ -31,7 +34,13 @@ class SessionStoreTest : public testing::Test {
   void Open() {
     store_ = nullptr;
     auto store = SessionStore::Open(
-        {.files = &PosixFileSystem(), .directory = directory_, .holder = "the test"}, clock_);
+        {.files = &PosixFileSystem(),
+         .directory = directory_,
+         .holder = "the test",
+         .scrub_bytes_per_second = scrub_bytes_per_second_,
+         .on_damage = [this](const std::string& id,
+                             const std::string& damage) { told_.push_back(id + ": " + damage); }},
+        clock_);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
@@ -49,6 +58,40 @@ class SessionStoreTest : public testing::Test {
     ASSERT_EQ(sqlite3_changes(database), 1) << sql;
     sqlite3_close(database);
     Open();
+  }
+
+  // The page that has these bytes cannot be read as one any more.
+  void DamagePage(std::string_view bytes) {
+    DamageAt([bytes](const std::string& database) {
+      LT_CHECK(database.find(bytes) != std::string::npos);
+      return database.find(bytes) / kPageBytes * kPageBytes;
+    });
+  }
+  void DamageAt(const std::function<size_t(const std::string& database)>& where) {
+    store_ = nullptr;
+    std::fstream file(directory_ + "/sessions-1.db",
+                      std::ios::in | std::ios::out | std::ios::binary);
+    const size_t at = where({std::istreambuf_iterator<char>(file), {}});
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put('\x7f');
+    file.close();
+    Open();
+  }
+  // Whether it became durable.
+  std::shared_ptr<std::optional<bool>> Put(const std::string& id, uint64_t sequence) {
+    const auto durable = std::make_shared<std::optional<bool>>();
+    store_->Put(SessionKey{id}, Event(sequence), [durable](bool now) { *durable = now; });
+    return durable;
+  }
+  // Enough for some pages of its own.
+  void MakeLong(const std::string& id) {
+    ASSERT_TRUE(store_->Create(SessionKey{id}, Created()).ok());
+    for (uint64_t i = 1; i <= 100; ++i) {
+      AcceptedEvent event = Event(i);
+      event.event.prompt = absl::StrCat(id, " asks for number ", i, std::string(200, '.'));
+      store_->Put(SessionKey{id}, event);
+    }
+    WriteAll();
   }
 
   static SessionCreated Created() {
@@ -77,7 +120,8 @@ class SessionStoreTest : public testing::Test {
                      .allow_other_numerics = true},
             .model_digest = "d",
             .numerics_profile = "n",
-            .create_wall_nanos = 3};
+            .create_wall_nanos = 3,
+            .decoder_digest = "e"};
   }
   static AcceptedEvent Event(uint64_t sequence) {
     return {.sequence = sequence,
@@ -111,6 +155,17 @@ class SessionStoreTest : public testing::Test {
   }
 
   std::string directory_;
+  // So many seconds in which nothing is written.
+  void Rest(int seconds) {
+    for (int i = 0; i < 10 * seconds; ++i) {
+      clock_.Advance(100'000'000);
+      WriteAll();
+    }
+  }
+
+  static constexpr size_t kPageBytes = 4096;
+  uint64_t scrub_bytes_per_second_ = 0;
+  std::vector<std::string> told_;  // of damage
   ManualClock clock_;
   std::unique_ptr<SessionStore> store_;
 };
@@ -177,6 +232,55 @@ TEST_F(SessionStoreTest, AnIdIsTakenOnceAndFreeWhenItsSessionIsDeleted) {
   EXPECT_EQ(store_->Sessions().at(0).number, 2) << "numbers are not used again";
 }
 
+TEST_F(SessionStoreTest, SeveralAreDescribedAtOnce) {
+  for (const char* id : {"a", "b", "c", "d"}) MakeSession(id);
+  Damage("UPDATE records SET body=zeroblob(length(body)) WHERE session=2 AND number=0");
+  const auto commits = store_->stats().queue.commits;
+  const auto some = store_->DescribeSome({"d", "none", "b", "a"}, 1 << 20);
+  EXPECT_EQ(store_->stats().queue.commits, commits + 1);
+  ASSERT_EQ(some.size(), 4u);
+  EXPECT_EQ(some[0]->row.id, "d");
+  EXPECT_EQ(some[0]->created, Created());
+  EXPECT_FALSE(some[1].has_value() || some[2].has_value());
+  EXPECT_EQ(some[3]->row.id, "a");
+  const uint64_t bytes = EncodeRecord(Created()).body.size();
+  EXPECT_EQ(store_->DescribeSome({"d", "a", "c"}, 2 * bytes).size(), 2u);
+  EXPECT_EQ(store_->DescribeSome({"d", "a", "c"}, 0).size(), 1u);
+}
+
+TEST_F(SessionStoreTest, AClockThatJumpsForwardDeletesNothingAtOnce) {
+  constexpr int64_t kHour = 3600LL * 1'000'000'000;
+  MakeSession("a");
+  store_->PutInUse(SessionKey{"a"}, false);  // for a day
+  WriteAll();
+  clock_.JumpWall(5 * 365 * 24 * kHour);
+  clock_.Advance(23 * kHour);
+  WriteAll();
+  EXPECT_TRUE(store_->Contains("a")) << "time is counted without the jump";
+  // While nobody counted it may have passed; so somebody may look first.
+  Open();
+  clock_.Advance(kHour / 2);
+  WriteAll();
+  EXPECT_TRUE(store_->Contains("a"));
+  // What is parked meanwhile does not stay for five years when the clock is set right.
+  MakeSession("b");
+  store_->PutInUse(SessionKey{"b"}, false);
+  WriteAll();
+  clock_.JumpWall(-5 * 365 * 24 * kHour);
+  clock_.Advance(kHour / 2 - kHour / 60);
+  WriteAll();
+  EXPECT_TRUE(store_->Contains("a")) << "its day is not over";
+  clock_.Advance(kHour);
+  WriteAll();
+  EXPECT_FALSE(store_->Contains("a"));
+  clock_.Advance(22 * kHour);
+  WriteAll();
+  EXPECT_TRUE(store_->Contains("b"));
+  clock_.Advance(2 * kHour);
+  WriteAll();
+  EXPECT_FALSE(store_->Contains("b"));
+}
+
 TEST_F(SessionStoreTest, ADeletedSessionTakesNoRecords) {
   MakeSession("a");
   ASSERT_TRUE(store_->Delete("a").ok());
@@ -185,6 +289,24 @@ TEST_F(SessionStoreTest, ADeletedSessionTakesNoRecords) {
   WriteAll();
   EXPECT_FALSE(durable);
   EXPECT_TRUE(store_->stats().queue.durable);
+}
+
+TEST_F(SessionStoreTest, PixelsAreMadeAnewInOtherNumerics) {
+  MakeSession("a");
+  const NumericsChanged changed = {.numerics_profile = "other", .chunk = 0, .first_frame = 0};
+  store_->Put(SessionKey{"a"}, changed);
+  store_->Put(SessionKey{"a"}, ChunkDecoded{.chunk = 0, .end_frame = 9, .sent = 2});
+  WriteAll();
+  Open();
+  const auto session = store_->Load("a");
+  ASSERT_TRUE(session.ok()) << session.status();
+  ASSERT_EQ(session->decoded.size(), 1u);
+  EXPECT_EQ(session->decoded[0].sent, 2);
+  EXPECT_TRUE(session->numerics_changed);
+  EXPECT_EQ(session->settled.size(), 2u);
+  EXPECT_EQ(store_->Describe("a")->row.decoded, 1);
+  const RecordBytes bytes = EncodeRecord(changed);
+  EXPECT_EQ(std::get<NumericsChanged>(*DecodeRecord(bytes.kind, bytes.body)), changed);
 }
 
 TEST_F(SessionStoreTest, AChunkThatIsThereIsNotWrittenTwice) {
@@ -203,6 +325,30 @@ TEST_F(SessionStoreTest, ASecondProcessIsToldWhoHasTheDirectory) {
       {.files = &PosixFileSystem(), .directory = directory_, .holder = "another"}, clock_);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(second.status().message().find("the test"), std::string::npos) << second.status();
+}
+
+TEST_F(SessionStoreTest, WhatOnlyForksNeedCountsUntilTheLastOfThemIsGone) {
+  MakeSession("a");
+  const uint64_t alone = store_->stats().bytes;
+  ASSERT_TRUE(store_->Fork("a", {.id = "b", .chunk = 1}).ok());
+  ASSERT_TRUE(store_->Fork("b", {.id = "c", .chunk = 1}).ok());
+  ASSERT_TRUE(store_->Fork("a", {.id = "d", .chunk = 1}).ok());
+  const uint64_t all = store_->stats().bytes;
+  EXPECT_GT(all, alone);
+  ASSERT_TRUE(store_->Delete("a").ok());
+  ASSERT_TRUE(store_->Delete("b").ok());
+  EXPECT_EQ(store_->stats().sessions, 2);
+  EXPECT_EQ(store_->stats().bytes, all) << "all of it is still on disk";
+  Open();
+  EXPECT_EQ(store_->stats().bytes, all);
+  EXPECT_EQ(store_->Load("c")->settled.size(), 1u);
+  ASSERT_TRUE(store_->Delete("c").ok());
+  EXPECT_LT(store_->stats().bytes, all);
+  EXPECT_GT(store_->stats().bytes, alone) << "one more needs the first";
+  ASSERT_TRUE(store_->Delete("d").ok());
+  EXPECT_EQ(store_->stats().bytes, 0u);
+  Open();
+  EXPECT_EQ(store_->stats().bytes, 0u);
 }
 
 TEST_F(SessionStoreTest, DamagedRowsAreNamedAndOtherSessionsAreNotTouched) {
@@ -229,6 +375,117 @@ TEST_F(SessionStoreTest, DamagedRowsAreNamedAndOtherSessionsAreNotTouched) {
   }
 }
 
+TEST_F(SessionStoreTest, ADamagedPageRefusesTheSessionThatWritesThere) {
+  MakeLong("sound");
+  MakeLong("hurt");
+  DamagePage("hurt asks for number 100.");
+  const auto before = Put("sound", 101);
+  const auto refused = Put("hurt", 101);
+  const auto after = Put("sound", 102);
+  ASSERT_TRUE(store_->Step());
+  EXPECT_EQ(*before, true);
+  EXPECT_EQ(*refused, false);
+  EXPECT_EQ(*after, true);
+  EXPECT_TRUE(store_->durable());
+  EXPECT_EQ(store_->stats().damaged, std::vector<int64_t>{2});
+  ASSERT_EQ(told_.size(), 1u);
+  EXPECT_EQ(told_[0].rfind("hurt: ", 0), 0u) << told_[0];
+  EXPECT_NE(store_->DamageOf("hurt"), "");
+  // Nothing is written behind what is missing.
+  EXPECT_FALSE(store_->IsKept("hurt"));
+  const auto later = Put("hurt", 102);
+  const auto last = Put("sound", 103);
+  WriteAll();
+  EXPECT_EQ(*later, false);
+  EXPECT_EQ(*last, true);
+  const auto is_refused = [](const absl::Status& status) {
+    EXPECT_EQ(ReasonFor(status), Reason::kSessionCorrupt) << status;
+    EXPECT_NE(status.message().find("hurt"), std::string::npos) << status;
+  };
+  const auto with_a_read = Put("sound", 104);
+  is_refused(store_->Load("hurt").status());
+  EXPECT_EQ(*with_a_read, true);
+  is_refused(store_->Rewind("hurt", 0));
+  is_refused(store_->Fork("hurt", {.id = "copy", .chunk = 0}));
+  is_refused(store_->Delete("hurt"));
+  EXPECT_TRUE(store_->durable());
+  Open();
+  EXPECT_EQ(store_->Load("sound")->events.size(), 104u);
+  EXPECT_FALSE(store_->Contains("copy"));
+}
+
+// A page of which no session's records are: everybody's next chunk goes there.
+TEST_F(SessionStoreTest, WhereAPageIsInEverybodysWayRowsAreWrittenAnew) {
+  // Each has a page that it alone begins on.
+  const auto large = [](float first) {
+    Latents latents(1, {.frames = 1, .height = 40, .width = 50});
+    for (float& value : latents.values()) value = first++;
+    return latents;
+  };
+  for (const char* id : {"sound", "hurt"}) {
+    ASSERT_TRUE(store_->Create(SessionKey{id}, Created()).ok());
+    for (int64_t chunk = 0; chunk < 2; ++chunk) {
+      store_->PutChunk(SessionKey{id}, chunk, large(id[0] == 'h' ? 5000 : 0));
+    }
+    WriteAll();
+  }
+  const Latents last = large(5000);
+  const auto* bytes = reinterpret_cast<const char*>(last.values().data());
+  DamageAt([bytes](const std::string& database) {
+    return database.rfind({bytes, 1000}) / kPageBytes * kPageBytes;
+  });
+  const std::vector<SessionRow> rows = store_->Sessions();
+  std::optional<bool> durable;
+  store_->PutChunk(SessionKey{"sound"}, 2, large(0), [&](bool now) { durable = now; });
+  WriteAll();
+  EXPECT_EQ(durable, true);
+  EXPECT_TRUE(store_->durable());
+  ASSERT_FALSE(told_.empty());
+  EXPECT_NE(told_[0].find("written anew"), std::string::npos) << told_[0];
+  EXPECT_EQ(store_->DamageOf("sound"), "");
+  EXPECT_NE(store_->DamageOf("hurt"), "");
+  const auto refused = Put("hurt", 1);
+  WriteAll();
+  EXPECT_EQ(*refused, false);
+  Open();
+  const auto sound = store_->Load("sound");
+  ASSERT_EQ(sound->settled.size(), 3u);
+  for (const StoredLatents& chunk : sound->settled)
+    EXPECT_EQ(*store_->LoadLatents(chunk), large(0));
+  SessionRow as_it_was = store_->Sessions()[1];
+  as_it_was.expire_wall_nanos = rows[1].expire_wall_nanos;
+  EXPECT_EQ(as_it_was, rows[1]);
+  const auto hurt = store_->Load("hurt");
+  ASSERT_TRUE(hurt.ok()) << hurt.status();
+  EXPECT_EQ(ReasonFor(store_->LoadLatents(hurt->settled[1]).status()), Reason::kSessionCorrupt);
+  ASSERT_TRUE(store_->Create(SessionKey{"new"}, Created()).ok());
+  EXPECT_EQ(store_->Sessions()[2].number, 3) << "no number is used twice";
+}
+
+TEST_F(SessionStoreTest, ADamagedListOfFreePagesHarmsNobody) {
+  MakeLong("one");
+  MakeLong("two");
+  MakeLong("gone");
+  ASSERT_TRUE(store_->Delete("gone").ok());
+  // The header names the first page of the list, which begins with the next one's number.
+  DamageAt([](const std::string& database) {
+    const auto byte = [&](size_t at) { return static_cast<uint8_t>(database[at]); };
+    const size_t first = byte(32) << 24 | byte(33) << 16 | byte(34) << 8 | byte(35);
+    LT_CHECK(first != 0);
+    return (first - 1) * kPageBytes + 4;  // how many it names
+  });
+  MakeLong("new");
+  EXPECT_TRUE(store_->durable());
+  ASSERT_FALSE(told_.empty());
+  EXPECT_NE(told_[0].find("written anew"), std::string::npos) << told_[0];
+  Open();
+  for (const char* id : {"one", "two", "new"}) {
+    EXPECT_EQ(store_->DamageOf(id), "");
+    EXPECT_EQ(store_->Load(id)->events.size(), 100u) << id;
+  }
+  EXPECT_EQ(store_->Sessions()[2].number, 4) << "no number is used twice";
+}
+
 TEST_F(SessionStoreTest, DamagedLatentsAreNotUsed) {
   MakeSession("a");
   const auto session = store_->Load("a");
@@ -241,8 +498,188 @@ TEST_F(SessionStoreTest, DamagedLatentsAreNotUsed) {
   EXPECT_EQ(ReasonFor(store_->LoadLatents(hurt).status()), Reason::kSessionCorrupt);
 }
 
+TEST_F(SessionStoreTest, StartFramesAreKeptUntilTheyAreLatents) {
+  const SessionKey key{"a"};
+  ASSERT_TRUE(store_->Create(key, Created()).ok());
+  WriteAll();
+  const uint64_t empty_bytes = store_->stats().bytes;
+  std::string order;
+  const auto put = [&](int64_t offset, const std::string& bytes) {
+    store_->RecordStart(key, offset, bytes, [&, bytes](const absl::Status& result, bool durable) {
+      EXPECT_TRUE(result.ok() && durable);
+      order += bytes;
+    });
+  };
+  put(0, "ab");
+  put(5, "fg");  // a later one may come first
+  EXPECT_EQ(order, "") << "before it is on disk";
+  WriteAll();
+  EXPECT_EQ(order, "abfg");
+  const auto loaded = [&] {
+    const auto start = store_->LoadStart("a", 7);
+    return start.ok() ? std::string(start->begin(), start->end())
+                      : std::string(start.status().message());
+  };
+  Open();
+  EXPECT_EQ(loaded(), "ab") << "not what lies behind a gap";
+  EXPECT_EQ(store_->Describe("a")->start_bytes, 2);
+  put(2, "cde");
+  WriteAll();
+  Open();
+  EXPECT_EQ(loaded(), "abcdefg");
+  EXPECT_EQ(store_->Describe("a")->start_bytes, 7);
+  EXPECT_EQ(store_->stats().bytes, empty_bytes + 7);
+  EXPECT_FALSE(store_->LoadStart("a", 6).ok()) << "more than its spec has";
+  store_->PutStart(key, SomeLatents(0));
+  WriteAll();
+  EXPECT_EQ(loaded(), "");
+  const uint64_t started_bytes = store_->stats().bytes;
+  const Record started = TakeStarted{.latents = RefOf(SomeLatents(0))};
+  EXPECT_EQ(started_bytes,
+            empty_bytes + SomeLatents(0).values().size_bytes() + EncodeRecord(started).body.size());
+  put(0, "x");
+  WriteAll();
+  EXPECT_EQ(store_->stats().bytes, started_bytes + 1);
+  ASSERT_TRUE(store_->Delete("a").ok());
+  EXPECT_EQ(store_->stats().bytes, 0u);
+}
+
+TEST_F(SessionStoreTest, DamagedStartFramesAreNamed) {
+  const SessionKey key{"a"};
+  ASSERT_TRUE(store_->Create(key, Created()).ok());
+  store_->RecordStart(key, 0, "ab", [](const absl::Status&, bool) {});
+  store_->RecordStart(key, 2, "cd", [](const absl::Status&, bool) {});
+  WriteAll();
+  Damage("UPDATE start_parts SET body=x'7878' WHERE first_byte=2");
+  const absl::Status status = store_->LoadStart("a", 4).status();
+  EXPECT_EQ(ReasonFor(status), Reason::kSessionCorrupt);
+  EXPECT_NE(status.message().find("byte 2"), std::string::npos) << status;
+}
+
+TEST_F(SessionStoreTest, TablesOfEarlierVersionsAreBroughtUp) {
+  std::string all_back;
+  for (const char* back :
+       {"ALTER TABLE sessions DROP COLUMN base; ALTER TABLE sessions DROP COLUMN first_kept;"
+        " PRAGMA user_version=3;",
+        "DROP TABLE start_parts; DROP TABLE latent_places; PRAGMA user_version=2;",
+        "DROP TABLE snapshots; DROP TABLE snapshot_files; PRAGMA user_version=1;"}) {
+    all_back += back;
+    const std::string sql = all_back + "UPDATE sessions SET id=id";
+    store_ = nullptr;
+    std::filesystem::remove_all(directory_);
+    Open();
+    MakeSession("a");
+    Damage(sql);
+    EXPECT_EQ(store_->Load("a")->settled.size(), 2u) << sql;
+    EXPECT_EQ(store_->LoadStart("a", 9)->size(), 0u) << sql;
+    EXPECT_TRUE(store_->LoadSnapshots("a").ok()) << sql;
+  }
+}
+
+TEST_F(SessionStoreTest, AllIsReadAgainAndDamageIsToldOf) {
+  scrub_bytes_per_second_ = 1 << 20;
+  Open();
+  MakeSession("sound");
+  MakeSession("hurt");
+  store_->RecordStart(SessionKey{"hurt"}, 0, "ab", [](const absl::Status&, bool) {});
+  WriteAll();
+  Rest(2);
+  EXPECT_EQ(store_->stats().scrub.passes, 1u);
+  EXPECT_GT(store_->stats().scrub.bytes, 2 * 3 * SomeLatents(0).values().size_bytes());
+  EXPECT_TRUE(told_.empty()) << told_[0];
+  const std::pair<const char*, const char*> damages[] = {
+      {"UPDATE latents SET body=zeroblob(length(body)) WHERE session=2 AND record=5",
+       "hurt: session store: the latents of record 5 of session 2"},
+      {"UPDATE records SET body=zeroblob(length(body)) WHERE session=2 AND number=6",
+       "hurt: session store: record 6 of session number 2"},
+      {"UPDATE start_parts SET body=x'7878' WHERE session=2",
+       "hurt: session store: the start frames"},
+      {"UPDATE sessions SET chunks=7 WHERE number=2", ": the row of session number 2"},
+  };
+  for (const auto& [sql, told] : damages) {
+    told_.clear();
+    Damage(sql);
+    Rest(2);
+    ASSERT_FALSE(told_.empty()) << sql;
+    const std::string last = told_.back();  // those before are still there, too
+    EXPECT_EQ(last.rfind(told, 0), 0u) << last;
+    EXPECT_EQ(store_->stats().damaged, std::vector<int64_t>{2});
+    EXPECT_EQ(store_->DamageOf("sound"), "");
+    if (last[0] == ':') break;
+    EXPECT_NE(store_->DamageOf("hurt").find(last.substr(6)), std::string::npos);
+    EXPECT_EQ(store_->Describe("hurt")->damage, store_->DamageOf("hurt"));
+  }
+  // Who is asked for what is damaged tells of it at once.
+  store_ = nullptr;
+  std::filesystem::remove_all(directory_);
+  scrub_bytes_per_second_ = 0;
+  Open();
+  MakeSession("hurt");
+  Damage(damages[1].first + std::string(" OR session=1 AND number=6"));
+  told_.clear();
+  EXPECT_FALSE(store_->Load("hurt").ok());
+  EXPECT_EQ(told_.size(), 1u);
+}
+
+TEST_F(SessionStoreTest, ReadingAgainKeepsToItsRate) {
+  scrub_bytes_per_second_ = 64 << 10;
+  Open();
+  ASSERT_TRUE(store_->Create(SessionKey{"a"}, Created()).ok());
+  for (int64_t chunk = 0; chunk < 40; ++chunk) {
+    store_->PutChunk(SessionKey{"a"}, chunk,
+                     Latents(16, {.frames = 3, .height = 16, .width = 16}));  // 48 KiB
+  }
+  WriteAll();
+  for (int i = 1; i <= 20; ++i) {
+    Rest(1);
+    const uint64_t bytes = store_->stats().scrub.bytes;
+    EXPECT_LE(bytes, (i + 1) * scrub_bytes_per_second_);
+    EXPECT_GE(bytes, (i - 1) * scrub_bytes_per_second_ / 2);
+  }
+  EXPECT_EQ(store_->stats().scrub.passes, 0u);
+  Rest(40);
+  EXPECT_EQ(store_->stats().scrub.passes, 1u);
+  clock_.Advance(24LL * 3600 * 1'000'000'000);
+  Rest(60);
+  EXPECT_EQ(store_->stats().scrub.passes, 2u) << "every day one";
+}
+
+TEST_F(SessionStoreTest, ASessionThatGoesWhileItIsReadIsNoDamage) {
+  scrub_bytes_per_second_ = 8 << 10;
+  Open();
+  MakeSession("a");
+  MakeSession("b");
+  for (const char* id : {"a", "b"}) {
+    Rest(1);
+    ASSERT_TRUE(store_->Delete(id).ok());
+  }
+  Rest(10);
+  EXPECT_TRUE(told_.empty()) << told_[0];
+}
+
+TEST_F(SessionStoreTest, RoomOfDeletedSessionsIsGivenBackALittleAtATime) {
+  ASSERT_TRUE(store_->Create(SessionKey{"a"}, Created()).ok());
+  for (int64_t chunk = 0; chunk < 200; ++chunk) {
+    store_->PutChunk(SessionKey{"a"}, chunk, Latents(16, {.frames = 3, .height = 16, .width = 16}));
+  }
+  WriteAll();
+  const auto file_bytes = [this] {
+    store_ = nullptr;
+    const auto bytes = std::filesystem::file_size(directory_ + "/sessions-1.db");
+    Open();
+    return bytes;
+  };
+  const auto full = file_bytes();
+  ASSERT_GT(full, 200u * 48 * 1024);
+  ASSERT_TRUE(store_->Delete("a").ok());
+  const auto deleted = file_bytes();
+  EXPECT_GT(deleted, full - (2 << 20)) << "not at once";
+  Rest(20);
+  EXPECT_LT(file_bytes(), 6u << 20) << "but for some that the next sessions take";
+}
+
 TEST_F(SessionStoreTest, BytesThatAreNoRecordAreRefused) {
-  for (int64_t kind = 0; kind < 9; ++kind) {
+  for (int64_t kind = 0; kind < 12; ++kind) {
     EXPECT_FALSE(DecodeRecord(kind, "\xff\xff\xff").ok()) << kind;
   }
   RecordBytes huge = EncodeRecord(ChunkSettled{

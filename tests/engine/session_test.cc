@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error_reason.h"
+#include "tests/engine/scripted_sink.h"
 
 namespace longtake {
 namespace {
@@ -197,6 +198,38 @@ class SessionStartTest : public SessionTest {
   int64_t sent_bytes_ = 0;
 };
 
+TEST_F(SessionStartTest, BytesCountOnceTheyAreRecorded) {
+  ScriptedSink sink;
+  const auto session = std::make_shared<Session>(
+      SessionKey{"s"}, spec_, limits_, SessionReservations{}, clock_, [] {}, nullptr, sink);
+  const uint64_t first = *session->Attach(-1, nullptr);
+  const std::string frames = std::string(400, 'x') + std::string(368, 'y');
+  int answers = 0;
+  const auto put = [&](uint64_t reader, int64_t offset, size_t bytes) {
+    return session->PutStart(reader, offset, frames.substr(static_cast<size_t>(offset), bytes),
+                             [&](const absl::Status& status) { answers += status.ok() ? 1 : 0; });
+  };
+  ASSERT_TRUE(put(first, 0, 400).ok());
+  EXPECT_EQ(session->Info().start_bytes, 0u);
+  EXPECT_EQ(answers, 0);
+  // Who takes over begins where it is told to, whatever is still being recorded.
+  const uint64_t second = *session->Attach(-1, nullptr);
+  ASSERT_TRUE(put(second, 0, 300).ok());
+  EXPECT_EQ(answers, 1) << "it came before";
+  ASSERT_TRUE(put(second, 300, 468).ok());
+  EXPECT_EQ(sink.start(400), frames.substr(400)) << "what was new of it";
+  sink.SayStart(400);
+  EXPECT_EQ(session->Info().start_bytes, 0u) << "something is missing before it";
+  const auto taken = session->TakeStart();
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_EQ(std::string(taken->rgb.begin(), taken->rgb.end()), frames);
+  EXPECT_EQ(session->Info().start_bytes, 0u);
+  sink.SayStart(0);
+  EXPECT_EQ(session->Info().start_bytes, 768u);
+  EXPECT_EQ(answers, 3);
+  EXPECT_FALSE(put(second, 0, 768).ok()) << "all is recorded";
+}
+
 TEST_F(SessionStartTest, ThatDoesNotComeIsAwaitedForSoLong) {
   Session session = MakeSession();
   clock_.Advance(29 * kSecond);
@@ -278,6 +311,27 @@ TEST_F(SessionTest, EventsAreNumberedBoundedAndReceiptedBeforeTheirChunk) {
   EXPECT_EQ(std::get<EventApplied>(**receipt).chunk, 1);
   EXPECT_EQ(PollChunk(session, reader), 1);
   EXPECT_TRUE(session.Submit({EventKind::kResume, ""}, {}).ok()) << "a place is free again";
+}
+
+TEST_F(SessionTest, AReceiptOfTheEndHoldsBackNoneThatIsStillRecorded) {
+  Session session = MakeSession();
+  session.ReleaseChunks(0);
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  EXPECT_EQ(session.Submit({EventKind::kPrompt, "a"}, {1})->sequence, 1u);
+  EXPECT_EQ(session.TakeEvents().size(), 1u);
+  session.ExpectApplied();  // from chunk 1 on
+  EXPECT_EQ(session.Submit({EventKind::kPrompt, "b"}, {1})->sequence, 2u);
+  session.PutChunk(MakeChunk(0));
+  session.PutChunk(MakeChunk(1));
+  session.PutEnd(absl::OkStatus());  // nobody took the second one
+  session.PutApplied(1, 1);
+  session.ReleaseChunks(2);
+  EXPECT_EQ(PollChunk(session, reader), 0);
+  EXPECT_EQ(std::get<EventApplied>(**session.Poll(reader)),
+            (EventApplied{.sequence = 1, .chunk = 1}));
+  EXPECT_EQ(PollChunk(session, reader), 1);
+  EXPECT_EQ(std::get<EventApplied>(**session.Poll(reader)),
+            (EventApplied{.sequence = 2, .chunk = 2}));
 }
 
 TEST_F(SessionTest, ARepeatedControlIsTheSameEvent) {
@@ -471,6 +525,33 @@ TEST_F(LifeAfterARestartTest, ASavedTimeMayBeAnything) {
   }
   EXPECT_EQ(LifeFrom({.had_reader = true, .alone_since_wall_nanos = INT64_MAX}, 20 * kSecond),
             10 * kSecond);
+}
+
+// What is on disk waits on there; a receipt now would tell of a chunk at which it does not come to
+// hold.
+TEST_F(SessionTest, EventsOfOneThatIsKeptAndFailsGetNoSecondReceipt) {
+  for (const bool kept : {false, true}) {
+    for (const bool cancelled : {false, true}) {
+      Session session = MakeSession();
+      if (kept) session.ReleaseChunks(0);
+      const uint64_t reader = *session.Attach(-1, nullptr);
+      ASSERT_TRUE(session.Submit({.kind = EventKind::kPause}, {}).ok());
+      if (cancelled) {
+        session.Cancel(absl::CancelledError("parked"));
+      } else {
+        session.PutEnd(absl::DataLossError("layer 3"));
+      }
+      auto output = session.Poll(reader);
+      ASSERT_TRUE(output.ok() && output->has_value());
+      EXPECT_EQ(std::holds_alternative<SessionEnd>(**output), kept);
+    }
+  }
+  Session session = MakeSession();
+  session.ReleaseChunks(0);
+  const uint64_t reader = *session.Attach(-1, nullptr);
+  ASSERT_TRUE(session.Submit({.kind = EventKind::kPause}, {}).ok());
+  session.PutEnd(absl::OkStatus());
+  EXPECT_TRUE(std::holds_alternative<EventApplied>(**session.Poll(reader))) << "it is over";
 }
 
 TEST_F(SessionTest, CancelEndsItAndLaterChunksVanish) {

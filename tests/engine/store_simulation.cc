@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/engine/kv_bytes.h"
 
 namespace longtake {
 namespace {
@@ -40,13 +41,21 @@ SessionCreated CreatedAt(int number) {
 }  // namespace
 
 StoreSimulation::StoreSimulation(uint64_t seed, const Options& options)
-    : random_(seed), options_(options), vfs_(disk_, static_cast<uint32_t>(seed)) {}
+    : random_(seed),
+      options_(options),
+      latent_row_bytes_max_(seed % 2 == 0 ? 0 : 64 << 10),
+      vfs_(disk_, static_cast<uint32_t>(seed)) {}
 
 StoreSimulation::~StoreSimulation() = default;
 
 std::string StoreSimulation::Open(SimulatedDisk& disk, const std::string& vfs) {
-  auto store = SessionStore::Open(
-      {.files = &disk, .directory = "state", .holder = "simulation", .vfs = vfs}, clock_);
+  auto store = SessionStore::Open({.files = &disk,
+                                   .directory = "state",
+                                   .holder = "simulation",
+                                   .vfs = vfs,
+                                   .latent_row_bytes_max = latent_row_bytes_max_,
+                                   .snapshot_turn_bytes = 3000},
+                                  clock_);
   if (!store.ok()) return absl::StrCat("open: ", store.status().ToString());
   store_ = *std::move(store);
   opened_ = &disk;
@@ -74,29 +83,6 @@ std::string StoreSimulation::Run() {
   store_ = nullptr;
   problem = Open();
   return problem.empty() ? Check() : problem;
-}
-
-std::optional<std::string> StoreSimulation::CrashAtCall(uint64_t call) {
-  std::unique_ptr<SimulatedDisk> crashed;
-  std::map<std::string, Told> told;
-  disk_.set_decide([&](const DiskCall& now) {
-    if (now.number == call) {
-      crashed = disk_.CrashedCopy(call);
-      told = told_;
-    }
-    return DiskFault{};
-  });
-  std::string problem = Open();
-  for (int i = 0; i < options_.events && problem.empty() && crashed == nullptr; ++i) Event();
-  store_ = nullptr;
-  if (!problem.empty()) return problem;
-  if (crashed == nullptr) return std::nullopt;
-  told_ = std::move(told);
-  const FileSystemVfs vfs(*crashed, 1);
-  problem = Open(*crashed, vfs.name());
-  if (problem.empty()) problem = Check();
-  store_ = nullptr;
-  return problem;
 }
 
 void StoreSimulation::Event() {
@@ -165,6 +151,7 @@ void StoreSimulation::Fork() {
   Told& child = told_[fork_id];
   child.unsure = true;
   const absl::Status status = store_->Fork(id, {.id = fork_id, .chunk = chunk});
+  store_->BeginLife({.id = fork_id, .life = life_});
   child.Settle(std::move(cut));
   child.unsure = !status.ok();
 }
@@ -230,7 +217,7 @@ void StoreSimulation::Put(const std::string& id, const Record& record) {
 // Some frames of K/V, of which an earlier one may have written the first.
 void StoreSimulation::PutSnapshot(const std::string& id, const Told& told) {
   const auto chunk = std::ssize(told.now.settled);
-  if (chunk == 0 || !store_->CheckSnapshotRoom(id, 1000).ok()) return;
+  if (chunk == 0 || !store_->CheckSnapshotRoom(id, 1000, 1000).ok()) return;
   NewSnapshot made;
   made.snapshot = {.point = {.chunk = chunk, .before = told.now.settled.back().ref.hash},
                    .rollout = {.chunk = chunk, .unwritten = {SomeLatents(random_())}, .frames = {}},
@@ -241,7 +228,8 @@ void StoreSimulation::PutSnapshot(const std::string& id, const Told& told) {
     if (newest != newest_.end() && Chance(500)) {
       made.written[name] = newest->second.kv.at(name);
     } else {
-      made.kv[name] = std::vector<std::byte>(Below(5000), static_cast<std::byte>(Below(256)));
+      made.kv[name] = std::make_unique<KvBytes>(
+          std::vector<std::byte>(Below(5000), static_cast<std::byte>(Below(256))));
     }
   }
   store_->PutSnapshot(id, std::move(made), [this, id](const SnapshotPlaces* places) {
@@ -278,6 +266,9 @@ std::string StoreSimulation::CheckFiles() {
     const std::string problem = CheckSnapshots(id, &named);
     if (!problem.empty()) return absl::StrCat("session ", id, ": ", problem);
   }
+  // All chunks were read: these are those that they lie in, and that no more than sessions that are
+  // there or have forks may have.
+  for (const std::string& file : store_->bulk().Names(BulkUse::kLatents)) named.insert(file);
   const auto there = opened_->List("state/bulk");
   if (!there.ok()) return there.status().ToString();
   if (std::set<std::string>(there->begin(), there->end()) == named) return "";

@@ -33,9 +33,31 @@ class StoreSimulation {
 
   // Empty, or what was not as promised.
   std::string Run();
-  // The same events without random crashes; power is lost just before this call to the disk, and
-  // what that leaves is looked at. Nothing when there are fewer calls.
-  std::optional<std::string> CrashAtCall(uint64_t call);
+  // A life without random crashes: some events, an end and another beginning, some more, and
+  // sessions whose retention is over. What a crash just before any of its calls to the disk would
+  // leave is looked at; and of some of these crashes, what another one on the way back would.
+  enum class Crashes { kPower, kKill };
+  std::string CrashAtEveryCall(Crashes kind);
+  // The first half of a life as an earlier program of this version of the tables would have left
+  // it; then a crash at every call of the next beginning.
+  std::string CrashWhileMigrating(int version, Crashes kind);
+  // The same life, once its store is made. This call fails, or it and those after it; then the disk
+  // is back. Nothing when there are fewer calls.
+  struct Failure {
+    DiskFault fault;
+    uint64_t calls = 1;
+  };
+  std::optional<std::string> FailAtCall(uint64_t call, const Failure& failure);
+  // The same life up to its middle, and an end in peace, or a kill. Every step-th byte of each file
+  // that is left is changed, one at a time.
+  struct Flips {
+    uint64_t tried = 0;
+    uint64_t stores_refused = 0;    // with the file's name
+    uint64_t sessions_refused = 0;  // with their own
+    uint64_t most_refused = 0;      // by one byte
+    uint64_t unharmed = 0;          // bytes that nobody missed
+  };
+  std::string FlipBytes(uint64_t step, bool killed, Flips* flips);
   int crashes() const { return crashes_; }
 
  private:
@@ -56,6 +78,18 @@ class StoreSimulation {
 
   bool Chance(uint64_t per_mille) { return random_() % 1000 < per_mille; }
   uint64_t Below(uint64_t end) { return random_() % end; }
+  // Its tables as they were in an earlier version.
+  std::string MakeEarlier(int version);
+  // From now on what a crash before each call would leave is kept.
+  void KeepCrashes(Crashes kind);
+  // The middle of a life, between its two halves of events, and what follows the second.
+  std::string Halfway();
+  void Expire();
+  // Of a store with a changed byte: sessions that are refused; or what was not as promised.
+  absl::StatusOr<uint64_t> CountRefused(SimulatedDisk& disk, bool in_log);
+  // What a disk has of what was told by then.
+  std::string LookAt(SimulatedDisk& disk, const std::map<std::string, Told>& told, bool again);
+  std::string LookAtEach(bool again);
   std::string Open() { return Open(disk_, vfs_.name()); }
   std::string Open(SimulatedDisk& disk, const std::string& vfs);
   void Event();
@@ -77,6 +111,7 @@ class StoreSimulation {
 
   std::mt19937_64 random_;
   const Options options_;
+  const uint64_t latent_row_bytes_max_;  // 0: all of them lie in files
   ManualClock clock_;
   SimulatedDisk disk_;
   FileSystemVfs vfs_;
@@ -88,6 +123,8 @@ class StoreSimulation {
   int next_id_ = 0;
   int crashes_ = 0;
   int faults_left_ = 0;
+  // Left by crashes, with what was told before each; not yet looked at.
+  std::vector<std::pair<std::unique_ptr<SimulatedDisk>, std::map<std::string, Told>>> left_;
 };
 
 }  // namespace longtake

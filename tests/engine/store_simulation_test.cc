@@ -3,44 +3,106 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <cerrno>
+
+#include "tests/base/tried.h"
 
 namespace longtake {
 namespace {
 
-uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-// LONGTAKE_SEEDS of them from LONGTAKE_FIRST_SEED on: what a failure names can be run alone.
-void RunSeeds(const StoreSimulation::Options& options) {
-  const uint64_t first = FromEnvironment("LONGTAKE_FIRST_SEED", 1);
-  const uint64_t end = first + FromEnvironment("LONGTAKE_SEEDS", 200);
-  for (uint64_t seed = first; seed < end; ++seed) {
+void RunSeeds(const std::string& promise, const StoreSimulation::Options& options) {
+  const Seeds seeds = SeedsToTry(/*otherwise=*/200);
+  Tried tried(promise);
+  for (uint64_t seed = seeds.first; seed < seeds.end; ++seed) {
     StoreSimulation simulation(seed, options);
     const std::string problem = simulation.Run();
-    ASSERT_TRUE(problem.empty()) << "LONGTAKE_FIRST_SEED=" << seed << ": " << problem;
+    tried.Add(seed, problem.empty());
+    ASSERT_TRUE(problem.empty()) << problem << "\n  again: " << AgainWith(seed);
     ASSERT_GT(simulation.crashes(), 0) << seed;
+    tried.Count("crashes", static_cast<uint64_t>(simulation.crashes()));
   }
 }
 
-TEST(StoreSimulationTest, WhatWasDurableIsThereAfterEveryCrash) { RunSeeds({.faults = false}); }
+TEST(StoreSimulationTest, WhatWasDurableIsThereAfterEveryCrash) {
+  RunSeeds("store-crashes", {.faults = false});
+}
 
-TEST(StoreSimulationTest, AlsoWhenTheDiskFailsNowAndThen) { RunSeeds({.faults = true}); }
+TEST(StoreSimulationTest, AlsoWhenTheDiskFailsNowAndThen) {
+  RunSeeds("store-disk-faults", {.faults = true});
+}
 
-// From the first call of an empty directory on: opening, creating, appending, forking, rewinding,
-// deleting, with what SQLite does beside them.
+// From the first call of an empty directory on: opening, creating, appending, snapshots, forking,
+// rewinding, deleting, collecting and recovering, with what SQLite does beside them.
 TEST(StoreSimulationTest, ACrashAtAnyCallLosesNothing) {
+  Tried tried("crash-at-every-call");
+  const StoreSimulation::Options options = {.events = 120, .faults = false, .crash_per_mille = 0};
   for (const uint64_t seed : {1, 2, 3}) {
-    const StoreSimulation::Options options = {.events = 120, .faults = false, .crash_per_mille = 0};
-    uint64_t call = 0;
-    for (;; ++call) {
-      const auto problem = StoreSimulation(seed, options).CrashAtCall(call);
-      if (!problem.has_value()) break;
-      ASSERT_EQ(*problem, "") << "seed " << seed << ", call " << call;
+    for (const auto kind : {StoreSimulation::Crashes::kPower, StoreSimulation::Crashes::kKill}) {
+      StoreSimulation simulation(seed, options);
+      const std::string problem = simulation.CrashAtEveryCall(kind);
+      tried.Add(seed, problem.empty());
+      ASSERT_EQ(problem, "") << "seed " << seed;
+      EXPECT_GT(simulation.crashes(), 200);
+      tried.Count("crashes", static_cast<uint64_t>(simulation.crashes()));
     }
-    EXPECT_GT(call, 200u);
+  }
+}
+
+TEST(StoreSimulationTest, ACrashAtAnyCallWhileTablesAreBroughtUpLosesNothing) {
+  Tried tried("crash-at-every-call");
+  const StoreSimulation::Options options = {.events = 60, .faults = false, .crash_per_mille = 0};
+  for (const int version : {1, 2, 3}) {
+    for (const auto kind : {StoreSimulation::Crashes::kPower, StoreSimulation::Crashes::kKill}) {
+      StoreSimulation simulation(/*seed=*/7, options);  // all latents in rows
+      const std::string problem = simulation.CrashWhileMigrating(version, kind);
+      tried.Add(7, problem.empty());
+      ASSERT_EQ(problem, "") << "version " << version;
+      EXPECT_GT(simulation.crashes(), 4);
+      tried.Count("crashes", static_cast<uint64_t>(simulation.crashes()));
+    }
+  }
+}
+
+// Every seventh, in each of the ways; with LONGTAKE_EVERY_CALL all of them.
+TEST(StoreSimulationTest, AnyCallThatFailsLosesNothing) {
+  Tried tried("failure-of-every-call");
+  const StoreSimulation::Options options = {.events = 60, .faults = false, .crash_per_mille = 0};
+  constexpr StoreSimulation::Failure kFailures[] = {
+      {.fault = {.error = EIO}},
+      {.fault = {.error = EIO}, .calls = 30},
+      {.fault = {.error = ENOSPC}},
+      {.fault = {.error = ENOSPC}, .calls = 30},
+  };
+  const uint64_t step = FromEnvironment("LONGTAKE_EVERY_CALL", 0) != 0 ? 1 : 7;
+  for (uint64_t way = 0; way < std::size(kFailures); ++way) {
+    for (uint64_t call = way;; call += step) {
+      StoreSimulation simulation(/*seed=*/4, options);
+      const auto problem = simulation.FailAtCall(call, kFailures[way]);
+      if (!problem.has_value()) break;
+      tried.Add(call, problem->empty());
+      ASSERT_EQ(*problem, "") << "failure " << way << " of call " << call;
+    }
+  }
+}
+
+// Every 16th byte of the files of a store that ended, every 64th of one that was killed, with its
+// log; LONGTAKE_EVERY_BYTE says otherwise.
+TEST(StoreSimulationTest, AFlippedByteIsNamedAndComputedOnByNobody) {
+  Tried tried("flipped-bytes");
+  const StoreSimulation::Options options = {.events = 60, .faults = false, .crash_per_mille = 0};
+  for (const bool killed : {false, true}) {
+    const uint64_t step = FromEnvironment("LONGTAKE_EVERY_BYTE", killed ? 64 : 16);
+    StoreSimulation::Flips flips;
+    const std::string problem =
+        StoreSimulation(/*seed=*/5, options).FlipBytes(step, killed, &flips);
+    tried.Add(5, problem.empty());
+    ASSERT_EQ(problem, "");
+    EXPECT_GT(flips.sessions_refused + flips.stores_refused, 0u);
+    const std::string after = killed ? "_after_a_kill" : "_after_an_end";
+    tried.Count("flips" + after, flips.tried);
+    tried.Count("stores_refused" + after, flips.stores_refused);
+    tried.Count("sessions_refused" + after, flips.sessions_refused);
+    tried.Count("unharmed" + after, flips.unharmed);
   }
 }
 

@@ -190,5 +190,56 @@ TEST(SweepCostModelTest, WhatWasLearnedOnceIsForgotten) {
   EXPECT_GT(costs.Knee().value_or(0), 1800);
 }
 
+// What small sessions are charged beside a large one follows from the knee, and the part of a sweep
+// that rows share is a small difference of times: a few small sweeps that others slow down must not
+// make it as large as the large session's rows.
+TEST(SweepCostModelTest, AFewSlowSweepsDoNotMoveTheKnee) {
+  const Machine machine = {.read = 0, .fixed = 0.005, .per_token = 0.001};
+  constexpr double kKnee = 19 * 0.005 / 0.001;
+  for (const bool calibrated : {false, true}) {
+    Warm costs = calibrated ? Warm(machine) : Warm();
+    for (int round = 0; round < 3; ++round) {
+      costs.AddAll(machine, {12288, 180, 180, 180, 180});
+      for (int i = 0; i < 5; ++i) costs.Add({{.tokens = 180}, 0.65, 0.0});
+      EXPECT_NEAR(static_cast<double>(costs.Knee().value_or(0)), kKnee, 2) << calibrated;
+    }
+    EXPECT_GT(costs.Seconds(180), 0.3) << "which estimates are told of";
+  }
+}
+
+// The large sweep computes for most of its time, and had to wait for something else for a while.
+TEST(SweepCostModelTest, AFewWaitsDoNotMakeAMachineDiskBound) {
+  const Machine machine = {.read = 0, .fixed = 0.005, .per_token = 0.001};
+  for (const bool calibrated : {false, true}) {
+    Warm costs = calibrated ? Warm(machine) : Warm();
+    costs.AddAll(machine, {180, 180, 180, 180});
+    for (int i = 0; i < 3; ++i) costs.Add({{.tokens = 12288}, 12.8, 0.5});
+    EXPECT_LT(costs.Knee().value_or(0), 200) << calibrated;
+  }
+}
+
+TEST(SweepCostModelTest, ACalibratedKneeIsCorrectedByHalfAtMost) {
+  const Machine machine = {.read = 1, .fixed = 0, .per_token = 0.001};
+  constexpr double kKnee = 0.95 * 1 / 0.001;
+  Warm slow_disk(machine);
+  Warm slow_processor(machine);
+  for (int i = 0; i < 20; ++i) {
+    slow_disk.AddAll({.read = 13, .fixed = 0, .per_token = 0.001}, {180});
+    slow_processor.AddAll({.read = 1, .fixed = 0, .per_token = 0.004}, {180});
+  }
+  EXPECT_NEAR(static_cast<double>(slow_disk.Knee().value_or(0)), 2 * kKnee, 2);
+  EXPECT_NEAR(static_cast<double>(slow_processor.Knee().value_or(0)), kKnee / 2, 2);
+}
+
+// A machine that became slower for good is believed once all that was learned before is forgotten.
+TEST(SweepCostModelTest, TheKneeFollowsAProcessorThatChanges) {
+  const Machine machine = {.read = 0, .fixed = 1, .per_token = 0.1};
+  const Machine after = {.read = 0, .fixed = 4, .per_token = 0.1};
+  Warm costs;
+  costs.AddAll(machine, {10, 1000});
+  for (int i = 0; i < 256; ++i) costs.AddAll(after, {10, 1000});
+  EXPECT_NEAR(static_cast<double>(costs.Knee().value_or(0)), 19 * 4 / 0.1, 8);
+}
+
 }  // namespace
 }  // namespace longtake

@@ -3,12 +3,12 @@
 // Prints the digest of one take for every recipe and policy a test can make. A change that is meant
 // to leave the bits alone prints the same table before and after.
 //
-// usage: longtake_take_digests [--moving|--resumed|--resumed-snapshots] [TABLE]
+// usage: longtake_take_digests [--moving|--resumed|--resumed-snapshots|--late] [TABLE]
 //
 // With --moving each take moves to a fresh engine at every boundary and must come to the same. With
 // --resumed its process is killed over and over, at any moment, and it comes back from the store;
 // with --resumed-snapshots a snapshot is made at every boundary at which none is on its way, and
-// when a process ends in peace.
+// when a process ends in peace. With --late it is made on late devices (tests/late/late_device.h).
 //
 // With a table (tests/engine/take_digests.txt) each line is compared with it; a take that this
 // processor cannot make is left out. Exits with 1 when a line differs or a take fails.
@@ -27,6 +27,7 @@
 #include "nlohmann/json.hpp"
 #include "pack/synthetic_weights.h"
 #include "tests/engine/engine_fixture.h"
+#include "tests/engine/late_model.h"
 
 namespace longtake {
 namespace {
@@ -347,11 +348,7 @@ class KilledTake {
         LT_RETURN_IF_ERROR(Turn());
       }
       if (received_.end.has_value()) break;
-      if (random_() % 4 == 0) {  // it ends in peace
-        engine_.Stop();
-        while (store_->Step()) {
-        }
-      }
+      if (random_() % 4 == 0) EndInPeace();
       LT_RETURN_IF_ERROR(Begin());
       LT_RETURN_IF_ERROR(Attach());
     }
@@ -372,6 +369,12 @@ class KilledTake {
     if (store_ != nullptr) store_->Stop();
     engine_.Stop();
     store_ = nullptr;
+  }
+  // Also with chunks that are never finished, for there is nobody to take those before them.
+  void EndInPeace() {
+    engine_->Drain(INT64_MAX);
+    while (engine_->Step() || store_->Step() || !engine_->at_rest()) {
+    }
   }
   // Another process with the same directory.
   absl::Status Begin() {
@@ -395,9 +398,11 @@ class KilledTake {
     const int64_t next_chunk = std::ssize(received_.chunks);
     LT_ASSIGN_OR_RETURN(session_, engine_->Wake("killed", next_chunk));
     LT_ASSIGN_OR_RETURN(reader_, session_->Attach(next_chunk, nullptr));
-    // Frames of which nothing is kept before they are latents.
-    if (spec_.start_frames == 0 || session_->Info().start_bytes != 0) return absl::OkStatus();
-    return session_->PutStart(reader_, 0, StartFrames(spec_));
+    if (spec_.start_frames == 0) return absl::OkStatus();
+    const std::string frames = StartFrames(spec_);
+    const uint64_t there = session_->Info().start_bytes;
+    if (there == frames.size()) return absl::OkStatus();
+    return session_->PutStart(reader_, static_cast<int64_t>(there), frames.substr(there));
   }
   // Chunks that nobody takes stop the session at one that does not depend on anybody's speed.
   absl::Status Turn() {
@@ -447,12 +452,13 @@ class KilledTake {
   int from_snapshots_ = 0;
 };
 
-enum class Way { kStraight, kMoving, kResumed, kResumedSnapshots };
+enum class Way { kStraight, kMoving, kResumed, kResumedSnapshots, kLate };
 
 absl::StatusOr<Hash128> Digest(const TakeCase& take, Way way) {
   EngineSetup setup;
   setup.pack = PackOf(take);
   if (take.setup) take.setup(setup);
+  if (way == Way::kLate) setup.open = &LateModel::Open;
   SessionSpec spec = SmallSpec("a red circle moving to the right", 42, Frames(take.chunks));
   if (take.spec) take.spec(spec);
   const auto chunk_bytes = static_cast<uint64_t>(12 * spec.width * spec.height * 3);
@@ -499,6 +505,7 @@ int Main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == "--moving") way = Way::kMoving;
   if (argc > 1 && std::string(argv[1]) == "--resumed") way = Way::kResumed;
   if (argc > 1 && std::string(argv[1]) == "--resumed-snapshots") way = Way::kResumedSnapshots;
+  if (argc > 1 && std::string(argv[1]) == "--late") way = Way::kLate;
   if (way != Way::kStraight) {
     ++argv;
     --argc;

@@ -1,0 +1,109 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What the store does for itself: it reads again what it has, and gives room back.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/store/session_store.h"
+
+namespace longtake {
+namespace {
+
+// Room in the database's file that is kept for sessions to come, and how much is given back in one
+// commit, and how often.
+constexpr int64_t kFreePagesKept = 1024;
+constexpr int64_t kPagesPerCommit = 256;
+constexpr int64_t kVacuumNanos = 100'000'000;
+// Damages that are remembered of a session.
+constexpr size_t kDamagesMax = 4;
+constexpr int64_t kLookNanos = 10LL * 1'000'000'000;
+
+}  // namespace
+
+int64_t SessionStore::Rest() {
+  const int64_t scrub_nanos = scrub_->Turn();
+  {
+    MutexLock lock(mutex_);
+    scrubbed_ = scrub_->stats();
+  }
+  return std::min(scrub_nanos, PushVacuum());
+}
+
+int64_t SessionStore::PushVacuum() {
+  const int64_t now_nanos = clock_.MonotonicNanos();
+  if (now_nanos < vacuum_nanos_) return vacuum_nanos_;
+  const int64_t free_pages = database_->tables().FreePages().value_or(0);
+  const int64_t pages = std::min(free_pages - kFreePagesKept, kPagesPerCommit);
+  if (pages > 0) {
+    queue_.Push({.run = [this, pages] {
+      writing_ = "";
+      const bool skipped = left_out_.contains("");
+      return skipped ? absl::OkStatus() : database_->tables().GiveBack(pages);
+    }});
+  }
+  vacuum_nanos_ = now_nanos + (pages == kPagesPerCommit ? kVacuumNanos : kLookNanos);
+  return vacuum_nanos_;
+}
+
+// Damage that SQLite meets ends a transaction in which others have written, too. Where it lies in
+// the records of the session whose write met it, that one is refused, and nothing is added to it
+// any more. Anywhere else it is in everybody's way, and the rows are put into a new file.
+bool SessionStore::PutAside(const absl::Status& status) {
+  if (absl::IsDataLoss(status)) {
+    const bool is_ones_own = writing_.has_value() && IsDamaged(*writing_);
+    if (!is_ones_own && !std::exchange(rescued_, true) && Rescue(status).ok()) return true;
+  }
+  if (!absl::IsDataLoss(status) || !writing_.has_value() ||
+      !left_out_.try_emplace(*writing_).second) {
+    left_out_.clear();
+    rescued_ = false;
+    return false;
+  }
+  const std::string id = *writing_;
+  left_out_[id] = OfSession(Committed(id).value_or(SessionRow{.id = id}), status);
+  Refuse(id);
+  return true;
+}
+
+bool SessionStore::IsDamaged(const std::string& id) {
+  const absl::StatusOr<SessionRow> row = Committed(id);
+  return row.ok() && absl::IsDataLoss(database_->tables().Read(*row).status());
+}
+
+absl::Status SessionStore::Rescue(const absl::Status& why) {
+  std::map<int64_t, SessionRow> rows;
+  const std::vector<SessionRow> known = Sessions();
+  for (const SessionRow& row : known) rows[row.number] = row;
+  LT_ASSIGN_OR_RETURN(const auto lost, database_->Rescue(known));
+  OnDamage({}, absl::StrCat("the database is written anew: ", std::string(why.message())));
+  for (const auto& [number, what] : lost) {
+    const auto row = rows.find(number);
+    OnDamage(row == rows.end() ? SessionRow{.number = number} : row->second, what.what);
+    if (row != rows.end() && !what.of_snapshots) Refuse(row->second.id);
+  }
+  return absl::OkStatus();
+}
+
+std::string SessionStore::DamageOf(const std::string& id) const {
+  MutexLock lock(mutex_);
+  const auto row = rows_.find(id);
+  const auto damage = row == rows_.end() ? damage_.end() : damage_.find(row->second.number);
+  return damage == damage_.end() ? std::string() : absl::StrJoin(damage->second, "; ");
+}
+
+void SessionStore::OnDamage(const SessionRow& row, const std::string& damage) {
+  {
+    MutexLock lock(mutex_);
+    if (damage.empty()) {
+      damage_.erase(row.number);
+      return;
+    }
+    std::set<std::string>& known = damage_[row.number];
+    if (known.size() >= kDamagesMax || !known.insert(damage).second) return;
+  }
+  if (options_.on_damage) options_.on_damage(row.id, damage);
+}
+
+}  // namespace longtake

@@ -1,0 +1,146 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+//
+// What the store gives back of a session.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
+#include "engine/store/session_store.h"
+
+namespace longtake {
+namespace {
+
+absl::Status Corrupt(const std::string& id, const std::string& problem) {
+  return Error(Reason::kSessionCorrupt, absl::StrCat("session ", id, ": ", problem),
+               {{"session", id}});
+}
+
+}  // namespace
+
+absl::Status SessionStore::OfSession(const SessionRow& row, const absl::Status& status) {
+  if (!absl::IsDataLoss(status)) return status;
+  OnDamage(row, std::string(status.message()));
+  return Corrupt(row.id, std::string(status.message()));
+}
+
+absl::StatusOr<StoredSummary> SessionStore::Describe(const std::string& id) {
+  absl::StatusOr<StoredSummary> summary;
+  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
+    uint64_t bytes = 0;
+    summary = Summarise(id, &bytes);
+    return summary.status();
+  }));
+  return summary;
+}
+
+std::vector<std::optional<StoredSummary>> SessionStore::DescribeSome(
+    const std::vector<std::string>& ids, uint64_t bytes_max) {
+  std::vector<std::optional<StoredSummary>> summaries;
+  RunNow(CommitQueue::Kind::kRead, [&] {
+    uint64_t bytes = 0;
+    summaries.clear();  // a disk that fails is read twice
+    for (const std::string& id : ids) {
+      absl::StatusOr<StoredSummary> summary = Summarise(id, &bytes);
+      if (bytes > bytes_max && !summaries.empty()) break;
+      summaries.emplace_back();
+      if (summary.ok()) summaries.back() = *std::move(summary);
+    }
+    return absl::OkStatus();
+  }).IgnoreError();  // it only reads
+  return summaries;
+}
+
+absl::StatusOr<StoredSummary> SessionStore::Summarise(const std::string& id, uint64_t* bytes) {
+  LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
+  absl::StatusOr<StoredSummary> summary = ReadSummary(row, bytes);
+  if (!summary.ok()) return OfSession(row, summary.status());
+  return summary;
+}
+
+absl::StatusOr<StoredSummary> SessionStore::ReadSummary(const SessionRow& row, uint64_t* bytes) {
+  StoredSummary summary = {.row = row, .created = {}, .damage = DamageOf(row.id)};
+  LT_ASSIGN_OR_RETURN(const RecordBytes first, database_->tables().FirstRecord(summary.row));
+  *bytes += first.body.size();
+  LT_ASSIGN_OR_RETURN(longtake::Record record, DecodeRecord(first.kind, first.body));
+  auto* created = std::get_if<SessionCreated>(&record);
+  if (created == nullptr) return absl::DataLossError("its first record is another's");
+  summary.created = std::move(*created);
+  if (summary.created.spec.start_frames == 0) return summary;
+  LT_ASSIGN_OR_RETURN(summary.start_bytes, database_->starts().End(summary.row.number));
+  if (summary.row.chunks != 0) return summary;
+  // They may be latents already, before the first chunk is there.
+  LT_ASSIGN_OR_RETURN(const StoredSession session, database_->tables().Read(summary.row));
+  if (session.start.has_value()) {
+    summary.start_bytes = static_cast<int64_t>(summary.created.spec.start_bytes());
+  }
+  return summary;
+}
+
+absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
+  absl::StatusOr<StoredSession> session;
+  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
+    LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
+    session = database_->tables().Read(row);
+    return OfSession(row, session.status());
+  }));
+  return session;
+}
+
+// They may be of what the session was forked from.
+absl::StatusOr<Latents> SessionStore::GetLatents(const StoredLatents& stored) {
+  absl::StatusOr<Latents> latents = latents_.Get(database_->tables(), stored);
+  if (!absl::IsDataLoss(latents.status())) return latents;
+  SessionRow row = {.number = stored.session};
+  for (const SessionRow& session : Sessions()) {
+    if (session.number == stored.session) row = session;
+  }
+  OnDamage(row, std::string(latents.status().message()));
+  return latents;
+}
+
+absl::StatusOr<Latents> SessionStore::LoadLatents(const StoredLatents& stored) {
+  absl::StatusOr<Latents> latents;
+  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
+    latents = GetLatents(stored);
+    return latents.status();
+  }));
+  return latents;
+}
+
+// Part by part, as others wait for the store's thread meanwhile.
+absl::StatusOr<std::vector<uint8_t>> SessionStore::LoadStart(const std::string& id,
+                                                             uint64_t bytes_max) {
+  std::vector<uint8_t> start;
+  for (;;) {
+    std::vector<std::byte> part;
+    LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
+      LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
+      auto read = database_->starts().Read(row.number, std::ssize(start));
+      if (!read.ok()) return OfSession(row, read.status());
+      part = *std::move(read);
+      return absl::OkStatus();
+    }));
+    if (part.empty()) return start;
+    if (part.size() > bytes_max - start.size()) {
+      return Corrupt(id, "more start frames than its spec has");
+    }
+    start.reserve(bytes_max);
+    const auto* bytes = reinterpret_cast<const uint8_t*>(part.data());
+    start.insert(start.end(), bytes, bytes + part.size());
+  }
+}
+
+void SessionStore::ReadLatents(const StoredLatents& stored,
+                               std::function<void(absl::StatusOr<Latents>)> done) {
+  const auto latents = std::make_shared<absl::StatusOr<Latents>>(
+      Error(Reason::kStorageUnavailable, "the session store cannot be read"));
+  queue_.Push({.kind = CommitQueue::Kind::kRead,
+               .run =
+                   [this, stored, latents] {
+                     *latents = GetLatents(stored);
+                     return latents->status();
+                   },
+               .done = [latents, done = std::move(done)](bool) { done(std::move(*latents)); }});
+}
+
+}  // namespace longtake

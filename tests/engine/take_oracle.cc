@@ -1,0 +1,131 @@
+// Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
+#include "tests/engine/take_oracle.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/serve/resolve.h"
+#include "engine/serve/sweep.h"
+#include "engine/video/sweep_items.h"
+
+namespace longtake {
+namespace {
+
+constexpr uint64_t kSession = 1;
+constexpr uint64_t kPageBytes = 1024;
+
+template <typename T>
+T Value(absl::StatusOr<T> value) {
+  if (!value.ok()) std::fprintf(stderr, "%s\n", value.status().ToString().c_str());
+  LT_CHECK(value.ok());
+  return *std::move(value);
+}
+
+void Run(ModelSweep& sweep, LayerStream& layers) {
+  ManualClock clock;
+  const absl::Status done = RunSweep(sweep, layers, [] { return true; }, {.clock = clock});
+  LT_CHECK(done.ok());
+}
+
+}  // namespace
+
+TakeOracle::TakeOracle(HashModel& model, const ResolvedSpec& spec,
+                       const std::map<int64_t, std::string>& prompts,
+                       std::span<const uint8_t> start)
+    : model_(model), spec_(spec), prompts_(prompts) {
+  const RolloutSpec rollout = RolloutFor(spec, model);
+  const KvNeeds needs = Value(Rollout::FramesNeeded(rollout));
+  pool_ = Value(KvPool::Create(model.sweep_device(), needs.held * 2 * kPageBytes, kPageBytes));
+  const KvMemory memory(*pool_);
+  kv_.Open(kSession, Value(KvShare::Create(memory, rollout.kv_layout, needs)));
+  rollout_ = Rollout::Create(rollout);
+  rollout_->SetText(0, TextOf(spec.prompt));
+  if (spec.guided()) rollout_->SetText(1, TextOf(spec.negative_prompt));
+  if (!start.empty()) PutStart(start);
+}
+
+std::unique_ptr<TextContext> TakeOracle::TextOf(const std::string& prompt) {
+  const std::vector<int32_t> ids = Value(model_.Tokenize(prompt));
+  std::vector<float> states(ids.size() * static_cast<size_t>(model_.config().text_dim));
+  const TextItem item = {.ids = ids, .out = states.data()};
+  Run(*Value(model_.NewTextSweep({&item, 1})), model_.text_layers());
+  return Value(model_.NewTextContext(states, std::ssize(ids)));
+}
+
+void TakeOracle::PutStart(std::span<const uint8_t> rgb) {
+  StartProgress progress;
+  while (progress.next_frame < spec_.start_frames) {
+    const absl::Status encoded = model_.chunk_decoder().EncodeNext(
+        {.rgb = rgb, .frames = spec_.start_frames, .height = spec_.height, .width = spec_.width},
+        [] { return true; }, progress);
+    LT_CHECK(encoded.ok());
+  }
+  rollout_->SetStart(std::move(progress.latents));
+}
+
+void TakeOracle::HoldFrames() {
+  for (size_t branch = 0; branch < rollout_->branch_count(); ++branch) {
+    kv_.Hold({.session = kSession, .branch = branch}, rollout_->frames(branch));
+  }
+}
+
+std::optional<FinishedChunk> TakeOracle::Sweep() {
+  SweepItems items(kv_);
+  const absl::Status added = items.Add(kSession, *rollout_, /*rows_max=*/0);
+  LT_CHECK(added.ok());
+  Run(*Value(model_.NewVideoSweep(items.items(), nullptr)), model_.transformer_layers());
+  std::optional<FinishedChunk> chunk = Value(rollout_->Settle());
+  HoldFrames();
+  return chunk;
+}
+
+// A second prompt has to wait for the clean passes that still use the one before the last.
+void TakeOracle::PutPrompt() {
+  const auto prompt = prompts_.find(rollout_->chunk());
+  if (prompt == prompts_.end() || changed_before_ > prompt->first) return;
+  changed_before_ = prompt->first + 1;
+  while (rollout_->needs_old_text()) LT_CHECK(!Sweep().has_value());
+  rollout_->ChangeText(TextOf(prompt->second));
+  HoldFrames();
+}
+
+FinishedChunk TakeOracle::NextChunk() {
+  for (;;) {
+    if (rollout_->at_chunk_start()) PutPrompt();
+    std::optional<FinishedChunk> given = rollout_->TakeGiven();
+    if (given.has_value()) {
+      HoldFrames();
+      return *std::move(given);
+    }
+    std::optional<FinishedChunk> made = Sweep();
+    if (made.has_value()) return *std::move(made);
+  }
+}
+
+// The last chunk is made whole and cut to the length that was asked for.
+Hash128 TakeOracle::Decode(const FinishedChunk& chunk) {
+  std::vector<uint8_t> rgb;
+  for (int64_t i = 0; i < chunk.latents.frames(); ++i) {
+    std::vector<uint8_t> frames;
+    const absl::Status decoded = model_.chunk_decoder().Decode(
+        chunk.latents.Frames(i, 1), {.tiled = spec_.tiled_decode}, [] { return true; }, caches_,
+        &frames);
+    LT_CHECK(decoded.ok());
+    rgb.insert(rgb.end(), frames.begin(), frames.end());
+  }
+  const uint64_t frame_bytes = spec_.frame_bytes();
+  if (spec_.frame_count != 0) {
+    const auto left = static_cast<uint64_t>(spec_.frame_count - next_frame_);
+    rgb.resize(std::min(rgb.size(), left * frame_bytes));
+  }
+  next_frame_ += static_cast<int64_t>(rgb.size() / frame_bytes);
+  return Xxh3Hash128(std::as_bytes(std::span(rgb)));
+}
+
+std::vector<Hash128> TakeOracle::Digests(int64_t chunks) {
+  std::vector<Hash128> digests;
+  while (std::ssize(digests) < chunks) digests.push_back(Decode(NextChunk()));
+  return digests;
+}
+
+}  // namespace longtake
