@@ -54,6 +54,12 @@ std::optional<Detail> DetailOf(const grpc::Status& status) {
 constexpr int kReconnectMillisMin = 200;
 constexpr int kReconnectMillisMax = 1000;
 
+// A machine that vanished says nothing, and nor does one whose next chunk takes long. So a quiet
+// connection is asked whether it is there, no sooner than servers allow (client_ping_seconds_min
+// in docs/limits.md), however often nothing comes, and it has so long to answer.
+constexpr int kKeepaliveMillis = 15'000;
+constexpr int kKeepaliveTimeoutMillis = 10'000;
+
 }  // namespace
 
 std::unique_ptr<v1::LongtakeService::Stub> Connect(const std::string& server) {
@@ -61,6 +67,9 @@ std::unique_ptr<v1::LongtakeService::Stub> Connect(const std::string& server) {
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMillisMin);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMillisMax);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMillis);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // The library would send even 127.0.0.1 through it, unless no_proxy names it.
   if (IsLoopbackTarget(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return v1::LongtakeService::NewStub(

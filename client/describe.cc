@@ -102,6 +102,7 @@ std::string DescribeSession(const v1::Session& session) {
   row("outbox", absl::StrFormat("%.1f MB", Megabytes(session.outbox_bytes())));
   row("created", TimeUtil::ToString(session.create_time()));
   row("expires", ExpiryText(session));
+  if (!session.damage().empty()) row("damaged", session.damage());
   row("model digest", session.model_digest());
   row("numerics profile", session.numerics_differ()
                               ? absl::StrCat(session.numerics_profile(), ", not the ",
@@ -113,7 +114,7 @@ std::string DescribeSession(const v1::Session& session) {
 std::string DescribeRewind(const v1::RewindSessionResponse& response, bool dry_run) {
   std::string out = DescribeSession(response.session());
   if (dry_run) absl::StrAppend(&out, "nothing was done\n");
-  if (response.resume_seconds() > 0) {
+  if (response.has_resume_seconds()) {
     absl::StrAppend(&out, absl::StrFormat("from an attach until it goes on: %s s, predicted\n",
                                           Seconds(response.resume_seconds())));
   }
@@ -180,6 +181,13 @@ std::string DescribeEstimate(const v1::SessionEstimate& estimate) {
           &out, absl::StrFormat(", which take %.2f times as long", estimate.kv_file_slowdown()));
     }
     absl::StrAppend(&out, "\n");
+  }
+  if (estimate.resume_seconds() > estimate.resume_seconds_max()) {
+    absl::StrAppend(&out,
+                    absl::StrFormat("comes back from disk in up to %s s, not in %s s: too few "
+                                    "bytes per hour for its snapshots\n",
+                                    Seconds(estimate.resume_seconds()),
+                                    Seconds(estimate.resume_seconds_max())));
   }
   absl::StrAppend(&out, estimate.admissible()
                             ? "would be admitted now\n"

@@ -15,6 +15,7 @@
 #include "client/connection.h"
 #include "client/count_option.h"
 #include "client/output_file.h"
+#include "client/session_argument.h"
 #include "client/spec_options.h"
 #include "client/start_frames.h"
 #include "client/take.h"
@@ -228,7 +229,7 @@ void AddGenerateCommand(CLI::App& app, Globals& globals) {
 void AddAttachCommand(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<TakeOptions>();
   CLI::App* command = app.add_subcommand("attach", "Write the video of a session that lives");
-  command->add_option("session", options->session, "sessions/ID, as list shows it")->required();
+  AddSessionArgument(*command, options->session);
   CLI::Option_group* output = command->add_option_group("Output");
   AddOutputOption(*output, *options);
   CLI::Option* continued =
@@ -249,7 +250,7 @@ void AddFetchCommand(CLI::App& app, Globals& globals) {
   auto options = std::make_shared<TakeOptions>();
   CLI::App* command = app.add_subcommand(
       "fetch", "Write chunks that a session has made, of a server that keeps sessions on disk");
-  command->add_option("session", options->session, "sessions/ID, as list shows it")->required();
+  AddSessionArgument(*command, options->session);
   command
       ->add_option("--chunks", options->chunks,
                    "FIRST..END: from chunk FIRST on, up to and without chunk END")

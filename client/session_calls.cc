@@ -2,18 +2,14 @@
 #include "client/session_calls.h"
 
 #include <grpc/support/time.h>
-#include <grpcpp/grpcpp.h>
 
 namespace longtake {
-namespace {
 
 void SetTimeout(double seconds, grpc::ClientContext* context) {
   context->set_deadline(
       gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                    gpr_time_from_millis(static_cast<int64_t>(seconds * 1e3), GPR_TIMESPAN)));
 }
-
-}  // namespace
 
 absl::Status DeleteSession(v1::LongtakeService::Stub& stub, const std::string& name,
                            double timeout_seconds) {
@@ -23,16 +19,6 @@ absl::Status DeleteSession(v1::LongtakeService::Stub& stub, const std::string& n
   request.set_name(name);
   v1::DeleteSessionResponse response;
   return FromGrpc(stub.DeleteSession(&context, request, &response));
-}
-
-absl::Status ParkSession(v1::LongtakeService::Stub& stub, const std::string& name,
-                         double timeout_seconds) {
-  grpc::ClientContext context;
-  SetTimeout(timeout_seconds, &context);
-  v1::ParkSessionRequest request;
-  request.set_name(name);
-  v1::ParkSessionResponse response;
-  return FromGrpc(stub.ParkSession(&context, request, &response));
 }
 
 absl::Status ForkSession(v1::LongtakeService::Stub& stub, const v1::ForkSessionRequest& request,

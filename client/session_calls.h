@@ -4,6 +4,8 @@
 // timeout_seconds at most; DEADLINE_EXCEEDED then. Any thread.
 #pragma once
 
+#include <grpcpp/grpcpp.h>
+
 #include <string>
 
 #include "base/status_macros.h"
@@ -11,10 +13,11 @@
 
 namespace longtake {
 
+// From now on, whatever the wall clock does.
+void SetTimeout(double seconds, grpc::ClientContext* context);
+
 absl::Status DeleteSession(v1::LongtakeService::Stub& stub, const std::string& name,
                            double timeout_seconds);
-absl::Status ParkSession(v1::LongtakeService::Stub& stub, const std::string& name,
-                         double timeout_seconds);
 absl::Status ForkSession(v1::LongtakeService::Stub& stub, const v1::ForkSessionRequest& request,
                          double timeout_seconds);
 

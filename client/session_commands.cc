@@ -11,6 +11,7 @@
 #include "client/count_option.h"
 #include "client/describe.h"
 #include "client/output_columns.h"
+#include "client/session_argument.h"
 #include "client/spec_options.h"
 
 namespace longtake {
@@ -131,7 +132,7 @@ absl::Status Estimate(const Globals& globals, const SpecOptions& options, bool e
 void AddNamed(Globals& globals, CLI::App* command,
               absl::Status (*run)(const Globals&, const std::string&)) {
   auto name = std::make_shared<std::string>();
-  command->add_option("session", *name, "sessions/ID, as list shows it")->required();
+  AddSessionArgument(*command, *name);
   command->callback([&globals, name, run] {
     globals.run = [&globals, name, run] { return Report(run(globals, *name)); };
   });
@@ -147,7 +148,7 @@ void AddFork(Globals& globals, CLI::App& sessions) {
   auto options = std::make_shared<ForkOptions>();
   CLI::App* command = sessions.add_subcommand(
       "fork", "Make a new session that is as this one was before a chunk, and goes its own way");
-  command->add_option("session", options->name, "sessions/ID, as list shows it")->required();
+  AddSessionArgument(*command, options->name);
   command
       ->add_option("--at-chunk", options->chunk,
                    "The first that the new one makes itself; what the old one showed before it is "
@@ -164,7 +165,7 @@ void AddRewind(Globals& globals, CLI::App& sessions) {
   auto options = std::make_shared<RewindOptions>();
   CLI::App* command = sessions.add_subcommand(
       "rewind", "Let a session go on from before a chunk; whoever reads it has to attach again");
-  command->add_option("session", options->name, "sessions/ID, as list shows it")->required();
+  AddSessionArgument(*command, options->name);
   command
       ->add_option("--to-chunk", options->chunk,
                    "The first that is made anew; prompts and other controls from there on are "

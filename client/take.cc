@@ -15,6 +15,7 @@
 #include "client/lasting_stream.h"
 #include "client/progress_bar.h"
 #include "client/session_calls.h"
+#include "client/session_leave.h"
 
 namespace longtake {
 namespace {
@@ -32,7 +33,11 @@ class Take {
         disposable_(request.first.has_open() || request.fork.has_value()),
         session_(request.first.has_open()
                      ? absl::StrCat("sessions/", request.first.open().session_id())
-                     : request.first.attach().name()) {}
+                     : request.first.attach().name()),
+        leave_(stub, session_, [this] {
+          progress_.Say(absl::StrCat("waiting for the server to put ", session_,
+                                     " away; interrupt to wait no longer"));
+        }) {}
 
   absl::StatusOr<TakeReport> Run() {
     start_nanos_ = clock_.MonotonicNanos();
@@ -74,6 +79,7 @@ class Take {
 
   // The first interrupt, on the thread that hears it.
   void AskToEnd() {
+    if (leave_.Cancel()) return;  // the video is whole
     progress_.Say("stopping after this chunk; interrupt again to stop now");
     stopping_ = true;
     v1::StreamRequest request;
@@ -84,6 +90,7 @@ class Take {
   // The second one; the take's thread may hang in a write to a player that reads no more.
   void GiveUp() {
     disposable_ = true;
+    leave_.Cancel();
     DeleteSession();
   }
 
@@ -103,7 +110,7 @@ class Take {
     if (local.ok() && !ended_ && !fork) return;  // somebody will attach
     if (!local.ok() || stopping_ || !durable_ || fork) return DeleteSession();
     // On disk it is whatever becomes of this.
-    ParkSession(stub_, session_, kDeleteSeconds).IgnoreError();
+    leave_.Park().IgnoreError();
     progress_.Say(absl::StrCat(session_, " stays on the server's disk for a while; longtake ",
                                "sessions show, fork or delete it"));
   }
@@ -272,6 +279,7 @@ class Take {
   std::atomic<bool> disposable_;
   // Known before the server answers, so that it can be deleted before that, too.
   const std::string session_;
+  SessionLeave leave_;
 };
 
 }  // namespace

@@ -112,8 +112,9 @@ std::string Memory(const MetricValues& now) {
       "memory    %s in RAM, %s taken of %s\n", Size(now.Sum("longtake_process_resident_bytes")),
       Size(now.Sum("longtake_memory_used_bytes")),
       budget > 0 ? Size(budget) + " budget" : Size(now.Sum("longtake_memory_limit_bytes")));
-  for (const char* pool : {"transformer_layers", "text_layers", "resident", "vae", "buffers",
-                           "scratch", "kv", "kv_staging", "prompt_cache", "sessions"}) {
+  for (const char* pool :
+       {"transformer_layers", "text_layers", "resident", "vae", "buffers", "scratch", "kv",
+        "kv_staging", "store_buffers", "prompt_cache", "sessions"}) {
     const std::string label = absl::StrCat("{pool=\"", pool, "\"}");
     const double used = now.Get("longtake_memory_used_bytes" + label);
     const double limit = now.Get("longtake_memory_limit_bytes" + label);

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
@@ -21,6 +22,7 @@
 #include "pack/show.h"
 #include "pack/synthesise.h"
 #include "storage/pack/pack_directory.h"
+#include "storage/pack/pack_twin.h"
 
 namespace longtake {
 namespace {
@@ -71,7 +73,19 @@ struct PackArguments {
   std::string recipe;
   std::string dtype = "bf16";
   std::string quantize = "none";
+  std::vector<std::string> layer_paths;
 };
+
+int RunSpread(const std::string& directory, const std::vector<std::string>& layer_paths) {
+  ProgressLine line;
+  const absl::Status status =
+      SpreadLayers(PosixFileSystem(), directory, layer_paths,
+                   [&](uint64_t done, uint64_t total) { line.Update("layers", done, total); });
+  for (const std::string& path : layer_paths) {
+    if (status.ok()) std::printf("%s: layers of %s\n", path.c_str(), directory.c_str());
+  }
+  return Report(status);
+}
 
 int RunPack(const PackArguments& arguments) {
   auto recipe = RecipeText(arguments.recipe);
@@ -91,7 +105,8 @@ int RunPack(const PackArguments& arguments) {
       PackModel(PosixFileSystem(), arguments.model_directory, arguments.pack_directory, options);
   if (!digest.ok()) return Report(digest.status());
   std::printf("%s: model digest %s\n", arguments.pack_directory.c_str(), digest->c_str());
-  return 0;
+  if (arguments.layer_paths.empty()) return 0;
+  return RunSpread(arguments.pack_directory, arguments.layer_paths);
 }
 
 struct SynthArguments {
@@ -153,13 +168,22 @@ int RunShow(const std::string& directory) {
   return 0;
 }
 
-int RunVerify(const std::string& directory) {
+int RunVerify(const std::string& directory, const std::vector<std::string>& layer_paths) {
   ProgressLine line;
   const absl::Status status = VerifyPackDirectory(
       PosixFileSystem(), directory,
-      [&](uint64_t done, uint64_t total) { line.Update("verify", done, total); });
+      [&](uint64_t done, uint64_t total) { line.Update("verify", done, total); }, layer_paths);
   if (status.ok()) std::printf("%s: every byte is as it was written\n", directory.c_str());
   return Report(status);
+}
+
+CLI::Option* AddLayerPath(CLI::App* command, std::vector<std::string>& paths,
+                          const std::string& help) {
+  return command
+      ->add_option("--layer-path", paths,
+                   help + "; once for each, in the order that longtaked gets them")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 int Main(int argc, char** argv) {
@@ -211,15 +235,23 @@ int Main(int argc, char** argv) {
                   "Keep the pack, not the published files that it is made from");
 
   std::string directory;
+  std::vector<std::string> layer_paths;
+  AddLayerPath(pack, arguments.layer_paths, "Directory that gets a share of the layers, too");
+  CLI::App* spread = app.add_subcommand(
+      "spread", "Copy the layers of a pack to further disks, which are then read at once");
+  spread->add_option("pack-dir", directory)->required();
+  AddLayerPath(spread, layer_paths, "Directory that gets a share of them")->required();
   CLI::App* show = app.add_subcommand("show", "Print what a pack holds");
   show->add_option("pack-dir", directory)->required();
   CLI::App* verify = app.add_subcommand("verify", "Read everything and check every checksum");
   verify->add_option("pack-dir", directory)->required();
+  AddLayerPath(verify, layer_paths, "Directory with layers of the pack that is verified, too");
 
   if (const auto ended = ParseCommandLine(app, argc, argv); ended.has_value()) return *ended;
   if (*pack) return RunPack(arguments);
   if (*synth) return RunSynth(synth_arguments);
-  return *show ? RunShow(directory) : RunVerify(directory);
+  if (*spread) return RunSpread(directory, layer_paths);
+  return *show ? RunShow(directory) : RunVerify(directory, layer_paths);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "server/config_file.h"
 #include "server/unix_socket.h"
 
@@ -64,6 +65,14 @@ void AddOptions(CLI::App& app, Flags* flags) {
     if (option.type == ConfigOption::Type::kFlag) {
       app.add_flag_function(
           flag, [store](int64_t count) { store(count > 0 ? "true" : "false"); }, HelpText(option));
+    } else if (option.type == ConfigOption::Type::kList) {
+      const auto store_all = [store](const std::vector<std::string>& values) {
+        store(absl::StrJoin(values, ":"));
+      };
+      app.add_option_function<std::vector<std::string>>(flag, store_all, HelpText(option))
+          ->type_name("PATH")
+          ->expected(1)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     } else {
       app.add_option_function<std::string>(flag, store, HelpText(option))
           ->type_name(ValueName(option.type))
@@ -131,6 +140,7 @@ absl::Status CheckTogether(const Config& config) {
     return error("kv-bytes: must be at least 64KiB");
   }
   if (config.slots > 64) return error("slots: must be at most 64");
+  if (config.layer_paths.size() > 16) return error("layer-path: must be at most 16 directories");
   if (!config.kv_file.empty() && config.kv_staging_bytes < (1 << 20)) {
     return error("kv-staging-bytes: must be at least 1MiB");
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/pipe.h"
 #include "base/printable_text.h"
 #include "server/config_options.h"
@@ -42,8 +43,31 @@ bool IsOption(const std::string& name) {
                      [&name](const ConfigOption& option) { return name == option.name; });
 }
 
+bool IsList(const std::string& name) {
+  const auto options = ConfigOptions();
+  return std::any_of(options.begin(), options.end(), [&name](const ConfigOption& option) {
+    return name == option.name && option.type == ConfigOption::Type::kList;
+  });
+}
+
 absl::Status LineError(const YAML::Mark& mark, const std::string& why) {
   return absl::InvalidArgumentError(absl::StrCat("line ", mark.line + 1, ": ", why));
+}
+
+// A list's entries get colons between them, which is how SetOption takes it.
+absl::StatusOr<std::string> ReadValue(const std::string& key, const YAML::Node& node) {
+  if (node.IsNull()) return "";
+  if (node.IsScalar()) return node.Scalar();
+  if (!node.IsSequence() || !IsList(key)) {
+    return LineError(node.Mark(), absl::StrCat(key, " needs a plain value"));
+  }
+  std::vector<std::string> entries;
+  for (const YAML::Node& entry : node) {
+    if (!entry.IsScalar())
+      return LineError(entry.Mark(), absl::StrCat(key, ": not a list of texts"));
+    entries.push_back(entry.Scalar());
+  }
+  return absl::StrJoin(entries, ":");
 }
 
 absl::StatusOr<std::map<std::string, std::string>> ReadMapping(const YAML::Node& root) {
@@ -55,10 +79,7 @@ absl::StatusOr<std::map<std::string, std::string>> ReadMapping(const YAML::Node&
     if (!IsOption(key)) {
       return LineError(entry.first.Mark(), absl::StrCat("\"", key, "\" is no option"));
     }
-    if (!entry.second.IsScalar() && !entry.second.IsNull()) {
-      return LineError(entry.second.Mark(), absl::StrCat(key, " needs a plain value"));
-    }
-    const std::string value = entry.second.IsNull() ? "" : entry.second.Scalar();
+    LT_ASSIGN_OR_RETURN(const std::string value, ReadValue(key, entry.second));
     if (!out.emplace(key, value).second) {
       return LineError(entry.first.Mark(), absl::StrCat(key, " appears twice"));
     }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/units.h"
@@ -21,6 +22,9 @@ constexpr uint64_t kSizeMax = std::numeric_limits<int64_t>::max() - 1;
 
 constexpr ConfigOption kOptions[] = {
     {"pack", Type::kText, &Config::pack, "", "", "Pack directory made by longtake-pack. Required"},
+    {"layer-path", Type::kList, &Config::layer_paths, "", "",
+     "Directory on another disk with layers of the pack, as longtake-pack spread writes it; once "
+     "for each, in the same order, and layers come from all of them at once"},
     {"listen", Type::kAddress, &Config::listen, "127.0.0.1:7767", "",
      "Address of the gRPC port; port 0 takes a free one. Or unix:PATH, a socket for users of this "
      "machine"},
@@ -50,7 +54,9 @@ constexpr ConfigOption kOptions[] = {
     {"kept-bytes", Type::kBytes, &Config::kept_bytes, "all", "all",
      "Memory for layers that are kept instead of read each sweep; what the budget leaves at most"},
     {"slots", Type::kCount, &Config::slots, "auto", "auto",
-     "Layer parts in memory at once while streaming; auto is 3, or what the calibration says"},
+     "Layer parts in memory at once while streaming; auto is 3 and a layer's parts for each "
+     "further "
+     "layer-path, or what the calibration says"},
     {"calibration", Type::kText, &Config::calibration, "", "",
      "File that holds what this disk and processor do with the pack, measured when it is missing "
      "(some ten seconds); slots and request size then follow from it, and the plan is logged"},
@@ -96,6 +102,10 @@ constexpr ConfigOption kOptions[] = {
      "What all of these may write in an hour, beside one of each session that leaves memory; 0 "
      "makes "
      "none at all"},
+    {"scrub-bytes-per-second", Type::kBytes, &Config::scrub_bytes_per_second, "4MiB", "",
+     "How fast everything in state-dir is read again once a day, to find damage before a session "
+     "needs "
+     "what it hit; 0 reads nothing"},
     {"sessions-max", Type::kCount, &Config::sessions_max, "64", "", "Sessions at once"},
     {"peer-share", Type::kCount, &Config::peer_share, "100", "",
      "Per cent of sessions-max, kv-bytes, kv-file-bytes and session-bytes that the sessions of one "
@@ -117,7 +127,8 @@ constexpr ConfigOption kOptions[] = {
     {"log-format", Type::kChoice, &Config::log_format, "text", "text|json",
      "Lines for people or one JSON object per line"},
     {"drain-timeout", Type::kDuration, &Config::drain_timeout_nanos, "10s", "",
-     "How long open streams may go on after SIGTERM"},
+     "How long open streams may go on after SIGTERM, and sessions that are kept on disk may be "
+     "written down"},
     {"trace", Type::kText, &Config::trace, "", "",
      "File that gets what happened when: reads, layers, decoding; open it in Perfetto"},
 };
@@ -201,6 +212,8 @@ const char* Expected(Type type) {
       return "duration";
     case Type::kFlag:
       return "true, false";
+    case Type::kList:
+      return "list";
   }
   return "";
 }
@@ -240,6 +253,11 @@ absl::Status SetOption(const ConfigOption& option, const std::string& text, Conf
       LT_ASSIGN_OR_RETURN(config->*std::get<bool Config::*>(option.field), ParseFlag(text));
       return absl::OkStatus();
     }
+    case Type::kList: {
+      config->*std::get<std::vector<std::string> Config::*>(option.field) =
+          absl::StrSplit(text, ':', absl::SkipEmpty());
+      return absl::OkStatus();
+    }
   }
   config->*std::get<std::string Config::*>(option.field) = text;
   return absl::OkStatus();
@@ -261,6 +279,8 @@ std::string OptionText(const ConfigOption& option, const Config& config) {
       return FormatDuration(config.*std::get<int64_t Config::*>(option.field));
     case Type::kFlag:
       return config.*std::get<bool Config::*>(option.field) ? "true" : "false";
+    case Type::kList:
+      return absl::StrJoin(config.*std::get<std::vector<std::string> Config::*>(option.field), ":");
   }
   return "";
 }

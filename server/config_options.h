@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/status_macros.h"
 
@@ -17,6 +18,7 @@ namespace longtake {
 // Effective values, checked. Bytes and nanoseconds.
 struct Config {
   std::string pack;
+  std::vector<std::string> layer_paths;
   std::string listen;
   std::string listen_mode;
   std::string port_file;
@@ -41,6 +43,7 @@ struct Config {
   int64_t retention_nanos = 0;
   int64_t resume_max_nanos = 0;
   uint64_t snapshot_bytes_per_hour = 0;
+  uint64_t scrub_bytes_per_second = 0;
   std::string kv_file;
   uint64_t kv_file_bytes = 0;
   uint64_t kv_staging_bytes = 0;
@@ -60,10 +63,11 @@ struct Config {
 };
 
 struct ConfigOption {
-  enum class Type { kText, kAddress, kChoice, kCount, kBytes, kDuration, kFlag };
+  enum class Type { kText, kAddress, kChoice, kCount, kBytes, kDuration, kFlag, kList };
   // A size that may be a word instead of a number is optional.
-  using Field = std::variant<std::string Config::*, uint64_t Config::*,
-                             std::optional<uint64_t> Config::*, int64_t Config::*, bool Config::*>;
+  using Field =
+      std::variant<std::string Config::*, uint64_t Config::*, std::optional<uint64_t> Config::*,
+                   int64_t Config::*, bool Config::*, std::vector<std::string> Config::*>;
 
   const char* name;  // "kv-bytes": --kv-bytes, LONGTAKE_KV_BYTES, kv-bytes: in the file
   Type type;
@@ -79,7 +83,8 @@ std::span<const ConfigOption> ConfigOptions();
 // "LONGTAKE_KV_BYTES".
 std::string EnvironmentName(const ConfigOption& option);
 
-// Checks and stores one value. INVALID_ARGUMENT says what is expected, without the option's name.
+// Checks and stores one value; a list's entries have colons between them, as in PATH.
+// INVALID_ARGUMENT says what is expected, without the option's name.
 absl::Status SetOption(const ConfigOption& option, const std::string& text, Config* config);
 
 // The stored value as it could be written in the file.

@@ -83,12 +83,18 @@ void AddStore(const SessionStore::Stats& store, uint64_t snapshots_refused, Page
   page.Begin(MetricType::Gauge, "longtake_store_sessions", "Sessions in the store");
   page.Add(store.sessions);
   page.Begin(MetricType::Gauge, "longtake_store_sessions_broken_off",
-             "Sessions in memory of which not everything could be kept");
+             "Sessions in memory with a gap in their history on disk");
   page.Add(store.broken_off);
   page.Begin(MetricType::Gauge, "longtake_store_bytes", "Taken by sessions in the store");
   page.Add(store.bytes);
   page.Begin(MetricType::Gauge, "longtake_store_waiting_bytes", "Handed over and not yet written");
-  page.Add(store.queue.waiting_bytes);
+  page.Add(store.queue.waiting_bytes + store.gap_bytes);
+  page.Begin(MetricType::Gauge, "longtake_store_sessions_damaged",
+             "Sessions in the store of which something is known to be damaged");
+  page.Add(store.damaged.size());
+  page.Counter("longtake_store_scrub_passes_total", "Times that all of the store was read again",
+               store.scrub.passes);
+  page.Counter("longtake_store_scrub_bytes_total", "What that read", store.scrub.bytes);
   page.Counter("longtake_store_commits_total", "Commits of the store", store.queue.commits);
   page.Counter("longtake_store_commit_seconds_total", "Time they took", store.queue.commit_seconds);
   page.Counter("longtake_store_failures_total", "Commits that the disk refused",
@@ -167,6 +173,12 @@ void AddStorage(const EngineStats& stats, Page& page) {
   page.Begin(MetricType::Gauge, "longtake_storage_reads_in_flight",
              "Layer reads under way when a layer was last begun");
   for (const Stack& stack : stacks) page.Add(stack.layers.in_flight, "stack", stack.name);
+  page.Begin(MetricType::Counter, "longtake_layer_path_read_bytes_total",
+             "Layer bytes read from each file that layers are in");
+  for (const PathStats& path : stats.layer_paths) page.Add(path.bytes_read, "file", path.file);
+  page.Begin(MetricType::Counter, "longtake_layer_path_stall_seconds_total",
+             "Time the sweeps waited for a read from it");
+  for (const PathStats& path : stats.layer_paths) page.Add(path.wait_seconds, "file", path.file);
   AddLayerTimes(stats.transformer_layer_times, page);
   page.Begin(MetricType::Counter, "longtake_storage_errors_total",
              "Reads, and writes of K/V, that did not go as asked, by kind; all stacks");
@@ -208,6 +220,7 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.scratch_bytes, "pool", "scratch");
   page.Add(stats.kv_bytes, "pool", "kv");
   page.Add(facts.kv_staging_bytes, "pool", "kv_staging");
+  page.Add(facts.store_buffer_bytes, "pool", "store_buffers");
   page.Add(stats.prompt_cache_bytes, "pool", "prompt_cache");
   page.Add(stats.session_bytes, "pool", "sessions");
   page.Begin(MetricType::Gauge, "longtake_memory_limit_bytes", "The most a pool can take");
@@ -219,6 +232,7 @@ void AddMemory(const EngineFacts& facts, const EngineStats& stats, Page& page) {
   page.Add(facts.scratch_bytes, "pool", "scratch");
   page.Add(stats.kv_bytes_max, "pool", "kv");
   page.Add(facts.kv_staging_bytes, "pool", "kv_staging");
+  page.Add(facts.store_buffer_bytes, "pool", "store_buffers");
   page.Add(facts.prompt_cache_bytes_max, "pool", "prompt_cache");
   page.Add(facts.session_bytes_max, "pool", "sessions");
   page.Begin(MetricType::Gauge, "longtake_memory_budget_bytes",

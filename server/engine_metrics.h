@@ -36,6 +36,7 @@ struct EngineFacts {
   uint64_t buffer_bytes = 0;   // activations
   uint64_t scratch_bytes = 0;  // of the workers
   uint64_t kv_staging_bytes = 0;
+  uint64_t store_buffer_bytes = 0;
   uint64_t prompt_cache_bytes_max = 0;
   uint64_t session_bytes_max = 0;
   uint64_t budget_bytes = 0;  // 0: none

@@ -24,16 +24,26 @@ absl::Status ListSessions(ServiceContext& context, const Caller&,
   const SessionName start = {page.start.create_wall_nanos, page.start.id};
   auto next = std::upper_bound(names.begin(), names.end(), start);
   size_t bytes = kPageMarginBytes;
-  for (; next != names.end(); ++next) {
-    if (static_cast<size_t>(response->sessions_size()) == page.size) break;
-    const absl::StatusOr<SessionInfo> info = context.engine.Describe(next->id);
-    if (!info.ok()) continue;  // it went meanwhile, or its record is damaged
-    v1::Session session;
-    RenderSession(*info, context.model, &session);
-    bytes += session.ByteSizeLong() + kFieldBytes;
-    // Sessions with long prompts fill a message before they fill a page.
-    if (response->sessions_size() > 0 && bytes > kResponseBytesMax) break;
-    *response->add_sessions() = std::move(session);
+  bool full = false;
+  while (next != names.end() && !full) {
+    const size_t room = page.size - static_cast<size_t>(response->sessions_size());
+    const auto ahead = static_cast<size_t>(names.end() - next);
+    const Engine::SomeSessions some =
+        context.engine.DescribeSome({next, std::min(room, ahead)}, kResponseBytesMax);
+    const auto end = next + static_cast<ptrdiff_t>(some.looked_at);
+    for (const SessionInfo& info : some.sessions) {
+      v1::Session session;
+      RenderSession(info, context.model, &session);
+      bytes += session.ByteSizeLong() + kFieldBytes;
+      // Sessions with long prompts fill a message before they fill a page.
+      full = response->sessions_size() > 0 && bytes > kResponseBytesMax;
+      if (full) break;
+      *response->add_sessions() = std::move(session);
+      next = std::find_if(next, end, [&](const SessionName& name) { return name.id == info.id; });
+      ++next;
+    }
+    if (!full) next = end;
+    full |= static_cast<size_t>(response->sessions_size()) == page.size;
   }
   if (next != names.end()) {
     const SessionName& last = *std::prev(next);

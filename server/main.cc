@@ -36,15 +36,14 @@ constexpr int64_t kStopNanos = 5'000'000'000;
 // For the log's reader to take the last lines.
 constexpr int64_t kLastLinesNanos = 1'000'000'000;
 
-// Waits until open streams are gone, or what they read is on disk, the time is up or a second
-// signal hurries.
+// Waits until open streams are gone, or sessions are on disk, the time is up or a second signal
+// hurries.
 void Drain(Server& server, const EndSignals& signals, int64_t timeout_nanos, Clock& clock) {
-  server.BeginDrain();
   const int64_t end_nanos = clock.MonotonicNanos() + timeout_nanos;
+  server.BeginDrain(end_nanos);
   Log(LogLevel::kInfo, "draining",
       {{"streams", int64_t{server.open_streams()}}, {"seconds", NanosToSeconds(timeout_nanos)}});
-  while (server.open_streams() > 0 && !server.at_rest() && clock.MonotonicNanos() < end_nanos &&
-         !signals.hurried()) {
+  while (!server.at_rest() && clock.MonotonicNanos() < end_nanos && !signals.hurried()) {
     std::this_thread::sleep_for(kDrainLook);
   }
 }

@@ -28,6 +28,17 @@ void LogStoreDisk(const absl::Status& status) {
       {{"message", std::string(status.message())}});
 }
 
+void LogGap(const std::string& id, bool has_gap) {
+  Log(has_gap ? LogLevel::kError : LogLevel::kInfo,
+      has_gap ? "too much waits for the session store's disk; the session is not durable"
+              : "the session's history on disk has begun anew; it is durable again",
+      {{"session", id}});
+}
+
+void LogDamage(const std::string& id, const std::string& damage) {
+  Log(LogLevel::kError, "the session store is damaged", {{"session", id}, {"message", damage}});
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SessionStore>> OpenStore(const Config& config, Clock& clock) {
@@ -39,7 +50,10 @@ absl::StatusOr<std::unique_ptr<SessionStore>> OpenStore(const Config& config, Cl
                                     .retention_nanos = config.retention_nanos,
                                     .session_bytes_max = config.state_bytes / 4,
                                     .bytes_max = config.state_bytes,
-                                    .on_disk = LogStoreDisk},
+                                    .scrub_bytes_per_second = config.scrub_bytes_per_second,
+                                    .on_damage = LogDamage,
+                                    .on_disk = LogStoreDisk,
+                                    .on_gap = LogGap},
                                    clock);
   if (!opened.ok()) return Annotate(opened.status(), "state-dir");
   std::unique_ptr<SessionStore> store = *std::move(opened);

@@ -8,12 +8,11 @@
 #include "base/file_system.h"
 #include "base/machine_memory.h"
 #include "base/units.h"
+#include "engine/store/stored_snapshots.h"
 #include "server/log.h"
 
 namespace longtake {
 namespace {
-
-constexpr size_t kSlotsDefault = 3;
 
 MemoryWishes Wishes(const Config& config) {
   return {.budget = config.memory_budget,
@@ -23,6 +22,7 @@ MemoryWishes Wishes(const Config& config) {
           .kv_min = KvPool::kPageBytesDefault,
           .sessions_min = config.outbox_bytes,
           .kv_staging = config.kv_file.empty() ? 0 : config.kv_staging_bytes,
+          .store = config.state_dir.empty() ? 0 : StoredSnapshots::kBufferBytesMax,
           .prompt_cache = config.prompt_cache_bytes};
 }
 
@@ -32,9 +32,9 @@ VideoModelOptions ModelOptions(const Config& config) {
   VideoModelOptions options;
   options.tokens_max = static_cast<int64_t>(config.tokens_per_sweep);
   options.prompt_tokens_max = static_cast<int64_t>(config.prompt_tokens);
+  options.layer_paths = config.layer_paths;
   options.slot_count = config.slots;
-  if (config.slots == 0)
-    options.slot_count = config.calibration.empty() ? kSlotsDefault : kSlotsMin;
+  if (config.slots == 0 && !config.calibration.empty()) options.slot_count = kSlotsMin;
   options.io = io.at(config.io);
   options.read_timeout_nanos = config.read_timeout_nanos;
   options.numerics_profile = config.numerics_profile;
@@ -44,21 +44,22 @@ VideoModelOptions ModelOptions(const Config& config) {
 
 void LogMemory(const MemoryPlan& memory) {
   Log(LogLevel::kInfo, "memory",
-      {{"total_bytes", static_cast<int64_t>(memory.total())},
+      {{"total_bytes", static_cast<int64_t>(memory.total().host)},
        {"budget", memory.budget.has_value() ? FormatBytes(*memory.budget) : "none"},
        {"layer_bytes", static_cast<int64_t>(memory.layers())},
-       {"resident_bytes", static_cast<int64_t>(memory.model.resident)},
-       {"vae_bytes", static_cast<int64_t>(memory.model.vae)},
-       {"buffer_bytes", static_cast<int64_t>(memory.model.buffers)},
-       {"scratch_bytes", static_cast<int64_t>(memory.model.scratch)},
+       {"resident_bytes", static_cast<int64_t>(memory.model.resident.host)},
+       {"vae_bytes", static_cast<int64_t>(memory.model.vae.host)},
+       {"buffer_bytes", static_cast<int64_t>(memory.model.buffers.host)},
+       {"scratch_bytes", static_cast<int64_t>(memory.model.scratch.host)},
        {"kv_bytes", static_cast<int64_t>(memory.kv)},
        {"kv_staging_bytes", static_cast<int64_t>(memory.kv_staging)},
+       {"store_buffer_bytes", static_cast<int64_t>(memory.store)},
        {"prompt_cache_bytes", static_cast<int64_t>(memory.prompt_cache)},
-       {"session_bytes", static_cast<int64_t>(memory.sessions)}});
+       {"session_bytes", static_cast<int64_t>(memory.sessions.host)}});
   const std::optional<uint64_t> limit = MemoryLimitBytes();
-  if (!limit.has_value() || memory.total() <= *limit) return;
+  if (!limit.has_value() || memory.total().host <= *limit) return;
   Log(LogLevel::kWarning, "more memory promised than there is",
-      {{"promised_bytes", static_cast<int64_t>(memory.total())},
+      {{"promised_bytes", static_cast<int64_t>(memory.total().host)},
        {"limit_bytes", static_cast<int64_t>(*limit)},
        {"advice", std::string("set memory-budget, or lower kept-bytes, kv-bytes, session-bytes "
                               "or tokens-per-sweep")}});
@@ -106,6 +107,12 @@ absl::StatusOr<ModelPlan> PlanFromConfig(const Config& config, WorkerPool& worke
   request.options.populator = &populator;
   LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanModel(PosixFileSystem(), request, workers, clock));
   LogPlan(plan);
+  // One part in use, and one being read from each path.
+  if (config.slots > 0 && config.slots <= config.layer_paths.size()) {
+    Log(LogLevel::kWarning, "too few slots to read from all layer paths at once",
+        {{"slots", static_cast<int64_t>(config.slots)},
+         {"slots_needed", static_cast<int64_t>(config.layer_paths.size() + 1)}});
+  }
   return plan;
 }
 

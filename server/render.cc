@@ -137,6 +137,7 @@ void RenderSession(const SessionInfo& info, const ModelIdentity& model, v1::Sess
   out->set_durable_through(info.durable_through);
   out->set_epoch(info.epoch);
   out->set_durable(info.durable);
+  out->set_damage(info.damage);
   const std::string& digest = info.model_digest.empty() ? model.digest : info.model_digest;
   const std::string& profile =
       info.numerics_profile.empty() ? model.numerics_profile : info.numerics_profile;
@@ -155,6 +156,8 @@ void RenderEstimate(const SessionEstimate& estimate, v1::SessionEstimate* out) {
   out->set_refusal_message(estimate.refusal);
   out->set_kv_file_bytes_per_sweep(static_cast<int64_t>(estimate.kv_file_bytes_per_sweep));
   out->set_kv_file_slowdown(estimate.kv_file_slowdown);
+  out->set_resume_seconds(estimate.resume_seconds);
+  out->set_resume_seconds_max(estimate.resume_seconds_max);
   for (const auto& [name, bytes] : estimate.memory_by_name) {
     v1::SessionEstimate::MemoryRow& row = *out->add_memory();
     row.set_name(name);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/exhausted.h"
 #include "base/file_system.h"
 #include "base/memory_populator.h"
@@ -77,7 +78,8 @@ EngineOptions SessionOptions(const Config& config, const MemoryPlan& memory,
                        .trace = model.options().trace,
                        .populator = model.options().populator};
   options.prompt_cache_bytes_max = memory.prompt_cache;
-  options.session_bytes_max = memory.sessions;
+  options.session_bytes_max = memory.sessions.host;
+  if (memory.model.has_device) options.session_device_bytes_max = memory.sessions.device;
   options.sessions_max = config.sessions_max;
   options.peer_share_percent = config.peer_share;
   options.session.outbox_bytes_max = config.outbox_bytes;
@@ -120,13 +122,14 @@ EngineFacts MakeFacts(const MemoryPlan& memory, const VideoModel& model) {
           .instruction_set = std::string(model.instruction_set()),
           .transformer_layer_bytes = model.transformer_layers().memory_bytes(),
           .text_layer_bytes = model.text_layers().memory_bytes(),
-          .resident_bytes = memory.model.resident,
-          .vae_bytes = memory.model.vae,
+          .resident_bytes = memory.model.resident.host,
+          .vae_bytes = memory.model.vae.host,
           .buffer_bytes = model.buffer_bytes(),
-          .scratch_bytes = memory.model.scratch,
+          .scratch_bytes = memory.model.scratch.host,
           .kv_staging_bytes = memory.kv_staging,
+          .store_buffer_bytes = memory.store,
           .prompt_cache_bytes_max = memory.prompt_cache,
-          .session_bytes_max = memory.sessions,
+          .session_bytes_max = memory.sessions.host,
           .budget_bytes = memory.budget.value_or(0)};
 }
 
@@ -199,6 +202,7 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
        {"numerics_profile", std::string(model.numerics_profile())},
        {"instruction_set", std::string(model.instruction_set())},
        {"threads", static_cast<int64_t>(config.threads)},
+       {"layer_paths", absl::StrJoin(config.layer_paths, ":")},
        {"io", layers.io_name()},
        {"io_reason", layers.io_reason()},
        {"layers_kept", KeptText(layers)},
@@ -249,7 +253,7 @@ struct Server::Parts {
   absl::Status OpenMetricsPage(const Config& config);
   // Health says what holds now: not while draining, not while the model cannot be read.
   void UpdateServing() ABSL_LOCKS_EXCLUDED(serving_mutex);
-  void OnSweep(std::string_view stack, const absl::Status& status);
+  void Report(std::string_view what, const absl::Status& status);
 };
 
 absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
@@ -277,7 +281,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
   model = *std::move(opened);
   EngineOptions session_options = SessionOptions(config, memory, *model);
   session_options.on_sweep = [this](std::string_view stack, const absl::Status& status) {
-    OnSweep(stack, status);
+    Report(stack, status);
   };
   if (residency.has_value()) {
     session_options.predict_sweep = [this](const SweepLoad& load) {
@@ -369,13 +373,13 @@ void Server::Parts::UpdateServing() {
   health->SetServingStatus("liveness", true);
 }
 
-void Server::Parts::OnSweep(std::string_view stack, const absl::Status& status) {
+void Server::Parts::Report(std::string_view what, const absl::Status& status) {
   const bool was_good = storage_health.good();
-  storage_health.Report(stack, status);
+  storage_health.Report(what, status);
   const bool good = storage_health.good();
   if (good == was_good) return;
   Log(good ? LogLevel::kInfo : LogLevel::kError,
-      good ? "the model can be read again" : "the model cannot be read; health says NOT_SERVING",
+      good ? "the model can be read again" : "the model cannot be run; health says NOT_SERVING",
       {{"message", std::string(status.message())}});
   UpdateServing();
 }
@@ -391,6 +395,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const Config& config, Cloc
   server->parts_->engine->Start();
   LT_RETURN_IF_ERROR(server->parts_->OpenPort(config));
   server->parts_->UpdateServing();
+  server->parts_->model->OnDeviceLoss(
+      [parts = server->parts_.get()](const absl::Status& why) { parts->Report("device", why); });
   LT_RETURN_IF_ERROR(server->parts_->Accept(config));
   TellGrpcErrors();
   LogStart(config, *server->parts_->model, server->port(), server->metrics_port());
@@ -411,12 +417,12 @@ int Server::metrics_port() const {
 int Server::open_streams() const { return parts_->context->streams; }
 
 bool Server::at_rest() const {
-  return parts_->engine->keeps_sessions() && parts_->engine->at_rest();
+  return parts_->engine->keeps_sessions() ? parts_->engine->at_rest() : open_streams() == 0;
 }
 
-void Server::BeginDrain() {
+void Server::BeginDrain(int64_t end_nanos) {
   parts_->context->draining = true;
-  parts_->engine->Drain();
+  parts_->engine->Drain(end_nanos);
   parts_->metrics.SetDraining();
   parts_->UpdateServing();
 }
@@ -424,6 +430,7 @@ void Server::BeginDrain() {
 void Server::Stop() {
   if (std::exchange(parts_->stopped, true)) return;
   parts_->context->draining = true;
+  parts_->model->OnDeviceLoss({});
   if (parts_->acceptor != nullptr) parts_->acceptor->Stop();
   parts_->listening.file.reset();
   // Ends every session, which lets every stream end with a reason.

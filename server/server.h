@@ -26,12 +26,13 @@ class Server {
   // 0 when the metrics page is off.
   int metrics_port() const;
   int open_streams() const;
-  // While draining: sessions are kept on disk and no chunk is in work, so nothing is lost by an
-  // end.
+  // While draining: nothing is lost by an end. Sessions are on disk and no chunk is in work; or,
+  // where none is kept, no stream is open.
   bool at_rest() const;
 
-  // Health says NOT_SERVING and new sessions are refused; open streams go on.
-  void BeginDrain();
+  // Health says NOT_SERVING and new sessions are refused; open streams go on until then, in
+  // monotonic nanoseconds.
+  void BeginDrain(int64_t end_nanos);
   // Ends what is left: streams get UNAVAILABLE. Joins all threads. Idempotent.
   void Stop();
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "engine/serve/making_room.h"
 #include "server/errors.h"
 #include "server/log.h"
 #include "server/stream_opening.h"
@@ -50,11 +51,14 @@ void ServerStreamHost::Submit(std::shared_ptr<Session> session, SessionEvent eve
   context_.engine.Submit(std::move(session), std::move(event), attachment, std::move(done));
 }
 
-void ServerStreamHost::Render(const SessionInfo& session, v1::Session* out) {
-  RenderSession(session, context_.model, out);
+void ServerStreamHost::Render(const Session& session, v1::Session* out) {
+  RenderSession(context_.engine.InfoOf(session), context_.model, out);
 }
 
-void ServerStreamHost::OnAsked() { ++context_.streams; }
+void ServerStreamHost::OnAsked() {
+  ++context_.streams;
+  caller_.asks_until_nanos = context_.clock.MonotonicNanos() + kRoomNanos;
+}
 
 void ServerStreamHost::OnOpened(const SessionInfo& session) {
   Log(LogLevel::kInfo, "stream opened",

@@ -27,7 +27,7 @@ class ServerStreamHost final : public StreamHost {
   void CloseUnread(const StreamOpening& opening) override;
   void Submit(std::shared_ptr<Session> session, SessionEvent event, uint64_t attachment,
               SubmitDone done) override;
-  void Render(const SessionInfo& session, v1::Session* out) override;
+  void Render(const Session& session, v1::Session* out) override;
 
   void OnAsked() override;
   void OnOpened(const SessionInfo& session) override;
@@ -39,7 +39,7 @@ class ServerStreamHost final : public StreamHost {
 
  private:
   ServiceContext& context_;
-  const Caller caller_;
+  Caller caller_;
 };
 
 }  // namespace longtake

@@ -5,6 +5,7 @@
 #include <grpcpp/impl/rpc_service_method.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -25,7 +26,8 @@ absl::Status CreateSession(ServiceContext& context, const Caller& caller,
                            const v1::CreateSessionRequest& request,
                            v1::CreateSessionResponse* response) {
   LT_ASSIGN_OR_RETURN(const CreatedSession created, context.CreateSession(request, caller));
-  RenderSession(created.session->Info(), context.model, response->mutable_session());
+  RenderSession(context.engine.InfoOf(*created.session), context.model,
+                response->mutable_session());
   return absl::OkStatus();
 }
 
@@ -64,16 +66,30 @@ absl::Status ForkSession(ServiceContext& context, const Caller& caller,
 absl::Status RewindSession(ServiceContext& context, const Caller& caller,
                            const v1::RewindSessionRequest& request,
                            v1::RewindSessionResponse* response) {
-  LT_ASSIGN_OR_RETURN(const SessionInfo info, context.RewindSession(request, caller));
+  std::optional<double> resume_seconds;
+  LT_ASSIGN_OR_RETURN(const SessionInfo info,
+                      context.RewindSession(request, caller, &resume_seconds));
+  if (resume_seconds.has_value()) response->set_resume_seconds(*resume_seconds);
   RenderSession(info, context.model, response->mutable_session());
   return absl::OkStatus();
 }
 
-absl::Status ParkSession(ServiceContext& context, const Caller& caller,
-                         const v1::ParkSessionRequest& request, v1::ParkSessionResponse* response) {
-  LT_ASSIGN_OR_RETURN(const SessionInfo info, context.ParkSession(request.name(), caller));
-  RenderSession(info, context.model, response->mutable_session());
-  return absl::OkStatus();
+// What is told of the session then is looked up in its own turn, as the stage must not wait for it.
+void ParkSession(
+    ServiceContext& context, const Caller& caller, const v1::ParkSessionRequest& request,
+    const std::function<void(const absl::StatusOr<v1::ParkSessionResponse>&)>& answer) {
+  const auto describe = [&context, caller, name = request.name(), answer] {
+    const absl::StatusOr<SessionInfo> info = context.DescribeSession(name, caller);
+    if (!info.ok()) return answer(info.status());
+    v1::ParkSessionResponse response;
+    RenderSession(*info, context.model, response.mutable_session());
+    answer(response);
+  };
+  const absl::Status parked =
+      context.ParkSession(request.name(), caller, [&context, describe, answer] {
+        if (!context.calls.Run(/*bytes=*/0, describe)) answer(BusyError());
+      });
+  if (!parked.ok()) answer(parked);
 }
 
 absl::Status ListModels(ServiceContext& context, const Caller&,
@@ -103,7 +119,8 @@ LongtakeService::LongtakeService(ServiceContext& context) : context_(context) {
   AddUnary(RpcMethod::kDeleteSession, session, &DeleteSession);
   AddUnary(RpcMethod::kForkSession, session, &ForkSession);
   AddUnary(RpcMethod::kRewindSession, session, &RewindSession);
-  AddUnary(RpcMethod::kParkSession, session, &ParkSession);
+  AddLateUnary<v1::ParkSessionRequest, v1::ParkSessionResponse>(RpcMethod::kParkSession, session,
+                                                                &ParkSession);
   AddUnary(RpcMethod::kListModels, Holds::kName, &ListModels);
   AddUnary(RpcMethod::kGetModel, Holds::kName, &GetModel);
   Add(RpcMethod::kStream,
@@ -113,13 +130,27 @@ LongtakeService::LongtakeService(ServiceContext& context) : context_(context) {
 
 template <typename Request, typename Response>
 void LongtakeService::AddUnary(RpcMethod method, Holds holds, Handler<Request, Response> handler) {
-  const auto work = [this, handler](const Caller& caller,
-                                    grpc::ByteBuffer* bytes) -> absl::StatusOr<grpc::ByteBuffer> {
+  AddLateUnary<Request, Response>(
+      method, holds,
+      [handler](ServiceContext& context, const Caller& caller, const Request& request,
+                const Answer<Response>& answer) {
+        Response response;
+        const absl::Status status = handler(context, caller, request, &response);
+        answer(status.ok() ? absl::StatusOr<Response>(std::move(response)) : status);
+      });
+}
+
+template <typename Request, typename Response>
+void LongtakeService::AddLateUnary(RpcMethod method, Holds holds,
+                                   LateHandler<Request, Response> handler) {
+  const auto work = [this, handler](const Caller& caller, grpc::ByteBuffer* bytes,
+                                    const UnaryCall::Done& done) {
     Request request;
-    if (!ParseMessage(bytes, &request)) return GarbledError(Request::descriptor()->name());
-    Response response;
-    LT_RETURN_IF_ERROR(handler(context_, caller, request, &response));
-    return RenderMessage(response);
+    if (!ParseMessage(bytes, &request)) return done(GarbledError(Request::descriptor()->name()));
+    handler(context_, caller, request, [done](const absl::StatusOr<Response>& response) {
+      done(response.ok() ? absl::StatusOr<grpc::ByteBuffer>(RenderMessage(*response))
+                         : response.status());
+    });
   };
   const bool spec = holds == Holds::kSpec;
   const UnaryCall::Method& added = unary_.emplace_back(

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // longtake.v1.LongtakeService over gRPC's callback API, method by method. A unary method answers at
-// once, since the engine never makes its callers wait for a sweep; unary_call.h runs it. Stream is
-// session_stream.h.
+// once, since the engine never makes its callers wait for a sweep, but for ParkSession, which has
+// an answer when the session is on disk; unary_call.h runs it. Stream is session_stream.h.
 //
 // All methods are registered as streams of bytes: the calls parse their messages themselves.
 #pragma once
@@ -10,6 +10,7 @@
 #include <grpcpp/impl/service_type.h>
 
 #include <deque>
+#include <functional>
 #include <string>
 
 #include "server/service_context.h"
@@ -30,8 +31,17 @@ class LongtakeService final : public grpc::Service {
   // specification, which takes work.
   enum class Holds { kName, kStoredName, kSpec };
 
+  // One that answers later, once, on any thread.
+  template <typename Response>
+  using Answer = std::function<void(const absl::StatusOr<Response>& response)>;
+  template <typename Request, typename Response>
+  using LateHandler = std::function<void(ServiceContext& context, const Caller& caller,
+                                         const Request& request, const Answer<Response>& answer)>;
+
   template <typename Request, typename Response>
   void AddUnary(RpcMethod method, Holds holds, Handler<Request, Response> handler);
+  template <typename Request, typename Response>
+  void AddLateUnary(RpcMethod method, Holds holds, LateHandler<Request, Response> handler);
   template <typename Start>
   void Add(RpcMethod method, Start start);
 

@@ -2,6 +2,7 @@
 #include "server/service_context.h"
 
 #include "base/error_reason.h"
+#include "engine/serve/making_room.h"
 #include "server/errors.h"
 #include "server/log.h"
 #include "server/media_writer.h"
@@ -46,6 +47,7 @@ absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
   LT_ASSIGN_OR_RETURN(const std::string id, ParseNewSessionId(request.session_id()));
   LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, ResolveSpec(request.spec()));
   absl::StatusOr<CreatedSession> created = engine.CreateSession(spec, id, caller);
+  if (IsMakingRoom(created.status())) return created;
   if (!created.ok()) {
     metrics.CountRejected(ReasonFor(created.status()));
     Log(LogLevel::kInfo, "session refused",
@@ -90,24 +92,24 @@ absl::StatusOr<SessionInfo> ServiceContext::ForkSession(const v1::ForkSessionReq
   return engine.Describe(fork_id);
 }
 
-absl::StatusOr<SessionInfo> ServiceContext::RewindSession(const v1::RewindSessionRequest& request,
-                                                          const Caller&) const {
+absl::StatusOr<SessionInfo> ServiceContext::RewindSession(
+    const v1::RewindSessionRequest& request, const Caller&,
+    std::optional<double>* resume_seconds) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request.name()));
-  if (request.validate_only()) {
-    LT_RETURN_IF_ERROR(engine.CheckRewind(id, request.chunk()));
-  } else {
+  LT_ASSIGN_OR_RETURN(*resume_seconds, engine.ForeseeRewind(id, request.chunk()));
+  if (!request.validate_only()) {
     LT_RETURN_IF_ERROR(engine.Rewind(id, request.chunk()));
     Log(LogLevel::kInfo, "session rewound", {{"session", id}, {"chunk", request.chunk()}});
   }
   return engine.Describe(id);
 }
 
-absl::StatusOr<SessionInfo> ServiceContext::ParkSession(const std::string& name,
-                                                        const Caller&) const {
+absl::Status ServiceContext::ParkSession(const std::string& name, const Caller&,
+                                         std::function<void()> left) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
-  LT_RETURN_IF_ERROR(engine.Park(id));
+  LT_RETURN_IF_ERROR(engine.Park(id, std::move(left)));
   Log(LogLevel::kInfo, "session parked", {{"session", id}});
-  return engine.Describe(id);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<Session>> ServiceContext::WakeSession(const std::string& name,

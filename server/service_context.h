@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -45,9 +46,13 @@ struct ServiceContext {
   absl::Status DeleteSession(const std::string& name, const Caller& caller) const;
   absl::StatusOr<SessionInfo> ForkSession(const v1::ForkSessionRequest& request,
                                           const Caller& caller) const;
+  // resume_seconds is set when that is known, before anything is done.
   absl::StatusOr<SessionInfo> RewindSession(const v1::RewindSessionRequest& request,
-                                            const Caller& caller) const;
-  absl::StatusOr<SessionInfo> ParkSession(const std::string& name, const Caller& caller) const;
+                                            const Caller& caller,
+                                            std::optional<double>* resume_seconds) const;
+  // As Engine::Park.
+  absl::Status ParkSession(const std::string& name, const Caller& caller,
+                           std::function<void()> left) const;
   // To be read from this chunk on; as Engine::Wake.
   absl::StatusOr<std::shared_ptr<Session>> WakeSession(const std::string& name, int64_t next_chunk,
                                                        const Caller& caller) const;

@@ -1,7 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// Whether the model can be read, judged by how sweeps went: a server whose pack is damaged or whose
-// disk is gone fails every session, so it should get no new ones. Any thread.
+// Whether the model can be read and computed, judged by how sweeps went: a server whose pack is
+// damaged, whose disk is gone or whose device was lost fails every session, so it should get no new
+// ones. Any thread.
 #pragma once
 
 #include <map>
@@ -19,8 +20,9 @@ class StorageHealth {
   static constexpr int kCorruptMax = 2;
   static constexpr int kUnavailableMax = 3;
 
-  // As SweepObserver (engine/serve/engine_stats.h). Other errors say nothing about the model's
-  // files. A stack is well again after a sweep that was.
+  // As SweepObserver (engine/serve/engine_stats.h), and of what VideoModel::OnDeviceLoss tells.
+  // Other errors say nothing about the model's files. A stack is well again after a sweep that was;
+  // a device that was lost stays so.
   void Report(std::string_view stack, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   bool good() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -31,6 +33,7 @@ class StorageHealth {
   };
 
   mutable Mutex mutex_;
+  bool device_lost_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Failures> stacks_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -63,7 +63,7 @@ class StreamHost {
   // Engine::Submit. Computes.
   virtual void Submit(std::shared_ptr<Session> session, SessionEvent event, uint64_t attachment,
                       SubmitDone done) = 0;
-  virtual void Render(const SessionInfo& session, v1::Session* out) = 0;
+  virtual void Render(const Session& session, v1::Session* out) = 0;
 
   // What happened, for counters and log.
   virtual void OnAsked() = 0;  // the first message came

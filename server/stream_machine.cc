@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
 #include "base/error_reason.h"
-#include "server/convert.h"
+#include "engine/serve/making_room.h"
 #include "server/errors.h"
 #include "server/limits.h"
 #include "server/render.h"
@@ -37,14 +37,17 @@ void StreamMachine::OnRead(v1::StreamRequest message) {
     phase_ = Phase::kOpening;
     report_.asked = true;
     host_->OnAsked();
-    const uint64_t bytes = message.ByteSizeLong();
-    const bool has_turn = host_->RunOpening(
-        bytes, [self = shared_from_this(), first = std::move(message)] { self->Open(first); });
-    if (!has_turn) Finish(BusyError());
-    return;
+    return RunOpening(std::move(message));
   }
   HandleLater(std::move(message));
   Pump();
+}
+
+void StreamMachine::RunOpening(v1::StreamRequest first) {
+  const uint64_t bytes = first.ByteSizeLong();
+  const bool has_turn = host_->RunOpening(
+      bytes, [self = shared_from_this(), first = std::move(first)] { self->Open(first); });
+  if (!has_turn) Finish(BusyError());
 }
 
 // The client sends nothing more but may go on reading, unless the session still needs something of
@@ -91,6 +94,10 @@ void StreamMachine::OnTime() {
   if (done_) return;
   if (phase_ == Phase::kWaiting) {
     Finish(LateError(kFirstMessageSeconds));
+  } else if (phase_ == Phase::kOpening && asks_again_.has_value()) {
+    v1::StreamRequest first = *std::move(asks_again_);
+    asks_again_.reset();
+    RunOpening(std::move(first));
   } else if (phase_ == Phase::kFinished && write_in_flight_) {
     wire_.Cancel();
   }
@@ -130,6 +137,10 @@ void StreamMachine::Open(const v1::StreamRequest& first) {
   {
     MutexLock lock(mutex_);
     if (phase_ != Phase::kFinished) {
+      if (IsMakingRoom(opening.status())) {
+        asks_again_ = first;
+        return wire_.WakeIn(kRoomLookNanos);
+      }
       if (!opening.ok()) return Finish(opening.status());
       return GoLive(*std::move(opening));
     }
@@ -145,9 +156,8 @@ void StreamMachine::GoLive(StreamOpening opening) {
   media_ = std::move(opening.media);
   phase_ = Phase::kLive;
   v1::Opened& opened = *queued_.emplace_back().mutable_opened();
-  const SessionInfo info = session_->Info();
-  host_->Render(info, opened.mutable_session());
-  opened.set_next_chunk(info.next_chunk);
+  host_->Render(*session_, opened.mutable_session());
+  opened.set_next_chunk(session_->next_unsent());
   opened.set_init_segment(media_->init_segment());
   ReadMore();
   Pump();
@@ -159,47 +169,6 @@ void StreamMachine::ReadMore() {
   if (phase_ != Phase::kLive || ending_) return;
   read_paused_ = queued_.size() >= kUnsentReceiptsMax;
   if (!read_paused_) wire_.Read();
-}
-
-// What comes after the first message.
-void StreamMachine::HandleLater(v1::StreamRequest message) {
-  if (message.has_start()) return HandleStart(message.start());
-  if (!message.has_control()) {
-    return Finish(ProtocolError("after the first message only control and start are expected"));
-  }
-  submitting_ = true;
-  host_->Run(
-      [self = shared_from_this(), session = session_, attachment = attachment_,
-       message = std::move(message)] { self->Submit(session, attachment, message.control()); });
-}
-
-void StreamMachine::HandleStart(const v1::StartPart& start) {
-  const absl::Status status = session_->PutStart(attachment_, start.data_offset(), start.data());
-  if (!status.ok()) return Finish(WithFieldPrefix(status, "start."));
-  ReadMore();
-}
-
-// The next message is read when this one is answered, so controls keep their order.
-void StreamMachine::Submit(const std::shared_ptr<Session>& session, uint64_t attachment,
-                           const v1::Control& control) {
-  absl::StatusOr<SessionEvent> event = ParseControl(control);
-  if (!event.ok()) return OnAnswered(control.id(), event.status());
-  host_->Submit(session, *std::move(event), attachment,
-                [self = shared_from_this(), id = control.id()](
-                    const absl::StatusOr<EventAccepted>& answer) { self->OnAnswered(id, answer); });
-}
-
-void StreamMachine::OnAnswered(uint64_t control_id, const absl::StatusOr<EventAccepted>& answer) {
-  v1::StreamResponse response;
-  RenderReceipt(control_id, answer, response.mutable_receipt());
-  MutexLock lock(mutex_);
-  submitting_ = false;
-  // After Ended nothing follows.
-  if (phase_ != Phase::kLive || ending_) return Pump();
-  if (absl::IsAborted(answer.status())) return Finish(answer.status());
-  queued_.push_back(std::move(response));
-  ReadMore();
-  Pump();
 }
 
 void StreamMachine::Pump() {
@@ -248,7 +217,7 @@ void StreamMachine::Take(std::shared_ptr<const MediaChunk> chunk) {
 
 void StreamMachine::Take(const SessionEnd& end) {
   if (!end.status.ok()) return Finish(end.status);
-  host_->Render(session_->Info(), queued_.emplace_back().mutable_ended()->mutable_session());
+  host_->Render(*session_, queued_.emplace_back().mutable_ended()->mutable_session());
   ending_ = true;
 }
 

@@ -59,15 +59,19 @@ class StreamMachine final : public std::enable_shared_from_this<StreamMachine> {
   // A control has its answer.
   void OnAnswered(uint64_t control_id, const absl::StatusOr<EventAccepted>& answer)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  void PutStart(const std::shared_ptr<Session>& session, uint64_t attachment,
+                const v1::StartPart& start) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnStartPut(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Encode(std::shared_ptr<const MediaChunk> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // Schedules a Pump, at most one at a time. Any thread, under any lock but this one's.
   void Wake();
   bool IsFinished() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The first message takes its turn.
+  void RunOpening(v1::StreamRequest first) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GoLive(StreamOpening opening) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HandleLater(v1::StreamRequest message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void HandleStart(const v1::StartPart& start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Starts the next write, as long as there is one and none is in flight.
   void Pump() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What ends the session or its attachment ends the call even when its client takes nothing.
@@ -89,6 +93,8 @@ class StreamMachine final : public std::enable_shared_from_this<StreamMachine> {
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
   Report report_ ABSL_GUARDED_BY(mutex_);
   bool done_ ABSL_GUARDED_BY(mutex_) = false;  // OnDone was called
+  // The first message, while room is being made for what it asks.
+  std::optional<v1::StreamRequest> asks_again_ ABSL_GUARDED_BY(mutex_);
   // It ended with the client's messages; whether the client went away is known when it is done.
   bool counted_when_done_ ABSL_GUARDED_BY(mutex_) = false;
   bool write_in_flight_ ABSL_GUARDED_BY(mutex_) = false;

@@ -7,18 +7,25 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/serve/making_room.h"
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/limits.h"
 
 namespace longtake {
+namespace {
+
+constexpr int64_t kNanosPerSecond = 1'000'000'000;
+
+}  // namespace
 
 UnaryCall* UnaryCall::Start(ServiceContext& context, const Method& method,
                             grpc::CallbackServerContext& call) {
   auto started = std::make_shared<UnaryCall>(context, method, call);
   started->self_ = started;
   started->StartRead(&started->request_);
-  started->After(started->request_alarm_, kFirstMessageSeconds, &UnaryCall::GiveUpRequest);
+  started->After(started->request_alarm_, kFirstMessageSeconds * kNanosPerSecond,
+                 &UnaryCall::GiveUpRequest);
   return started.get();
 }
 
@@ -30,14 +37,13 @@ UnaryCall::UnaryCall(ServiceContext& context, const Method& method,
       connection_(context.connections.Find(call.peer())),
       caller_{.peer = PeerOf(*connection_, call.peer())} {}
 
-void UnaryCall::After(grpc::Alarm& alarm, int64_t seconds, void (UnaryCall::*act)()) {
-  alarm.Set(gpr_time_from_seconds(seconds, GPR_TIMESPAN),
-            [weak = weak_from_this(), act](bool in_time) {
-              const auto call = weak.lock();
-              if (!in_time || call == nullptr) return;
-              MutexLock lock(call->mutex_);
-              (call.get()->*act)();
-            });
+void UnaryCall::After(grpc::Alarm& alarm, int64_t nanos, void (UnaryCall::*act)()) {
+  alarm.Set(gpr_time_from_nanos(nanos, GPR_TIMESPAN), [weak = weak_from_this(), act](bool in_time) {
+    const auto call = weak.lock();
+    if (!in_time || call == nullptr) return;
+    MutexLock lock(call->mutex_);
+    (call.get()->*act)();
+  });
 }
 
 void UnaryCall::GiveUpRequest() {
@@ -59,13 +65,16 @@ void UnaryCall::OnReadDone(bool ok) {
           FieldError("request", absl::StrCat("more than ", method_.request_bytes_max, " bytes")));
     }
     phase_ = Phase::kWorking;
+    caller_.asks_until_nanos = context_.clock.MonotonicNanos() + kRoomNanos;
+    if (method_.computes) return RunAnswer();
   }
-  if (!method_.computes) return Answer();
+  Answer();
+}
+
+void UnaryCall::RunAnswer() {
   const bool has_turn =
       context_.calls.Run(request_.Length(), [self = shared_from_this()] { self->Answer(); });
-  if (has_turn) return;
-  MutexLock lock(mutex_);
-  FinishCall(BusyError());
+  if (!has_turn) FinishCall(BusyError());
 }
 
 void UnaryCall::OnCancel() {
@@ -78,9 +87,18 @@ void UnaryCall::Answer() {
     MutexLock lock(mutex_);
     if (cancelled_) return FinishCall(absl::CancelledError("the client went away"));
   }
-  const absl::StatusOr<grpc::ByteBuffer> answer = method_.work(caller_, &request_);
-  MutexLock lock(mutex_);
-  FinishCall(answer);
+  grpc::ByteBuffer request = request_;  // it may be needed again
+  method_.work(caller_, &request,
+               [self = shared_from_this()](const absl::StatusOr<grpc::ByteBuffer>& answer) {
+                 MutexLock lock(self->mutex_);
+                 self->FinishOrMakeRoom(answer);
+               });
+}
+
+void UnaryCall::FinishOrMakeRoom(const absl::StatusOr<grpc::ByteBuffer>& answer) {
+  if (!IsMakingRoom(answer.status())) return FinishCall(answer);
+  room_alarm_.emplace();
+  After(*room_alarm_, kRoomLookNanos, &UnaryCall::RunAnswer);
 }
 
 void UnaryCall::FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer) {
@@ -89,7 +107,7 @@ void UnaryCall::FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer) {
   if (!answer.ok()) return Finish(ToGrpcStatus(answer.status()));
   response_ = *answer;
   StartWriteAndFinish(&response_, grpc::WriteOptions(), grpc::Status::OK);
-  After(answer_alarm_, kAnswerSeconds, &UnaryCall::GiveUpAnswer);
+  After(answer_alarm_, kAnswerSeconds * kNanosPerSecond, &UnaryCall::GiveUpAnswer);
 }
 
 // Of a client that says no more, or that is gone: the library tells both alike.
@@ -108,6 +126,7 @@ void UnaryCall::OnDone() {
                                                        : absl::StatusCode::kInvalidArgument);
     }
   }
+  room_alarm_.reset();
   request_alarm_.Cancel();
   answer_alarm_.Cancel();
   // Maybe the last owner: nothing may follow.

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/mutex.h"
 #include "server/service_context.h"
@@ -22,9 +23,11 @@ namespace longtake {
 class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
                         public std::enable_shared_from_this<UnaryCall> {
  public:
-  // From the request's bytes, which it empties, to the answer's. Any thread.
-  using Work = std::function<absl::StatusOr<grpc::ByteBuffer>(const Caller& caller,
-                                                              grpc::ByteBuffer* request)>;
+  // From the request's bytes, which it empties, to the answer's, for which done is called once:
+  // before it returns, or later. Any thread.
+  using Done = std::function<void(const absl::StatusOr<grpc::ByteBuffer>& answer)>;
+  using Work =
+      std::function<void(const Caller& caller, grpc::ByteBuffer* request, const Done& done)>;
   struct Method {
     RpcMethod id = RpcMethod::kGetSession;
     int64_t request_bytes_max = 0;
@@ -44,10 +47,14 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
  private:
   enum class Phase { kWaiting, kWorking, kFinished };
   // Calls it under the lock after so long, unless the alarm is cancelled.
-  void After(grpc::Alarm& alarm, int64_t seconds, void (UnaryCall::*act)());
+  void After(grpc::Alarm& alarm, int64_t nanos, void (UnaryCall::*act)());
   void GiveUpRequest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveUpAnswer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RunAnswer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answer() ABSL_LOCKS_EXCLUDED(mutex_);
+  // An answer for now, or for good.
+  void FinishOrMakeRoom(const absl::StatusOr<grpc::ByteBuffer>& answer)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishUnasked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -56,7 +63,7 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
   const Method& method_;
   grpc::CallbackServerContext& call_;  // until OnDone
   const std::shared_ptr<ConnectionUse> connection_;
-  const Caller caller_;
+  Caller caller_;
   std::shared_ptr<UnaryCall> self_;
   Mutex mutex_;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
@@ -65,6 +72,7 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;  // nobody waits for the answer
   bool done_ ABSL_GUARDED_BY(mutex_) = false;       // OnDone was called
   bool unasked_ ABSL_GUARDED_BY(mutex_) = false;    // no request came; it is counted when done
+  std::optional<grpc::Alarm> room_alarm_;           // to ask again
   grpc::Alarm request_alarm_;
   grpc::Alarm answer_alarm_;
 };

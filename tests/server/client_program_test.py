@@ -138,7 +138,7 @@ class ClientTest(unittest.TestCase):
     def test_a_word_that_is_no_command_is_told_those_there_are(self):
         for program, known in (("longtake", "generate, attach, fetch, sessions, list, get, delete, models, estimate, "
                                             "top, doctor"),
-                               ("longtake-pack", "pack, synth, show, verify")):
+                               ("longtake-pack", "pack, synth, spread, show, verify")):
             for words in (["foo"], ["foo", "bar", "--baz"]):
                 done = subprocess.run([os.path.join(BIN, program), *words], capture_output=True, text=True, check=False)
                 self.assertEqual(done.returncode, 2)

@@ -98,6 +98,22 @@ TEST(Config, EveryOptionWorksInAllThreePlaces) {
   }
 }
 
+TEST(Config, AListIsGivenOnceForEachEntry) {
+  const std::vector<std::string> both = {"/d0", "/d1"};
+  const Given given[] = {{{"--pack", "p", "--layer-path", "/d0", "--layer-path", "/d1"}},
+                         {{"--pack", "p"}, {{"LONGTAKE_LAYER_PATH", "/d0:/d1"}}, ""},
+                         {{"--pack", "p"}, {}, "layer-path: [/d0, /d1]\n"},
+                         {{"--pack", "p"}, {}, "layer-path:\n  - /d0\n  - /d1\n"},
+                         {{"--pack", "p"}, {}, "layer-path: /d0:/d1\n"}};
+  for (const Given& one : given) {
+    const auto loaded = one.Load();
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_EQ(loaded->config.layer_paths, both);
+  }
+  EXPECT_THAT((Given{{"--pack", "p"}, {}, "layer-path: [[a]]\n"}.Error()),
+              HasSubstr("layer-path: not a list of texts"));
+}
+
 TEST(Config, ErrorsNameOptionAndPlace) {
   EXPECT_THAT(Given{}.Error(), HasSubstr("--pack DIR"));
   EXPECT_THAT((Given{{"--nonsense"}}.Error()), HasSubstr("--nonsense"));

@@ -4,8 +4,10 @@
 call, what a real one tells too rarely to be waited for."""
 import concurrent.futures
 import os
+import signal
 import subprocess
 import tempfile
+import threading
 import unittest
 
 import grpc
@@ -57,6 +59,8 @@ class ScriptedServer(v1_grpc.LongtakeServiceServicer):
         self.calls = list(calls)
         self.heard = []
         self.left = []
+        self.may_park = threading.Event()
+        self.may_park.set()
 
     def Stream(self, request_iterator, context):
         messages, lines, end = self.calls.pop(0)
@@ -75,6 +79,7 @@ class ScriptedServer(v1_grpc.LongtakeServiceServicer):
         context.abort(code, message)
 
     def ParkSession(self, request, context):
+        self.may_park.wait()
         self.left.append(("park", request.name))
         return v1.ParkSessionResponse()
 
@@ -97,15 +102,21 @@ class LastingClientTest(unittest.TestCase):
         return scripted, said
 
     def attach_to(self, scripted, options=(), code=0):
+        client = self.start(scripted, options)
+        _, said = client.communicate(timeout=60)
+        self.assertEqual(client.returncode, code, said)
+        return said
+
+    def start(self, scripted, options=()):
         server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
         v1_grpc.add_LongtakeServiceServicer_to_server(scripted, server)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         self.addCleanup(server.stop, None)
-        done = subprocess.run([os.path.join(BIN, "longtake"), "--server", f"127.0.0.1:{port}", "attach", NAME, "--out",
-                               self.out, *options], capture_output=True, text=True, timeout=60, check=False)
-        self.assertEqual(done.returncode, code, done.stderr)
-        return done.stderr
+        client = subprocess.Popen([os.path.join(BIN, "longtake"), "--server", f"127.0.0.1:{port}", "attach", NAME,
+                                   "--out", self.out, *options], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(client.kill)
+        return client
 
     def written(self):
         with open(self.out, "rb") as file:
@@ -187,6 +198,34 @@ class LastingClientTest(unittest.TestCase):
         self.assertGreater(len(server.calls), 10, "it waits longer each time")
         self.assertIn(f"went away; {NAME} is on the server's disk", said.splitlines()[-1])
         self.assertEqual(self.written(), b"initfive")
+
+    def start_and_park(self):
+        """-> server and client at the end of a take, once it has said what it waits for."""
+        server = ScriptedServer((1, [opened(5), part(5, b"five"), ended()], None))
+        server.may_park.clear()
+        self.addCleanup(server.may_park.set)
+        client = self.start(server)
+        self.addCleanup(client.stderr.close)
+        said = [client.stderr.readline() for _ in range(2)]
+        self.assertIn(f"waiting for the server to put {NAME} away", said[1])
+        return server, client
+
+    def test_it_waits_until_the_session_is_parked(self):
+        server, client = self.start_and_park()
+        with self.assertRaises(subprocess.TimeoutExpired):
+            client.wait(1)
+        server.may_park.set()
+        self.assertEqual(client.wait(10), 0)
+        self.assertEqual(server.left, [("park", NAME)])
+        self.assertIn("stays on the server's disk", client.stderr.read())
+
+    def test_an_interrupt_ends_that_wait(self):
+        server, client = self.start_and_park()
+        client.send_signal(signal.SIGINT)
+        self.assertEqual(client.wait(5), 0)
+        self.assertEqual(self.written(), b"initfive")
+        self.assertNotIn("stopping after this chunk", client.stderr.read())
+        self.assertEqual(server.left, [])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,10 @@ def connect(port, *options, host="127.0.0.1"):
                                  options=[("grpc.enable_http_proxy", 0), *options])
 
 
+class ProgramDied(AssertionError):
+    """It ended before it was ready. With what it logged."""
+
+
 class Program:
     """longtaked in a folder of its own: pack, port files, log. stderr goes to the log, or to the descriptor that is
     given, or nowhere: with "closed" longtaked starts without one. enter is called in the child before it begins, to
@@ -49,7 +53,10 @@ class Program:
             if os.path.exists(path):
                 with open(path, encoding="ascii") as file:
                     return int(file.read())
-            assert self.process.poll() is None, self.read_log()
+            if self.process.poll() is not None:
+                log = self.read_log()
+                self.close()
+                raise ProgramDied(log)
             time.sleep(0.05)
         raise AssertionError("longtaked wrote no port file")
 

@@ -49,9 +49,10 @@ inline std::shared_ptr<MediaChunk> ScriptedChunk(int64_t index) {
 }
 
 inline std::shared_ptr<Session> ScriptedSession(Clock& clock, const ResolvedSpec& spec,
-                                                SessionLimits limits = {}) {
-  return std::make_shared<Session>(SessionKey{"s"}, spec, limits, SessionReservations{}, clock,
-                                   [] {});
+                                                SessionLimits limits = {},
+                                                EventSink& sink = NoRecords::Get()) {
+  return std::make_shared<Session>(
+      SessionKey{"s"}, spec, limits, SessionReservations{}, clock, [] {}, nullptr, sink);
 }
 
 class ScriptedWire final : public StreamWire {
@@ -117,8 +118,8 @@ class ScriptedHost : public StreamHost {
   }
   // Of the control that waits for it.
   void Answer() { std::exchange(answer_, nullptr)(); }
-  void Render(const SessionInfo& info, v1::Session* out) override {
-    RenderSession(info, ModelIdentity{}, out);
+  void Render(const Session& of, v1::Session* out) override {
+    RenderSession(of.Info(), ModelIdentity{}, out);
   }
   void OnAsked() override { ++asked; }
   void OnOpened(const SessionInfo&) override {}

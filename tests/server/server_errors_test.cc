@@ -283,7 +283,7 @@ TEST(ServerErrors, DrainRefusesNewSessionsAndStopEndsStreams) {
   request.set_session_id("mine");
   stream.Open(request);
   stream.ReadOpened();
-  server->BeginDrain();
+  server->BeginDrain(INT64_MAX);
   EXPECT_TRUE(server.Create(request).ok()) << "it is there, and asked for again";
   grpc::Status status = server.Create(SmallSession(9));
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);

@@ -35,6 +35,14 @@ TEST(StorageHealth, ADiskIsBadTheThirdTimeInARow) {
   EXPECT_FALSE(health.good());
 }
 
+TEST(StorageHealth, ADeviceThatWasLostStaysLost) {
+  StorageHealth health;
+  health.Report("text", Error(Reason::kDeviceLost, "gone"));
+  EXPECT_FALSE(health.good());
+  health.Report("text", absl::OkStatus());
+  EXPECT_FALSE(health.good());
+}
+
 TEST(StorageHealth, OtherErrorsSayNothingAboutFiles) {
   StorageHealth health;
   for (int i = 0; i < 9; ++i) {

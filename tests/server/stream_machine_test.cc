@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "base/error_reason.h"
+#include "engine/serve/making_room.h"
 #include "server/limits.h"
+#include "tests/engine/scripted_sink.h"
 #include "tests/server/scripted_stream.h"
 
 namespace longtake {
@@ -314,6 +316,7 @@ TEST_F(StreamMachineTest, NoEndWaitsForAWriteThatNeverEnds) {
     host_->RunTasks();
     ASSERT_TRUE(wire_.writing) << "Opened";
     ends[i]();
+    host_->RunTasks();
     ASSERT_TRUE(wire_.finished()) << i;
     EXPECT_EQ(wire_.wake_nanos, kLastWriteSeconds * kSecond) << i;
     machine_->OnTime();
@@ -330,6 +333,7 @@ TEST_F(StreamMachineTest, AfterEndedNothingFollows) {
   host_->session->PutEnd(absl::OkStatus());
   WriteAll();
   host_->Answer();  // refused, as the session has ended
+  host_->RunTasks();
   WriteAll();
   ASSERT_TRUE(wire_.finished());
   EXPECT_TRUE(wire_.written.back().has_ended());
@@ -339,6 +343,32 @@ TEST_F(StreamMachineTest, WhereTooManyWaitItIsToldSo) {
   host_->busy = true;
   Send(OpenRequest());
   EXPECT_EQ(EndReason(), Reason::kServerBusy);
+}
+
+TEST_F(StreamMachineTest, ItAsksAgainWhileRoomIsBeingMade) {
+  const absl::Status refusal = Error(Reason::kSessionMemoryExhausted, "full");
+  host_->open_error = MakingRoom(refusal);
+  Send(OpenRequest());
+  for (int i = 1; i < 4; ++i) {
+    host_->RunTasks();
+    EXPECT_EQ(host_->opened, i);
+    EXPECT_FALSE(wire_.finished());
+    EXPECT_EQ(wire_.wake_nanos, kRoomLookNanos);
+    machine_->OnTime();
+  }
+  host_->open_error = absl::OkStatus();
+  host_->RunTasks();
+  EXPECT_TRUE(wire_.writing) << "Opened";
+}
+
+TEST_F(StreamMachineTest, AndIsToldWhenThereIsNone) {
+  host_->open_error = MakingRoom(Error(Reason::kSessionMemoryExhausted, "full"));
+  Send(OpenRequest());
+  host_->RunTasks();
+  host_->open_error = Error(Reason::kSessionMemoryExhausted, "full");
+  machine_->OnTime();
+  host_->RunTasks();
+  EXPECT_EQ(EndReason(), Reason::kSessionMemoryExhausted);
 }
 
 TEST_F(StreamMachineTest, NobodyOpensForAClientThatLeft) {
@@ -407,6 +437,7 @@ TEST_F(StreamMachineTest, StartFramesComeWholeOrTheCallEnds) {
   host_->session = ScriptedSession(host_->clock, ScriptedSpec(1));
   Open();
   Send(StartRequest(0, 700));
+  host_->RunTasks();
   EXPECT_FALSE(wire_.finished());
   machine_->OnReadEnd();
   ASSERT_TRUE(wire_.finished());
@@ -417,7 +448,26 @@ TEST_F(StreamMachineTest, AndInOrder) {
   host_->session = ScriptedSession(host_->clock, ScriptedSpec(1));
   Open();
   Send(StartRequest(1, 100));
+  host_->RunTasks();
   EXPECT_EQ(FieldOf(*wire_.status), "start.data_offset");
+}
+
+TEST_F(StreamMachineTest, TheNextPartIsReadWhenTheLastIsRecorded) {
+  ScriptedSink sink;
+  host_->session = ScriptedSession(host_->clock, ScriptedSpec(1), {}, sink);
+  Open();
+  Send(StartRequest(0, 700));
+  host_->RunTasks();
+  EXPECT_FALSE(wire_.reading);
+  sink.SayStart(0);
+  EXPECT_FALSE(wire_.reading) << "not on the recorder's thread";
+  host_->RunTasks();
+  EXPECT_TRUE(wire_.reading);
+  Send(StartRequest(700, 20));
+  host_->RunTasks();
+  sink.SayStart(700, Error(Reason::kSessionParked, "parked"));
+  host_->RunTasks();
+  EXPECT_EQ(EndReason(), Reason::kSessionParked);
 }
 
 TEST_F(StreamMachineTest, AHalfCloseIsNoEnd) {

@@ -94,7 +94,7 @@ TEST_F(StreamOpeningTest, AnotherFirstMessageIsAnError) {
 
 TEST_F(StreamOpeningTest, AServerThatDrainsOpensWhatItHas) {
   ASSERT_TRUE(Open(OpenRequest()).ok());
-  engine_->Drain();
+  engine_->Drain(INT64_MAX);
   EXPECT_TRUE(Open(OpenRequest()).ok());
   v1::StreamRequest other = OpenRequest();
   other.mutable_open()->mutable_spec()->set_seed(2);
