@@ -32,17 +32,17 @@ def disk_of(path):
 
 
 class Cgroup:
-    """A cgroup of our own; memory in bytes, without swap; reads in bytes per second from the disk of a
+    """A cgroup of our own; memory in bytes, without swap; reads in bytes per second from the disk of each
     file. Ends the program loudly when it cannot be made."""
 
-    def __init__(self, name="", memory=None, read_rate=None, disk_file=None):
+    def __init__(self, name="", memory=None, read_rate=None, disk_files=()):
         self.paths, self.v1 = [], os.path.exists("/sys/fs/cgroup/memory/cgroup.procs")
         leaf = f"longtake-{os.getpid()}{name}"
         try:
             if self.v1:
-                self._make_v1(leaf, memory, read_rate, disk_file)
+                self._make_v1(leaf, memory, read_rate, disk_files)
             else:
-                self._make_v2(leaf, memory, read_rate, disk_file)
+                self._make_v2(leaf, memory, read_rate, disk_files)
         except OSError as error:
             sys.exit(f"{error}: no cgroup for memory and disk rate can be made here, neither v1 nor v2; run this as root")
 
@@ -51,16 +51,17 @@ class Cgroup:
         os.makedirs(self.paths[-1], exist_ok=True)
         return self.paths[-1]
 
-    def _make_v1(self, leaf, memory, read_rate, disk_file):
+    def _make_v1(self, leaf, memory, read_rate, disk_files):
         if memory is not None:
             path = self._make("/sys/fs/cgroup/memory", leaf)
             _write(f"{path}/memory.limit_in_bytes", str(memory))
             _write(f"{path}/memory.swappiness", "0")
         if read_rate is not None:
             path = self._make("/sys/fs/cgroup/blkio", leaf)
-            _write(f"{path}/blkio.throttle.read_bps_device", f"{disk_of(disk_file)} {read_rate}")
+            for disk_file in disk_files:
+                _write(f"{path}/blkio.throttle.read_bps_device", f"{disk_of(disk_file)} {read_rate}")
 
-    def _make_v2(self, leaf, memory, read_rate, disk_file):
+    def _make_v2(self, leaf, memory, read_rate, disk_files):
         root = "/sys/fs/cgroup"
         _write(f"{root}/cgroup.subtree_control", "+memory" + (" +io" if read_rate is not None else ""))
         path = self._make(root, leaf)
@@ -68,7 +69,7 @@ class Cgroup:
             _write(f"{path}/memory.max", str(memory))
             if os.path.exists(f"{path}/memory.swap.max"):
                 _write(f"{path}/memory.swap.max", "0")
-        if read_rate is not None:
+        for disk_file in disk_files if read_rate is not None else ():
             _write(f"{path}/io.max", f"{disk_of(disk_file)} rbps={read_rate}")
 
     def enter(self):
@@ -100,10 +101,10 @@ class Cgroup:
 
 
 @contextlib.contextmanager
-def read_limit(rate, disk_file):
+def read_limit(rate, *disk_files):
     """A group whose reads are limited, for as long as the `with` lasts; None when there is no rate."""
     exit_on_sigterm()
-    group = Cgroup(read_rate=rate, disk_file=disk_file) if rate else None
+    group = Cgroup(read_rate=rate, disk_files=disk_files) if rate else None
     try:
         yield group
     finally:

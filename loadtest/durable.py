@@ -3,14 +3,16 @@
 """What sessions on disk cost, and how quickly they come back.
 
 usage: loadtest/durable.py [--bin build/release/bin] [--pack DIR] [--size 160x96] [--seconds 20] [--rounds 5]
-                           [--chunks 10,40,160] [--server-option=...]
+                           [--chunks 10,40,160] [--state DIR] [--read-rate 200MB] [--server-option=...]
 
-First takes of one server with a state-dir and of one without, in turn: frames per second of each, the ratio of the
-medians, and what the store wrote. Then takes of so many chunks whose server is killed (SIGKILL): how long the next
+First takes of one server with a state-dir and of one without, in turn: frames per second and seconds per sweep of each,
+the ratios of the medians, and what the store wrote. With a read rate no layer is kept in memory, and all are read from
+the pack's disk at that rate; with --state sessions lie in that directory, of the same disk for instance. Then takes of so many chunks whose server is killed (SIGKILL): how long the next
 one takes to be ready, and from attaching at the last chunk to having it. A pack of the embedded model is made
 unless one is named.
 """
 import argparse
+import os
 import re
 import signal
 import statistics
@@ -18,15 +20,22 @@ import subprocess
 import tempfile
 import time
 
+from cgroups import read_limit
 from serving import Server, duration_of
+
+
+SWEEPS = ("longtake_component_seconds_total", "longtake_weight_sweeps_total")
 
 
 def take(server, scratch, seconds, seed, size):
     client = server.generate(f"{scratch}/take.mp4", "--duration", seconds, "--seed", str(seed), "--size", size,
                              "--prompt", "a red circle", stdout=subprocess.PIPE)
+    before = server.page()
     told, _ = client.communicate()
     assert client.returncode == 0, told
-    return float(re.search(r"frames/s +(\S+)", told)[1])
+    after = server.page()
+    seconds, sweeps = (after.value(name, "transformer") - before.value(name, "transformer") for name in SWEEPS)
+    return float(re.search(r"frames/s +(\S+)", told)[1]), seconds / sweeps
 
 
 def written(server):
@@ -34,23 +43,27 @@ def written(server):
         return int(re.search(r"^write_bytes: (\d+)$", file.read(), re.M)[1])
 
 
-def compare(options, pack, scratch):
+def compare(options, pack, scratch, state, enter):
     common = ["--log-level", "error", *options.server_option]
-    with Server(options.bin, pack, *common) as plain, \
-            Server(options.bin, pack, "--state-dir", f"{scratch}/state", *common) as durable:
-        rates = {"without": [], "with": []}
+    with Server(options.bin, pack, *common, enter=enter) as plain, \
+            Server(options.bin, pack, "--state-dir", f"{state}/state", *common, enter=enter) as durable:
+        takes = {"without": [], "with": []}
+        servers = [("without", plain), ("with", durable)]
         for seed in range(options.rounds + 1):
-            for name, server in (("without", plain), ("with", durable)):
-                rate = take(server, scratch, f"{options.seconds}s", seed, options.size)
+            for name, server in servers[::1 - seed % 2 * 2]:
+                measured = take(server, scratch, f"{options.seconds}s", seed, options.size)
                 if seed > 0:  # the first knows no prompt
-                    rates[name].append(rate)
+                    takes[name].append(measured)
         page = durable.page()
-        print("| state-dir | frames/s | least | most |\n|---|---|---|---|")
-        for name, values in rates.items():
-            print(f"| {name} | {statistics.median(values):.1f} | {min(values):.1f} | {max(values):.1f} |")
-        ratio = statistics.median(rates["with"]) / statistics.median(rates["without"])
+        print("| state-dir | frames/s | least | most | s/sweep | least | most |\n|---|---|---|---|---|---|---|")
+        for name, values in takes.items():
+            rates, sweeps = zip(*values)
+            print(f"| {name} | {statistics.median(rates):.1f} | {min(rates):.1f} | {max(rates):.1f} "
+                  f"| {statistics.median(sweeps):.4f} | {min(sweeps):.4f} | {max(sweeps):.4f} |")
+        rate, sweep = (statistics.median(value[i] for value in takes["with"]) /
+                       statistics.median(value[i] for value in takes["without"]) for i in range(2))
         kept, commits = page.value("longtake_store_bytes"), page.value("longtake_store_commits_total")
-        print(f"\nwith over without {ratio:.3f}; {kept / 1e6:.1f} MB kept, {written(durable) / max(kept, 1):.2f} bytes "
+        print(f"\nwith over without: frames/s {rate:.3f}, s/sweep {sweep:.3f}; {kept / 1e6:.1f} MB kept, {written(durable) / max(kept, 1):.2f} bytes "
               f"written for each; {commits:.0f} commits of "
               f"{1000 * page.value('longtake_store_commit_seconds_total') / commits:.2f} ms\n")
 
@@ -87,6 +100,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--chunks", default="10,40,160")
+    parser.add_argument("--state")
+    parser.add_argument("--read-rate", type=lambda text: int(text.removesuffix("MB")) * 10**6)
     parser.add_argument("--server-option", action="append", default=[])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -94,7 +109,10 @@ def main():
         if options.pack is None:
             subprocess.run([f"{options.bin}/longtake-pack", "pack", "models/shapes-small", pack], check=True,
                            stdout=subprocess.DEVNULL)
-        compare(options, pack, scratch)
+        if options.read_rate:
+            os.environ["LONGTAKE_KEPT_BYTES"] = "0"
+        with read_limit(options.read_rate, f"{pack}/transformer.pack") as group:
+            compare(options, pack, scratch, options.state or scratch, group.enter if group else None)
         print("| chunks before the kill | server ready s | chunk after attach s | transformer sweeps |\n"
               "|---|---|---|---|")
         for chunks in map(int, options.chunks.split(",")):

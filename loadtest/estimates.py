@@ -2,13 +2,17 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """Does `longtake estimate` tell the truth? Estimates against the median of takes of several sizes in turn.
 
-usage: loadtest/estimates.py --pack DIR [--sizes 160x96,96x64] [--read-rate 800MB] [--takes 5] [--chunks 30]
-           [--company 1] [--server-option=...] [--session-option=--decoder=tiny ...]
+usage: loadtest/estimates.py --pack DIR | --synth LAYERS [--sizes 160x96,96x64] [--read-rate 800MB] [--takes 5]
+           [--chunks 30] [--window 21] [--company 1] [--server-option=...] [--session-option=--decoder=tiny ...]
 
 The server calibrates and serves in a cgroup that limits its reads (as root). The first estimate of each size is asked
 before anything was generated; then a take of each size warms up, and in every round each size is estimated and taken.
 Company are programs that keep a core busy from before the calibration until the end. Seconds per chunk are counted
 from the full window on, the first frame from the open of the stream. Goal: within 15 %.
+
+With --synth the model has random weights in the 1.3B shape, so many layers of it (94 MB each), and none is kept: all
+are read from the disk in every sweep. It takes some 3 GB of the temporary folder, and small sizes:
+  loadtest/estimates.py --synth 6 --sizes 48x32,80x48 --window 9 --chunks 8 --takes 3 --read-rate 400MB
 """
 import argparse
 import re
@@ -88,10 +92,27 @@ def compare(server, options):
                   f"{show(each, '{:.3f}')}, {off(statistics.median(each), median)} | {off(worst, median)} |", flush=True)
 
 
+def measure(options, pack, server_options):
+    company = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(options.company)]
+    try:
+        with read_limit(options.read_rate, f"{pack}/transformer.pack") as group, \
+                tempfile.TemporaryDirectory() as scratch, \
+                Server(options.bin, pack, "--calibration", f"{scratch}/calibration.json", *server_options,
+                       enter=group.enter if group else None) as server:
+            compare(server, options)
+    finally:
+        for program in company:
+            program.kill()
+            program.wait()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--bin", default="build/release/bin")
-    parser.add_argument("--pack", required=True)
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--pack")
+    model.add_argument("--synth", type=int, metavar="LAYERS")
+    parser.add_argument("--model-dir", default="models/shapes-small", help="whose recipe and tokenizer --synth takes")
     parser.add_argument("--sizes", default="160x96,96x64")
     parser.add_argument("--window", type=int, default=21, help="latent frames")
     parser.add_argument("--read-rate", default=800 * 10**6, type=lambda text: int(text.removesuffix("MB")) * 10**6)
@@ -101,17 +122,14 @@ def main():
     parser.add_argument("--server-option", action="append", default=[])
     parser.add_argument("--session-option", action="append", default=[])
     options = parser.parse_args()
-    company = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(options.company)]
-    try:
-        with read_limit(options.read_rate, f"{options.pack}/transformer.pack") as group, \
-                tempfile.TemporaryDirectory() as scratch, \
-                Server(options.bin, options.pack, "--calibration", f"{scratch}/calibration.json",
-                       *options.server_option, enter=group.enter if group else None) as server:
-            compare(server, options)
-    finally:
-        for program in company:
-            program.kill()
-            program.wait()
+    if options.pack:
+        measure(options, options.pack, options.server_option)
+        return
+    with tempfile.TemporaryDirectory() as pack:
+        subprocess.run([f"{options.bin}/longtake-pack", "synth", pack, "--shape", "wan-1.3b", "--layers",
+                        str(options.synth), "--model-dir", options.model_dir, "--text-layers", "1", "--pack-only"],
+                       stdout=subprocess.DEVNULL, check=True)
+        measure(options, pack, ["--kept-bytes", "0", *options.server_option])
 
 
 if __name__ == "__main__":

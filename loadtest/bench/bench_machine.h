@@ -93,7 +93,11 @@ struct BenchWeight {
     const void* data = dtype == DType::kF32    ? static_cast<const void*>(wide.data())
                        : dtype == DType::kBf16 ? static_cast<const void*>(narrow.data())
                                                : bytes.data();
-    return {data, dtype, out_features, in_features, scales.empty() ? nullptr : scales.data()};
+    return {.data = DevicePtr(data),
+            .dtype = dtype,
+            .out_features = out_features,
+            .in_features = in_features,
+            .scales = scales.empty() ? DevicePtr<const float>() : DevicePtr(scales.data())};
   }
   DType dtype;
   int64_t out_features, in_features;

@@ -75,14 +75,14 @@ void MeasureConv(const ConvCase& c, WorkerPool& workers, Backend& backend) {
   const std::vector<float> input =
       Floats((c.frames + c.shape.taps_t - 1) * c.in_h * c.in_w * c.shape.in_channels);
   std::vector<float> output(c.frames * pixels * c.shape.out_channels);
-  std::vector<const float*> inputs;
+  std::vector<DevicePtr<const float>> inputs;
   for (int64_t i = 0; i < c.frames + c.shape.taps_t - 1; ++i) {
-    inputs.push_back(input.data() + i * c.in_h * c.in_w * c.shape.in_channels);
+    inputs.push_back(DevicePtr(input.data() + i * c.in_h * c.in_w * c.shape.in_channels));
   }
   std::vector<ConvFrame> frames;
   for (int64_t i = 0; i < c.frames; ++i) {
     frames.push_back({.in = std::span(inputs).subspan(i, c.shape.taps_t),
-                      .out = output.data() + i * pixels * c.shape.out_channels});
+                      .out = DevicePtr(output.data() + i * pixels * c.shape.out_channels)});
   }
   const int64_t pad_h = c.shape.taps_h / 2;
   const int64_t pad_w = c.shape.taps_w / 2;
@@ -108,12 +108,12 @@ void MeasureNorm(int64_t rows, int64_t width, Backend& backend) {
   const std::vector<float> gamma = Floats(width);
   std::vector<float> out(rows * width);
   const double seconds = SecondsPerRun([&] {
-    backend.ChannelNorm({.in = in.data(),
+    backend.ChannelNorm({.in = DevicePtr(in.data()),
                          .rows = rows,
                          .width = width,
-                         .gamma = gamma.data(),
+                         .gamma = DevicePtr(gamma.data()),
                          .silu = true,
-                         .out = out.data()});
+                         .out = DevicePtr(out.data())});
   });
   std::printf("norm + silu %6lld x %-6lld %9.3f ms %7.2f ns a value\n",
               static_cast<long long>(rows), static_cast<long long>(width), seconds * 1e3,

@@ -6,6 +6,7 @@
 // busy machine lowers both.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "loadtest/bench/bench_machine.h"
@@ -40,11 +41,11 @@ void BenchLinear(benchmark::State& state, Arithmetic arithmetic, int threads, Li
   const std::vector<float> x = BenchFloats(shape.rows * shape.in);
   const std::vector<float> bias = BenchFloats(shape.out);
   std::vector<float> y(static_cast<size_t>(shape.rows * shape.out));
-  const LinearArgs args = {.in = x.data(),
+  const LinearArgs args = {.in = DevicePtr(x.data()),
                            .rows = shape.rows,
                            .weight = weight.weight(),
-                           .bias = bias.data(),
-                           .out = y.data()};
+                           .bias = DevicePtr(bias.data()),
+                           .out = DevicePtr(y.data())};
   Measure(state, machine, InstructionOf(arithmetic),
           2.0 * static_cast<double>(shape.rows * shape.in * shape.out),
           [&] { machine.backend->Linear(args); });
@@ -55,6 +56,7 @@ struct AttentionShape {
   int64_t keys;
   int64_t heads;
   int64_t head_dim;
+  int64_t piece = 0;  // keys that lie together, as rows of a page do; 0: all
 };
 
 void BenchAttention(benchmark::State& state, Arithmetic arithmetic, int threads,
@@ -65,18 +67,23 @@ void BenchAttention(benchmark::State& state, Arithmetic arithmetic, int threads,
   const BenchWeight k(Arithmetic::kBf16, shape.keys, width);
   const std::vector<float> table = BenchFloats(shape.keys * shape.head_dim);
   std::vector<float> out(q.size());
-  const KeySegment segment = {.k = k.weight().data,
-                              .v = k.weight().data,
-                              .dtype = DType::kBf16,
-                              .rows = shape.keys,
-                              .rotary = table.data()};
-  const AttentionArgs args = {.q = q.data(),
+  const DevicePtr<const uint16_t> keys(static_cast<const uint16_t*>(k.weight().data.address()));
+  const int64_t piece = shape.piece == 0 ? shape.keys : shape.piece;
+  std::vector<KeySegment> segments;
+  for (int64_t row = 0; row < shape.keys; row += piece) {
+    segments.push_back({.k = keys + row * width,
+                        .v = keys + row * width,
+                        .dtype = DType::kBf16,
+                        .rows = std::min(piece, shape.keys - row),
+                        .rotary = DevicePtr(table.data()) + row * shape.head_dim});
+  }
+  const AttentionArgs args = {.q = DevicePtr(q.data()),
                               .rows = shape.rows,
                               .heads = shape.heads,
                               .head_dim = shape.head_dim,
-                              .keys = {&segment, 1},
+                              .keys = segments,
                               .scale = 0.125f,
-                              .out = out.data()};
+                              .out = DevicePtr(out.data())};
   Measure(state, machine, InstructionOf(arithmetic),
           4.0 * static_cast<double>(shape.rows * shape.keys * width),
           [&] { machine.backend->Attention({&args, 1}); });
@@ -90,13 +97,13 @@ void BenchNorm(benchmark::State& state, int threads, int64_t rows, int64_t width
   const std::vector<float> table = BenchFloats(2 * width);
   std::vector<float> y(x.size());
   for (auto _ : state) {
-    machine.backend->LayerNormModulate({.in = x.data(),
+    machine.backend->LayerNormModulate({.in = DevicePtr(x.data()),
                                         .rows = rows,
                                         .width = width,
-                                        .shift = table.data(),
-                                        .scale = table.data() + width,
+                                        .shift = DevicePtr(table.data()),
+                                        .scale = DevicePtr(table.data() + width),
                                         .group_rows = rows,
-                                        .out = y.data()});
+                                        .out = DevicePtr(y.data())});
   }
   state.counters["GB/s"] = benchmark::Counter(8e-9 * static_cast<double>(rows * width),
                                               benchmark::Counter::kIsIterationInvariantRate);
@@ -131,14 +138,23 @@ void RegisterLinears(Arithmetic arithmetic, int threads) {
 }
 
 void RegisterAttention(Arithmetic arithmetic, int threads) {
-  const AttentionShape shapes[] = {{18, 378, 12, 16},     {180, 180, 3, 64},
-                                   {180, 1260, 3, 64},    {1560, 1560, 12, 128},
-                                   {1560, 32760, 2, 128}, {4680, 32760, 2, 128}};
+  const AttentionShape shapes[] = {
+      {18, 378, 12, 16},
+      {180, 180, 3, 64},
+      {180, 1260, 3, 64},
+      {1560, 1560, 12, 128},
+      {1560, 32760, 2, 128},
+      {4680, 32760, 2, 128},
+      // K/V of a frame in one piece, in pages of 64 KiB of 1.3B, of 14B.
+      {4680, 32760, 2, 128, 1560},
+      {4680, 32760, 2, 128, 21},
+      {4680, 32760, 2, 128, 6}};
   for (const AttentionShape& shape : shapes) {
+    std::string name = Name("attention", arithmetic, threads,
+                            {shape.rows, shape.keys, shape.heads, shape.head_dim});
+    if (shape.piece != 0) name += "/pieces_of_" + std::to_string(shape.piece);
     benchmark::RegisterBenchmark(
-        Name("attention", arithmetic, threads,
-             {shape.rows, shape.keys, shape.heads, shape.head_dim})
-            .c_str(),
+        name.c_str(),
         [=](benchmark::State& state) { BenchAttention(state, arithmetic, threads, shape); })
         ->UseRealTime()
         ->Unit(benchmark::kMillisecond);

@@ -4,9 +4,13 @@
 // them: a chunk of frames at a size, attending to frames of K/V memory and to a prompt. Seconds are
 // of the last layer, by kind of op, wall time.
 //
+// What the caller's thread does alone is told of whole forwards, from embedding to head: its own
+// processor time, and that as a share of a forward in which nobody else takes processors away.
+//
 // Prints a line per round; with --ask it runs a round for each line it reads, so that another
 // program can take turns with it.
 #include <cstdio>
+#include <ctime>
 #include <iostream>
 #include <string>
 
@@ -24,6 +28,12 @@ struct Options {
   bool ask = false;
 };
 
+double CpuSeconds(clockid_t clock) {
+  timespec now = {};
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 absl::Status Run(const Options& options) {
   WorkerPool workers(options.run.threads);
   LT_ASSIGN_OR_RETURN(auto cpu,
@@ -39,6 +49,8 @@ absl::Status Run(const Options& options) {
     TimedBackend::Seconds seconds;
     int64_t start_nanos = 0;
     double layer = 0;
+    const double alone_before = CpuSeconds(CLOCK_THREAD_CPUTIME_ID);
+    const double all_before = CpuSeconds(CLOCK_PROCESS_CPUTIME_ID);
     LT_RETURN_IF_ERROR(run->Forward(
         [&] {
           backend.TakeSeconds();
@@ -48,13 +60,17 @@ absl::Status Run(const Options& options) {
           layer = NanosToSeconds(clock.MonotonicNanos() - start_nanos);
           seconds = backend.TakeSeconds();
         }));
+    const double alone = CpuSeconds(CLOCK_THREAD_CPUTIME_ID) - alone_before;
+    const double shared = CpuSeconds(CLOCK_PROCESS_CPUTIME_ID) - all_before - alone;
+    const double forward = alone + shared / options.run.threads;
     const double other = layer - seconds.linear - seconds.attention;
     std::printf(
         "rows %lld  layer %.4f s  linear %.4f s %.0f Gop/s  attention %.4f s %.0f Gop/s  other "
-        "%.4f s %.1f %%\n",
+        "%.4f s %.1f %%  alone %.5f s %.2f %%\n",
         static_cast<long long>(run->rows()), layer, seconds.linear,
         run->LinearOperations() / seconds.linear * 1e-9, seconds.attention,
-        run->AttentionOperations() / seconds.attention * 1e-9, other, 100 * other / layer);
+        run->AttentionOperations() / seconds.attention * 1e-9, other, 100 * other / layer, alone,
+        100 * alone / forward);
     std::fflush(stdout);
   }
   return absl::OkStatus();

@@ -24,14 +24,15 @@ absl::StatusOr<std::unique_ptr<LayerRun>> LayerRun::Create(const LayerRunOptions
 }
 
 absl::Status LayerRun::Open(Backend& backend) {
-  LT_ASSIGN_OR_RETURN(pack_, PackReader::Open(PosixFileSystem(), options_.pack));
+  LT_ASSIGN_OR_RETURN(pack_,
+                      PackReader::Open(PosixFileSystem(), options_.pack, options_.layer_paths));
   LT_ASSIGN_OR_RETURN(const WanConfig config, ParseWanConfig(pack_->config(), options_.pack));
   LT_ASSIGN_OR_RETURN(ResidentSection resident, pack_->LoadResident());
   LT_ASSIGN_OR_RETURN(
       model_, WanTransformer::Create(config, std::move(resident), backend, {.tokens_max = rows()}));
   LT_ASSIGN_OR_RETURN(stream_, LayerStream::Open(*pack_, options_.stream));
   LT_RETURN_IF_ERROR(MakeItem());
-  return MakeMemory();
+  return MakeMemory(backend);
 }
 
 absl::Status LayerRun::MakeItem() {
@@ -45,21 +46,23 @@ absl::Status LayerRun::MakeItem() {
   return absl::OkStatus();
 }
 
-absl::Status LayerRun::MakeMemory() {
+absl::Status LayerRun::MakeMemory(Backend& backend) {
   const KvLayout layout = model_->kv_layout(grid_.height, grid_.width);
   const auto frames = static_cast<uint64_t>(options_.context);
   const uint64_t frame_bytes =
       2 * static_cast<uint64_t>(layout.layers * layout.rows) * layout.row_bytes();
-  LT_ASSIGN_OR_RETURN(pool_,
-                      KvPool::Create((frames + 1) * (frame_bytes + frame_bytes / 8) + (8 << 20)));
+  LT_ASSIGN_OR_RETURN(
+      pool_,
+      KvPool::Create(backend.device(), (frames + 1) * (frame_bytes + frame_bytes / 8) + (8 << 20)));
   LT_ASSIGN_OR_RETURN(const uint64_t pages, pool_->PagesPerFrame(layout));
   LT_RETURN_IF_ERROR(pool_->Reserve(pages * frames));
   const std::vector<float> rows = Normals(3, layout.rows * layout.width);
   for (int64_t i = 0; i < options_.context; ++i) {
-    memory_.push_back(KvFrame::Allocate(*pool_, layout));
+    KvPages frame(*pool_, layout);
     for (int64_t layer = 0; layer < layout.layers; ++layer) {
-      memory_.back().Write(layer, rows.data(), rows.data());
+      frame.Rows(layer).Store(backend, layout, DevicePtr(rows.data()), DevicePtr(rows.data()));
     }
+    memory_.emplace_back(std::move(frame));
   }
   for (int64_t i = 0; i < options_.context; ++i) {
     context_.push_back({.frame = &memory_[static_cast<size_t>(i)], .rope_index = i});
@@ -92,7 +95,10 @@ absl::Status LayerRun::Forward(LayerStream& stream, const std::function<void()>&
   for (int64_t layer = 0; layer < layers(); ++layer) {
     LT_ASSIGN_OR_RETURN(LayerLease lease, stream.Next());
     if (before) before();
-    LT_RETURN_IF_ERROR(model_sweep->RunLayer(layer, lease));
+    {
+      LT_ASSIGN_OR_RETURN(const auto weights, model_sweep->Lend(lease));
+      LT_RETURN_IF_ERROR(model_sweep->RunLayer(layer, *weights));
+    }
     if (after) after(layer);
   }
   return model_sweep->Head();

@@ -17,7 +17,8 @@
 namespace longtake {
 
 struct LayerRunOptions {
-  std::string pack;  // transformer.pack
+  std::string pack;                           // transformer.pack
+  std::vector<std::string> layer_paths = {};  // directories with its twins
   int threads = 2;
   int64_t width = 832;
   int64_t height = 480;
@@ -57,7 +58,7 @@ class LayerRun {
         grid_(LatentGrid::FromPixels(options.width, options.height).WithFrames(options.frames)) {}
   absl::Status Open(Backend& backend);
   absl::Status MakeItem();
-  absl::Status MakeMemory();
+  absl::Status MakeMemory(Backend& backend);
 
   const LayerRunOptions options_;
   const LatentGrid grid_;  // of each item

@@ -10,6 +10,7 @@ namespace longtake {
 
 inline void AddLayerRunOptions(CLI::App& app, LayerRunOptions& run, std::string& profile) {
   app.add_option("pack", run.pack, "transformer.pack")->required();
+  app.add_option("--layer-path", run.layer_paths, "Directory with twins of the pack");
   app.add_option("--threads", run.threads)->capture_default_str();
   app.add_option("--width", run.width)->capture_default_str();
   app.add_option("--height", run.height)->capture_default_str();

@@ -30,6 +30,8 @@ class TimedBackend final : public Backend {
 
   std::string_view numerics_profile() const override { return backend_->numerics_profile(); }
   std::string_view instruction_set() const override { return backend_->instruction_set(); }
+  Device& device() override { return backend_->device(); }
+  Lane lane() const override { return backend_->lane(); }
 
   void Linear(const LinearArgs& args) override {
     Time(seconds_.linear, [&] { backend_->Linear(args); });
@@ -50,16 +52,26 @@ class TimedBackend final : public Backend {
     Time(seconds_.other, [&] { backend_->Rotary(args); });
   }
   void GatedAdd(const GatedAddArgs& args) override {
-    if (lowest_sum_ == nullptr || args.x < lowest_sum_) lowest_sum_ = args.x;
+    const float* sum = args.x.address();
+    if (lowest_sum_ == nullptr || sum < lowest_sum_) lowest_sum_ = sum;
     Time(seconds_.other, [&] { backend_->GatedAdd(args); });
   }
-  void Multiply(float* x, const float* y, int64_t count) override {
+  void AddTable(const AddTableArgs& args) override {
+    Time(seconds_.other, [&] { backend_->AddTable(args); });
+  }
+  void StoreRows(const StoreRowsArgs& args) override {
+    Time(seconds_.other, [&] { backend_->StoreRows(args); });
+  }
+  void DistanceBias(const DistanceBiasArgs& args) override {
+    Time(seconds_.other, [&] { backend_->DistanceBias(args); });
+  }
+  void Multiply(DevicePtr<float> x, DevicePtr<const float> y, int64_t count) override {
     Time(seconds_.other, [&] { backend_->Multiply(x, y, count); });
   }
-  void Silu(float* x, int64_t count) override {
+  void Silu(DevicePtr<float> x, int64_t count) override {
     Time(seconds_.other, [&] { backend_->Silu(x, count); });
   }
-  void Relu(float* x, int64_t count) override {
+  void Relu(DevicePtr<float> x, int64_t count) override {
     Time(seconds_.other, [&] { backend_->Relu(x, count); });
   }
   absl::StatusOr<std::unique_ptr<ConvWeights>> PackConv(const ConvShape& shape, const void* weights,
