@@ -38,7 +38,7 @@ clang-server: ## of make clang what make sanitize leaves out: server, client, pa
 sanitize: ## unit and engine tests under ASan+UBSan and TSan, fuzz corpora replayed
 	@deploy/run-tests sanitize
 
-night: ## lint of everything, the long fault tests, and the package in a bare system (as root)
+night: ## lint of everything, the long fault tests, the package in a bare system (as root), docs/reliability.md
 	@deploy/run-tests night
 
 golden: ## print the golden table: every comparison with the published models, and its error

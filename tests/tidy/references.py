@@ -11,7 +11,7 @@ import re
 
 SPEC = "docs/spec.md"
 # Read for references. Everything else is data, or is this rule with its planted violations.
-SCANNED = (".h", ".cc", ".py", ".txt", ".cmake", ".proto", ".md", ".sh")
+SCANNED = (".h", ".cc", ".cu", ".cuh", ".py", ".txt", ".cmake", ".proto", ".md", ".sh")
 UNSCANNED = ("tests/tidy/", "tests/fuzz/corpus/", "tests/golden/fixtures/", "tools/reference/corpus.txt")
 # Not tracked by git, but in the tree where there is no git to ask.
 GENERATED = ("build", "out", ".git")

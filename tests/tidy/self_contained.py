@@ -2,7 +2,7 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 """Every header compiles alone, in a tree that holds only what its folder may include (tidy.py).
 
-Flags come from the compile database, from a source of its folder.
+A header that its own source includes before all others was compiled alone there, and is left out. Flags come from the compile database, from a source of its folder.
 
 usage: self_contained.py SOURCE_DIR BUILD_DIR
 """
@@ -56,6 +56,16 @@ def allowed_tree(source_dir, build_dir, folder):
     return tree
 
 
+def is_first_of_its_source(path):
+    """The header's: name.cc begins with name.h."""
+    try:
+        with open(path.removesuffix(".h") + ".cc", encoding="utf-8") as file:
+            first = next((line for line in file if line.startswith("#include")), "")
+    except FileNotFoundError:
+        return False
+    return os.path.basename(path) in first
+
+
 def main():
     source_dir, build_dir = (os.path.realpath(path) for path in sys.argv[1:3])
     flags = flags_by_folder(source_dir, build_dir)
@@ -67,7 +77,7 @@ def main():
         directory = os.path.join(source_dir, folder)
         tree = allowed_tree(source_dir, build_dir, folder)
         for name in sorted(os.listdir(directory)):
-            if name.endswith(".h"):
+            if name.endswith(".h") and not is_first_of_its_source(os.path.join(directory, name)):
                 with open(os.path.join(directory, name), encoding="utf-8") as file:
                     # Headers of kernels are compiled as kernels are.
                     for_kernels = "LONGTAKE_ISA" in file.read()
