@@ -5,7 +5,6 @@ and a port that is taken.
 """
 import contextlib
 import os
-import resource
 import socket
 import subprocess
 import tempfile
@@ -19,10 +18,6 @@ from longtake.v1 import longtake_pb2_grpc
 from longtaked_program import BIN, Program, connect
 
 LOOKS_MAX = 2000
-
-
-def few_descriptors():
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 
 
 def is_closed(connection, patience):
@@ -39,10 +34,10 @@ def is_closed(connection, patience):
 
 
 class ConnectionsTest(unittest.TestCase):
-    def start(self, *flags, enter=None):
+    def start(self, *flags, through=()):
         folder = tempfile.TemporaryDirectory(prefix="longtake-connections-")
         self.addCleanup(folder.cleanup)
-        program = Program(folder.name, *flags, enter=enter)
+        program = Program(folder.name, *flags, through=through)
         self.addCleanup(program.close)
         return program
 
@@ -72,7 +67,7 @@ class ConnectionsTest(unittest.TestCase):
         self.assertEqual(self.page(program)[name], value)
 
     def test_more_connections_than_descriptors_end_nothing(self):
-        program = self.start(enter=few_descriptors)
+        program = self.start(through=["prlimit", "--nofile=64"])
         crowd = self.connect(program.port, 150)
         for _ in range(LOOKS_MAX):  # they are refused one after the other
             page = self.page(program)

@@ -94,12 +94,12 @@ class Death:
         self.report = folder + "-calls"
         self.call = 0
 
-    def enter(self):
-        """In the child, before it begins."""
-        if self.call != 0:
-            os.environ.update(LD_PRELOAD=self.LIBRARY, LONGTAKE_KILL_IN=self.folder,
-                              LONGTAKE_KILL_CALL=str(self.call), LONGTAKE_KILL_REPORT=self.report,
-                              LONGTAKE_SYNC_MILLIS="30")
+    def through(self):
+        """-> what the server is started through."""
+        if self.call == 0:
+            return []
+        return ["env", f"LD_PRELOAD={self.LIBRARY}", f"LONGTAKE_KILL_IN={self.folder}",
+                f"LONGTAKE_KILL_CALL={self.call}", f"LONGTAKE_KILL_REPORT={self.report}", "LONGTAKE_SYNC_MILLIS=30"]
 
     def reported(self):
         """-> calls that were not made any more: what, and the file's name without its numbers."""
@@ -314,7 +314,8 @@ class DurableTest(unittest.TestCase):
         """-> the calls before which servers died."""
         dice = random.Random(SEED)
         death = Death(self.path("state"))
-        servers = Servers(lambda: self.start("--state-dir", death.folder, *OUTBOX, *flags, enter=death.enter, **options), death)
+        servers = Servers(lambda: self.start("--state-dir", death.folder, *OUTBOX, *flags, through=death.through(),
+                                             **options), death)
         readers = [Reader(plan, servers) for plan in plans]
         self.addCleanup(lambda: [reader.allowed.release(10**6) for reader in readers])
         servers.next()

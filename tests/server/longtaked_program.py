@@ -23,11 +23,12 @@ class ProgramDied(AssertionError):
 
 class Program:
     """longtaked in a folder of its own: pack, port files, log. stderr goes to the log, or to the descriptor that is
-    given, or nowhere: with "closed" longtaked starts without one. enter is called in the child before it begins, to
-    set limits. With a socket it listens there instead of at a port, which is a free one unless it is given. A later
+    given, or nowhere: with "closed" longtaked starts without one. through is a command that ends by becoming the one
+    that is appended to it, to set limits first; not preexec_fn, for which Python forks, and its gRPC can end or stand
+    still at a fork. With a socket it listens there instead of at a port, which is a free one unless it is given. A later
     program in the same folder serves the same pack."""
 
-    def __init__(self, folder, *flags, stderr=None, enter=None, socket=None, port=0, recipe=None):
+    def __init__(self, folder, *flags, stderr=None, through=(), socket=None, port=0, recipe=None):
         pack = os.path.join(folder, "pack")
         port_file = os.path.join(folder, "port")
         metrics_port_file = os.path.join(folder, "metrics-port")
@@ -38,13 +39,14 @@ class Program:
             if os.path.exists(file):
                 os.remove(file)
         self.log = open(os.path.join(folder, "log"), "w+")
+        if stderr == "closed":
+            through = ["sh", "-c", 'exec "$@" 2>&-', "sh", *through]
         self.process = subprocess.Popen(
-            [os.path.join(BIN, "longtaked"), "--pack", pack,
+            [*through, os.path.join(BIN, "longtaked"), "--pack", pack,
              *(["--listen", f"unix:{socket}"] if socket else ["--listen", f"127.0.0.1:{port}", "--port-file", port_file]),
              "--metrics-listen", "127.0.0.1:0", "--metrics-port-file", metrics_port_file,
              "--kv-bytes", "64MiB", "--tokens-per-sweep", "2048", "--log-format", "json", *flags],
-            stderr=None if stderr == "closed" else stderr or self.log,
-            preexec_fn=(lambda: os.close(2)) if stderr == "closed" else enter)
+            stderr=None if stderr == "closed" else stderr or self.log)
         self.port = None if socket else self.read_port(port_file)
         self.metrics_port = self.read_port(metrics_port_file)
 

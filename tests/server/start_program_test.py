@@ -5,7 +5,6 @@ reads, a budget that is too small; and `longtake top` looking on.
 """
 import json
 import os
-import resource
 import signal
 import subprocess
 import tempfile
@@ -28,11 +27,11 @@ class StartTest(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder.name, name)
 
-    def start(self, *flags, enter=None):
+    def start(self, *flags, through=()):
         self.starts += 1
         folder = self.path(f"server-{self.starts}")
         os.mkdir(folder)
-        program = Program(folder, *flags, enter=enter)
+        program = Program(folder, *flags, through=through)
         self.addCleanup(program.close)
         return program
 
@@ -77,11 +76,8 @@ class StartTest(unittest.TestCase):
             self.assertIn(row, spans)
 
     def test_a_trace_that_cannot_go_on_is_told_once(self):
-        def no_large_files():
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
-        program = self.start("--trace", self.path("trace.json"), "--kept-bytes", "0", enter=no_large_files)
+        no_large_files = ["env", "--ignore-signal=XFSZ", "prlimit", "--fsize=20000"]
+        program = self.start("--trace", self.path("trace.json"), "--kept-bytes", "0", through=no_large_files)
         self.client(program, *TAKE, "--out", self.path("take.mp4"))
         self.client(program, *TAKE, "--out", self.path("take.mp4"))
         self.assertEqual(self.end(program).count("the trace is not whole"), 1)
@@ -129,9 +125,9 @@ class StartTest(unittest.TestCase):
         refused = 0
         for mib in range(250, 8000, 50):  # the more processors, the more threads
             process = subprocess.Popen(
-                [os.path.join(BIN, "longtaked"), "--pack", pack, "--listen", "127.0.0.1:0", "--kv-bytes", "64MiB",
-                 "--tokens-per-sweep", "2048", "--port-file", self.path(f"port-{mib}")], stderr=subprocess.PIPE,
-                text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (mib << 20, mib << 20)))
+                ["prlimit", f"--as={mib << 20}", os.path.join(BIN, "longtaked"), "--pack", pack, "--listen",
+                 "127.0.0.1:0", "--kv-bytes", "64MiB", "--tokens-per-sweep", "2048", "--port-file",
+                 self.path(f"port-{mib}")], stderr=subprocess.PIPE, text=True)
             self.addCleanup(process.communicate)
             self.addCleanup(process.kill)
             while process.poll() is None and not os.path.exists(self.path(f"port-{mib}")):

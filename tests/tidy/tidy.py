@@ -220,6 +220,14 @@ def check_bans(tree):
                 yield f"{name}:{line}: {message}"
 
 
+def check_forks(tree):
+    """Python's gRPC can abort or stand still at a fork, and Python forks for no more than this."""
+    for name, text in tree.items():
+        if name.startswith("tests/server/") and name.endswith(".py"):
+            for match in re.finditer(r"\bpreexec_fn\s*=|\bos\.fork\(", text):
+                yield f"{name}:{text.count(chr(10), 0, match.start()) + 1}: a test that holds gRPC does not fork"
+
+
 # A frame that the store's thread reads while the stage goes on: either side may end first.
 SHARED_FRAMES = ("engine/kv/kv_pieces.h", "engine/kv/kv_pieces.cc", "engine/kv/kv_table.h", "engine/kv/kv_table.cc")
 
@@ -311,7 +319,7 @@ def check_reading_order(tree):
 
 # What self_test plants violations of; references.py has its own.
 LOCAL_RULES = [check_lengths, check_functions, check_headers, check_includes, check_bans,
-               check_shared_ptr, check_targets, check_foreign, check_include_table,
+               check_forks, check_shared_ptr, check_targets, check_foreign, check_include_table,
                check_reading_order]
 RULES = LOCAL_RULES + [references.check_references]
 
@@ -351,6 +359,7 @@ def self_test():
                        {"engine/model/x.cc": good + "float x = *activations.address();\n"},
                        {"engine/model/x.cc": good + "Run({.in = DevicePtr<const float>(host.data())});\n"},
                        {"engine/model/x.cc": good + "const DevicePtr in(host.data());\n"}],
+        "check_forks": [{"tests/server/x_test.py": "subprocess.run([], preexec_fn=enter)\n"}],
         "check_shared_ptr": [{"storage/x.h": good + "std::shared_ptr<int> p;\n"}],
         "check_targets": [{"base/y.cc": good}, {"base/y.cu": good}, {"tools/y_test.py": good}],
         "check_foreign": [{"base/x.cc": good + 'const char* p = "/home/x";\n'}],
