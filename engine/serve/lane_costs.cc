@@ -110,8 +110,12 @@ double LaneCosts::Alone(const Lane& lane) const {
 
 double LaneCosts::ChunkSeconds(const SweepTime& sweeps, double decode_seconds) const {
   MutexLock lock(mutex_);
+  const auto [shorter, longer] = std::minmax(sweeps.seconds, decode_seconds);
   const double work = Alone(sweep_) * sweeps.work_seconds + Alone(decode_) * decode_seconds;
-  return std::max({sweeps.seconds, decode_seconds, work});
+  const Lane& lane = decode_seconds > sweeps.seconds ? decode_ : sweep_;
+  const double beside = lane.busy_seconds > 0 ? both_seconds_ / lane.busy_seconds : 0.0;
+  const double unmeasured = std::clamp(1.0 - beside * longer / shorter, 0.0, 1.0);
+  return longer + (shorter > 0 ? unmeasured : 0.0) * std::max(0.0, work - longer);
 }
 
 }  // namespace longtake

@@ -51,9 +51,10 @@ class LaneCosts {
                                           const DecodedChunk& chunk,
                                           const SweepTime& next_sweeps) const
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // From one chunk to the next of a take that has many. sweeps is the sum of its sweeps. What was
-  // measured alone, or never, is expected to fill the time that the other lane waits for the disk,
-  // and no more.
+  // From one chunk to the next of a take that has many: what the longer lane takes. sweeps is the
+  // sum of its sweeps. Measured with the other lane beside it as much as it will be, that holds how
+  // they slow each other down. What was measured alone, or never, is expected to fill the time that
+  // the other lane waits for the disk, and no more.
   double ChunkSeconds(const SweepTime& sweeps, double decode_seconds) const
       ABSL_LOCKS_EXCLUDED(mutex_);
 

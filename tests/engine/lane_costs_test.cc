@@ -75,6 +75,18 @@ TEST(LaneCosts, OfLanesThatRunBesideEachOtherTheLongerOneCounts) {
   EXPECT_DOUBLE_EQ(costs.ChunkSeconds(kSweeps, 6.0), 6.0) << "decoding is longer";
 }
 
+// Sweeps that compute for nearly as long as they read: what both computed is more than a chunk, for
+// each was slowed down by the other.
+TEST(LaneCosts, WorkThatWasMeasuredBesideOtherWorkIsNotCountedTwice) {
+  LaneCosts costs;
+  RunBeside(costs);
+  const SweepTime sweeps = {.seconds = 3.0, .work_seconds = 2.8};
+  EXPECT_LT(costs.ChunkSeconds(sweeps, 2.0), 1.05 * 3.0) << "a quarter of the sweeps were alone";
+  const double before = costs.ChunkSeconds(sweeps, 2.0);
+  Decode(costs, 12 * kSecond, 17 * kSecond);
+  EXPECT_LT(costs.ChunkSeconds(sweeps, 2.0), 1.1 * before) << "the end of a take";
+}
+
 TEST(LaneCosts, BeforeAnythingIsMeasuredDecodingFillsTheTimeSweepsWait) {
   const LaneCosts costs({.full = {.pixel = 2e-6}, .tiny = {.pixel = 1e-7}});
   EXPECT_DOUBLE_EQ(DecodeSeconds(costs), 2.0);
