@@ -167,7 +167,9 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, in
     LT_ASSIGN_OR_RETURN(admitted, Admit(spec, caller));
   }
   SnapshotSearch snapshots;
-  if (!stored.ended) snapshots = FindSnapshot(*options_.store, stored, rollout, *admitted.kv);
+  if (!stored.ended) {
+    LT_ASSIGN_OR_RETURN(snapshots, FindSnapshot(*options_.store, stored, rollout, *admitted.kv));
+  }
   LT_ASSIGN_OR_RETURN(
       ResumePlan plan,
       PlanResume(stored, next_chunk, options_.session.inbox_events_max,
@@ -293,7 +295,8 @@ absl::StatusOr<std::optional<double>> Engine::ForeseeRewind(const std::string& i
   LT_ASSIGN_OR_RETURN(StoredSession stored, options_.store->Load(id));
   if (!CheckResume(stored, model_).ok()) return std::nullopt;
   stored.CutAt(chunk);
-  const std::optional<SnapshotPoint> snapshot = FindSnapshotPoint(*options_.store, stored);
+  LT_ASSIGN_OR_RETURN(const std::optional<SnapshotPoint> snapshot,
+                      FindSnapshotPoint(*options_.store, stored));
   LT_ASSIGN_OR_RETURN(const SessionEstimate cost, Estimate(stored.created.spec));
   LT_ASSIGN_OR_RETURN(
       const ResumeReport report,

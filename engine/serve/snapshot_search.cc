@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/aligned_buffer.h"
+#include "base/error_reason.h"
 
 namespace longtake {
 namespace {
@@ -62,6 +63,16 @@ absl::StatusOr<FoundSnapshot> Read(const StoredSnapshots& snapshots, const Snaps
   return found;
 }
 
+// Without the snapshot with which its history begins a session is lost; one that cannot be read
+// now may be read later.
+absl::Status CheckUnread(const StoredSession& session, const absl::Status& unread) {
+  if (session.base == 0 || unread.ok()) return absl::OkStatus();
+  return Error(Reason::kStorageUnavailable,
+               absl::StrCat("session ", session.id, ": its history begins with a snapshot that ",
+                            "cannot be read: ", unread.message()),
+               {{"session", session.id}});
+}
+
 bool IsOfUse(const StoredSession& session, const SnapshotPoint& point) {
   return LiesOnTheWayOf(session, point) && point.changes >= 0 &&
          point.changes <= std::ssize(session.created.spec.prompt_changes);
@@ -69,15 +80,18 @@ bool IsOfUse(const StoredSession& session, const SnapshotPoint& point) {
 
 }  // namespace
 
-SnapshotSearch FindSnapshot(SessionStore& store, const StoredSession& session,
-                            const RolloutSpec& spec, KvShare& share) {
+absl::StatusOr<SnapshotSearch> FindSnapshot(SessionStore& store, const StoredSession& session,
+                                            const RolloutSpec& spec, KvShare& share) {
   SnapshotSearch search;
+  absl::Status unread;
   const auto damaged = [&](int64_t chunk, const absl::Status& why) {
     search.damaged.push_back(absl::StrCat("snapshot at chunk ", chunk, ": ", why.message()));
+    if (!absl::IsDataLoss(why)) unread.Update(why);
   };
   absl::StatusOr<SnapshotTable::Found> rows = store.LoadSnapshots(session.id);
   if (!rows.ok()) {
     search.damaged.emplace_back(rows.status().message());
+    LT_RETURN_IF_ERROR(CheckUnread(session, rows.status()));
     return search;
   }
   for (const int64_t chunk : rows->damaged)
@@ -96,12 +110,17 @@ SnapshotSearch FindSnapshot(SessionStore& store, const StoredSession& session,
     }
     damaged(row.chunk, found.status());
   }
+  LT_RETURN_IF_ERROR(CheckUnread(session, unread));
   return search;
 }
 
-std::optional<SnapshotPoint> FindSnapshotPoint(SessionStore& store, const StoredSession& session) {
+absl::StatusOr<std::optional<SnapshotPoint>> FindSnapshotPoint(SessionStore& store,
+                                                               const StoredSession& session) {
   const absl::StatusOr<SnapshotTable::Found> rows = store.LoadSnapshots(session.id);
-  if (!rows.ok()) return std::nullopt;
+  if (!rows.ok()) {
+    LT_RETURN_IF_ERROR(CheckUnread(session, rows.status()));
+    return std::nullopt;
+  }
   for (const SnapshotRow& row : rows->rows) {
     const absl::StatusOr<SnapshotPoint> point = DecodePoint(row.body);
     if (point.ok() && IsOfUse(session, *point)) return *point;

@@ -3,6 +3,8 @@
 // The snapshot from which a session's way back is shortest, whole and verified, with all that it
 // names; what is damaged is named and passed over. K/V is read through a small buffer to the place
 // that is reserved for it. May wait for the disk. Any thread.
+//
+// UNAVAILABLE where a session's history begins with a snapshot and the disk fails to read it.
 #pragma once
 
 #include <memory>
@@ -32,10 +34,11 @@ struct SnapshotSearch {
 };
 
 // Its frames are made in the share, which must outlive them.
-SnapshotSearch FindSnapshot(SessionStore& store, const StoredSession& session,
-                            const RolloutSpec& spec, KvShare& share);
+absl::StatusOr<SnapshotSearch> FindSnapshot(SessionStore& store, const StoredSession& session,
+                                            const RolloutSpec& spec, KvShare& share);
 
 // Where that one lies, by the rows alone: whether it is whole is not looked at.
-std::optional<SnapshotPoint> FindSnapshotPoint(SessionStore& store, const StoredSession& session);
+absl::StatusOr<std::optional<SnapshotPoint>> FindSnapshotPoint(SessionStore& store,
+                                                               const StoredSession& session);
 
 }  // namespace longtake
