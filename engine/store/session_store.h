@@ -141,7 +141,7 @@ class SessionStore final : public EventSink, private Transactions {
   // Of chunks before this one nothing is kept: the session had a gap (StoredSession::first_kept).
   int64_t FirstKept(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The errors of both, without doing anything.
-  absl::Status CheckChunk(const std::string& id, int64_t chunk) const ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status CheckChunk(const std::string& id, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // The session goes on from before this chunk, in a new epoch. Its present life must be over.
   absl::Status Rewind(const std::string& id, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -14,19 +14,34 @@ namespace {
 // Reading a fork of a fork reads all that it came from.
 constexpr int64_t kGenerationsMax = 32;
 
-absl::Status CheckChunkOf(const SessionRow& row, int64_t chunk) {
-  if (chunk >= row.base && chunk <= row.chunks) return absl::OkStatus();
-  const std::string why =
-      chunk >= 0 && chunk < row.base
-          ? absl::StrCat(
-                " is not kept: the disk failed for too long, and the session's history"
-                " begins with chunk ",
-                row.base)
-          : absl::StrCat(" is not made; it has ", row.chunks, " chunks");
+absl::Status NotHeld(const SessionRow& row, int64_t chunk, int64_t oldest, const std::string& why) {
   return Error(Reason::kChunkNotHeld, absl::StrCat("session ", row.id, ": chunk ", chunk, why),
                {{"session", row.id},
-                {"oldest_chunk", std::to_string(row.base)},
+                {"oldest_chunk", std::to_string(oldest)},
                 {"next_chunk", std::to_string(row.chunks)}});
+}
+
+constexpr char kBeginsWith[] =
+    " is not kept: the disk failed for too long, and the session's history begins with ";
+
+absl::Status CheckChunkOf(const SessionRow& row, int64_t chunk) {
+  if (chunk >= row.base && chunk <= row.chunks) return absl::OkStatus();
+  const std::string why = chunk >= 0 && chunk < row.base
+                              ? absl::StrCat(kBeginsWith, "chunk ", row.base)
+                              : absl::StrCat(" is not made; it has ", row.chunks, " chunks");
+  return NotHeld(row, chunk, row.base, why);
+}
+
+// The snapshot with which a history begins has what held from its chunk on; whoever goes back to
+// before that chunk has not asked for it.
+absl::Status CheckBase(const SessionRow& row, const StoredSession& stored, int64_t chunk) {
+  if (row.base == 0 || chunk != row.base) return absl::OkStatus();
+  for (const size_t index : stored.applied) {
+    if (stored.events[index].applied_chunk != chunk) continue;
+    const std::string why = absl::StrCat(kBeginsWith, "a control that holds from it on");
+    return NotHeld(row, chunk, chunk + 1, why);
+  }
+  return absl::OkStatus();
 }
 
 // The row tells what a session of these records has made.
@@ -41,9 +56,12 @@ void ShowProgress(const StoredSession& stored, SessionRow& row) {
 
 }  // namespace
 
-absl::Status SessionStore::CheckChunk(const std::string& id, int64_t chunk) const {
+absl::Status SessionStore::CheckChunk(const std::string& id, int64_t chunk) {
   LT_ASSIGN_OR_RETURN(const SessionRow row, Committed(id));
-  return CheckChunkOf(row, chunk);
+  LT_RETURN_IF_ERROR(CheckChunkOf(row, chunk));
+  if (row.base == 0 || chunk != row.base) return absl::OkStatus();
+  LT_ASSIGN_OR_RETURN(const StoredSession stored, Load(id));
+  return CheckBase(row, stored, chunk);
 }
 
 int64_t SessionStore::FirstKept(const std::string& id) const {
@@ -80,6 +98,7 @@ absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkReques
                               "yet, so there is nothing to fork"),
                  {{"session", parent.id}});
   }
+  LT_RETURN_IF_ERROR(CheckBase(parent, stored, request.chunk));
   stored.CutAt(request.chunk);
   SessionCreated& created = stored.created;
   created.create_wall_nanos = clock_.WallNanos();
@@ -114,6 +133,7 @@ absl::Status SessionStore::Rewind(const std::string& id, int64_t chunk) {
 
 absl::Status SessionStore::PutRewound(SessionRow& row, int64_t chunk) {
   LT_ASSIGN_OR_RETURN(StoredSession stored, database_->tables().Read(row));
+  LT_RETURN_IF_ERROR(CheckBase(row, stored, chunk));
   ++row.epoch;
   LT_RETURN_IF_ERROR(PutRecord(row, SessionRewound{.chunk = chunk, .epoch = row.epoch}));
   stored.CutAt(chunk);

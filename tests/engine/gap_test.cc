@@ -1,6 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // Sessions of which not everything could be written down, and whose history begins anew.
+#include <filesystem>
+
 #include "base/error_reason.h"
 #include "tests/engine/resume_fixture.h"
 
@@ -128,6 +130,54 @@ TEST_F(GapTest, TheSnapshotIsNeededAndStays) {
   const absl::Status status = engine_->Wake("one", 32).status();
   EXPECT_EQ(ReasonFor(status), Reason::kSessionCorrupt);
   EXPECT_THAT(std::string(status.message()), HasSubstr("one"));
+}
+
+TEST_F(GapTest, ASnapshotThatCannotBeReadNowIsNoDamage) {
+  MakeGap(32);
+  Begin();
+  const std::filesystem::path bulk = scratch_.directory() + "/state/bulk";
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(bulk)) files.push_back(entry.path());
+  ASSERT_FALSE(files.empty());
+  for (const auto& file : files) {  // opens, and cannot be read
+    std::filesystem::rename(file, file.string() + "-away");
+    std::filesystem::create_directory(file);
+  }
+  const absl::Status status = engine_->Wake("one", 32).status();
+  EXPECT_EQ(ReasonFor(status), Reason::kStorageUnavailable) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("session one: its history begins with"));
+  for (const auto& file : files) {
+    std::filesystem::remove(file);
+    std::filesystem::rename(file.string() + "-away", file);
+  }
+  EXPECT_EQ(ReadSome("one", 30, 2), From(read_, 27));
+}
+
+// The snapshot has a prompt that holds from its chunk on, so nothing begins before that chunk.
+TEST_F(GapTest, WhatHoldsFromTheFirstChunkOnCannotBeUndone) {
+  const auto session = Create(Endless(), "one");
+  ReadSome("one", 0, 3);
+  FillTheQueue();
+  for (int64_t chunk = 6; chunk < 30; ++chunk) {
+    engine_->Submit(session, Blue(12 * chunk - 3), {},
+                    [](const absl::StatusOr<EventAccepted>& answer) { ASSERT_TRUE(answer.ok()); });
+  }
+  ReadSome("one", 3, 29);
+  ASSERT_EQ(store_->stats().broken_off, 0);
+  Begin();
+  const int64_t base = BaseOf("one");
+  ASSERT_GE(base, 6);
+  const auto is_refused = [&](const absl::Status& status) {
+    EXPECT_EQ(ReasonFor(status), Reason::kChunkNotHeld) << status;
+    EXPECT_EQ(ReasonOf(status)->metadata["oldest_chunk"], std::to_string(base + 1));
+  };
+  is_refused(engine_->Fork("one", {.id = "early", .chunk = base}).status());
+  is_refused(engine_->ForeseeRewind("one", base).status());
+  is_refused(engine_->Rewind("one", base));
+  ASSERT_TRUE(engine_->Fork("one", {.id = "fork", .chunk = base + 1}).ok());
+  EXPECT_EQ(ReadSome("fork", base + 1, 2).size(), 2u);
+  ASSERT_TRUE(engine_->Rewind("one", base + 1).ok());
+  EXPECT_EQ(ReadSome("one", base + 1, 2).size(), 2u);
 }
 
 // Until then it is as it was when the gap began.
