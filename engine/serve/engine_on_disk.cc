@@ -89,12 +89,13 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
     key = BeginLife(id);
   }
   arrival.number = key.life;
+  const std::optional<int64_t> expiry = options_.store->ExpiryOf(id);
   options_.store->PutInUse(key, true);  // its retention must not end on the way
   absl::StatusOr<StoredSession> stored = options_.store->Load(id);
   absl::StatusOr<std::shared_ptr<Session>> session =
       stored.ok() ? Resume(*std::move(stored), next_chunk, caller, std::move(arrival))
                   : absl::StatusOr<std::shared_ptr<Session>>(stored.status());
-  if (!session.ok()) options_.store->PutInUse(key, false);
+  if (!session.ok()) options_.store->PutBack(key, expiry);
   return session;
 }
 

@@ -88,6 +88,7 @@ absl::Status SessionStore::CollectGarbage() {
 absl::Status SessionStore::Begin() {
   changed_.clear();
   writing_.reset();
+  removing_.reset();
   hidden_bytes_ = 0;
   return database_->Begin();
 }
@@ -287,12 +288,14 @@ absl::Status SessionStore::Delete(const std::string& id) {
 }
 
 absl::Status SessionStore::Remove(const std::string& id) {
+  removing_ = id;
   LT_RETURN_IF_ERROR(database_->snapshots().Remove(Change(id)->number));
   LT_ASSIGN_OR_RETURN(const int64_t start_bytes, database_->starts().Remove(Change(id)->number));
   Change(id)->bytes -= start_bytes;
   LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(*Change(id)));
   hidden_bytes_ += hidden_bytes;
   changed_[id] = std::nullopt;
+  removing_.reset();
   return absl::OkStatus();
 }
 
@@ -375,13 +378,26 @@ void SessionStore::PutChunk(const SessionKey& session, int64_t chunk, const Late
   Hand(session, ChunkSettled{.chunk = chunk, .latents = RefOf(latents)}, &latents, std::move(done));
 }
 
+std::optional<int64_t> SessionStore::ExpiryOf(const std::string& id) const {
+  const absl::StatusOr<SessionRow> row = Committed(id);
+  return row.ok() ? row->expire_wall_nanos : std::nullopt;
+}
+
 void SessionStore::PutInUse(const SessionKey& session, bool in_use) {
-  queue_.Push({.run = [this, session, in_use] {
+  if (!in_use) return PutBack(session, /*expiry=*/{});
+  queue_.Push({.run = [this, session] {
+    SessionRow* row = Change(session.id);
+    if (row != nullptr && !IsStale(session)) row->expire_wall_nanos.reset();
+    return absl::OkStatus();
+  }});
+}
+
+void SessionStore::PutBack(const SessionKey& session, std::optional<int64_t> expiry) {
+  queue_.Push({.run = [this, session, expiry] {
     SessionRow* row = Change(session.id);
     if (row == nullptr || IsStale(session)) return absl::OkStatus();
-    row->expire_wall_nanos.reset();
-    if (!in_use) latents_.Close(row->number);
-    if (!in_use) row->expire_wall_nanos = clock_.WallNanos() + options_.retention_nanos;
+    latents_.Close(row->number);
+    row->expire_wall_nanos = expiry.value_or(clock_.WallNanos() + options_.retention_nanos);
     return absl::OkStatus();
   }});
 }

@@ -158,8 +158,13 @@ class SessionStore final : public EventSink, private Transactions {
       ABSL_LOCKS_EXCLUDED(mutex_);
   void PutChunk(const SessionKey& session, int64_t chunk, const Latents& latents, Done done = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Whether somebody has it in memory; otherwise its retention begins.
+  // Whether somebody has it in memory; otherwise its retention begins. When that ends as things
+  // are, on the wall clock: nullopt while it is in memory.
   void PutInUse(const SessionKey& session, bool in_use) ABSL_LOCKS_EXCLUDED(mutex_);
+  std::optional<int64_t> ExpiryOf(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // It could not be taken into memory: its retention goes on as it was.
+  void PutBack(const SessionKey& session, std::optional<int64_t> expiry)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // --- Snapshots, which shorten the way back of a session (engine/store/snapshot.h)
   // ---------------------------------------------------------------------------
@@ -300,6 +305,7 @@ class SessionStore final : public EventSink, private Transactions {
   std::map<std::string, std::optional<SessionRow>> changed_;
   // Whose write is under way, empty for what the store does for itself; nothing: nobody's alone.
   std::optional<std::string> writing_;
+  std::optional<std::string> removing_;  // who is to go, if that is what is under way
   // In this commit, because what they write meets damage; of sessions that are only to be made,
   // too.
   std::map<std::string, absl::Status> left_out_;

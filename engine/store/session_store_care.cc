@@ -49,10 +49,11 @@ int64_t SessionStore::PushVacuum() {
 
 // Damage that SQLite meets ends a transaction in which others have written, too. Where it lies in
 // the records of the session whose write met it, that one is refused, and nothing is added to it
-// any more. Anywhere else it is in everybody's way, and the rows are put into a new file.
+// any more. Anywhere else it is in everybody's way, and the rows are put into a new file; so they
+// are for a session that is to go, whose damaged rows cannot even be deleted.
 bool SessionStore::PutAside(const absl::Status& status) {
   if (absl::IsDataLoss(status)) {
-    const bool is_ones_own = writing_.has_value() && IsDamaged(*writing_);
+    const bool is_ones_own = writing_.has_value() && writing_ != removing_ && IsDamaged(*writing_);
     if (!is_ones_own && !std::exchange(rescued_, true) && Rescue(status).ok()) return true;
   }
   if (!absl::IsDataLoss(status) || !writing_.has_value() ||
