@@ -48,7 +48,10 @@ struct SessionSimulation::Process {
 };
 
 SessionSimulation::SessionSimulation(SimulatedModels& models, uint64_t seed, const Options& options)
-    : model_(seed % 4 == 0 ? *models.rolling : *models.chunks), world_(seed), options_(options) {
+    : model_(seed % 4 == 0 ? *models.rolling : *models.chunks),
+      world_(seed),
+      options_(options),
+      events_max_(EventsMax()) {
   constexpr double kResumeSeconds[] = {0, 2, 120};
   resume_seconds_max_ = kResumeSeconds[Below(3)];
   constexpr size_t kClients[] = {1, 2, 5};
@@ -57,6 +60,8 @@ SessionSimulation::SessionSimulation(SimulatedModels& models, uint64_t seed, con
   if (Chance(300)) scrub_bytes_per_second_ = 1 << 22;
   if (options_.faults && Chance(500)) waiting_bytes_max_ = kFewBytes;
 }
+
+int SessionSimulation::EventsMax() { return options_.events * (Chance(100) ? 4 : 1); }
 
 SessionSimulation::~SessionSimulation() {
   for (auto& [id, client] : clients_) client->Leave(false);
@@ -158,10 +163,12 @@ void SessionSimulation::Stop() {
 
 std::string SessionSimulation::Run() {
   Begin();
-  for (int i = 0; i < options_.events && world_.problem.empty(); ++i) {
+  bool half = false;
+  while (events_ < events_max_ && world_.problem.empty()) {
     Event();
-    if (i + 1 == options_.events / 2 && options_.damage) older_ = disk_->KilledCopy();
-    if (world_.dead || i + 1 == options_.events / 2 || Chance(3)) {
+    const bool now_half = !std::exchange(half, events_ >= events_max_ / 2) && half;
+    if (now_half && options_.damage) older_ = disk_->KilledCopy();
+    if (world_.dead || now_half || Chance(3)) {
       Crash();
       Begin();
     } else if (Chance(3)) {
@@ -199,8 +206,10 @@ void SessionSimulation::Event() {
   if (what < 50) {
     Turn();
   } else if (what < 66) {
+    ++events_;
     process_->store->Step();
   } else if (clients_.size() < clients_max_ && (clients_.empty() || Chance(60))) {
+    ++events_;
     Create();
   } else {
     ClientEvent();
@@ -208,8 +217,10 @@ void SessionSimulation::Event() {
 }
 
 void SessionSimulation::Turn() {
-  for (uint64_t turns = Below(turns_max_) + 1; turns > 0 && !world_.dead; --turns)
-    process_->engine->Step();
+  for (uint64_t turns = Below(turns_max_) + 1; turns > 0 && !world_.dead; --turns) {
+    ++events_;
+    if (!process_->engine->Step()) return;  // nothing is to be done
+  }
 }
 
 void SessionSimulation::PassTime() {
@@ -226,6 +237,7 @@ SimulatedClient* SessionSimulation::Any() {
 }
 
 void SessionSimulation::ClientEvent() {
+  ++events_;
   SimulatedClient* client = Any();
   if (client == nullptr) return Create();
   const uint64_t what = Below(100);

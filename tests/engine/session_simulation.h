@@ -35,6 +35,8 @@ struct SimulatedModels {
 class SessionSimulation {
  public:
   struct Options {
+    // A turn of the engine or of the store, or what a client does. One seed of ten has four times
+    // as many: most faults show soon, some need a long history.
     int events = 200;
     bool faults = false;  // calls that fail, and a disk that is full for a while
     bool damage = false;  // in the end something that was synced is not what was written
@@ -63,6 +65,7 @@ class SessionSimulation {
  private:
   struct Process;  // what goes with a kill
 
+  int EventsMax();
   bool Chance(uint64_t per_mille) { return world_.Chance(per_mille); }
   uint64_t Below(uint64_t end) { return world_.Below(end); }
   // The disk kills the process at some call, or fails, or does neither.
@@ -101,6 +104,8 @@ class SessionSimulation {
   HashModel& model_;
   SimulatedWorld world_;
   const Options options_;
+  const int events_max_;
+  int events_ = 0;
   std::unique_ptr<SimulatedDisk> disk_ = std::make_unique<SimulatedDisk>();
   std::unique_ptr<SimulatedDisk> left_;   // by the process, which died
   std::unique_ptr<SimulatedDisk> older_;  // what was on it some time ago
