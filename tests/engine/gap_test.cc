@@ -79,6 +79,7 @@ TEST_F(GapTest, HistoryBeginsAnewWithASnapshot) {
     EXPECT_GE(report_.snapshot, BaseOf("one"));
   }
   const auto stored = store_->Load("one");
+  ASSERT_TRUE(stored.ok()) << stored.status();
   ASSERT_EQ(stored->events.size(), 1u);
   EXPECT_EQ(stored->events[0].applied_chunk, 8);
   EXPECT_GT(BaseOf("one"), 8);
@@ -168,7 +169,7 @@ TEST_F(GapTest, WhatHoldsFromTheFirstChunkOnCannotBeUndone) {
   const int64_t base = BaseOf("one");
   ASSERT_GE(base, 6);
   const auto is_refused = [&](const absl::Status& status) {
-    EXPECT_EQ(ReasonFor(status), Reason::kChunkNotHeld) << status;
+    ASSERT_EQ(ReasonFor(status), Reason::kChunkNotHeld) << status;
     EXPECT_EQ(ReasonOf(status)->metadata["oldest_chunk"], std::to_string(base + 1));
   };
   is_refused(engine_->Fork("one", {.id = "early", .chunk = base}).status());

@@ -95,7 +95,12 @@ class ResumeTest : public testing::Test {
   // Of one that is never over: so many chunks from this one on.
   std::vector<std::string> ReadSome(const std::string& id, int64_t next_chunk, size_t count) {
     Received received;
-    const auto session = *engine_->Wake(id, next_chunk);
+    const auto woken = engine_->Wake(id, next_chunk);
+    if (!woken.ok()) {
+      ADD_FAILURE() << woken.status();
+      return {};
+    }
+    const auto& session = *woken;
     const uint64_t reader = *session->Attach(next_chunk, nullptr);
     while (received.chunks.size() < count) {
       if (!engine_->Step() && !engine_->Step() && !store_->Step()) break;
@@ -140,7 +145,8 @@ class ResumeTest : public testing::Test {
     }
   }
   static std::vector<std::string> From(const std::vector<std::string>& digests, size_t first) {
-    return {digests.begin() + static_cast<ptrdiff_t>(first), digests.end()};
+    return {digests.begin() + static_cast<ptrdiff_t>(std::min(first, digests.size())),
+            digests.end()};
   }
 
   static constexpr int64_t kRetentionNanos = 3600LL * 1'000'000'000;

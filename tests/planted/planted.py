@@ -24,11 +24,13 @@ Bug = collections.namedtuple("Bug", "name path good bad test")
 
 SESSIONS = "session_simulation_test"
 STORE = "store_simulation_test"
+GAPS = "gap_test"
 # What make test tries, of which kind.
 CRASHES = (SESSIONS, "*Every*", 3400)
 FAULTS = (SESSIONS, "*FailsNow*", 3400)
 DAMAGE = (SESSIONS, "*Changed*", 3400)
 STORE_CRASHES = (STORE, "*", 1000)
+GAP = (GAPS, "*", 1)
 
 BUGS = [
     Bug("skip a directory sync", "storage/bulk/bulk_file.cc",
@@ -57,11 +59,20 @@ BUGS = [
         "if (store_ == nullptr) return;\n  session->ReleaseChunks(chunk + 1);\n  store_->PutChunk(", CRASHES),
     Bug("accept a record that is not what was written", "engine/store/session_tables.cc",
         "at.link = NextLink(number, at, records_->Int(1), body);", "at.link = ToHash(records_->Blob(3));", STORE_CRASHES),
+    Bug("begin anew without saying so", "engine/store/session_gap.cc",
+        "entries.push_back({.record = begun});", "", GAP),
+    Bug("write past a gap", "engine/store/session_store_gaps.cc",
+        "wanted = !stale && !gaps_.contains(session.id) && HasRoom(session.id, bytes);",
+        "wanted = !stale && HasRoom(session.id, bytes);", GAP),
+    Bug("forget where a history begins", "engine/store/snapshot_table.cc",
+        "if (chunks[i] == base || (i < kKept", "if ((i < kKept", GAP),
     # Those that were there, and were found.
     Bug("events wait while a snapshot is shown", "engine/serve/scheduler.cc",
         "if (!live->replaying()) TakeEvents(*live);\n      ApplyEvents(*live);", "", CRASHES),
     Bug("trust what failed to be synced before a kill", "storage/database/wal_scan.cc",
         "LT_RETURN_IF_ERROR(WriteAgain(*file));", "(void)WriteAgain;", FAULTS),
+    Bug("undo what a history's snapshot holds", "engine/store/session_store_forks.cc",
+        "LT_RETURN_IF_ERROR(CheckBase(parent, stored, request.chunk));", "", GAP),
     Bug("trust a name whose directory failed to sync", "engine/store/bulk_directory.cc",
         "if (names_failed_ != before) {", "if (names_failed_ < before) {", STORE_CRASHES),
 ]
@@ -73,7 +84,7 @@ def run(command, tree, **environment):
 
 
 def build(tree):
-    built = run(["cmake", "--build", "build/release", "--parallel", str(os.cpu_count()), "--target", SESSIONS, STORE],
+    built = run(["cmake", "--build", "build/release", "--parallel", str(os.cpu_count()), "--target", SESSIONS, STORE, GAPS],
                 tree)
     if built.returncode != 0:
         sys.exit(built.stdout)
