@@ -74,10 +74,14 @@ void SimulatedClient::ForgetWhatMayBeLost() {
   if (chunks_.size() > forgotten_.chunks.size()) {
     forgotten_ = {.chunks = chunks_, .controls = controls_};
   }
-  chunks_.resize(std::min(chunks_.size(), static_cast<size_t>(durable_through_)));
+  ForgetFrom(durable_through_);
+}
+
+void SimulatedClient::ForgetFrom(int64_t chunk) {
+  chunks_.resize(std::min(chunks_.size(), static_cast<size_t>(chunk)));
   ended_ = false;
   for (Control& control : controls_) {
-    if (control.applied.value_or(0) >= durable_through_) control.applied.reset();
+    if (control.applied.value_or(0) >= chunk) control.applied.reset();
     if (!control.lasts && !control.applied.has_value()) control.sequence = 0;
     control.latest = Control().latest;
   }
@@ -180,6 +184,7 @@ void SimulatedClient::Attach(Engine& engine, int64_t next_chunk) {
     // One that reads on never misses a chunk; one that wants to see an early one again may.
     const bool begins_later = absl::IsOutOfRange(session.status()) && had_gap_;
     if (begins_later && (next_chunk < chunks() || RememberWhatMayBeLost())) {
+      ForgetFrom(before->next_chunk);  // what came after that was not durable
       return Attach(engine, chunks());
     }
     if (!IsExpected(session.status())) Fail(absl::StrCat("Wake: ", session.status().ToString()));

@@ -109,6 +109,8 @@ class SimulatedClient {
   void CutAt(int64_t chunk);
   // What the server said of this may have gone with its memory.
   void ForgetWhatMayBeLost();
+  // From this chunk on nothing is there.
+  void ForgetFrom(int64_t chunk);
   // Or it is what is left, where its history began anew meanwhile; whether that is so.
   bool RememberWhatMayBeLost();
   void Repeat(Engine& engine);
