@@ -87,11 +87,12 @@ absl::Status StoreDatabase::OpenNumber(int64_t number) {
   database_ = std::move(database);
   number_ = number;
   last_number_ = std::max(last_number_, number);
+  superseded_ = false;
   return absl::OkStatus();
 }
 
 absl::Status StoreDatabase::Begin() {
-  if (!database_->failed_sync().ok()) LT_RETURN_IF_ERROR(WriteAnew(*database_));
+  if (superseded_ || !database_->failed_sync().ok()) LT_RETURN_IF_ERROR(WriteAnew(*database_));
   return tables_->Begin();
 }
 
@@ -114,6 +115,7 @@ absl::Status StoreDatabase::WriteAnew(Database& from) {
     RemoveAll(copy);
     return copied;
   }
+  superseded_ = true;
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));
   LT_RETURN_IF_ERROR(OpenNumber(number));
   for (int64_t old = old_number; old < number; ++old) RemoveAll(PathOf(old));

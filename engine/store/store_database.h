@@ -64,6 +64,9 @@ class StoreDatabase {
   const std::string vfs_;
   int64_t number_ = 0;       // of the file that is open
   int64_t last_number_ = 0;  // that was tried
+  // A file of a higher number has its name and could not be opened: what went on in this one would
+  // be lost to the next process, which takes that one.
+  bool superseded_ = false;
   std::unique_ptr<Database> database_;
   std::unique_ptr<SessionTables> tables_;
   std::unique_ptr<SnapshotTable> snapshots_;

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/store/record.h"
+#include "tests/storage/fault_file.h"
 
 namespace longtake {
 namespace {
@@ -35,7 +36,7 @@ class SessionStoreTest : public testing::Test {
   void Open() {
     store_ = nullptr;
     auto store = SessionStore::Open(
-        {.files = &PosixFileSystem(),
+        {.files = &files_,
          .directory = directory_,
          .holder = "the test",
          .scrub_bytes_per_second = scrub_bytes_per_second_,
@@ -66,6 +67,15 @@ class SessionStoreTest : public testing::Test {
     DamageAt([bytes](const std::string& database) {
       LT_CHECK(database.find(bytes) != std::string::npos);
       return database.find(bytes) / kPageBytes * kPageBytes;
+    });
+  }
+  // The header names the first page of the list, which begins with the next one's number.
+  void DamageListOfFreePages() {
+    DamageAt([](const std::string& database) {
+      const auto byte = [&](size_t at) { return static_cast<uint8_t>(database[at]); };
+      const size_t first = byte(32) << 24 | byte(33) << 16 | byte(34) << 8 | byte(35);
+      LT_CHECK(first != 0);
+      return (first - 1) * kPageBytes + 4;  // how many it names
     });
   }
   void DamageAt(const std::function<size_t(const std::string& database)>& where) {
@@ -156,6 +166,7 @@ class SessionStoreTest : public testing::Test {
   }
 
   std::string directory_;
+  FaultFileSystem files_{PosixFileSystem()};
   // So many seconds in which nothing is written.
   void Rest(int seconds) {
     for (int i = 0; i < 10 * seconds; ++i) {
@@ -473,13 +484,7 @@ TEST_F(SessionStoreTest, ADamagedListOfFreePagesHarmsNobody) {
   MakeLong("two");
   MakeLong("gone");
   ASSERT_TRUE(store_->Delete("gone").ok());
-  // The header names the first page of the list, which begins with the next one's number.
-  DamageAt([](const std::string& database) {
-    const auto byte = [&](size_t at) { return static_cast<uint8_t>(database[at]); };
-    const size_t first = byte(32) << 24 | byte(33) << 16 | byte(34) << 8 | byte(35);
-    LT_CHECK(first != 0);
-    return (first - 1) * kPageBytes + 4;  // how many it names
-  });
+  DamageListOfFreePages();
   MakeLong("new");
   EXPECT_TRUE(store_->durable());
   ASSERT_FALSE(told_.empty());
@@ -490,6 +495,29 @@ TEST_F(SessionStoreTest, ADamagedListOfFreePagesHarmsNobody) {
     EXPECT_EQ(store_->Load(id)->events.size(), 100u) << id;
   }
   EXPECT_EQ(store_->Sessions()[2].number, 4) << "no number is used twice";
+}
+
+// The new file has its name then, and the next process takes it.
+TEST_F(SessionStoreTest, WhatIsWrittenAfterARescueThatFailedLateIsNotLost) {
+  MakeLong("one");
+  MakeLong("two");
+  MakeLong("gone");
+  ASSERT_TRUE(store_->Delete("gone").ok());
+  DamageListOfFreePages();
+  int left = 1;
+  files_.set_decide_sync([&](const std::string& path) {
+    const bool fails = path == directory_ && left-- == 1;
+    return fails ? absl::UnavailableError("sync " + path) : absl::OkStatus();
+  });
+  for (uint64_t i = 101; i < 200; ++i) Put("one", i);
+  WriteAll();
+  ASSERT_LT(left, 1) << "nothing was written anew";
+  EXPECT_NE(store_->DamageOf("one"), "") << "the rescue should have failed";
+  const auto durable = Put("two", 101);
+  WriteAll();
+  EXPECT_EQ(*durable, true);
+  Open();
+  EXPECT_EQ(store_->Load("two")->events.size(), 101u);
 }
 
 TEST_F(SessionStoreTest, DamagedLatentsAreNotUsed) {
