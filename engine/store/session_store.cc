@@ -19,6 +19,7 @@ constexpr size_t kExpiredMax = 16;
 constexpr size_t kRenewedMax = 512;
 // A clock that was set wrongly while nobody looked can be set right before anything goes.
 constexpr int64_t kGraceNanos = 3600LL * 1'000'000'000;
+constexpr char kRowIsDamaged[] = "its own row is damaged";
 // However small they are: all of their rows are in memory.
 constexpr size_t kSessionsMax = 100'000;
 
@@ -54,7 +55,10 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
     store->bytes_ += static_cast<uint64_t>(row.bytes);
   }
   for (const SessionRow& row : found.hidden) store->bytes_ += static_cast<uint64_t>(row.bytes);
-  for (const int64_t number : found.damaged) store->damage_[number] = {"its own row is damaged"};
+  for (const SessionRow& row : found.damaged) {
+    store->damaged_rows_[row.id] = {.number = row.number, .id = row.id, .parent = row.parent};
+    store->damage_[row.number] = {kRowIsDamaged};
+  }
   store->scrub_ = std::make_unique<StoreScrub>(
       StoreScrub::Options{.bytes_per_second = options.scrub_bytes_per_second}, *store->database_,
       store->latents_, store->snapshots_, clock,
@@ -118,6 +122,11 @@ void SessionStore::OnCommitted() {
       committed = *row;
     } else {
       rows_.erase(id);
+      const auto damaged = damaged_rows_.find(id);
+      if (damaged != damaged_rows_.end()) {  // gone, or hidden with a row that is whole
+        damage_.erase(damaged->second.number);
+        damaged_rows_.erase(damaged);
+      }
       lives_.erase(id);
       gaps_.erase(id);
     }
@@ -135,7 +144,7 @@ void SessionStore::Abandon() {
 
 // What we say has a reason; what the disk says has none.
 bool SessionStore::IsRefusal(const absl::Status& status) const {
-  return ReasonOf(status).has_value() || absl::IsAborted(status);
+  return ReasonOf(status).has_value() || absl::IsAborted(status) || absl::IsAlreadyExists(status);
 }
 
 // Records come first: all that was promised is in them, and snapshots only save time.
@@ -218,10 +227,13 @@ std::vector<SessionRow> SessionStore::Sessions() const {
 absl::StatusOr<SessionRow> SessionStore::Committed(const std::string& id) const {
   MutexLock lock(mutex_);
   const auto found = rows_.find(id);
-  return found == rows_.end() ? NoSession(id) : absl::StatusOr<SessionRow>(found->second);
+  if (found != rows_.end()) return found->second;
+  return damaged_rows_.contains(id) ? Corrupt(id, kRowIsDamaged) : NoSession(id);
 }
 
-bool SessionStore::Contains(const std::string& id) const { return Committed(id).ok(); }
+bool SessionStore::Contains(const std::string& id) const {
+  return !absl::IsNotFound(Committed(id).status());
+}
 
 SessionStore::Stats SessionStore::stats() const {
   Stats stats = {.queue = queue_.stats(), .snapshots = snapshots_.stats()};
@@ -249,12 +261,14 @@ SessionRow* SessionStore::Change(const std::string& id) {
 
 absl::Status SessionStore::Gone(const std::string& id) const {
   const auto left_out = left_out_.find(id);
-  return left_out == left_out_.end() ? NoSession(id) : left_out->second;
+  if (left_out != left_out_.end()) return left_out->second;
+  return changed_.contains(id) ? NoSession(id) : Committed(id).status();
 }
 
 absl::Status SessionStore::CheckNew(const std::string& id) {
   if (Change(id) != nullptr) return SessionExists(id);
-  return left_out_.contains(id) ? Gone(id) : absl::OkStatus();
+  const absl::Status gone = Gone(id);
+  return absl::IsNotFound(gone) ? absl::OkStatus() : gone;
 }
 
 absl::StatusOr<SessionRow> SessionStore::Present(const std::string& id) const {
@@ -283,8 +297,28 @@ absl::Status SessionStore::Insert(const std::string& id, const SessionCreated& c
 }
 
 absl::Status SessionStore::Delete(const std::string& id) {
-  return RunNow(CommitQueue::Kind::kWrite,
-                [&] { return Change(id) == nullptr ? Gone(id) : Remove(id); });
+  return RunNow(CommitQueue::Kind::kWrite, [&] {
+    if (Change(id) != nullptr) return Remove(id);
+    const absl::Status gone = Gone(id);
+    return absl::IsDataLoss(gone) && !left_out_.contains(id) ? RemoveDamaged(id) : gone;
+  });
+}
+
+// A parent that its row names wrongly goes only if nothing needs it.
+absl::Status SessionStore::RemoveDamaged(const std::string& id) {
+  SessionRow row;
+  {
+    MutexLock lock(mutex_);
+    row = damaged_rows_.at(id);
+  }
+  removing_ = id;
+  LT_RETURN_IF_ERROR(database_->snapshots().Remove(row.number));
+  LT_RETURN_IF_ERROR(database_->starts().Remove(row.number).status());
+  LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(row));
+  hidden_bytes_ += hidden_bytes;
+  changed_[id] = std::nullopt;
+  removing_.reset();
+  return absl::OkStatus();
 }
 
 absl::Status SessionStore::Remove(const std::string& id) {

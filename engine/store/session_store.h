@@ -261,6 +261,7 @@ class SessionStore final : public EventSink, private Transactions {
   absl::Status WriteTurn(const SessionKey& session, SnapshotInWork& work);
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
+  absl::Status RemoveDamaged(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status InsertFork(const SessionRow& parent, const ForkRequest& request);
   absl::Status PutRewound(SessionRow& row, int64_t chunk);
   // What is done while there is nothing to write; when it is to be done again.
@@ -282,6 +283,7 @@ class SessionStore final : public EventSink, private Transactions {
   absl::Status CheckRoom() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether so much more of this session finds room in what it, all of them and memory may take.
   bool HasRoom(const std::string& id, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // NOT_FOUND; SESSION_CORRUPT for one whose row is damaged.
   absl::StatusOr<SessionRow> Committed(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The row as it is in this transaction.
   absl::StatusOr<SessionRow> Present(const std::string& id) const;
@@ -316,6 +318,8 @@ class SessionStore final : public EventSink, private Transactions {
 
   mutable Mutex mutex_;
   std::map<std::string, SessionRow> rows_ ABSL_GUARDED_BY(mutex_);  // as they were committed
+  // Those that are damaged, of which name, number and parent alone are used, by their names.
+  std::map<std::string, SessionRow> damaged_rows_ ABSL_GUARDED_BY(mutex_);
   // By the session's number; the first few.
   std::map<int64_t, std::set<std::string>> damage_ ABSL_GUARDED_BY(mutex_);
   StoreScrub::Stats scrubbed_ ABSL_GUARDED_BY(mutex_);

@@ -6,17 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/store/session_store.h"
+#include "engine/store/store_errors.h"
 
 namespace longtake {
-namespace {
-
-absl::Status Corrupt(const std::string& id, const std::string& problem) {
-  return Error(Reason::kSessionCorrupt, absl::StrCat("session ", id, ": ", problem),
-               {{"session", id}});
-}
-
-}  // namespace
-
 absl::Status SessionStore::OfSession(const SessionRow& row, const absl::Status& status) {
   if (!absl::IsDataLoss(status)) return status;
   OnDamage(row, std::string(status.message()));

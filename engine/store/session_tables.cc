@@ -214,7 +214,7 @@ absl::StatusOr<SessionTables::Found> SessionTables::Sessions() {
     if (ToHash(rows.Blob(13)) == ProofOf(row)) {
       (row.id == HiddenId(row.number) ? found.hidden : found.sessions).push_back(row);
     } else {
-      found.damaged.push_back(row.number);
+      found.damaged.push_back(row);
     }
   }
 }

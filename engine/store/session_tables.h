@@ -78,7 +78,7 @@ class SessionTables {
   struct Found {
     std::vector<SessionRow> sessions;  // in order of creation
     std::vector<SessionRow> hidden;    // gone, and kept for their forks
-    std::vector<int64_t> damaged;      // numbers of those whose rows do not prove themselves
+    std::vector<SessionRow> damaged;  // that do not prove themselves: nothing of them is to be used
   };
   absl::StatusOr<Found> Sessions();
   // The first whose number is above this one, hidden or not.

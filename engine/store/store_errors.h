@@ -18,4 +18,9 @@ inline absl::Status SessionExists(const std::string& id) {
   return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"), {{"session", id}});
 }
 
+inline absl::Status Corrupt(const std::string& id, const std::string& problem) {
+  return Error(Reason::kSessionCorrupt, absl::StrCat("session ", id, ": ", problem),
+               {{"session", id}});
+}
+
 }  // namespace longtake

@@ -387,6 +387,38 @@ TEST_F(SessionStoreTest, DamagedRowsAreNamedAndOtherSessionsAreNotTouched) {
   }
 }
 
+// Its name stays taken, so that nobody is told that the session was never there.
+TEST_F(SessionStoreTest, ASessionWhoseOwnRowIsDamagedIsNamedAndCanBeDeleted) {
+  MakeSession("hurt");
+  MakeSession("sound");
+  ASSERT_TRUE(store_->Fork("hurt", {.id = "fork", .chunk = 1}).ok());
+  Damage("UPDATE sessions SET chunks=chunks+1 WHERE id='hurt'");
+  EXPECT_EQ(store_->stats().damaged, std::vector<int64_t>{1});
+  const auto is_refused = [](const absl::Status& status) {
+    EXPECT_EQ(ReasonFor(status), Reason::kSessionCorrupt) << status;
+    EXPECT_NE(status.message().find("hurt"), std::string::npos) << status;
+  };
+  EXPECT_TRUE(store_->Contains("hurt"));
+  is_refused(store_->Load("hurt").status());
+  is_refused(store_->Describe("hurt").status());
+  is_refused(store_->Create(SessionKey{"hurt"}, Created()));
+  is_refused(store_->Fork("sound", {.id = "hurt", .chunk = 1}));
+  is_refused(store_->Rewind("hurt", 1));
+  const auto lost = Put("hurt", 99);
+  WriteAll();
+  EXPECT_EQ(*lost, false);
+  EXPECT_TRUE(store_->durable());
+  ASSERT_TRUE(store_->Delete("hurt").ok());
+  EXPECT_EQ(store_->stats().damaged, std::vector<int64_t>{});
+  ASSERT_TRUE(store_->Create(SessionKey{"hurt"}, Created()).ok());
+  EXPECT_EQ(store_->Load("fork")->settled.size(), 1u) << "it reads what was deleted";
+  Open();
+  EXPECT_TRUE(store_->Load("hurt").ok());
+  EXPECT_EQ(store_->Load("fork")->settled.size(), 1u);
+  ASSERT_TRUE(store_->Delete("fork").ok());
+  EXPECT_EQ(store_->Sessions().size(), 2u);
+}
+
 TEST_F(SessionStoreTest, ADamagedPageRefusesTheSessionThatWritesThere) {
   MakeLong("sound");
   MakeLong("hurt");
