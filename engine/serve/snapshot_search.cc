@@ -51,7 +51,9 @@ absl::StatusOr<FoundSnapshot> Read(const StoredSnapshots& snapshots, const Snaps
   LT_ASSIGN_OR_RETURN(const SnapshotPlaces places, DecodePlaces(row.body));
   LT_ASSIGN_OR_RETURN(Snapshot take, snapshots.ReadTake(row));
   LT_RETURN_IF_ERROR(CheckPrompts(spec, take));
-  LT_ASSIGN_OR_RETURN(found.rollout, Rollout::Restore(spec, std::move(take.rollout)));
+  auto rollout = Rollout::Restore(spec, std::move(take.rollout));
+  if (!rollout.ok()) return absl::DataLossError(rollout.status().message());
+  found.rollout = *std::move(rollout);
   for (const auto& [name, place] : places.kv) {
     if (place.extent.bytes != KvImageBytes(spec.kv_layout)) {
       return absl::DataLossError(
@@ -64,9 +66,10 @@ absl::StatusOr<FoundSnapshot> Read(const StoredSnapshots& snapshots, const Snaps
 }
 
 // Without the snapshot with which its history begins a session is lost; one that cannot be read
-// now may be read later.
+// now may be read later. What is damaged stays so, which is said by who finds no snapshot.
 absl::Status CheckUnread(const StoredSession& session, const absl::Status& unread) {
-  if (session.base == 0 || unread.ok()) return absl::OkStatus();
+  if (session.base == 0 || unread.ok() || absl::IsDataLoss(unread)) return absl::OkStatus();
+  if (absl::IsNotFound(unread)) return unread;  // the session is gone
   return Error(Reason::kStorageUnavailable,
                absl::StrCat("session ", session.id, ": its history begins with a snapshot that ",
                             "cannot be read: ", unread.message()),

@@ -12,13 +12,27 @@ namespace longtake {
 
 absl::Status LatentFiles::Put(SessionTables& tables, SessionRow& row, const Latents& latents) {
   if (latents.values().size_bytes() <= row_bytes_max_) return tables.PutLatents(row, latents);
-  Tail& tail = tails_[row.number];
-  const absl::StatusOr<LatentPlace> place =
-      Append(tail, row.number, row.chunks / kChunksPerFile, latents);
-  if (place.ok()) return tables.PutLatentPlace(row, *place, latents.values().size_bytes());
-  tails_.erase(row.number);
-  if (!absl::IsDataLoss(place.status())) return place.status();
-  return Error(Reason::kSessionCorrupt, std::string(place.status().message()));
+  const Hash128 hash = RefOf(latents).hash;
+  const auto [written, is_new] = written_.try_emplace({row.number, hash.high, hash.low});
+  if (is_new) {
+    absl::StatusOr<LatentPlace> place =
+        Append(tails_[row.number], row.number, row.chunks / kChunksPerFile, latents);
+    if (!place.ok()) {
+      written_.erase(written);
+      GiveUp(row.number);
+      if (!absl::IsDataLoss(place.status())) return place.status();
+      return Error(Reason::kSessionCorrupt, std::string(place.status().message()));
+    }
+    written->second = *std::move(place);
+  }
+  return tables.PutLatentPlace(row, written->second, latents.values().size_bytes());
+}
+
+void LatentFiles::GiveUp(int64_t session) {
+  Tail tail = std::move(tails_[session]);
+  tails_.erase(session);
+  tail.file = nullptr;
+  if (tail.end == 0) bulk_.Remove(tail.name);  // nothing is in it that a row could name
 }
 
 absl::StatusOr<LatentPlace> LatentFiles::Append(Tail& tail, int64_t session, int64_t group,

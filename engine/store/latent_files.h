@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 
 #include "base/status_macros.h"
 #include "engine/store/bulk_directory.h"
@@ -34,6 +35,8 @@ class LatentFiles {
   absl::Status Put(SessionTables& tables, SessionRow& row, const Latents& latents);
   // DATA_LOSS when they are not those that the record names.
   absl::StatusOr<Latents> Get(SessionTables& tables, const StoredLatents& stored) const;
+  // What was put since the last call is named by rows that are committed.
+  void OnCommitted() { written_.clear(); }
   // Nothing more comes of this session for a while; or it is gone.
   void Close(int64_t session);
   void Remove(int64_t session);
@@ -48,6 +51,8 @@ class LatentFiles {
   };
   absl::StatusOr<LatentPlace> Append(Tail& tail, int64_t session, int64_t group,
                                      const Latents& latents);
+  // After an error nothing more is appended to it.
+  void GiveUp(int64_t session);
   absl::Status OpenTail(Tail& tail, int64_t session, int64_t group);
 
   absl::StatusOr<Latents> Read(const LatentPlace& place, const LatentsRef& ref) const;
@@ -55,6 +60,10 @@ class LatentFiles {
   BulkDirectory& bulk_;
   const uint64_t row_bytes_max_;
   std::map<int64_t, Tail> tails_;  // by session, of this process
+  // Where latents are durable that no commit names yet, by their session and hash: a transaction
+  // that is tried again finds them there, so that a disk that fails or is full is not filled by
+  // tries.
+  std::map<std::tuple<int64_t, uint64_t, uint64_t>, LatentPlace> written_;
 };
 
 }  // namespace longtake

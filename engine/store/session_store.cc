@@ -110,6 +110,7 @@ void SessionStore::OnCommitted() {
   left_out_.clear();
   rescued_ = false;
   snapshots_.OnCommitted(database_->snapshots());
+  latents_.OnCommitted();
   const std::vector<int64_t> removed = database_->tables().TakeRemoved();
   for (const int64_t session : removed) latents_.Remove(session);
   MutexLock lock(mutex_);

@@ -167,6 +167,49 @@ TEST_F(LatentFilesTest, AFileThatCouldNotBeSyncedIsLeftAlone) {
   ExpectChunks("a", 5);
 }
 
+// Each try would leave a file or some bytes behind that nothing names, and take what room there is.
+TEST_F(LatentFilesTest, TriesOnAFullDiskTakeNoMoreRoom) {
+  Create("a");
+  Append("a", 0, 1);
+  Open();               // what comes next begins a file
+  uint64_t room = 600;  // for one and a bit
+  const auto is_latents = [](const std::string& path) {
+    return path.find("/bulk/") != std::string::npos;
+  };
+  uint64_t taken = 0;
+  files_.set_decide_write([&](const FaultFileSystem::Attempt& attempt) {
+    if (!is_latents(attempt.path)) return 0;
+    if (taken + attempt.bytes > room) return ENOSPC;
+    taken += attempt.bytes;
+    return 0;
+  });
+  for (int64_t chunk = 1; chunk < 4; ++chunk) {
+    store_->PutChunk(SessionKey{"a"}, chunk, SomeLatents(chunk));
+  }
+  const auto files_bytes = [&] {
+    uint64_t bytes = 0;
+    for (const std::string& name : Names()) bytes += fs::file_size(PathOf(name));
+    return bytes;
+  };
+  store_->Step();
+  ASSERT_FALSE(store_->durable());
+  const size_t files = Names().size();
+  const uint64_t bytes = files_bytes();
+  for (int i = 0; i < 20; ++i) {
+    clock_.Advance(2'000'000'000);
+    store_->Step();
+  }
+  EXPECT_FALSE(store_->durable());
+  EXPECT_EQ(Names().size(), files);
+  EXPECT_EQ(files_bytes(), bytes);
+  room = UINT64_MAX;
+  WriteAll();
+  EXPECT_TRUE(store_->durable());
+  ExpectChunks("a", 4);
+  Open();
+  ExpectChunks("a", 4);
+}
+
 TEST_F(LatentFilesTest, WhatAnEarlierProgramKeptInRowsIsRead) {
   row_bytes_max_ = 480;
   Open();
