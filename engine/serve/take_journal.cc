@@ -10,9 +10,15 @@ void TakeJournal::Begin(Session& session) const {
 void TakeJournal::Applied(const std::shared_ptr<Session>& session, const EventHolds& event) const {
   if (store_ == nullptr) return session->PutApplied(event.sequence, event.chunk);
   session->ExpectApplied();
-  store_->Put(session->key(), event, [session, event](bool /*durable*/) {
-    session->PutApplied(event.sequence, event.chunk);
+  store_->Put(session->key(), event, [this, session, event](bool durable) {
+    if (IsTold(*session, durable)) session->PutApplied(event.sequence, event.chunk);
   });
+}
+
+// A disk that fails stops nobody. But what came of a life that is over is not written because the
+// next one decides anew.
+bool TakeJournal::IsTold(const Session& session, bool durable) const {
+  return durable || !store_->IsStale(session.key());
 }
 
 void TakeJournal::Started(const Session& session, const Latents& latents) const {
@@ -22,8 +28,9 @@ void TakeJournal::Started(const Session& session, const Latents& latents) const 
 void TakeJournal::Settled(const std::shared_ptr<Session>& session, int64_t chunk,
                           const Latents& latents) const {
   if (store_ == nullptr) return;
-  store_->PutChunk(session->key(), chunk, latents,
-                   [session, chunk](bool /*durable*/) { session->ReleaseChunks(chunk + 1); });
+  store_->PutChunk(session->key(), chunk, latents, [this, session, chunk](bool durable) {
+    if (IsTold(*session, durable)) session->ReleaseChunks(chunk + 1);
+  });
 }
 
 void TakeJournal::SettledBefore(Session& session, int64_t chunk) const {

@@ -36,6 +36,9 @@ class TakeJournal {
   void Ended(const SessionKey& session) const;
 
  private:
+  // Whether a client hears of what the store answered.
+  bool IsTold(const Session& session, bool durable) const;
+
   SessionStore* const store_;
 };
 

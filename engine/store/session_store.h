@@ -147,6 +147,8 @@ class SessionStore final : public EventSink, private Transactions {
 
   // From now on what is handed over of the session's earlier lives is dropped.
   void BeginLife(const SessionKey& session) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether this life of it is such a one.
+  bool IsStale(const SessionKey& session) const ABSL_LOCKS_EXCLUDED(mutex_);
   // A session that is not there any more is no error: it was deleted meanwhile.
   void Record(const SessionKey& session, const AcceptedEvent& event, Recorded recorded) override;
   void RecordStart(const SessionKey& session, int64_t offset, std::string_view bytes,
@@ -278,7 +280,6 @@ class SessionStore final : public EventSink, private Transactions {
   // Sessions whose retention is over, some at a time.
   void PushExpired() ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsStaleLife(const SessionKey& session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool IsStale(const SessionKey& session) const ABSL_LOCKS_EXCLUDED(mutex_);
   // STORE_FULL when there is no room for one more session.
   absl::Status CheckRoom() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether so much more of this session finds room in what it, all of them and memory may take.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/error_reason.h"
 #include "engine/store/session_store.h"
 #include "engine/store/store_errors.h"
 
@@ -182,7 +183,8 @@ absl::Status SessionStore::WriteGap(const SessionKey& session, int64_t base) {
     if (written.ok()) written = PutEntry(row, entry);
   }
   if (written.ok()) written = database_->tables().Update(row);
-  const bool undone = written.ok() || absl::IsDataLoss(written);  // by whoever puts it aside
+  // By whoever puts it aside. A refusal would leave what was written of it before.
+  const bool undone = written.ok() || (absl::IsDataLoss(written) && !ReasonOf(written));
   return undone ? written : absl::InternalError(written.message());
 }
 

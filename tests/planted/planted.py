@@ -51,8 +51,8 @@ BUGS = [
     Bug("commit before the file is durable", "engine/store/stored_snapshots.cc",
         "LT_RETURN_IF_ERROR(snapshot.file_->Sync());", "", STORE_CRASHES),
     Bug("apply before commit", "engine/serve/take_journal.cc",
-        "store_->Put(session->key(), event, [session, event](bool /*durable*/) {\n"
-        "    session->PutApplied(event.sequence, event.chunk);\n  });",
+        "store_->Put(session->key(), event, [this, session, event](bool durable) {\n"
+        "    if (IsTold(*session, durable)) session->PutApplied(event.sequence, event.chunk);\n  });",
         "session->PutApplied(event.sequence, event.chunk);\n  store_->Put(session->key(), event);", CRASHES),
     Bug("send before commit", "engine/serve/take_journal.cc",
         "if (store_ == nullptr) return;\n  store_->PutChunk(",
