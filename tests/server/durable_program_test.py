@@ -395,12 +395,15 @@ class DurableTest(unittest.TestCase):
         window = v1.KeyPlan(kind=v1.KeyPlan.KIND_WINDOW, window_frames=9, sink_frames=3)
         scrolls = v1.KeyPlan(kind=v1.KeyPlan.KIND_ROLLING_SINK, window_frames=9)
         # Snapshots, too, so that kills come between a bulk file and the row that names it.
+        # The more kills, the more chunks, whose snapshots are there to be killed at.
+        chunks = 48 * max(1, KILLS // 200)
         calls = self.killed_often(["--resume-seconds-max", "0s"], [
-            Plan("window", 48, prompts, seed=1),
-            Plan("recached", 48, prompts, seed=2, key_plan=window, prompt_switch=v1.PROMPT_SWITCH_RECACHE_AND_SINK),
-            Plan("scrolls", 48, {20: PROMPTS[0]}, seed=3, key_plan=scrolls),
-            Plan("at-once", 48, {}, {read: PROMPTS[read % 3] for read in range(1, 38, 4)}, seed=5),
-            Plan("started", 48, {20: PROMPTS[1]}, seed=4, start_frames=21, key_plan=window)], KILLS)
+            Plan("window", chunks, prompts, seed=1),
+            Plan("recached", chunks, prompts, seed=2, key_plan=window,
+                 prompt_switch=v1.PROMPT_SWITCH_RECACHE_AND_SINK),
+            Plan("scrolls", chunks, {20: PROMPTS[0]}, seed=3, key_plan=scrolls),
+            Plan("at-once", chunks, {}, {read: PROMPTS[read % 3] for read in range(1, 38, 4)}, seed=5),
+            Plan("started", chunks, {20: PROMPTS[1]}, seed=4, start_frames=21, key_plan=window)], KILLS)
         print(f"LONGTAKE_SEED={SEED}, died before {dict(collections.Counter(calls))}")
         if KILLS >= 400:
             for call in ("write sessions-N.db-wal", "sync sessions-N.db-wal", "write bulk", "sync bulk"):

@@ -3,6 +3,8 @@
 // Preloaded into longtaked by tests: kills it with SIGKILL right before its n-th call that writes,
 // syncs, shortens or removes a file of one directory, and says in a file which call that was. So a
 // test can hit the moments between two writes of the session store, which a clock would miss.
+// Writes through io_uring would not be seen, so no file there can be written past the page cache:
+// longtaked then writes without.
 //
 //   LONGTAKE_KILL_IN      the directory
 //   LONGTAKE_KILL_CALL    n, from 1 on
@@ -17,13 +19,14 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstdarg>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
 namespace {
 
-// Read once: what the program does to its environment later is no concern here.
 struct Settings {
   std::string directory = Get("LONGTAKE_KILL_IN") + "/";
   std::string report = Get("LONGTAKE_KILL_REPORT");
@@ -44,11 +47,22 @@ std::string PathOf(int fd) {
   return size < 0 ? "" : std::string(path, static_cast<size_t>(size));
 }
 
+// Read once: what the program does to its environment later is no concern here.
+const Settings& TheSettings() {
+  static const Settings settings;
+  return settings;
+}
+
+bool IsWatched(const std::string& path) {
+  const Settings& settings = TheSettings();
+  return settings.call != 0 && (path + "/").rfind(settings.directory, 0) == 0;
+}
+
 // The calls that matter come from one thread at a time, but the first of them may not.
 void Count(std::string_view call, const std::string& path) {
-  static const Settings settings;
   static std::atomic<long> calls = 0;
-  if (settings.call == 0 || (path + "/").rfind(settings.directory, 0) != 0) return;
+  if (!IsWatched(path)) return;
+  const Settings& settings = TheSettings();
   if (call == "sync") ::usleep(static_cast<useconds_t>(settings.sync_millis) * 1000);
   if (++calls != settings.call) return;
   const std::string name =
@@ -76,6 +90,20 @@ ssize_t pwrite64(int fd, const void* data, size_t size, off64_t offset) {
 
 ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) {
   return pwrite64(fd, data, size, offset);
+}
+
+int fcntl(int fd, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  void* const argument = va_arg(arguments, void*);
+  va_end(arguments);
+  static const auto next = Next<int (*)(int, int, void*)>("fcntl");
+  const auto flags = static_cast<int>(reinterpret_cast<intptr_t>(argument));
+  if (command == F_SETFL && (flags & O_DIRECT) != 0 && IsWatched(PathOf(fd))) {
+    errno = EINVAL;
+    return -1;
+  }
+  return next(fd, command, argument);
 }
 
 int ftruncate64(int fd, off64_t size) noexcept {
