@@ -44,6 +44,10 @@ struct Machine {
 
   // What a call of this name answers.
   cudaError_t Call(const char* name) {
+    if (state.fails_once == name) {
+      state.fails_once.clear();
+      return cudaErrorLaunchFailure;
+    }
     if (state.fails == name) broken = true;
     return broken ? cudaErrorLaunchFailure : cudaSuccess;
   }
