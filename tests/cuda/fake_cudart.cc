@@ -94,7 +94,7 @@ using longtake::MutexLock;
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
   if (index >= machine->state.devices) return cudaErrorInvalidDevice;
   std::strcpy(properties->name, "Fake");
-  properties->major = 9;
+  properties->major = machine->state.major;
   properties->multiProcessorCount = 132;
   return cudaSuccess;
 }

@@ -13,6 +13,7 @@ namespace fake_cuda {
 
 struct State {
   int devices = 1;
+  int major = 9;                // of their architecture
   bool holds = false;           // streams do nothing at all
   std::string fails = {};       // the call of this name, and every call after it
   std::string fails_once = {};  // the next call of this name, and none after it

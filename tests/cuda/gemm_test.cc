@@ -234,6 +234,18 @@ TEST_F(GemmTest, WhatIsRefusedLaterLosesTheDevice) {
             "Linear of 24x16 BF16 -> F32, bias, gelu: cublasLtMatmul: something is wrong");
 }
 
+// What a kernel was not chosen for it must not get.
+TEST_F(GemmTest, AnAddressThatIsNotAlignedLosesTheDevice) {
+  constexpr GemmKind kPlain = {.out_features = 8, .in_features = 8};
+  ASSERT_TRUE(gemm_->Plan(kPlain).ok());
+  alignas(16) const uint16_t values[72] = {};
+  alignas(16) float out[8] = {};
+  gemm_->Run(kPlain, {.weight = values, .in = values + 4, .out = out, .rows = 1});
+  EXPECT_TRUE(cublas_.calls.empty());
+  EXPECT_EQ(device_->Wait(device_->Mark(Lane::kSweep), kSecond).message(),
+            "Linear of 8x8 BF16 -> F32: an address is not aligned to 16");
+}
+
 TEST_F(GemmTest, MemoryIsCountedAndComesBack) {
   EXPECT_EQ(gemm_->workspace_bytes(), uint64_t{32} << 20);
   EXPECT_EQ(cuda_.allocated, uint64_t{32} << 20);

@@ -50,6 +50,8 @@ class CudaDevice final : public Device {
   void Check(cudaError_t error, const char* call);
   // Of ops: what went wrong in another way. The device is lost as by a call.
   void Fail(const absl::Status& why);
+  // Of ops: what is not there at all. Wait answers with it as it is.
+  void Refuse(const absl::Status& why) { Lose(why); }
   // For libraries, which work on the thread's device.
   absl::Status MakeCurrent() {
     Use();
