@@ -76,8 +76,8 @@ TEST_F(SdpaPlanTest, CudnnPlansAsTheTableSays) {
   const absl::StatusOr<CudnnDescriptor> card = CudnnCardOf(cudnn_, WholeFile("h100.json"));
   ASSERT_TRUE(card.ok()) << card.status();
   const std::vector<Row> rows = Rows();
-  ASSERT_GE(rows.size(), 20u);
-  ASSERT_LE(rows.size(), 120u);
+  ASSERT_GE(rows.size(), 10u);
+  ASSERT_LE(rows.size(), 20u) << "each takes half a second of a core, or five where it is shared";
   for (const Row& row : rows) {
     EXPECT_EQ(PlanOf(*card, row.shape), row.plan) << SdpaShapeName(row.shape);
   }
