@@ -1,18 +1,26 @@
 # Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 # NVIDIA GPUs. Where CUDA's toolkit is, what is in engine/backend/cuda is built with it; elsewhere a twin
-# says that this build has no CUDA. CUDA's runtime is linked statically, so the same program starts
-# where there is neither driver nor GPU.
+# says that this build has no CUDA. CUDA's runtime is linked statically and its other libraries are loaded,
+# so the same program starts where there is neither driver nor GPU.
 set(LONGTAKE_CUDA AUTO CACHE STRING "Build for NVIDIA GPUs: ON, OFF, or AUTO, where CUDA's toolkit is")
 set(LONGTAKE_CUDA_ARCHITECTURES "sm_80;sm_90a;sm_100;compute_100" CACHE STRING
   "What kernels are compiled for; compute_ is for GPUs to come")
 
+include(CheckCXXSourceCompiles)
 set(longtake_has_cuda OFF)
 if(NOT LONGTAKE_CUDA STREQUAL OFF)
   find_package(CUDAToolkit 13 QUIET)
   if(CUDAToolkit_NVCC_EXECUTABLE AND TARGET CUDA::cudart_static)
-    set(longtake_has_cuda ON)
-  elseif(LONGTAKE_CUDA STREQUAL ON)
-    message(FATAL_ERROR "LONGTAKE_CUDA: no toolkit of CUDA 13 with nvcc")
+    # Of cuBLASLt and cuDNN the headers: the libraries are looked for when a program runs.
+    set(CMAKE_REQUIRED_INCLUDES ${CUDAToolkit_INCLUDE_DIRS})
+    check_cxx_source_compiles("#include <cublasLt.h>
+      #include <cudnn_graph.h>
+      int main() { return CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR - 41; }" longtake_has_cudnn)
+    unset(CMAKE_REQUIRED_INCLUDES)
+    set(longtake_has_cuda ${longtake_has_cudnn})
+  endif()
+  if(LONGTAKE_CUDA STREQUAL ON AND NOT longtake_has_cuda)
+    message(FATAL_ERROR "LONGTAKE_CUDA: no toolkit of CUDA 13 with nvcc and the headers of cuBLASLt and cuDNN 9.13")
   endif()
 endif()
 

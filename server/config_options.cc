@@ -65,8 +65,9 @@ constexpr ConfigOption kOptions[] = {
     {"read-timeout", Type::kDuration, &Config::read_timeout_nanos, "30s", "",
      "A disk that answers no read for so long fails the sessions that need it"},
     {"numerics-profile", Type::kChoice, &Config::numerics_profile, "cpu-fma-chain-v1",
-     "cpu-fma-chain-v1|cpu-amx-bf16-v1",
-     "What bits depend on. cpu-amx-bf16-v1 is several times faster where there is AMX"},
+     "cpu-fma-chain-v1|cpu-amx-bf16-v1|cuda-sm90-bf16-v1",
+     "What bits depend on. cpu-amx-bf16-v1 is several times faster where there is AMX; "
+     "cuda-sm90-bf16-v1, for GPUs, is not complete and says what it lacks"},
     {"start-frames", Type::kFlag, &Config::start_frames, "true", "",
      "Keep the VAE's encoder, so that sessions may begin with a picture or a video"},
     {"kv-bytes", Type::kBytes, &Config::kv_bytes, "auto", "auto",

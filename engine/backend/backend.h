@@ -262,7 +262,7 @@ class Backend {
   // x[i] *= y[i]
   virtual void Multiply(DevicePtr<float> x, DevicePtr<const float> y, int64_t count) = 0;
   virtual void Silu(DevicePtr<float> x, int64_t count) = 0;
-  // x[i] = max(x[i], 0); NaN becomes 0.
+  // x[i] = max(x[i], 0), never -0. A NaN stays one, as in Silu: what went wrong is seen at the end.
   virtual void Relu(DevicePtr<float> x, int64_t count) = 0;
 
   // weights: [out_channels, in_channels, t, h, w] as published, kF32 or kBf16; bias [out_channels].

@@ -143,6 +143,7 @@ absl::StatusOr<Calibration> CalibrationSubject(FileSystem& files, const std::str
                                                const VideoModelOptions& options,
                                                WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
+  LT_RETURN_IF_ERROR(CheckNumericsProfile(options.numerics_profile));
   // For its names only.
   LT_ASSIGN_OR_RETURN(const auto backend,
                       CreateCpuBackend(workers, {.instruction_set_max = options.instruction_set_max,

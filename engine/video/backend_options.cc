@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/backend/cuda/cuda.h"
 #include "engine/video/video_model.h"
 
 namespace longtake {
@@ -30,8 +31,19 @@ uint64_t NarrowBytesFor(const PackReader& pack, bool narrows_bf16, int64_t rows)
 
 }  // namespace
 
+absl::Status CheckNumericsProfile(const std::string& profile) {
+  if (profile != kCudaSm90Profile) return absl::OkStatus();
+  absl::Status status = CreateCudaBackend({}).status();
+  if (status.ok()) {
+    status = absl::UnimplementedError(
+        "CUDA has no DistanceBias and no Conv yet, which the text encoder and the VAE need");
+  }
+  return Annotate(status, "numerics profile " + profile);
+}
+
 absl::StatusOr<CpuBackendOptions> SweepBackendOptions(const PackDirectory& pack,
                                                       const VideoModelOptions& options) {
+  LT_RETURN_IF_ERROR(CheckNumericsProfile(options.numerics_profile));
   CpuBackendOptions out = {.instruction_set_max = options.instruction_set_max,
                            .numerics_profile = options.numerics_profile,
                            .narrow_bytes = 0,

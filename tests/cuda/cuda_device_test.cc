@@ -143,6 +143,21 @@ TEST_F(CudaDeviceTest, TheFirstCallThatFailsIsTheDevicesEnd) {
   EXPECT_FALSE(device_->Allocate(kBytes, nullptr).ok());
 }
 
+// Fences pass as if nothing had been, and what they stand for was not done.
+TEST_F(CudaDeviceTest, WhatOneCallLostNoFenceBringsBack) {
+  const DeviceBuffer a = Allocate();
+  const AlignedBuffer in = Pinned(std::byte{3});
+  const Fence before = device_->Mark(Lane::kCopyIn);
+  ASSERT_TRUE(device_->Wait(before, kSecond).ok());
+  cuda_->fails_once = "cudaMemcpyAsync";
+  device_->CopyIn(Lane::kCopyIn, a.As<std::byte>(), in.span());
+  for (const Fence& fence : {before, device_->Mark(Lane::kCopyIn), device_->Mark(Lane::kDecode)}) {
+    while (!device_->Passed(fence)) {
+    }
+    EXPECT_EQ(ReasonFor(device_->Wait(fence, kSecond)), Reason::kDeviceLost);
+  }
+}
+
 TEST_F(CudaDeviceTest, NoMemoryIsNoLoss) {
   const absl::Status refused = device_->Allocate(uint64_t{2} << 30, nullptr).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);

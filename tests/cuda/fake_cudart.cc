@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <new>
 #include <random>
 
 #include "base/mutex.h"
@@ -44,6 +45,10 @@ struct Machine {
 
   // What a call of this name answers.
   cudaError_t Call(const char* name) {
+    if (state.fails_once == name) {
+      state.fails_once.clear();
+      return cudaErrorLaunchFailure;
+    }
     if (state.fails == name) broken = true;
     return broken ? cudaErrorLaunchFailure : cudaSuccess;
   }
@@ -69,6 +74,7 @@ struct Machine {
 };
 
 std::unique_ptr<Machine> machine;
+constexpr std::align_val_t kAlignment{256};
 
 }  // namespace
 
@@ -81,13 +87,14 @@ State& Reset(uint64_t seed) {
 
 }  // namespace fake_cuda
 
+using fake_cuda::kAlignment;
 using fake_cuda::machine;
 using longtake::MutexLock;
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
   if (index >= machine->state.devices) return cudaErrorInvalidDevice;
   std::strcpy(properties->name, "Fake");
-  properties->major = 9;
+  properties->major = machine->state.major;
   properties->multiProcessorCount = 132;
   return cudaSuccess;
 }
@@ -136,7 +143,7 @@ cudaError_t cudaMalloc(void** begin, size_t bytes) {
   if (bytes > machine->state.memory_free) return cudaErrorMemoryAllocation;
   machine->state.memory_free -= bytes;
   machine->state.allocated += bytes;
-  *begin = ::operator new(bytes);
+  *begin = ::operator new(bytes, kAlignment);
   std::memset(*begin, 0xa5, bytes);
   machine->memory[*begin] = bytes;
   return cudaSuccess;
@@ -148,7 +155,7 @@ cudaError_t cudaFree(void* begin) {
   machine->state.memory_free += found->second;
   machine->state.allocated -= found->second;
   machine->memory.erase(found);
-  ::operator delete(begin);
+  ::operator delete(begin, kAlignment);
   return cudaSuccess;
 }
 cudaError_t cudaHostRegister(void* begin, size_t bytes, unsigned) {

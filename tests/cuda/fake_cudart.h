@@ -13,8 +13,10 @@ namespace fake_cuda {
 
 struct State {
   int devices = 1;
-  bool holds = false;      // streams do nothing at all
-  std::string fails = {};  // the call of this name, and every call after it
+  int major = 9;                // of their architecture
+  bool holds = false;           // streams do nothing at all
+  std::string fails = {};       // the call of this name, and every call after it
+  std::string fails_once = {};  // the next call of this name, and none after it
   uint64_t memory_free = uint64_t{1} << 30;
   bool may_lock = true;
   uint64_t allocated = 0;

@@ -8,11 +8,13 @@
 #include "engine/backend/cuda/kernels/channel_norm.cu"
 #include "engine/backend/cuda/kernels/distance_bias.cu"
 #include "engine/backend/cuda/kernels/gated_add.cu"
+#include "engine/backend/cuda/kernels/gather_keys.cu"
 #include "engine/backend/cuda/kernels/layer_norm.cu"
 #include "engine/backend/cuda/kernels/pointwise.cu"
 #include "engine/backend/cuda/kernels/rms_norm.cu"
 #include "engine/backend/cuda/kernels/rotary.cu"
 #include "engine/backend/cuda/kernels/store_rows.cu"
+#include "engine/backend/cuda/kernels/widen.cu"
 
 namespace longtake {
 

@@ -316,6 +316,73 @@ TEST_F(KernelsTest, StoreRowsHasTheBitsOfTheCpu) {
   }
 }
 
+// Of keys that come in either type, rotated or not: what is rotated was rounded before.
+TEST_F(KernelsTest, GatherKeysRoundsRotatesAndRepeats) {
+  constexpr int64_t kRows = 3;
+  constexpr int64_t kHeads = 2;
+  for (const int64_t head_dim : {6, 128, 300}) {
+    const int64_t width = kHeads * head_dim;
+    auto in = Draw(kRows * width);
+    in[0] = kNan;
+    const auto table = Draw(kRows * head_dim, 1.0f);
+    KernelValues<uint16_t> narrow;
+    for (const float x : in) narrow.push_back(FloatToBf16(x));
+    for (const bool rotates : {false, true}) {
+      Floats wide;
+      for (const uint16_t x : narrow) wide.push_back(Bf16ToFloat(x));
+      if (rotates) {
+        ops_.Rotary({.x = DevicePtr(wide.data()),
+                     .rows = kRows,
+                     .heads = kHeads,
+                     .head_dim = head_dim,
+                     .table = DevicePtr(table.data())});
+      }
+      for (const int64_t out_rows : {kRows, kRows + 2}) {
+        KernelValues<uint16_t> expected;
+        for (int64_t row = 0; row < out_rows; ++row) {
+          for (int64_t i = 0; i < width; ++i) {
+            expected.push_back(FloatToBf16(wide[std::min(row, kRows - 1) * width + i]));
+          }
+        }
+        for (const bool bf16 : {false, true}) {
+          cuda::GatherKeysTask task = {.in = in.data(),
+                                       .bf16 = bf16,
+                                       .rows = kRows,
+                                       .heads = kHeads,
+                                       .head_dim = head_dim,
+                                       .table = rotates ? table.data() : nullptr,
+                                       .out_rows = out_rows};
+          if (bf16) task.in = narrow.data();
+          EXPECT_TRUE(
+              SameBytes(InEveryOrder<uint16_t>(KernelValues<uint16_t>(expected.size(), 0xdead),
+                                               [&](uint16_t* out) {
+                                                 task.out = out;
+                                                 cuda::GatherKeys(task, nullptr);
+                                               }),
+                        expected));
+        }
+      }
+    }
+  }
+}
+
+TEST_F(KernelsTest, WidenIsExact) {
+  for (const int64_t count : {1, 256, 1000}) {
+    KernelValues<uint16_t> in;
+    Floats expected;
+    for (int64_t i = 0; i < count; ++i) {
+      in.push_back(static_cast<uint16_t>(random_.Int(0, 65535)));
+      expected.push_back(Bf16ToFloat(in.back()));
+    }
+    EXPECT_TRUE(SameBytes(
+        InEveryOrder<float>(Unwritten(count),
+                            [&](float* out) {
+                              cuda::Widen({.in = in.data(), .count = count, .out = out}, nullptr);
+                            }),
+        expected));
+  }
+}
+
 TEST_F(KernelsTest, DistanceBiasHasTheBitsOfTheCpu) {
   constexpr int64_t kRows = 9;
   constexpr int64_t kHeads = 4;
@@ -379,6 +446,8 @@ TEST_F(KernelsTest, NothingIsPutForNoRows) {
   cuda::GatedAdd({.width = 4}, nullptr);
   cuda::AddTable({.in_width = 4, .width = 8}, nullptr);
   cuda::StoreRows({.width = 4}, nullptr);
+  cuda::GatherKeys({.rows = 1, .heads = 1, .head_dim = 2}, nullptr);
+  cuda::Widen({}, nullptr);
   cuda::DistanceBias({.heads = 1}, nullptr);
   cuda::Multiply({}, nullptr);
 }

@@ -56,7 +56,9 @@ class ReferenceBackend : public Backend {
   void Silu(DevicePtr<float> x, int64_t count) override;
   void Relu(DevicePtr<float> x, int64_t count) override {
     float* values = x.address();
-    for (int64_t i = 0; i < count; ++i) values[i] = values[i] > 0.0f ? values[i] : 0.0f;
+    for (int64_t i = 0; i < count; ++i) {
+      values[i] = (values[i] < 0.0f ? 0.0f : values[i]) + 0.0f;  // a NaN stays one
+    }
   }
 
   // The transformer and the text encoder convolve nothing.

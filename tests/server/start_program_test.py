@@ -143,6 +143,15 @@ class StartTest(unittest.TestCase):
         self.assertGreater(refused, 3)
         self.assertEqual(process.returncode, 0, "the last one served")
 
+    def test_a_gpu_is_refused_by_reason(self):
+        """Where there is none: what CUDA says, or that this build has none. Where there is one: what it lacks."""
+        for flags in ((), ("--calibration", self.path("calibration.json"))):
+            told = [line for line in self.refused("--numerics-profile", "cuda-sm90-bf16-v1", *flags).splitlines()
+                    if line.startswith("longtaked: ")]
+            self.assertEqual(len(told), 1, told)
+            self.assertRegex(told[0], "numerics profile cuda-sm90-bf16-v1: (CUDA: |this build has no CUDA|CUDA has no "
+                                      "|cannot load libcu|.* is no GPU of )")
+
     def test_too_little_memory_is_refused_by_name(self):
         told = self.refused("--memory-budget", "1MiB")
         self.assertIn("memory-budget", told)

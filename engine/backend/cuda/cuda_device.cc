@@ -55,12 +55,16 @@ absl::StatusOr<std::unique_ptr<CudaDevice>> CudaDevice::Create(int index) {
     static_cast<void>(cudaGetLastError());
     return absl::UnavailableError(Says(error, "CUDA"));
   }
-  auto device = std::unique_ptr<CudaDevice>(new CudaDevice(
-      index, absl::StrCat(properties.name, ", sm_", properties.major, properties.minor, ", ",
-                          properties.multiProcessorCount, " SMs")));
+  auto device = std::unique_ptr<CudaDevice>(new CudaDevice(index, properties));
   LT_RETURN_IF_ERROR(device->Open());
   return device;
 }
+
+CudaDevice::CudaDevice(int index, const cudaDeviceProp& properties)
+    : index_(index),
+      architecture_(properties.major * 10 + properties.minor),
+      card_(absl::StrCat("sm_", architecture_, ", ", properties.multiProcessorCount, " SMs")),
+      name_(absl::StrCat(properties.name, ", ", card_)) {}
 
 absl::Status CudaDevice::Must(cudaError_t error, const char* call) {
   if (error == cudaSuccess) return absl::OkStatus();
@@ -105,6 +109,10 @@ CudaDevice::~CudaDevice() {
 
 void CudaDevice::Check(cudaError_t error, const char* call) {
   if (error != cudaSuccess) Lose(Error(Reason::kDeviceLost, Says(error, call)));
+}
+
+void CudaDevice::Fail(const absl::Status& why) {
+  if (!why.ok()) Lose(Error(Reason::kDeviceLost, std::string(why.message())));
 }
 
 absl::StatusOr<DeviceBuffer> CudaDevice::Allocate(uint64_t bytes, const MemoryPopulator*) {

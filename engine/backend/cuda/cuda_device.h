@@ -22,6 +22,10 @@ class CudaDevice final : public Device {
   ~CudaDevice() override;
 
   std::string_view name() const override { return name_; }
+  // What decides which kernels fit, and how many blocks run at once: "sm_90, 132 SMs".
+  std::string_view card() const { return card_; }
+  int architecture() const { return architecture_; }  // 90
+  int index() const { return index_; }
   absl::StatusOr<DeviceBuffer> Allocate(uint64_t bytes, const MemoryPopulator* populator) override;
   // Also RESOURCE_EXHAUSTED when the process may not lock so much memory.
   absl::StatusOr<AlignedBuffer> AllocatePinned(uint64_t bytes,
@@ -44,6 +48,15 @@ class CudaDevice final : public Device {
   cudaStream_t stream(Lane lane) { return At(lane).stream; }
   // Of ops: what a call answered, by name.
   void Check(cudaError_t error, const char* call);
+  // Of ops: what went wrong in another way. The device is lost as by a call.
+  void Fail(const absl::Status& why);
+  // Of ops: what is not there at all. Wait answers with it as it is.
+  void Refuse(const absl::Status& why) { Lose(why); }
+  // For libraries, which work on the thread's device.
+  absl::Status MakeCurrent() {
+    Use();
+    return loss();
+  }
 
  private:
   static constexpr uint64_t kEvents = 64;
@@ -54,7 +67,7 @@ class CudaDevice final : public Device {
     std::atomic<uint64_t> passed = 0;  // at least
   };
 
-  CudaDevice(int index, std::string name) : index_(index), name_(std::move(name)) {}
+  CudaDevice(int index, const cudaDeviceProp& properties);
   absl::Status Open();
   // Every call of CUDA is of the thread's device.
   void Use() { Check(cudaSetDevice(index_), "cudaSetDevice"); }
@@ -64,6 +77,8 @@ class CudaDevice final : public Device {
   absl::Status Must(cudaError_t error, const char* call);
 
   const int index_;
+  const int architecture_;
+  const std::string card_;
   const std::string name_;
   std::array<LaneState, kLaneCount> lanes_;
 };

@@ -3,7 +3,13 @@
 
 namespace longtake {
 
+uint64_t CudaScratchBytes(const CudaBackendOptions&) { return 0; }
+
 absl::StatusOr<std::unique_ptr<Device>> CreateCudaDevice(int) {
+  return absl::UnimplementedError("this build has no CUDA");
+}
+
+absl::StatusOr<std::unique_ptr<Backend>> CreateCudaBackend(const CudaBackendOptions&) {
   return absl::UnimplementedError("this build has no CUDA");
 }
 

@@ -52,6 +52,16 @@ __device__ __forceinline__ float BlockSum(float value) {
   return sum;
 }
 
+// To nearest even, and a NaN stays one, in integers, as on the CPU.
+__device__ __forceinline__ uint16_t ToBf16(float value) {
+  const unsigned bits = __float_as_uint(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+__device__ __forceinline__ float FromBf16(uint16_t bits) {
+  return __uint_as_float(static_cast<unsigned>(bits) << 16);
+}
+
 __device__ __forceinline__ float SiluOf(float x) { return x / (1.0f + expf(-x)); }
 
 }  // namespace longtake::cuda

@@ -96,6 +96,28 @@ struct StoreRowsTask {
 };
 void StoreRows(const StoreRowsTask& task, Stream stream);
 
+// Rows of bf16 for attention: in, rounded, then rotated and rounded again where there is a table.
+// Rows of out beyond those of in are the last one of in, again and again.
+struct GatherKeysTask {
+  const void* in = nullptr;  // [rows, heads * head_dim]
+  bool bf16 = false;         // else fp32
+  int64_t rows = 0;
+  int64_t heads = 0;
+  int64_t head_dim = 0;
+  const float* table =
+      nullptr;  // [rows, head_dim] as cos,sin per pair; null leaves them as they are
+  int64_t out_rows = 0;
+  uint16_t* out = nullptr;  // [out_rows, heads * head_dim]
+};
+void GatherKeys(const GatherKeysTask& task, Stream stream);
+
+struct WidenTask {
+  const uint16_t* in = nullptr;  // bf16
+  int64_t count = 0;
+  float* out = nullptr;
+};
+void Widen(const WidenTask& task, Stream stream);
+
 struct DistanceBiasTask {
   const float* table = nullptr;      // [buckets, heads]
   const int32_t* buckets = nullptr;  // [2 * rows - 1], of the device

@@ -1,16 +1,10 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// One block a row. Rounded in integers, as on the CPU: to nearest even, and a NaN stays one.
+// One block a row.
 #include "engine/backend/cuda/kernels/block.cuh"
 #include "engine/backend/cuda/kernels/kernels.h"
 
 namespace longtake::cuda {
-
-static __device__ __forceinline__ uint16_t ToBf16(float value) {
-  const unsigned bits = __float_as_uint(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
-  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-}
 
 static __global__ void StoreRowsKernel(StoreRowsTask task) {
   const int64_t begin = blockIdx.x * task.width;
