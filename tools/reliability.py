@@ -58,7 +58,7 @@ PROMISES = {
         "LONGTAKE_KILLS=2000 ctest --preset release -R durable_program_test"),
     "planted-bugs": (
         "These tests find what they are for: each of some bugs, planted one at a time, makes one of them fail.",
-        "`tests/planted/planted.py`", 12, "tests/planted/planted.py"),
+        "`tests/planted/planted.py`", 16, "tests/planted/planted.py"),
 }
 
 HEAD = """# Reliability
