@@ -2,6 +2,7 @@
 #include "engine/serve/sweep_runner.h"
 
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,7 +19,12 @@ SweepRunner::SweepRunner(const VideoModel& model, KvStream* kv_stream, Clock& cl
       costs_(costs),
       board_(board),
       on_sweep_(std::move(on_sweep)),
-      layer_times_(model.transformer_layers().layer_count()) {}
+      layer_times_(model.transformer_layers().layer_count()) {
+  std::vector<PathStats> paths = model_.transformer_layers().path_stats();
+  transformer_paths_ = paths.size();
+  for (PathStats& path : model_.text_layers().path_stats()) paths.push_back(std::move(path));
+  board_.Update([&](EngineStats& stats) { stats.layer_paths = std::move(paths); });
+}
 
 absl::Status SweepRunner::Run(const SweepStack& stack, const std::function<absl::Status()>& sweep) {
   absl::Status status = sweep();
@@ -94,10 +100,9 @@ void SweepRunner::PublishDisk() {
   board_.Update([this](EngineStats& stats) {
     stats.text_layers = model_.text_layers().stats();
     stats.transformer_layers = model_.transformer_layers().stats();
-    stats.layer_paths = model_.transformer_layers().path_stats();
-    for (PathStats& path : model_.text_layers().path_stats()) {
-      stats.layer_paths.push_back(std::move(path));
-    }
+    const std::span<PathStats> paths(stats.layer_paths);
+    model_.transformer_layers().ReadPathStats(paths.first(transformer_paths_));
+    model_.text_layers().ReadPathStats(paths.subspan(transformer_paths_));
     stats.transformer_layer_times = layer_times_;
     if (kv_stream_ != nullptr) stats.kv_stream = kv_stream_->stats();
   });

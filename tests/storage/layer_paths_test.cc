@@ -198,9 +198,13 @@ TEST_F(LayerPathsTest, EveryLayerComesFromItsPath) {
     }
     const std::vector<PathStats> stats = stream->path_stats();
     ASSERT_EQ(stats.size(), paths);
+    std::vector<PathStats> again(paths, {.file = "as it was called"});
+    stream->ReadPathStats(again);
     uint64_t bytes = 0;
     for (size_t i = 0; i < paths; ++i) {
       EXPECT_EQ(stats[i].file, "d" + std::to_string(i) + "/transformer.pack");
+      EXPECT_EQ(again[i].file, "as it was called");
+      EXPECT_EQ(again[i].bytes_read, stats[i].bytes_read);
       EXPECT_EQ(stats[i].bytes_read > 0, i < kLayers);
       bytes += stats[i].bytes_read;
     }
