@@ -97,10 +97,9 @@ absl::Status VideoModel::ReadConfigs() {
   return CheckPartsFit(config_, text_config_, vae_config_, *tokenizer_);
 }
 
-LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t kept_bytes_max,
-                                               WorkerPool& workers) const {
+// Of both stacks; slots and name are each one's own.
+LayerStream::Options VideoModel::StreamOptions(uint64_t kept_bytes_max, WorkerPool& workers) const {
   LayerStream::Options out;
-  out.slot_count = options_.slot_count;
   out.request_bytes = options_.request_bytes;
   out.kept_bytes_max = kept_bytes_max;
   out.io = options_.io;
@@ -113,7 +112,6 @@ LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t kept_b
       return sweep_backend_->device().AllocatePinned(bytes, options_.populator);
     };
   }
-  out.trace_name = std::move(name);
   return out;
 }
 
@@ -126,9 +124,10 @@ absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(transformer_,
                       WanTransformer::Create(config_, std::move(resident), *sweep_backend_,
                                              TransformerOptions(options_, *pack)));
-  LT_ASSIGN_OR_RETURN(
-      transformer_layers_,
-      LayerStream::Open(*pack, StreamOptions("transformer", options_.kept_bytes_max, workers)));
+  LayerStream::Options stream = StreamOptions(options_.kept_bytes_max, workers);
+  stream.slot_count = options_.slot_count;
+  stream.trace_name = "transformer";
+  LT_ASSIGN_OR_RETURN(transformer_layers_, LayerStream::Open(*pack, stream));
   return absl::OkStatus();
 }
 
@@ -140,9 +139,10 @@ absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
                                                          TextOptions(options_, *pack)));
   // What the transformer's kept layers leave.
   const uint64_t taken = std::min(options_.kept_bytes_max, transformer_layers_->memory_bytes());
-  LT_ASSIGN_OR_RETURN(
-      text_layers_,
-      LayerStream::Open(*pack, StreamOptions("text", options_.kept_bytes_max - taken, workers)));
+  LayerStream::Options stream = StreamOptions(options_.kept_bytes_max - taken, workers);
+  stream.slot_count = options_.text_slot_count;
+  stream.trace_name = "text";
+  LT_ASSIGN_OR_RETURN(text_layers_, LayerStream::Open(*pack, stream));
   return absl::OkStatus();
 }
 

@@ -125,8 +125,7 @@ class VideoModel {
 
  private:
   absl::Status ReadConfigs();
-  LayerStream::Options StreamOptions(std::string name, uint64_t kept_bytes_max,
-                                     WorkerPool& workers) const;
+  LayerStream::Options StreamOptions(uint64_t kept_bytes_max, WorkerPool& workers) const;
   absl::Status OpenTransformer(WorkerPool& workers);
   absl::Status OpenTextEncoder(WorkerPool& workers);
   absl::Status OpenPixelCoder();

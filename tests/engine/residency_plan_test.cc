@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/plan/measure.h"
+#include "engine/plan/plan_model.h"
 #include "tests/engine/engine_fixture.h"
 
 namespace longtake {
@@ -131,6 +132,46 @@ TEST(ResidencyPlanTest, KvFromTheFileMakesSweepsLonger) {
                                   {.tokens = 18, .pairs = 18 * 18, .kv_layer_bytes = 10'000'000})
                           .seconds;
   EXPECT_NEAR(with - without, layers * 0.1, 0.02 * layers * 0.1);
+}
+
+// A number that is asked for is each stack's; what is left to the plan is each stack's own: the
+// calibration measured the transformer and says nothing of the text encoder.
+TEST(ResidencyPlanTest, SlotsAreEachStacksOwn) {
+  const ScratchDirectory scratch;
+  WorkerPool workers(2);
+  SystemClock clock;
+  VideoModelOptions options = Options();
+  Calibration calibration =
+      *CalibrationSubject(PosixFileSystem(), EmbeddedPack(), options, workers);
+  const Calibration invented = Invented(1e8);
+  calibration.request_bytes = invented.request_bytes;
+  calibration.disk_bytes_per_second = invented.disk_bytes_per_second;
+  calibration.verify_bytes_per_second = invented.verify_bytes_per_second;
+  calibration.layers = {{1, 1.0, 0.001}, {1024, 1.1, 0.001}};  // so that the fewest slots do
+  calibration.decode.full.pixel = 1e-6;
+  const std::string path = scratch.directory() + "/calibration.json";
+  const std::string text = EncodeCalibration(calibration);
+  ASSERT_TRUE(WriteFileAtomically(PosixFileSystem(), path, std::as_bytes(std::span(text))).ok());
+  for (const size_t slots : {size_t{0}, size_t{4}}) {
+    options.slot_count = slots;
+    options.text_slot_count = slots;
+    const auto plan = PlanModel(PosixFileSystem(),
+                                {.pack = EmbeddedPack(),
+                                 .options = options,
+                                 .slot_count = slots,
+                                 .wishes = {.kept = 0},
+                                 .calibration = path},
+                                workers, clock);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    const auto model = VideoModel::Open(PosixFileSystem(), EmbeddedPack(), plan->options, workers);
+    ASSERT_TRUE(model.ok()) << model.status();
+    const PackDirectory pack = *PackDirectory::Open(PosixFileSystem(), EmbeddedPack());
+    const uint64_t text_bytes =
+        PlanStream(**pack.Component("text_encoder"), slots, 0).memory_bytes();
+    EXPECT_EQ((*model)->text_layers().memory_bytes(), text_bytes);
+    EXPECT_EQ((*model)->transformer_layers().memory_bytes() + text_bytes, plan->memory.layers());
+    EXPECT_EQ(plan->options.slot_count, slots == 0 ? kSlotsMin : slots);
+  }
 }
 
 }  // namespace
