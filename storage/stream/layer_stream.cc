@@ -260,6 +260,8 @@ void LayerStream::ReadPathStats(std::span<PathStats> paths) const {
   }
 }
 
+size_t LayerStream::disk_count() const { return impl_->plan.disk_count(); }
+
 uint64_t LayerStream::MemoryBytes(const PackReader& pack, const Options& options) {
   return PlanStream(pack, options.slot_count, options.kept_bytes_max, options.layers)
       .memory_bytes();

@@ -116,6 +116,7 @@ class LayerStream {
   std::vector<PathStats> path_stats() const;  // of each layer file, in the pack's order
   // The numbers of the same, for who has the names already.
   void ReadPathStats(std::span<PathStats> paths) const;
+  size_t disk_count() const;  // that those files are on
 
  private:
   friend class LayerLease;

@@ -53,6 +53,14 @@ void KeepParts(uint64_t bytes_max, StreamPlan& plan) {
 
 }  // namespace
 
+uint64_t StreamPlan::disk_bytes(size_t disk) const {
+  uint64_t bytes = 0;
+  for (size_t path = 0; path < path_disk.size(); ++path) {
+    if (path_disk[path] == disk) bytes += path_bytes[path];
+  }
+  return bytes;
+}
+
 uint64_t DefaultSlotCount(const PackReader& pack) {
   size_t parts = 0;
   for (size_t i = 0; i < pack.layer_count(); ++i) {
@@ -87,6 +95,7 @@ StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t kept
   KeepParts(kept_bytes_max - BytesKept(plan), plan);
   plan.kept_bytes = BytesKept(plan);
   plan.path_bytes.resize(pack.layer_files().size());
+  plan.path_disk = pack.layer_disks();
   for (const StreamUnit& unit : plan.units) {
     if (unit.kept) continue;
     plan.bytes_per_sweep += unit.bytes;

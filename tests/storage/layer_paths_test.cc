@@ -234,6 +234,21 @@ TEST_F(LayerPathsTest, SlotsAreForAllPaths) {
   EXPECT_EQ(PlanStream(*pack_, 2, 0).slot_count, 2u) << "as asked";
 }
 
+TEST_F(LayerPathsTest, PathsOnOneDiskAreKnown) {
+  EXPECT_EQ(pack_->layer_disks(), std::vector<size_t>({0}));
+  Spread(3);
+  EXPECT_EQ(pack_->layer_disks(), std::vector<size_t>({0, 1, 2}));
+  memory_.set_disk("d0", 5);
+  memory_.set_disk("d2", 5);
+  Spread(3);
+  EXPECT_EQ(pack_->layer_disks(), std::vector<size_t>({0, 1, 0}));
+  const auto stream = Stream();
+  EXPECT_EQ(stream->disk_count(), 2u);
+  const StreamPlan plan = PlanStream(*pack_, 0, 0);
+  EXPECT_EQ(plan.disk_bytes(0), plan.path_bytes[0] + plan.path_bytes[2]);
+  EXPECT_EQ(plan.disk_bytes(1), plan.path_bytes[1]);
+}
+
 TEST_F(LayerPathsTest, APathThatHangsIsNamedAndTheOthersGoOn) {
   Spread(3);
   std::atomic<bool> stuck = true;

@@ -20,7 +20,9 @@ constexpr uint64_t kCrcBlock = 4096;
 // Answers one request after the other at kDiskRate; waiting moves the clock.
 class FixedRateIo final : public BlockIo {
  public:
-  FixedRateIo(File& file, ManualClock& clock) : BlockIo("disk", 4096), file_(file), clock_(clock) {}
+  // What a disk is asked for by several of them it answers in the order in which it was asked.
+  FixedRateIo(File& file, ManualClock& clock, int64_t& disk_nanos)
+      : BlockIo("disk", 4096), file_(file), clock_(clock), disk_nanos_(disk_nanos) {}
 
  private:
   struct Answer {
@@ -46,7 +48,7 @@ class FixedRateIo final : public BlockIo {
 
   File& file_;
   ManualClock& clock_;
-  int64_t disk_nanos_ = 0;
+  int64_t& disk_nanos_;  // when the disk will have answered what it was asked for
   std::deque<Answer> answers_;
 };
 
@@ -88,8 +90,9 @@ double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const Strea
                       clock);
   EXPECT_TRUE(fetcher.Allocate().ok());
   std::vector<std::unique_ptr<BlockIo>> readers;
-  for (size_t i = 0; i < pack.layer_files().size(); ++i) {
-    readers.push_back(std::make_unique<FixedRateIo>(**file, clock));
+  std::vector<int64_t> disk_nanos(plan.disk_count());
+  for (const size_t disk : pack.layer_disks()) {
+    readers.push_back(std::make_unique<FixedRateIo>(**file, clock, disk_nanos[disk]));
   }
   fetcher.Start(std::move(readers));
   double start = 0;
@@ -128,7 +131,7 @@ TEST(StreamTimeTest, PredictsWhatTheFetcherTakesOnADiskOfFixedRate) {
           const double measured = MeasureSweep(**pack, files, plan, c);
           const SweepTime predicted =
               PredictSweep(plan,
-                           {.path_bytes_per_second = {kDiskRate},
+                           {.disk_bytes_per_second = {kDiskRate},
                             .verify_bytes_per_second = 1e18,
                             .request_bytes = kCrcBlock},
                            std::vector<double>(c.layers, c.layer_seconds), c.between_seconds);
@@ -166,7 +169,7 @@ TEST(StreamTimeTest, PredictsPathsThatReadAtOnce) {
         const double measured = MeasureSweep(**pack, files, plan, c);
         const SweepTime predicted =
             PredictSweep(plan,
-                         {.path_bytes_per_second = std::vector<double>(paths, kDiskRate),
+                         {.disk_bytes_per_second = std::vector<double>(paths, kDiskRate),
                           .verify_bytes_per_second = 1e18,
                           .request_bytes = kCrcBlock},
                          std::vector<double>(layers, c.layer_seconds), 0);
@@ -182,6 +185,40 @@ TEST(StreamTimeTest, PredictsPathsThatReadAtOnce) {
   }
 }
 
+// Four directories on two disks, of which one has three of them: it has three quarters to read.
+TEST(StreamTimeTest, PathsOnOneDiskShareItsRate) {
+  const double read_seconds = 32.0 * kCrcBlock / kDiskRate;  // of a layer
+  MemoryFileSystem files;
+  const size_t layers = 12;
+  WriteFixture(files, "m/p", Spec(layers));
+  std::vector<std::string> names;
+  for (size_t i = 0; i < 4; ++i) {
+    names.push_back("d" + std::to_string(i));
+    files.Put(names.back() + "/p", files.Contents("m/p"));
+    files.set_disk(names.back(), i == 1 ? 7 : 8);
+  }
+  const auto pack = PackReader::Open(files, "m/p", names);
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  EXPECT_EQ((*pack)->layer_disks(), std::vector<size_t>({0, 1, 0, 0}));
+  for (const uint64_t slots : {0, 1, 2, 3, 5}) {
+    for (const double ratio : {0.0, 0.3, 1.0}) {
+      const Case c = {.layers = layers, .slots = slots, .layer_seconds = ratio * read_seconds};
+      const StreamPlan plan = PlanStream(**pack, slots, 0);
+      EXPECT_EQ(plan.disk_bytes(0), 3 * plan.disk_bytes(1));
+      const double measured = MeasureSweep(**pack, files, plan, c);
+      const SweepTime predicted = PredictSweep(plan,
+                                               {.disk_bytes_per_second = {kDiskRate, kDiskRate},
+                                                .verify_bytes_per_second = 1e18,
+                                                .request_bytes = kCrcBlock},
+                                               std::vector<double>(layers, c.layer_seconds), 0);
+      EXPECT_NEAR(predicted.seconds, measured, 0.05 * measured)
+          << slots << " slots, computing " << ratio << " of reading";
+      EXPECT_NEAR(predicted.read_seconds, layers * read_seconds * 3 / 4, 1e-6);
+      EXPECT_GE(measured, 0.999 * predicted.read_seconds);
+    }
+  }
+}
+
 // By hand: each part is verified as it arrives, its last request after that; what is computed or
 // verified keeps the disk waiting only when there is one slot.
 TEST(StreamTimeTest, ChecksumsTakeTheirTime) {
@@ -192,7 +229,7 @@ TEST(StreamTimeTest, ChecksumsTakeTheirTime) {
   const std::vector<double> nothing(4, 0.0);
   const auto seconds = [&](uint64_t slots, double verify_rate) {
     return PredictSweep(PlanStream(**pack, slots, 0),
-                        {.path_bytes_per_second = {1e6},
+                        {.disk_bytes_per_second = {1e6},
                          .verify_bytes_per_second = verify_rate,
                          .request_bytes = kCrcBlock},
                         nothing, 0)
@@ -212,7 +249,7 @@ TEST(StreamTimeTest, WithEveryLayerKeptNothingIsReadButWhatElseTheDiskBrings) {
   const auto pack = PackReader::Open(files, "p");
   ASSERT_TRUE(pack.ok()) << pack.status();
   const StreamPlan plan = PlanStream(**pack, 3, uint64_t{1} << 40);
-  StreamRates rates = {.path_bytes_per_second = {1e6}, .verify_bytes_per_second = 1e9};
+  StreamRates rates = {.disk_bytes_per_second = {1e6}, .verify_bytes_per_second = 1e9};
   const std::vector<double> layers(4, 0.25);
   EXPECT_DOUBLE_EQ(PredictSweep(plan, rates, layers, 0).seconds, 1.0);
   EXPECT_DOUBLE_EQ(PredictSweep(plan, rates, layers, 0).read_seconds, 0.0);
