@@ -21,8 +21,8 @@ constexpr uint64_t kCrcBlock = 4096;
 class FixedRateIo final : public BlockIo {
  public:
   // What a disk is asked for by several of them it answers in the order in which it was asked.
-  FixedRateIo(File& file, ManualClock& clock, int64_t& disk_nanos)
-      : BlockIo("disk", 4096), file_(file), clock_(clock), disk_nanos_(disk_nanos) {}
+  FixedRateIo(File& file, ManualClock& clock, int64_t& disk_nanos, double rate, size_t depth)
+      : BlockIo("disk", depth), file_(file), clock_(clock), disk_nanos_(disk_nanos), rate_(rate) {}
 
  private:
   struct Answer {
@@ -32,8 +32,8 @@ class FixedRateIo final : public BlockIo {
 
   void StartRaw(size_t slot, const BlockRequest& rest) override {
     const auto bytes = static_cast<double>(rest.memory.size());
-    disk_nanos_ = std::max(disk_nanos_, clock_.MonotonicNanos()) +
-                  static_cast<int64_t>(bytes / kDiskRate * 1e9);
+    disk_nanos_ =
+        std::max(disk_nanos_, clock_.MonotonicNanos()) + static_cast<int64_t>(bytes / rate_ * 1e9);
     answers_.push_back({{slot, file_.ReadSome(rest.offset, rest.memory)}, disk_nanos_});
   }
   std::optional<RawCompletion> NextRaw(int64_t wait_nanos) override {
@@ -49,6 +49,7 @@ class FixedRateIo final : public BlockIo {
   File& file_;
   ManualClock& clock_;
   int64_t& disk_nanos_;  // when the disk will have answered what it was asked for
+  const double rate_;
   std::deque<Answer> answers_;
 };
 
@@ -75,6 +76,8 @@ struct Case {
   uint64_t kept_layers = 0;
   double layer_seconds = 0;
   double between_seconds = 0;
+  std::vector<double> path_rates = {};  // empty: kDiskRate
+  size_t depth = 4096;                  // requests that a path takes at once
 };
 
 double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const StreamPlan& plan,
@@ -91,8 +94,10 @@ double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const Strea
   EXPECT_TRUE(fetcher.Allocate().ok());
   std::vector<std::unique_ptr<BlockIo>> readers;
   std::vector<int64_t> disk_nanos(plan.disk_count());
-  for (const size_t disk : pack.layer_disks()) {
-    readers.push_back(std::make_unique<FixedRateIo>(**file, clock, disk_nanos[disk]));
+  for (size_t path = 0; path < plan.path_disk.size(); ++path) {
+    readers.push_back(std::make_unique<FixedRateIo>(
+        **file, clock, disk_nanos[plan.path_disk[path]],
+        c.path_rates.empty() ? kDiskRate : c.path_rates[path], c.depth));
   }
   fetcher.Start(std::move(readers));
   double start = 0;
@@ -181,6 +186,29 @@ TEST(StreamTimeTest, PredictsPathsThatReadAtOnce) {
           EXPECT_LE(measured, 1.03 * predicted.read_seconds);
         }
       }
+    }
+  }
+}
+
+// A wait is for one path, and what others answer meanwhile is taken in with its next answer. That
+// holds up nothing, however few requests a path takes at once.
+TEST(StreamTimeTest, AWaitForOnePathKeepsNoOtherWaiting) {
+  MemoryFileSystem files;
+  const size_t layers = 12;
+  WriteFixture(files, "m/p", Spec(layers));
+  for (const char* path : {"d0/p", "d1/p"}) files.Put(path, files.Contents("m/p"));
+  const auto pack = PackReader::Open(files, "m/p", std::vector<std::string>{"d0", "d1"});
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  for (const std::vector<double>& rates :
+       {std::vector<double>{1e6, 1e6}, {1e6, 2e6}, {2e6, 1e6}, {1e6, 10e6}}) {
+    for (const size_t depth : {1, 2, 4, 4096}) {
+      const Case c = {.layers = layers, .path_rates = rates, .depth = depth};
+      const StreamPlan plan = PlanStream(**pack, 0, 0);
+      const double read = std::max(static_cast<double>(plan.path_bytes[0]) / rates[0],
+                                   static_cast<double>(plan.path_bytes[1]) / rates[1]);
+      const double measured = MeasureSweep(**pack, files, plan, c);
+      EXPECT_LE(measured, 1.001 * read)
+          << rates[0] << " " << rates[1] << ", " << depth << " at once";
     }
   }
 }
