@@ -213,7 +213,7 @@ TEST(StreamTimeTest, AWaitForOnePathKeepsNoOtherWaiting) {
   }
 }
 
-// Four directories on two disks, of which one has three of them: it has three quarters to read.
+// Four directories on two disks, of which the slower one has three: three quarters to read.
 TEST(StreamTimeTest, PathsOnOneDiskShareItsRate) {
   const double read_seconds = 32.0 * kCrcBlock / kDiskRate;  // of a layer
   MemoryFileSystem files;
@@ -230,12 +230,15 @@ TEST(StreamTimeTest, PathsOnOneDiskShareItsRate) {
   EXPECT_EQ((*pack)->layer_disks(), std::vector<size_t>({0, 1, 0, 0}));
   for (const uint64_t slots : {0, 1, 2, 3, 5}) {
     for (const double ratio : {0.0, 0.3, 1.0}) {
-      const Case c = {.layers = layers, .slots = slots, .layer_seconds = ratio * read_seconds};
+      const Case c = {.layers = layers,
+                      .slots = slots,
+                      .layer_seconds = ratio * read_seconds,
+                      .path_rates = {kDiskRate, 4 * kDiskRate, kDiskRate, kDiskRate}};
       const StreamPlan plan = PlanStream(**pack, slots, 0);
       EXPECT_EQ(plan.disk_bytes(0), 3 * plan.disk_bytes(1));
       const double measured = MeasureSweep(**pack, files, plan, c);
       const SweepTime predicted = PredictSweep(plan,
-                                               {.disk_bytes_per_second = {kDiskRate, kDiskRate},
+                                               {.disk_bytes_per_second = {kDiskRate, 4 * kDiskRate},
                                                 .verify_bytes_per_second = 1e18,
                                                 .request_bytes = kCrcBlock},
                                                std::vector<double>(layers, c.layer_seconds), 0);
