@@ -47,7 +47,7 @@ struct StreamPlan {
 uint64_t DefaultSlotCount(const PackReader& pack);
 
 // Whole layers first; single parts of others take what that leaves. With slot_count 0 it is the
-// default.
+// default; there are never so many slots that all layers would take less.
 StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t kept_bytes_max,
                       const LayerRange& layers = {});
 

@@ -194,7 +194,7 @@ TEST(ResidencyPlanTest, SlotsAreEachStacksOwn) {
   const std::string path = scratch.directory() + "/calibration.json";
   const std::string text = EncodeCalibration(calibration);
   ASSERT_TRUE(WriteFileAtomically(PosixFileSystem(), path, std::as_bytes(std::span(text))).ok());
-  for (const size_t slots : {size_t{0}, size_t{4}}) {
+  for (const size_t slots : {size_t{0}, size_t{4}, size_t{64}}) {
     options.slot_count = slots;
     options.text_slot_count = slots;
     const auto plan = PlanModel(PosixFileSystem(),

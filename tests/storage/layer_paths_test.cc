@@ -317,6 +317,14 @@ TEST_F(LayerPathsTest, SlotsAreForAllPaths) {
   Spread(3);
   EXPECT_EQ(PlanStream(*pack_, 0, 0).slot_count, 3u + 2 * 2) << "two parts a layer";
   EXPECT_EQ(PlanStream(*pack_, 2, 0).slot_count, 2u) << "as asked";
+  uint64_t layers_bytes = 0;
+  for (size_t i = 0; i < kLayers; ++i) layers_bytes += pack_->layer(i).bytes();
+  const StreamPlan many = PlanStream(*pack_, 64, 0);
+  EXPECT_LE(many.memory_bytes(), layers_bytes) << "or they could all be kept";
+  EXPECT_GT(many.memory_bytes() + many.slot_bytes, layers_bytes);
+  for (const uint64_t kept : {uint64_t{1}, uint64_t{2}, uint64_t{6}}) {
+    EXPECT_LE(PlanStream(*pack_, 64, kept * pack_->layer(0).bytes()).slot_count, many.slot_count);
+  }
 }
 
 TEST_F(LayerPathsTest, PathsOnOneDiskAreKnown) {
