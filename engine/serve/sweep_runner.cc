@@ -35,11 +35,17 @@ absl::Status SweepRunner::Run(const SweepStack& stack, const std::function<absl:
 
 absl::Status SweepRunner::RunOnce(SweepStack& stack, const std::function<bool()>& keep_going,
                                   SweepProbe probe) {
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<ModelSweep> model_sweep, stack.NewSweep());
+  std::vector<std::unique_ptr<ModelSweep>> models;
+  std::vector<StageSweep> stages;
+  for (size_t i = 0; i < stack.stage_count(); ++i) {
+    LT_ASSIGN_OR_RETURN(models.emplace_back(), stack.NewSweep(i));
+    stages.push_back(
+        {.model = *models.back(), .layers = stack.layers(i), .received = stack.received(i)});
+  }
   probe.trace = model_.options().trace;
   probe.track = std::string(stack.name()) + " layers";
   return RunSweep(
-      *model_sweep, stack.layers(),
+      stages,
       [&] {
         PublishDisk();
         return keep_going();
@@ -111,7 +117,11 @@ void SweepRunner::PublishDisk() {
 // For layers and for K/V of the file.
 double SweepRunner::WaitSeconds(SweepStack& stack) const {
   const double for_kv = kv_stream_ == nullptr ? 0.0 : kv_stream_->stats().wait_seconds;
-  return stack.layers().stats().wait_seconds + for_kv;
+  double for_layers = 0;
+  for (size_t i = 0; i < stack.stage_count(); ++i) {
+    for_layers += stack.layers(i).stats().wait_seconds;
+  }
+  return for_layers + for_kv;
 }
 
 double SweepRunner::KvSeconds() const {
