@@ -130,7 +130,8 @@ TEST_F(LayerPathsTest, ADirectoryGivenTwiceIsNotSpreadTo) {
   const std::vector<std::string> paths = {"d0", "d0"};
   const absl::Status status = SpreadLayers(memory_, "m", paths, nullptr);
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("d0/transformer.pack"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("d0: is given twice"));
+  EXPECT_FALSE(memory_.Has("d0/transformer.pack")) << "said before anything is copied";
 }
 
 TEST_F(LayerPathsTest, ATwinThatIsNoneIsRefusedWithBothNames) {
