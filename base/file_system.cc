@@ -267,6 +267,12 @@ class PosixFileSystemImpl final : public FileSystem {
     return CheckedMul(info.f_bavail, info.f_frsize).value_or(UINT64_MAX);
   }
 
+  absl::StatusOr<uint64_t> DiskOf(const std::string& path) override {
+    struct stat info{};
+    if (::stat(path.c_str(), &info) != 0) return ErrnoError(errno, "disk of " + path);
+    return static_cast<uint64_t>(info.st_dev);
+  }
+
  private:
   // Non-blocking, so that a pipe without a writer is refused instead of waited for. What stays open
   // is blocking: io_uring would answer EAGAIN for a file that is not.

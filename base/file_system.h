@@ -112,6 +112,10 @@ class FileSystem {
   virtual absl::StatusOr<uint64_t> Size(const std::string& path) = 0;
   // Bytes an unprivileged process may still write on the file system that holds the path.
   virtual absl::StatusOr<uint64_t> FreeSpace(const std::string& path) = 0;
+  // The disk that a file or directory is on, as a number that is the same for all on that disk:
+  // what it reads in a second is theirs together. As the system tells it (st_dev), so two
+  // partitions count as two.
+  virtual absl::StatusOr<uint64_t> DiskOf(const std::string& path) = 0;
 };
 
 // The real one; lives as long as the process.

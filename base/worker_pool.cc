@@ -8,12 +8,15 @@
 
 namespace longtake {
 
-WorkerPool::WorkerPool(int thread_count) {
+WorkerPool::WorkerPool(int thread_count, const std::optional<CoreSet>& cores) {
   LT_CHECK(thread_count > 0);
   // When one cannot be started, no destructor would join those that run.
   absl::Cleanup finish = [this] { Finish(); };
   for (int worker = 0; worker < thread_count; ++worker) {
-    threads_.emplace_back([this, worker] { Work(worker); });
+    threads_.emplace_back([this, worker, cores] {
+      if (cores.has_value()) cores->StayHere();
+      Work(worker);
+    });
   }
   std::move(finish).Cancel();
 }

@@ -1,8 +1,8 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// The one pool of compute threads: layer tiles, checksums, decode jobs and media encoding run here,
-// so the process never computes on more threads than it was given (spinning teams of a second pool
-// cost a peer a factor of six on two cores).
+// A pool of compute threads: layer tiles, checksums, decode jobs and media encoding run here. There
+// is one for each set of cores, so the process never computes on more threads than it was given
+// (spinning teams of a second pool cost a peer a factor of six on two cores).
 //
 // ParallelFor blocks its caller, which does no work itself; several callers share the workers tile
 // by tile in turn. A task must not call back into the pool. Any thread may call. The functions
@@ -13,9 +13,11 @@
 #include <deque>
 #include <functional>
 #include <list>
+#include <optional>
 #include <thread>
 #include <vector>
 
+#include "base/core_set.h"
 #include "base/mutex.h"
 
 namespace longtake {
@@ -23,7 +25,10 @@ namespace longtake {
 class WorkerPool {
  public:
   // Throws std::system_error when the system has no further thread (base/exhausted.h).
-  explicit WorkerPool(int thread_count);
+  explicit WorkerPool(int thread_count) : WorkerPool(thread_count, std::nullopt) {}
+  // A worker for each of the cores, all of which stay on these; where the system does not let them
+  // (CoreSet::CheckAllowed says so before), they run anywhere.
+  explicit WorkerPool(const CoreSet& cores) : WorkerPool(cores.count(), cores) {}
   ~WorkerPool() { Finish(); }
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -51,6 +56,7 @@ class WorkerPool {
     CondVar finished;
   };
 
+  WorkerPool(int thread_count, const std::optional<CoreSet>& cores);
   void Work(int worker);
   bool RunOne(int worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -1,8 +1,11 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // longtake doctor: is this machine fit for longtaked, and if not, what to do.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/printable_text.h"
 #include "client/commands.h"
@@ -23,25 +26,49 @@ const char* Mark(Finding::Level level) {
   return "";
 }
 
-int RunDoctor(const std::string& directory) {
-  FileSystem& files = PosixFileSystem();
-  if (const absl::Status folder = files.List(directory).status(); !folder.ok()) {
-    return Report(Annotate(folder, "--dir"));
+struct DoctorOptions {
+  std::string directory = ".";
+  std::vector<std::string> layer_paths = {};
+};
+
+absl::Status CheckFolders(FileSystem& files, const DoctorOptions& options) {
+  LT_RETURN_IF_ERROR(Annotate(files.List(options.directory).status(), "--dir"));
+  for (const std::string& path : options.layer_paths) {
+    LT_RETURN_IF_ERROR(Annotate(files.List(path).status(), "--layer-path"));
   }
-  const Finding findings[] = {
+  return absl::OkStatus();
+}
+
+std::vector<Finding> Examine(FileSystem& files, const DoctorOptions& options) {
+  std::vector<Finding> findings = {
       CheckInstructionSet(),
       CheckNumerics(),
-      CheckIoUring(files, directory),
-      CheckMemlock(),
+      CheckIoUring(files, options.directory),
+      CheckMemlock(std::max<size_t>(options.layer_paths.size(), 1)),
       CheckMemory(),
       CheckCgroup(),
-      CheckDiskRate(files, directory),
-      CheckFreeSpace(files, directory),
-      CheckPort(7767, "gRPC (--listen)"),
-      CheckPort(9767, "metrics (--metrics-listen)"),
+      CheckDiskRate(files, options.directory),
+      CheckFreeSpace(files, options.directory),
   };
+  for (const std::string& path : options.layer_paths) {
+    findings.push_back(CheckDiskRate(files, path));
+    findings.push_back(CheckFreeSpace(files, path));
+  }
+  if (!options.layer_paths.empty()) {
+    findings.push_back(CheckDisksApart(files, options.layer_paths));
+  }
+  findings.push_back(CheckPort(7767, "gRPC (--listen)"));
+  findings.push_back(CheckPort(9767, "metrics (--metrics-listen)"));
+  return findings;
+}
+
+int RunDoctor(const DoctorOptions& options) {
+  FileSystem& files = PosixFileSystem();
+  if (const absl::Status folders = CheckFolders(files, options); !folders.ok()) {
+    return Report(folders);
+  }
   bool fit = true;
-  for (const Finding& finding : findings) {
+  for (const Finding& finding : Examine(files, options)) {
     std::printf("%-8s %-11s %s\n", Mark(finding.level), finding.what.c_str(),
                 PrintableText(finding.value).c_str());
     if (!finding.advice.empty()) std::printf("%-8s %-11s -> %s\n", "", "", finding.advice.c_str());
@@ -53,13 +80,18 @@ int RunDoctor(const std::string& directory) {
 }  // namespace
 
 void AddDoctorCommand(CLI::App& app, Globals& globals) {
-  auto directory = std::make_shared<std::string>(".");
+  auto options = std::make_shared<DoctorOptions>();
   CLI::App* command =
       app.add_subcommand("doctor", "Check whether this machine is fit for longtaked");
-  command->add_option("--dir", *directory, "Folder where packs are or will be")
+  command->add_option("--dir", options->directory, "Folder where packs are or will be")
       ->capture_default_str();
+  command
+      ->add_option("--layer-path", options->layer_paths,
+                   "Folder on a further disk for layers of a pack; once for each")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command->callback(
-      [&globals, directory] { globals.run = [directory] { return RunDoctor(*directory); }; });
+      [&globals, options] { globals.run = [options] { return RunDoctor(*options); }; });
 }
 
 }  // namespace longtake

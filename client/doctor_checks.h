@@ -25,7 +25,10 @@ Finding CheckNumerics();
 Finding CheckIoUring(FileSystem& files, const std::string& directory);
 Finding CheckDiskRate(FileSystem& files, const std::string& directory);
 Finding CheckFreeSpace(FileSystem& files, const std::string& directory);
-Finding CheckMemlock();
+// Whether layer paths are on a disk each.
+Finding CheckDisksApart(FileSystem& files, const std::vector<std::string>& layer_paths);
+// Of layers that are read over so many paths, each of which registers all slots.
+Finding CheckMemlock(size_t paths);
 Finding CheckMemory();
 // The tighter of cgroup v1 and v2, where this process is in one.
 Finding CheckCgroup();

@@ -1,5 +1,6 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include <functional>
+#include <map>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -135,6 +136,25 @@ Finding CheckFreeSpace(FileSystem& files, const std::string& directory) {
     finding.advice = "a 1.3B model packs to 15 GB with its text encoder, a 14B model to 40 GB";
   }
   return finding;
+}
+
+Finding CheckDisksApart(FileSystem& files, const std::vector<std::string>& layer_paths) {
+  std::map<uint64_t, std::string> first;  // path on each disk
+  for (const std::string& path : layer_paths) {
+    const auto disk = files.DiskOf(path);
+    if (!disk.ok()) {
+      return {Finding::Level::kProblem, "layer paths", std::string(disk.status().message()),
+              "name the folders that longtaked gets as --layer-path"};
+    }
+    const auto [known, is_new] = first.emplace(*disk, path);
+    if (is_new) continue;
+    return {Finding::Level::kNote, "layer paths",
+            absl::StrCat(known->second, " and ", path, " are on one disk"),
+            "it reads no faster for both; name a folder of another disk instead of one of them"};
+  }
+  return {Finding::Level::kGood, "layer paths",
+          absl::StrCat("on ", layer_paths.size(), layer_paths.size() == 1 ? " disk" : " disks"),
+          ""};
 }
 
 }  // namespace longtake

@@ -17,11 +17,15 @@
 namespace longtake {
 namespace {
 
+// The largest part of a large model, and how many there are for each path.
+constexpr uint64_t kSlotMebibytes = 160;
+constexpr uint64_t kSlotsOfPath = 3;
+
 double Gigabytes(uint64_t bytes) { return static_cast<double>(bytes) / 1e9; }
 
 }  // namespace
 
-Finding CheckMemlock() {
+Finding CheckMemlock(size_t paths) {
   rlimit limit{};
   getrlimit(RLIMIT_MEMLOCK, &limit);
   if (limit.rlim_cur == RLIM_INFINITY) {
@@ -29,11 +33,11 @@ Finding CheckMemlock() {
   }
   Finding finding{Finding::Level::kGood, "memlock",
                   absl::StrFormat("%.2f GB", Gigabytes(limit.rlim_cur)), ""};
-  // Three slots of the largest part.
-  if (limit.rlim_cur < uint64_t{480} << 20) {
+  const uint64_t mebibytes = kSlotMebibytes * paths * (kSlotsOfPath * paths);
+  if (limit.rlim_cur < mebibytes << 20) {
     finding.level = Finding::Level::kNote;
-    finding.advice =
-        "large models register up to 480 MiB of read buffers; raise ulimit -l or LimitMEMLOCK=";
+    finding.advice = absl::StrCat("large models register up to ", mebibytes,
+                                  " MiB of read buffers; raise ulimit -l or LimitMEMLOCK=");
   }
   return finding;
 }

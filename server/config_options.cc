@@ -54,9 +54,9 @@ constexpr ConfigOption kOptions[] = {
     {"kept-bytes", Type::kBytes, &Config::kept_bytes, "all", "all",
      "Memory for layers that are kept instead of read each sweep; what the budget leaves at most"},
     {"slots", Type::kCount, &Config::slots, "auto", "auto",
-     "Layer parts in memory at once while streaming; auto is 3 and a layer's parts for each "
-     "further "
-     "layer-path, or what the calibration says"},
+     "Layer parts in memory at once while streaming, of the transformer and of the text encoder; "
+     "auto is 3 and a layer's parts for each further layer-path, of each its own, or for the "
+     "transformer what the calibration says"},
     {"calibration", Type::kText, &Config::calibration, "", "",
      "File that holds what this disk and processor do with the pack, measured when it is missing "
      "(some ten seconds); slots and request size then follow from it, and the plan is logged"},

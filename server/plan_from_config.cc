@@ -34,6 +34,7 @@ VideoModelOptions ModelOptions(const Config& config) {
   options.prompt_tokens_max = static_cast<int64_t>(config.prompt_tokens);
   options.layer_paths = config.layer_paths;
   options.slot_count = config.slots;
+  options.text_slot_count = config.slots;
   if (config.slots == 0 && !config.calibration.empty()) options.slot_count = kSlotsMin;
   options.io = io.at(config.io);
   options.read_timeout_nanos = config.read_timeout_nanos;

@@ -207,6 +207,11 @@ void LogStart(const Config& config, const VideoModel& model, int port, int metri
        {"io_reason", layers.io_reason()},
        {"layers_kept", KeptText(layers)},
        {"read_bytes_per_sweep", static_cast<int64_t>(layers.bytes_per_sweep())}});
+  if (layers.disk_count() < config.layer_paths.size()) {
+    Log(LogLevel::kWarning, "layer paths share a disk, which reads no faster for them",
+        {{"layer_paths", absl::StrJoin(config.layer_paths, ":")},
+         {"disks", static_cast<int64_t>(layers.disk_count())}});
+  }
   if (!IsLoopback(config.listen)) {
     Log(LogLevel::kWarning, "listening beyond this machine without TLS",
         {{"listen", config.listen}});

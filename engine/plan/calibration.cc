@@ -2,6 +2,7 @@
 #include "engine/plan/calibration.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "storage/json.h"
@@ -26,25 +27,55 @@ absl::StatusOr<double> AtLeastZero(const Json& object, const char* field, const 
   return found->get<double>();
 }
 
-// One number, or with layer paths a list of one for each.
+constexpr char kRates[] = "disk_bytes_per_second";
+constexpr char kPaths[] = "layer_paths";
+constexpr char kDisks[] = "layer_disks";
+
+// Files that do not say it are from when each path was taken for a disk of its own.
+absl::Status DecodeLayerDisks(const Json& json, const std::string& what, Calibration& out) {
+  std::vector<size_t> own(out.layer_paths.size());
+  std::iota(own.begin(), own.end(), size_t{0});
+  const Json disks = json.contains(kDisks) ? json[kDisks] : Json(own);
+  if (!disks.is_array() || disks.size() != out.layer_paths.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": ", kDisks, " is not one per path"));
+  }
+  size_t count = 0;
+  for (const Json& entry : disks) {
+    if (!entry.is_number_unsigned() || entry.get<uint64_t>() > count) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, ": ", kDisks, " does not count them in order"));
+    }
+    out.layer_disks.push_back(entry.get<size_t>());
+    count = std::max(count, out.layer_disks.back() + 1);
+  }
+  if (out.disk_bytes_per_second.size() != count) {
+    return absl::InvalidArgumentError(absl::StrCat(what, ": ", kRates, " is not one per disk"));
+  }
+  return absl::OkStatus();
+}
+
+// One number, or with layer paths a list of one for each disk that they are on.
 absl::Status DecodeDisks(const Json& json, const std::string& what, Calibration& out) {
-  constexpr char kRates[] = "disk_bytes_per_second";
-  if (!json.contains("layer_paths")) {
+  if (!json.contains(kPaths)) {
     LT_ASSIGN_OR_RETURN(const double rate, Positive(json, kRates, what));
     out.disk_bytes_per_second = {rate};
     return absl::OkStatus();
   }
-  const Json& paths = json["layer_paths"];
+  const Json& paths = json[kPaths];
   const Json& rates = json.contains(kRates) ? json[kRates] : Json();
-  if (!paths.is_array() || !rates.is_array() || paths.size() != rates.size() || paths.empty()) {
-    return absl::InvalidArgumentError(what + ": disk_bytes_per_second is not one per layer path");
+  if (!paths.is_array() || paths.empty() || !rates.is_array()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": ", kPaths, " or ", kRates, " is not a list"));
   }
-  for (size_t i = 0; i < paths.size(); ++i) {
-    const Json entry = {{"layer_paths", paths[i]}, {kRates, rates[i]}};
-    LT_ASSIGN_OR_RETURN(out.layer_paths.emplace_back(), JsonString(entry, "layer_paths", what));
+  for (const Json& path : paths) {
+    const Json entry = {{kPaths, path}};
+    LT_ASSIGN_OR_RETURN(out.layer_paths.emplace_back(), JsonString(entry, kPaths, what));
+  }
+  for (const Json& rate : rates) {
+    const Json entry = {{kRates, rate}};
     LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second.emplace_back(), Positive(entry, kRates, what));
   }
-  return absl::OkStatus();
+  return DecodeLayerDisks(json, what, out);
 }
 
 absl::StatusOr<std::vector<LayerCost>> DecodeLayers(const Json& json, uint64_t format,
@@ -123,8 +154,9 @@ std::string EncodeCalibration(const Calibration& calibration) {
                {"tiny_decode_latent_seconds", calibration.decode.tiny.latent},
                {"tiny_decode_begin_pixel_seconds", calibration.decode.tiny.begin}};
   if (!calibration.layer_paths.empty()) {
-    json["layer_paths"] = calibration.layer_paths;
-    json["disk_bytes_per_second"] = calibration.disk_bytes_per_second;
+    json[kPaths] = calibration.layer_paths;
+    json[kDisks] = calibration.layer_disks;
+    json[kRates] = calibration.disk_bytes_per_second;
   }
   return json.dump(2) + "\n";
 }

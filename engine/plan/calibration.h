@@ -35,9 +35,10 @@ struct Calibration {
   std::string instruction_set;
   uint64_t threads = 0;
   std::vector<std::string> layer_paths;  // VideoModelOptions
+  std::vector<size_t> layer_disks;       // of each of them; PackReader::layer_disks
 
   uint64_t request_bytes = 0;
-  // Of each of layer_paths alone, or of the pack's own.
+  // Of each disk that layer_paths are on, alone; without them of the pack's own.
   std::vector<double> disk_bytes_per_second;
   double verify_bytes_per_second = 0;
   std::vector<LayerCost> layers;  // by rising tokens, at least one
@@ -46,7 +47,8 @@ struct Calibration {
   bool IsFor(const Calibration& other) const {
     return format == other.format && model_digest == other.model_digest &&
            numerics_profile == other.numerics_profile && instruction_set == other.instruction_set &&
-           threads == other.threads && layer_paths == other.layer_paths;
+           threads == other.threads && layer_paths == other.layer_paths &&
+           layer_disks == other.layer_disks;
   }
   // Between what was measured: straight lines; below: the least; above: in proportion.
   LayerCost At(int64_t tokens) const;

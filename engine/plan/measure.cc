@@ -90,7 +90,8 @@ class DiskTrials {
   std::unique_ptr<BlockIo> io_;  // last: it may still read into the memory
 };
 
-// Requests are those that the first path likes best; paths are read one after the other.
+// Requests are those that the first path likes best; disks are read one after the other, each from
+// the first path that is on it.
 absl::Status MeasureDisk(const PackReader& pack, const VideoModelOptions& options,
                          WorkerPool& workers, Clock& clock, Calibration& out) {
   LT_ASSIGN_OR_RETURN(DiskTrials trials, DiskTrials::Open(pack, 0, options.io));
@@ -109,6 +110,7 @@ absl::Status MeasureDisk(const PackReader& pack, const VideoModelOptions& option
   LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second.emplace_back(),
                       trials.Rate(least, kSteadyNanos, clock));
   for (size_t path = 1; path < pack.layer_files().size(); ++path) {
+    if (pack.layer_disks()[path] < out.disk_bytes_per_second.size()) continue;  // measured
     LT_ASSIGN_OR_RETURN(DiskTrials further, DiskTrials::Open(pack, path, options.io));
     LT_ASSIGN_OR_RETURN(out.disk_bytes_per_second.emplace_back(),
                         further.Rate(least, kSteadyNanos, clock));
@@ -142,7 +144,8 @@ absl::StatusOr<std::unique_ptr<Backend>> SweepBackend(const PackDirectory& pack,
 absl::StatusOr<Calibration> CalibrationSubject(FileSystem& files, const std::string& directory,
                                                const VideoModelOptions& options,
                                                WorkerPool& workers) {
-  LT_ASSIGN_OR_RETURN(const PackDirectory pack, PackDirectory::Open(files, directory));
+  LT_ASSIGN_OR_RETURN(const PackDirectory pack,
+                      PackDirectory::Open(files, directory, options.layer_paths));
   LT_RETURN_IF_ERROR(CheckNumericsProfile(options.numerics_profile));
   // For its names only.
   LT_ASSIGN_OR_RETURN(const auto backend,
@@ -152,6 +155,10 @@ absl::StatusOr<Calibration> CalibrationSubject(FileSystem& files, const std::str
   Calibration out;
   out.model_digest = pack.model_digest();
   out.layer_paths = options.layer_paths;
+  if (!out.layer_paths.empty()) {
+    LT_ASSIGN_OR_RETURN(const PackReader* transformer, pack.Component("transformer"));
+    out.layer_disks = transformer->layer_disks();
+  }
   out.numerics_profile = std::string(backend->numerics_profile());
   out.instruction_set = std::string(backend->instruction_set());
   out.threads = static_cast<uint64_t>(workers.thread_count());

@@ -45,6 +45,11 @@ absl::StatusOr<uint64_t> VaeBytes(const PackDirectory& pack, const VideoModelOpt
   return bytes;
 }
 
+// Of a stream that keeps nothing.
+uint64_t SlotBytes(const PackReader& pack, size_t slot_count) {
+  return LayerStream::MemoryBytes(pack, {.slot_count = slot_count});
+}
+
 uint64_t LayerBytes(const PackReader& pack) {
   uint64_t bytes = 0;
   for (size_t i = 0; i < pack.layer_count(); ++i) bytes += pack.layer(i).bytes();
@@ -73,8 +78,6 @@ absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
   LT_ASSIGN_OR_RETURN(
       const MemoryUse text_buffers,
       Umt5Encoder::BufferBytes(text_config, VideoModel::TextOptions(options, *text)));
-  LayerStream::Options stream;
-  stream.slot_count = options.slot_count;
   ModelMemory memory;
   memory.has_device = options.device_has_memory;
   memory.resident.host = transformer->resident().bytes + text->resident().bytes;
@@ -94,8 +97,8 @@ absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
   memory.transformer_layers = LayerBytes(*transformer);
   memory.text_layers = LayerBytes(*text);
   memory.transformer_slots =
-      std::min(memory.transformer_layers, LayerStream::MemoryBytes(*transformer, stream));
-  memory.text_slots = std::min(memory.text_layers, LayerStream::MemoryBytes(*text, stream));
+      std::min(memory.transformer_layers, SlotBytes(*transformer, options.slot_count));
+  memory.text_slots = std::min(memory.text_layers, SlotBytes(*text, options.text_slot_count));
   return memory;
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace longtake {
 namespace {
@@ -30,6 +31,17 @@ int64_t FindKnee(const ResidencyPlan& plan, const Calibration& calibration, int6
     }
   }
   return low;
+}
+
+std::string DescribeDisk(const ResidencyPlan& plan, const Calibration& calibration, size_t disk) {
+  std::vector<std::string> paths;
+  for (size_t i = 0; i < calibration.layer_paths.size(); ++i) {
+    if (calibration.layer_disks[i] == disk) paths.push_back(calibration.layer_paths[i]);
+  }
+  return absl::StrFormat("%s %s %.2f GB/s, of %.2f GB in a sweep", absl::StrJoin(paths, " and "),
+                         paths.size() == 1 ? "gives" : "are on one disk, which gives",
+                         Gigabytes(calibration.disk_bytes_per_second[disk]),
+                         Gigabytes(static_cast<double>(plan.layers.disk_bytes(disk))));
 }
 
 absl::StatusOr<ResidencyPlan> PlanWithSlots(const PackDirectory& pack,
@@ -92,7 +104,7 @@ SweepTime PredictLoad(const ResidencyPlan& plan, const Calibration& calibration,
   const double context = attended - static_cast<double>(measured);
   const double layer = std::max(0.0, cost.layer_seconds + cost.context_row_seconds * context);
   const std::vector<double> layer_seconds(plan.layers.first_unit.size(), layer);
-  const StreamRates rates = {.path_bytes_per_second = calibration.disk_bytes_per_second,
+  const StreamRates rates = {.disk_bytes_per_second = calibration.disk_bytes_per_second,
                              .verify_bytes_per_second = calibration.verify_bytes_per_second,
                              .request_bytes = plan.request_bytes,
                              .extra_layer_bytes = load.kv_layer_bytes};
@@ -112,15 +124,12 @@ std::vector<std::string> DescribeResidency(const ResidencyPlan& plan,
       kept, layers.kept.size(), parts, Gigabytes(static_cast<double>(layers.bytes_per_sweep)),
       layers.slot_count, static_cast<double>(layers.slot_bytes) / (1 << 20),
       plan.request_bytes >> 10)};
-  for (size_t i = 0; i < calibration.layer_paths.size(); ++i) {
-    out.push_back(absl::StrFormat("%s gives %.2f GB/s, of %.2f GB in a sweep",
-                                  calibration.layer_paths[i],
-                                  Gigabytes(calibration.disk_bytes_per_second[i]),
-                                  Gigabytes(static_cast<double>(layers.path_bytes[i]))));
+  for (size_t disk = 0; disk < layers.disk_count() && !calibration.layer_paths.empty(); ++disk) {
+    out.push_back(DescribeDisk(plan, calibration, disk));
   }
   out.push_back(
       absl::StrFormat("the disk%s %.2f GB/s, checksums take %.2f GB/s",
-                      calibration.layer_paths.empty() ? " gives" : "s together give",
+                      layers.disk_count() == 1 ? " gives" : "s together give",
                       Gigabytes(std::accumulate(calibration.disk_bytes_per_second.begin(),
                                                 calibration.disk_bytes_per_second.end(), 0.0)),
                       Gigabytes(calibration.verify_bytes_per_second)));

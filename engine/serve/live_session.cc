@@ -32,9 +32,9 @@ PendingEvent* LiveSession::prompt_to_encode() {
   // The old text takes the room of the waiting one until its last clean pass.
   if (rollout().needs_old_text()) return nullptr;
   for (PendingEvent& other : events) {
-    if (&other != next) other.text = nullptr;
+    if (&other != next) other.text = {};
   }
-  return next == nullptr || next->text != nullptr ? nullptr : next;
+  return next == nullptr || !next->text.empty() ? nullptr : next;
 }
 
 bool LiveSession::needs_clean_passes() {

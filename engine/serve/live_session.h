@@ -58,7 +58,7 @@ struct Arrival {
 // A waiting event and its encoded text, once it has one.
 struct PendingEvent : WaitingEvent {
   explicit PendingEvent(WaitingEvent event) : WaitingEvent(std::move(event)) {}
-  std::unique_ptr<TextContext> text = {};
+  PromptTexts text = {};
   bool again = false;  // it held before the session came back
   bool is_prompt() const { return accepted.event.kind == EventKind::kPrompt; }
 };

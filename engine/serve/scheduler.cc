@@ -190,7 +190,7 @@ bool Scheduler::ApplyEvents() {
 bool Scheduler::ApplyEvents(LiveSession& live) {
   if (!live.done() && !live.take().at_chunk_start()) return false;
   PendingEvent* next_prompt = live.next_prompt();
-  const bool text_missing = next_prompt != nullptr && next_prompt->text == nullptr;
+  const bool text_missing = next_prompt != nullptr && next_prompt->text.empty();
   size_t applied = 0;
   while (applied < live.events.size()) {
     PendingEvent& event = live.events[applied];
@@ -204,7 +204,7 @@ bool Scheduler::ApplyEvents(LiveSession& live) {
 }
 
 void Scheduler::Apply(LiveSession& live, PendingEvent& event) {
-  const bool shown = event.text != nullptr && !live.done();
+  const bool shown = !event.text.empty() && !live.done();
   switch (event.accepted.event.kind) {
     case EventKind::kPrompt:
       if (shown) ChangePrompt(live, event);

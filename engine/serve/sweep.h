@@ -1,42 +1,33 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // A sweep: one run over all layers of a stack for everyone who takes part. The most important loop
-// of longtake: layers outside, sessions inside, whose rows are stacked.
+// of longtake: layers outside, sessions inside, whose rows are stacked. Where stages have a range
+// of the layers each, it runs on one after the other.
 #pragma once
 
 #include <functional>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "base/status_macros.h"
-#include "base/trace.h"
 #include "engine/model/model_sweep.h"
+#include "engine/serve/sweep_probe.h"
 #include "storage/stream/layer_stream.h"
 
 namespace longtake {
 
-// Where the time of a layer went, summed over sweeps.
-struct LayerTimes {
-  double compute_seconds = 0;
-  double wait_seconds = 0;    // for the disk
-  double verify_seconds = 0;  // waited for checksums
-  double kv_seconds = 0;      // waited for K/V of the file, its checksums included
+// What a stage does of a sweep.
+struct StageSweep {
+  ModelSweep& model;
+  LayerStream& layers;
+  std::vector<float>* received = nullptr;  // from the stage before; null for the first
 };
 
-// Optional observers of a sweep: a trace, times per layer. The clock is what they read.
-struct SweepProbe {
-  Clock& clock;
-  Trace* trace = nullptr;                    // or null
-  std::string track = {};                    // of the trace, for the layers' spans
-  std::vector<LayerTimes>* times = nullptr;  // per layer, or null
-  std::function<double()> kv_seconds = {};   // spent on K/V of the file so far; or empty
-};
-
-// Embeds, runs every layer, then the head. keep_going is asked between layers; when it says no, the
-// sweep is dropped with CANCELLED. After any error the stream is back at its first layer. An error
-// of reading a layer is marked (IsLayerFault).
-absl::Status RunSweep(ModelSweep& model_sweep, LayerStream& layers,
-                      const std::function<bool()>& keep_going, const SweepProbe& probe);
+// The first stage embeds, each runs its layers, the last ends with the head. keep_going is asked
+// between layers; when it says no, the sweep is dropped with CANCELLED. After any error all streams
+// are back at their first layer. An error of reading a layer is marked (IsLayerFault).
+absl::Status RunSweep(std::span<const StageSweep> stages, const std::function<bool()>& keep_going,
+                      const SweepProbe& probe);
 
 // Whether a sweep failed because a layer could not be read. Every session needs every layer, so
 // trying sessions one by one would not help. Any other error may be one item's.

@@ -2,6 +2,7 @@
 #include "engine/serve/sweep_runner.h"
 
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,7 +19,12 @@ SweepRunner::SweepRunner(const VideoModel& model, KvStream* kv_stream, Clock& cl
       costs_(costs),
       board_(board),
       on_sweep_(std::move(on_sweep)),
-      layer_times_(model.transformer_layers().layer_count()) {}
+      layer_times_(model.transformer_layers().layer_count()) {
+  std::vector<PathStats> paths = model_.transformer_layers().path_stats();
+  transformer_paths_ = paths.size();
+  for (PathStats& path : model_.text_layers().path_stats()) paths.push_back(std::move(path));
+  board_.Update([&](EngineStats& stats) { stats.layer_paths = std::move(paths); });
+}
 
 absl::Status SweepRunner::Run(const SweepStack& stack, const std::function<absl::Status()>& sweep) {
   absl::Status status = sweep();
@@ -29,11 +35,17 @@ absl::Status SweepRunner::Run(const SweepStack& stack, const std::function<absl:
 
 absl::Status SweepRunner::RunOnce(SweepStack& stack, const std::function<bool()>& keep_going,
                                   SweepProbe probe) {
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<ModelSweep> model_sweep, stack.NewSweep());
+  std::vector<std::unique_ptr<ModelSweep>> models;
+  std::vector<StageSweep> stages;
+  for (size_t i = 0; i < stack.stage_count(); ++i) {
+    LT_ASSIGN_OR_RETURN(models.emplace_back(), stack.NewSweep(i));
+    stages.push_back(
+        {.model = *models.back(), .layers = stack.layers(i), .received = stack.received(i)});
+  }
   probe.trace = model_.options().trace;
   probe.track = std::string(stack.name()) + " layers";
   return RunSweep(
-      *model_sweep, stack.layers(),
+      stages,
       [&] {
         PublishDisk();
         return keep_going();
@@ -94,10 +106,9 @@ void SweepRunner::PublishDisk() {
   board_.Update([this](EngineStats& stats) {
     stats.text_layers = model_.text_layers().stats();
     stats.transformer_layers = model_.transformer_layers().stats();
-    stats.layer_paths = model_.transformer_layers().path_stats();
-    for (PathStats& path : model_.text_layers().path_stats()) {
-      stats.layer_paths.push_back(std::move(path));
-    }
+    const std::span<PathStats> paths(stats.layer_paths);
+    model_.transformer_layers().ReadPathStats(paths.first(transformer_paths_));
+    model_.text_layers().ReadPathStats(paths.subspan(transformer_paths_));
     stats.transformer_layer_times = layer_times_;
     if (kv_stream_ != nullptr) stats.kv_stream = kv_stream_->stats();
   });
@@ -106,7 +117,11 @@ void SweepRunner::PublishDisk() {
 // For layers and for K/V of the file.
 double SweepRunner::WaitSeconds(SweepStack& stack) const {
   const double for_kv = kv_stream_ == nullptr ? 0.0 : kv_stream_->stats().wait_seconds;
-  return stack.layers().stats().wait_seconds + for_kv;
+  double for_layers = 0;
+  for (size_t i = 0; i < stack.stage_count(); ++i) {
+    for_layers += stack.layers(i).stats().wait_seconds;
+  }
+  return for_layers + for_kv;
 }
 
 double SweepRunner::KvSeconds() const {

@@ -4,6 +4,7 @@
 // the cost model learn. Knows neither sessions nor what the items are. The stage's thread only.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <vector>
 
@@ -54,6 +55,7 @@ class SweepRunner {
   StatsBoard& board_;
   const SweepObserver on_sweep_;
   std::vector<LayerTimes> layer_times_;
+  size_t transformer_paths_ = 0;  // the board's, before those of the text encoder
 };
 
 }  // namespace longtake

@@ -10,7 +10,7 @@ ChunkRollout::ChunkRollout(const RolloutSpec& spec, RolloutState state)
   for (Branch& branch : branches_) branch.flow = NewLatents(spec.chunk.frames);
 }
 
-void ChunkRollout::ChangeText(std::unique_ptr<TextContext> text) {
+void ChunkRollout::ChangeText(PromptTexts text) {
   Rollout::ChangeText(std::move(text));
   state_.recache = remembers_latents() && chunk() > 0;
   state_.frames[0] = FramesToHold(0);

@@ -18,7 +18,7 @@ class ChunkRollout final : public Rollout {
  public:
   ChunkRollout(const RolloutSpec& spec, RolloutState state);
 
-  void ChangeText(std::unique_ptr<TextContext> text) override;
+  void ChangeText(PromptTexts text) override;
 
  private:
   int64_t sweeps_left() const override;

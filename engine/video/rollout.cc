@@ -69,14 +69,14 @@ const RolloutState& Rollout::state() const {
   return state_;
 }
 
-void Rollout::SetText(size_t branch, std::unique_ptr<TextContext> text) {
+void Rollout::SetText(size_t branch, PromptTexts text) {
   LT_CHECK(!HasText(branch));
   branches_[branch].text = std::move(text);
 }
 
 // Only the first branch's prompt can change. Clean passes that wait are of chunks that were made
 // under the old one.
-void Rollout::ChangeText(std::unique_ptr<TextContext> text) {
+void Rollout::ChangeText(PromptTexts text) {
   LT_CHECK(at_chunk_start());
   if (!all_written() && !needs_old_text()) {
     state_.old_text = true;
@@ -161,7 +161,7 @@ void Rollout::AppendItems(int64_t rows_max, std::vector<RolloutItem>* items) {
   for (int64_t i = 0; i < parts.clean_passes; ++i) {
     const size_t first = items->size();
     AppendAllBranches(clean_passes_.emplace_back(PlanClean(i)), items);
-    if (needs_old_text()) (*items)[first].video.text = old_text_.get();
+    if (needs_old_text()) (*items)[first].text = &old_text_;
   }
   forward_ = parts.forward;
   if (forward_) AppendForward(items);
@@ -192,7 +192,7 @@ void Rollout::CommitClean() {
   state_.unwritten.pop_front();
   if (all_written()) {
     state_.old_text = false;
-    old_text_ = nullptr;
+    old_text_ = {};
   }
   for (size_t branch = 0; branch < branch_count(); ++branch) {
     state_.frames[branch] = FramesToHold(branch);
@@ -235,7 +235,7 @@ Latents Rollout::NewLatents(int64_t frames) const {
   return Latents(spec_.channels, spec_.chunk.WithFrames(frames));
 }
 
-void Rollout::SetOldText(std::unique_ptr<TextContext> text) {
+void Rollout::SetOldText(PromptTexts text) {
   LT_CHECK(needs_old_text() && !HasOldText());
   old_text_ = std::move(text);
 }
@@ -243,15 +243,15 @@ void Rollout::SetOldText(std::unique_ptr<TextContext> text) {
 bool Rollout::HasText() const {
   if (needs_old_text() && !HasOldText()) return false;
   return std::all_of(branches_.begin(), branches_.end(),
-                     [](const Branch& branch) { return branch.text != nullptr; });
+                     [](const Branch& branch) { return !branch.text.empty(); });
 }
 
 int64_t Rollout::new_text_rows() const {
   int64_t rows = 0;
   for (const Branch& branch : branches_) {
-    if (branch.text != nullptr && !branch.text->ready()) rows += branch.text->rows();
+    if (!branch.text.empty() && !branch.text.ready()) rows += branch.text.rows();
   }
-  if (HasOldText() && !old_text_->ready()) rows += old_text_->rows();
+  if (HasOldText() && !old_text_.ready()) rows += old_text_.rows();
   return rows;
 }
 
@@ -275,7 +275,7 @@ RolloutItem Rollout::MakeItem(const Forward& forward, size_t branch) {
   item.video.width = spec_.chunk.width;
   item.video.timesteps = forward.timesteps;
   item.video.query_index = plan.query_index;
-  item.video.text = branches_[branch].text.get();
+  item.text = &branches_[branch].text;
   if (forward.writes.empty()) item.video.flow = branches_[branch].flow.values().data();
   return item;
 }

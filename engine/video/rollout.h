@@ -27,6 +27,7 @@
 #include "engine/policy/sampler.h"
 #include "engine/take/latents.h"
 #include "engine/take/take.h"
+#include "engine/video/prompt_texts.h"
 #include "engine/video/rollout_shape.h"
 #include "engine/video/rollout_state.h"
 
@@ -34,7 +35,8 @@ namespace longtake {
 
 // A rollout's part in a sweep, for one guidance branch.
 struct RolloutItem {
-  VideoItem video;  // without its context and the frames it writes
+  VideoItem video;  // without its text, its context and the frames it writes
+  const PromptTexts* text = nullptr;
   size_t branch = 0;
   std::span<const PlannedKey> context;
   // As video.writes, by number; kNotWritten where nobody wants the frame.
@@ -65,21 +67,21 @@ class Rollout : public Take {
   // 1, or 2 with guidance: the prompt, then the negative prompt.
   size_t branch_count() const override { return branches_.size(); }
   // The text that a branch begins with, or goes on with after Restore.
-  void SetText(size_t branch, std::unique_ptr<TextContext> text);
+  void SetText(size_t branch, PromptTexts text);
   // Another prompt from here on, between two chunks. What it does to the memory of what was shown
   // before is the spec's prompt_switch.
-  virtual void ChangeText(std::unique_ptr<TextContext> text);
+  virtual void ChangeText(PromptTexts text);
   // Whether the text before the last change is still needed, beside the new one; and after Restore
   // it has to be set, too.
   bool needs_old_text() const { return state_.old_text; }
-  bool HasOldText() const { return old_text_ != nullptr; }
-  void SetOldText(std::unique_ptr<TextContext> text);
+  bool HasOldText() const { return !old_text_.empty(); }
+  void SetOldText(PromptTexts text);
   // The latents it begins with: as many frames as the spec says, once.
   void SetStart(Latents latents);
   bool HasStart() const { return state_.has_start; }
   // Whether all texts that it needs are there.
   bool HasText() const;
-  bool HasText(size_t branch) const { return branches_[branch].text != nullptr; }
+  bool HasText(size_t branch) const { return !branches_[branch].text.empty(); }
   bool has_inputs() const override { return HasText() && HasStart(); }
   // Whether it can go on from latents that it made before: where chunks are made one after the
   // other. Several at once need every forward, so such a take is made again.
@@ -124,7 +126,7 @@ class Rollout : public Take {
 
  protected:
   struct Branch {
-    std::unique_ptr<TextContext> text;
+    PromptTexts text;
     Latents flow;
   };
   // One forward of some frames; only what it attends to may differ between the branches.
@@ -195,7 +197,7 @@ class Rollout : public Take {
   bool at_chunk_start_ = true;
   std::deque<Latents> logged_;  // from the next chunk on
   int64_t spare_frames_ = 0;
-  std::unique_ptr<TextContext> old_text_;  // of the first branch, for the clean passes that wait
+  PromptTexts old_text_;  // of the first branch, for the clean passes that wait
   // Of the sweep whose items were appended last.
   std::deque<Forward> clean_passes_;
   bool forward_ = false;

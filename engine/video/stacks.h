@@ -18,8 +18,8 @@ class TextStack final : public SweepStack {
   TextStack(VideoModel& model, std::span<const TextItem> items) : model_(model), items_(items) {}
 
   std::string_view name() const override { return "text"; }
-  LayerStream& layers() override { return model_.text_layers(); }
-  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep() override {
+  LayerStream& layers(size_t /*stage*/) override { return model_.text_layers(); }
+  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep(size_t /*stage*/) override {
     return model_.NewTextSweep(items_);
   }
 
@@ -35,8 +35,8 @@ class TransformerStack final : public SweepStack {
       : model_(model), kv_stream_(kv_stream), items_(items) {}
 
   std::string_view name() const override { return "transformer"; }
-  LayerStream& layers() override { return model_.transformer_layers(); }
-  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep() override {
+  LayerStream& layers(size_t /*stage*/) override { return model_.transformer_layers(); }
+  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep(size_t /*stage*/) override {
     return model_.NewVideoSweep(items_, kv_stream_);
   }
   // What the items have to do together.

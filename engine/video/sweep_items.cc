@@ -8,6 +8,10 @@ namespace longtake {
 absl::Status SweepItems::Add(uint64_t session, Rollout& rollout, int64_t rows_max) {
   std::vector<RolloutItem> items;
   rollout.AppendItems(rows_max, &items);
+  return Add(session, items);
+}
+
+absl::Status SweepItems::Add(uint64_t session, std::span<const RolloutItem> items) {
   for (const RolloutItem& item : items) {
     LT_RETURN_IF_ERROR(Add({.session = session, .branch = item.branch}, item));
   }
@@ -41,6 +45,7 @@ absl::Status SweepItems::Add(const KvOwner& owner, const RolloutItem& item) {
     if (frame != nullptr) written_[{owner, number}] = frame;
   }
   VideoItem& video = items_.emplace_back(item.video);
+  video.text = item.text->of(stage_);
   video.context = context;
   video.writes = targets;
   return absl::OkStatus();

@@ -47,12 +47,12 @@ absl::Status VideoModel::Load(FileSystem& files, const std::string& directory,
   if (!tokenizer.ok()) return Annotate(tokenizer.status(), directory);
   tokenizer_ = std::make_unique<Tokenizer>(*std::move(tokenizer));
   LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping, SweepBackendOptions(*pack_, options));
-  LT_ASSIGN_OR_RETURN(sweep_backend_, NewBackend(workers, sweeping));
+  LT_ASSIGN_OR_RETURN(std::unique_ptr<Backend> sweep_backend, NewBackend(workers, sweeping));
   LT_ASSIGN_OR_RETURN(decode_backend_, NewBackend(workers, DecodeBackendOptions(options)));
   if (absl::Status status = ReadConfigs(); !status.ok()) return Annotate(status, directory);
   // The decoder first: it reads its weights whole before it repacks them.
   LT_RETURN_IF_ERROR(OpenPixelCoder());
-  LT_RETURN_IF_ERROR(OpenTransformer(workers));
+  LT_RETURN_IF_ERROR(OpenTransformer(workers, std::move(sweep_backend)));
   return OpenTextEncoder(workers);
 }
 
@@ -97,10 +97,10 @@ absl::Status VideoModel::ReadConfigs() {
   return CheckPartsFit(config_, text_config_, vae_config_, *tokenizer_);
 }
 
-LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t kept_bytes_max,
-                                               WorkerPool& workers) const {
+// Of both stacks; slots and name are each one's own.
+LayerStream::Options VideoModel::StreamOptions(uint64_t kept_bytes_max, WorkerPool& workers,
+                                               Device& device) const {
   LayerStream::Options out;
-  out.slot_count = options_.slot_count;
   out.request_bytes = options_.request_bytes;
   out.kept_bytes_max = kept_bytes_max;
   out.io = options_.io;
@@ -109,26 +109,26 @@ LayerStream::Options VideoModel::StreamOptions(std::string name, uint64_t kept_b
   out.trace = options_.trace;
   out.populator = options_.populator;
   if (options_.device_has_memory) {
-    out.allocate = [this](uint64_t bytes) {
-      return sweep_backend_->device().AllocatePinned(bytes, options_.populator);
+    out.allocate = [this, &device](uint64_t bytes) {
+      return device.AllocatePinned(bytes, options_.populator);
     };
   }
-  out.trace_name = std::move(name);
   return out;
 }
 
-absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
+absl::Status VideoModel::OpenTransformer(WorkerPool& workers, std::unique_ptr<Backend> backend) {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("transformer"));
   LT_RETURN_IF_ERROR(CheckInt8Layers(*pack));
-  LT_ASSIGN_OR_RETURN(ResidentSection resident, pack->LoadResident(options_.populator));
-  resident_bytes_ += resident.bytes();
   transformer_bytes_ = LayerBytes(*pack);
-  LT_ASSIGN_OR_RETURN(transformer_,
-                      WanTransformer::Create(config_, std::move(resident), *sweep_backend_,
-                                             TransformerOptions(options_, *pack)));
+  LayerStage::Options stage = {
+      .transformer = TransformerOptions(options_, *pack),
+      .stream = StreamOptions(options_.kept_bytes_max, workers, backend->device())};
+  stage.stream.slot_count = options_.slot_count;
+  stage.stream.trace_name = "transformer";
   LT_ASSIGN_OR_RETURN(
-      transformer_layers_,
-      LayerStream::Open(*pack, StreamOptions("transformer", options_.kept_bytes_max, workers)));
+      stage_,
+      LayerStage::Open(*pack, config_, {.workers = {}, .backend = std::move(backend)}, stage));
+  resident_bytes_ += stage_->resident_bytes();
   return absl::OkStatus();
 }
 
@@ -136,13 +136,15 @@ absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("text_encoder"));
   text_pack_ = pack;
   resident_bytes_ += pack->resident().bytes;
-  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, *sweep_backend_,
+  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, stage_->backend(),
                                                          TextOptions(options_, *pack)));
   // What the transformer's kept layers leave.
-  const uint64_t taken = std::min(options_.kept_bytes_max, transformer_layers_->memory_bytes());
-  LT_ASSIGN_OR_RETURN(
-      text_layers_,
-      LayerStream::Open(*pack, StreamOptions("text", options_.kept_bytes_max - taken, workers)));
+  const uint64_t taken = std::min(options_.kept_bytes_max, stage_->layers().memory_bytes());
+  LayerStream::Options stream =
+      StreamOptions(options_.kept_bytes_max - taken, workers, sweep_device());
+  stream.slot_count = options_.text_slot_count;
+  stream.trace_name = "text";
+  LT_ASSIGN_OR_RETURN(text_layers_, LayerStream::Open(*pack, stream));
   return absl::OkStatus();
 }
 
@@ -191,16 +193,16 @@ absl::StatusOr<std::vector<int32_t>> VideoModel::Tokenize(const std::string& pro
 
 absl::StatusOr<std::unique_ptr<TextContext>> VideoModel::NewTextContext(
     std::span<const float> states, int64_t tokens) const {
-  return transformer_->NewTextContext(states, tokens);
+  return stage_->transformer().NewTextContext(states, tokens);
 }
 
 absl::StatusOr<uint64_t> VideoModel::text_context_bytes_max() const {
-  return TextContextBytes(transformer_->text_shape(options_.prompt_tokens_max));
+  return TextContextBytes(stage_->transformer().text_shape(options_.prompt_tokens_max));
 }
 
 KvLayout VideoModel::kv_layout(int64_t width, int64_t height) const {
   const LatentGrid grid = LatentGrid::FromPixels(width, height);
-  return transformer_->kv_layout(grid.height, grid.width);
+  return stage_->transformer().kv_layout(grid.height, grid.width);
 }
 
 double VideoModel::SweepFlops(const SweepLoad& load) const {

@@ -18,6 +18,7 @@
 #include "engine/model/wan/transformer.h"
 #include "engine/policy/recipe.h"
 #include "engine/text/tokenizer.h"
+#include "engine/video/layer_stage.h"
 #include "engine/video/pixel_coder.h"
 #include "engine/video/sweep_load.h"
 #include "engine/video/video_options.h"
@@ -53,14 +54,14 @@ class VideoModel {
   const Recipe& recipe() const { return recipe_; }
   const VideoModelOptions& options() const { return options_; }
   // In whose memory sweeps keep K/V. It lives as long as the model.
-  Device& sweep_device() { return sweep_backend_->device(); }
+  Device& sweep_device() { return stage_->backend().device(); }
   // As Device::OnLoss, of whatever device the model computes on. Any thread.
   void OnDeviceLoss(const Device::LossObserver& observer) {
-    sweep_backend_->device().OnLoss(observer);
+    stage_->backend().device().OnLoss(observer);
     decode_backend_->device().OnLoss(observer);
   }
-  std::string_view numerics_profile() const { return sweep_backend_->numerics_profile(); }
-  std::string_view instruction_set() const { return sweep_backend_->instruction_set(); }
+  std::string_view numerics_profile() const { return stage_->backend().numerics_profile(); }
+  std::string_view instruction_set() const { return stage_->backend().instruction_set(); }
   const WanConfig& config() const { return config_; }
   const VaeConfig& vae_config() const { return vae_config_; }
 
@@ -69,19 +70,19 @@ class VideoModel {
   // The stage's thread; errors as WanTransformer::NewSweep and Umt5Encoder::NewSweep.
   virtual absl::StatusOr<std::unique_ptr<ModelSweep>> NewVideoSweep(
       std::span<const VideoItem> items, KvStream* kv_stream) {
-    return transformer_->NewSweep(items, kv_stream);
+    return stage_->transformer().NewSweep(items, kv_stream);
   }
   virtual absl::StatusOr<std::unique_ptr<ModelSweep>> NewTextSweep(
       std::span<const TextItem> items) {
     return text_encoder_->NewSweep(items);
   }
-  LayerStream& transformer_layers() { return *transformer_layers_; }
+  LayerStream& transformer_layers() { return stage_->layers(); }
   LayerStream& text_layers() { return *text_layers_; }
   // The decode lane's thread, but for what ChunkDecoder says of any thread.
   virtual ChunkDecoder& chunk_decoder() { return *pixel_coder_; }
   // What was decided at Open, and memory: any thread.
-  const WanTransformer& transformer() const { return *transformer_; }
-  const LayerStream& transformer_layers() const { return *transformer_layers_; }
+  const WanTransformer& transformer() const { return stage_->transformer(); }
+  const LayerStream& transformer_layers() const { return stage_->layers(); }
   const LayerStream& text_layers() const { return *text_layers_; }
   PixelCoder& pixel_coder() { return *pixel_coder_; }
   bool has_tiny_decoder() const { return pixel_coder_->has_tiny_decoder(); }
@@ -107,7 +108,7 @@ class VideoModel {
   uint64_t resident_bytes() const { return resident_bytes_; }
   // Activations of both stacks. Those of the decoder are reserved with the sessions.
   uint64_t buffer_bytes() const {
-    return transformer_->buffer_bytes() + text_encoder_->buffer_bytes();
+    return stage_->transformer().buffer_bytes() + text_encoder_->buffer_bytes();
   }
   // Multiply-adds times two of a sweep (spec 8.1).
   double SweepFlops(const SweepLoad& load) const;
@@ -125,9 +126,10 @@ class VideoModel {
 
  private:
   absl::Status ReadConfigs();
-  LayerStream::Options StreamOptions(std::string name, uint64_t kept_bytes_max,
-                                     WorkerPool& workers) const;
-  absl::Status OpenTransformer(WorkerPool& workers);
+  // The device outlives the stream.
+  LayerStream::Options StreamOptions(uint64_t kept_bytes_max, WorkerPool& workers,
+                                     Device& device) const;
+  absl::Status OpenTransformer(WorkerPool& workers, std::unique_ptr<Backend> backend);
   absl::Status OpenTextEncoder(WorkerPool& workers);
   absl::Status OpenPixelCoder();
   absl::StatusOr<std::unique_ptr<TinyDecoder>> OpenTinyDecoder();  // null when there is none
@@ -140,11 +142,9 @@ class VideoModel {
   Umt5Config text_config_;
   VaeConfig vae_config_;
   // Two backends on one pool: each has its own scratch memory, so sweep and decode lane can compute
-  // side by side.
-  std::unique_ptr<Backend> sweep_backend_;
+  // side by side. The stage has the one for sweeps, of the text encoder, too.
   std::unique_ptr<Backend> decode_backend_;
-  std::unique_ptr<WanTransformer> transformer_;
-  std::unique_ptr<LayerStream> transformer_layers_;
+  std::unique_ptr<LayerStage> stage_;
   std::unique_ptr<Umt5Encoder> text_encoder_;
   std::unique_ptr<LayerStream> text_layers_;
   std::unique_ptr<PixelCoder> pixel_coder_;

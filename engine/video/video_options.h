@@ -20,7 +20,9 @@ struct VideoModelOptions {
   int64_t tokens_max = 32768;                   // rows of one sweep, all sessions together
   uint64_t kept_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
   std::vector<std::string> layer_paths = {};  // with twins of the pack; empty: from the pack itself
-  size_t slot_count = 0;                      // of each stack's stream; 0: the stream plan's
+  // Of each stack's stream; 0: what the stream plan has for that stack.
+  size_t slot_count = 0;  // the transformer's
+  size_t text_slot_count = 0;
   uint64_t request_bytes = LayerStream::Options().request_bytes;
   IoChoice io = IoChoice::kAuto;
   int64_t read_timeout_nanos = LayerStream::Options().read_timeout_nanos;

@@ -48,6 +48,7 @@ absl::StatusOr<std::unique_ptr<PackReader>> PackReader::Open(
     LT_RETURN_IF_ERROR(
         pack->AddTwin(JoinPath(layer_paths[i], name), {.path = i, .paths = layer_paths.size()}));
   }
+  LT_RETURN_IF_ERROR(pack->FindDisks());
   return pack;
 }
 
@@ -75,6 +76,18 @@ absl::Status PackReader::AddTwin(const std::string& file, const LayerShare& shar
                                 std::to_string(share.paths));
   }
   layer_files_.push_back(file);
+  return absl::OkStatus();
+}
+
+absl::Status PackReader::FindDisks() {
+  std::vector<uint64_t> disks;
+  layer_disks_.clear();
+  for (const std::string& file : layer_files_) {
+    LT_ASSIGN_OR_RETURN(const uint64_t disk, files_.DiskOf(file));
+    const auto found = std::find(disks.begin(), disks.end(), disk);
+    layer_disks_.push_back(static_cast<size_t>(found - disks.begin()));
+    if (found == disks.end()) disks.push_back(disk);
+  }
   return absl::OkStatus();
 }
 

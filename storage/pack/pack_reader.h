@@ -75,6 +75,9 @@ class PackReader {
   // when there are no twins.
   const std::vector<std::string>& layer_files() const { return layer_files_; }
   size_t layer_path(size_t index) const { return index % layer_files_.size(); }
+  // Of each of them the disk that it is on (FileSystem::DiskOf): disks are counted from 0 in the
+  // order of the files.
+  const std::vector<size_t>& layer_disks() const { return layer_disks_; }
   // The table as it stands in the file; deterministic.
   const std::string& table_text() const { return copy_.table_text; }
 
@@ -102,6 +105,7 @@ class PackReader {
 
  private:
   absl::Status AddTwin(const std::string& file, const LayerShare& share);
+  absl::Status FindDisks();
   std::string CrcBlockName(uint64_t block) const;
   // ReadAt that counts its errors.
   absl::Status ReadCounted(uint64_t offset, std::span<std::byte> out) const;
@@ -111,6 +115,7 @@ class PackReader {
   std::unique_ptr<File> file_;
   PackCopy copy_;
   std::vector<std::string> layer_files_;
+  std::vector<size_t> layer_disks_ = {0};
   mutable std::atomic<uint64_t> io_errors_{0};
   mutable std::atomic<uint64_t> checksum_failures_{0};
 };

@@ -76,6 +76,10 @@ absl::Status SpreadLayers(FileSystem& files, const std::string& pack_directory,
                           const std::vector<std::string>& layer_paths,
                           const PackProgress& progress) {
   LT_ASSIGN_OR_RETURN(const PackDirectory packed, PackDirectory::Open(files, pack_directory));
+  for (auto path = layer_paths.begin(); path != layer_paths.end(); ++path) {
+    if (std::find(layer_paths.begin(), path, *path) == path) continue;
+    return absl::InvalidArgumentError(*path + ": is given twice as a layer path");
+  }
   for (size_t i = 0; i < layer_paths.size(); ++i) {
     LT_ASSIGN_OR_RETURN(const bool whole, HasWhole(files, layer_paths[i], packed));
     if (whole) continue;

@@ -23,7 +23,7 @@ absl::Status WriteTwin(const PackReader& pack, const std::string& path, const La
 
 // A twin of each component with layers in each of the directories, which are made if missing; then
 // all is opened. One that is this very pack directory, or a copy of it, has them already;
-// ALREADY_EXISTS for one that is another model's.
+// ALREADY_EXISTS for one that is another model's, INVALID_ARGUMENT for one that is named twice.
 absl::Status SpreadLayers(FileSystem& files, const std::string& pack_directory,
                           const std::vector<std::string>& layer_paths,
                           const PackProgress& progress);

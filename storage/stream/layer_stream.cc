@@ -246,13 +246,21 @@ absl::StatusOr<std::unique_ptr<LayerStream>> LayerStream::Open(const PackReader&
 
 std::vector<PathStats> LayerStream::path_stats() const {
   std::vector<PathStats> out;
-  for (const TransferQueue& queue : impl_->fetcher.queues()) {
-    out.push_back({.file = queue.io().path(),
-                   .bytes_read = queue.io().stats().bytes_read,
-                   .wait_seconds = NanosToSeconds(queue.stats().wait_nanos)});
-  }
+  for (const std::string& file : impl_->pack.layer_files()) out.push_back({.file = file});
+  ReadPathStats(out);
   return out;
 }
+
+void LayerStream::ReadPathStats(std::span<PathStats> paths) const {
+  const std::deque<TransferQueue>& queues = impl_->fetcher.queues();
+  LT_CHECK(paths.size() == queues.size());
+  for (size_t i = 0; i < queues.size(); ++i) {
+    paths[i].bytes_read = queues[i].io().stats().bytes_read;
+    paths[i].wait_seconds = NanosToSeconds(queues[i].stats().wait_nanos);
+  }
+}
+
+size_t LayerStream::disk_count() const { return impl_->plan.disk_count(); }
 
 uint64_t LayerStream::MemoryBytes(const PackReader& pack, const Options& options) {
   return PlanStream(pack, options.slot_count, options.kept_bytes_max, options.layers)

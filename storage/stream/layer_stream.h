@@ -113,7 +113,9 @@ class LayerStream {
   std::string io_name() const;    // "io_uring" or "pread", "direct" or "buffered"; of all paths
   std::string io_reason() const;  // why not the first choice; empty when it is
   Stats stats() const;
-  std::vector<PathStats> path_stats() const;  // of each layer file
+  std::vector<PathStats> path_stats() const;             // of each layer file, in the pack's order
+  void ReadPathStats(std::span<PathStats> paths) const;  // their numbers anew, the names stay
+  size_t disk_count() const;                             // that those files are on
 
  private:
   friend class LayerLease;

@@ -5,7 +5,8 @@
 // requests, but nothing of layers or tensors. One thread; checksums are computed on the workers.
 //
 // Slots go to units in the order of use, whichever path a unit is on; each path has a queue of its
-// own, so that all of them read as long as there are slots.
+// own, so that all of them read as long as there are slots. A wait is for one path: what others
+// answer meanwhile is taken in with its next answer, as no slot comes free before.
 //
 // Units are awaited and released in order. A unit that is released while reads for it are under way
 // keeps its slot until the last has been answered.

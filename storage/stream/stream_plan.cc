@@ -51,7 +51,26 @@ void KeepParts(uint64_t bytes_max, StreamPlan& plan) {
   plan.kept_part_count = static_cast<uint64_t>(std::count(kept.begin(), kept.end(), true));
 }
 
+// As many slots of the largest part as take no more than the layers themselves would.
+uint64_t SlotsWorthwhile(const std::vector<StreamUnit>& units) {
+  uint64_t bytes = 0;
+  uint64_t largest = 1;
+  for (const StreamUnit& unit : units) {
+    bytes += unit.bytes;
+    largest = std::max(largest, unit.bytes);
+  }
+  return std::max<uint64_t>(bytes / largest, 1);
+}
+
 }  // namespace
+
+uint64_t StreamPlan::disk_bytes(size_t disk) const {
+  uint64_t bytes = 0;
+  for (size_t path = 0; path < path_disk.size(); ++path) {
+    if (path_disk[path] == disk) bytes += path_bytes[path];
+  }
+  return bytes;
+}
 
 uint64_t DefaultSlotCount(const PackReader& pack) {
   size_t parts = 0;
@@ -87,6 +106,7 @@ StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t kept
   KeepParts(kept_bytes_max - BytesKept(plan), plan);
   plan.kept_bytes = BytesKept(plan);
   plan.path_bytes.resize(pack.layer_files().size());
+  plan.path_disk = pack.layer_disks();
   for (const StreamUnit& unit : plan.units) {
     if (unit.kept) continue;
     plan.bytes_per_sweep += unit.bytes;
@@ -94,7 +114,7 @@ StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t kept
     plan.slot_bytes = std::max(plan.slot_bytes, unit.bytes);
   }
   if (slot_count == 0) slot_count = DefaultSlotCount(pack);
-  plan.slot_count = plan.slot_bytes > 0 ? slot_count : 0;
+  plan.slot_count = plan.slot_bytes > 0 ? std::min(slot_count, SlotsWorthwhile(plan.units)) : 0;
   return plan;
 }
 

@@ -3,6 +3,7 @@
 // What a layer stream will hold and read, computed before anything is allocated. Pure.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -32,6 +33,10 @@ struct StreamPlan {
   uint64_t kept_bytes = 0;
   uint64_t bytes_per_sweep = 0;
   std::vector<uint64_t> path_bytes;  // those of each path
+  std::vector<size_t> path_disk;     // PackReader::layer_disks
+
+  size_t disk_count() const { return *std::max_element(path_disk.begin(), path_disk.end()) + 1; }
+  uint64_t disk_bytes(size_t disk) const;  // bytes_per_sweep that come from it
 
   uint64_t memory_bytes() const { return slot_count * slot_bytes + kept_bytes; }
 };
@@ -42,7 +47,7 @@ struct StreamPlan {
 uint64_t DefaultSlotCount(const PackReader& pack);
 
 // Whole layers first; single parts of others take what that leaves. With slot_count 0 it is the
-// default.
+// default; there are never so many slots that all layers would take less.
 StreamPlan PlanStream(const PackReader& pack, uint64_t slot_count, uint64_t kept_bytes_max,
                       const LayerRange& layers = {});
 

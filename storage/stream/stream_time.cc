@@ -16,7 +16,7 @@ class Simulation {
       : plan_(plan),
         rates_(rates),
         free_(plan.slot_count, 0.0),
-        paths_(rates.path_bytes_per_second.size(), 0.0) {}
+        disks_(rates.disk_bytes_per_second.size(), 0.0) {}
 
   void RunUnit(const StreamUnit& unit, double compute_seconds) {
     if (!unit.kept) Arrive(unit);
@@ -27,17 +27,18 @@ class Simulation {
   double now() const { return now_; }
 
  private:
-  // The unit is read into the slot that was given back first, behind its path's reads before it.
+  // The unit is read into the slot that was given back first, behind its disk's reads before it.
   void Arrive(const StreamUnit& unit) {
     const uint64_t bytes = unit.bytes;
     const double size = static_cast<double>(bytes + (unit.path == 0 ? extra() : 0));
-    double& path = paths_[unit.path];
-    path = std::max(path, free_.front()) + size / rates_.path_bytes_per_second[unit.path];
+    const size_t number = plan_.path_disk[unit.path];
+    double& disk = disks_[number];
+    disk = std::max(disk, free_.front()) + size / rates_.disk_bytes_per_second[number];
     free_.pop_front();
     const double verify = static_cast<double>(bytes) / rates_.verify_bytes_per_second;
     const double last_request =
         static_cast<double>(std::min(bytes, rates_.request_bytes)) / rates_.verify_bytes_per_second;
-    now_ = std::max(now_ + verify, path + last_request);
+    now_ = std::max(now_ + verify, disk + last_request);
   }
 
   // Spread over what the first path streams.
@@ -51,7 +52,7 @@ class Simulation {
       std::count_if(plan_.units.begin(), plan_.units.end(),
                     [](const StreamUnit& unit) { return !unit.kept && unit.path == 0; }));
   std::deque<double> free_;    // when each free slot became so
-  std::vector<double> paths_;  // when each will have read what it was asked for
+  std::vector<double> disks_;  // when each will have read what it was asked for
   double now_ = 0;
 };
 
@@ -71,10 +72,10 @@ double UnitSeconds(const StreamPlan& plan, const StreamUnit& unit,
 SweepTime PredictSweep(const StreamPlan& plan, const StreamRates& rates,
                        std::span<const double> layer_seconds, double between_seconds) {
   SweepTime out;
-  for (size_t path = 0; path < plan.path_bytes.size(); ++path) {
-    const uint64_t extra = path == 0 ? rates.extra_layer_bytes * plan.first_unit.size() : 0;
+  for (size_t disk = 0; disk < plan.disk_count(); ++disk) {
+    const uint64_t extra = disk == 0 ? rates.extra_layer_bytes * plan.first_unit.size() : 0;
     const double seconds =
-        static_cast<double>(plan.path_bytes[path] + extra) / rates.path_bytes_per_second[path];
+        static_cast<double>(plan.disk_bytes(disk) + extra) / rates.disk_bytes_per_second[disk];
     out.read_seconds = std::max(out.read_seconds, seconds);
   }
   out.work_seconds =

@@ -49,6 +49,9 @@ TEST_F(FileSystemTest, WritesReadsAndLists) {
   EXPECT_EQ(ReadTextFile(files_, Path("a"), 5).value(), "newer");
   EXPECT_EQ(files_.Size(Path("a")).value(), 5u);
   EXPECT_GT(files_.FreeSpace(directory_).value(), 0u);
+  EXPECT_EQ(files_.DiskOf(Path("a")).value(), files_.DiskOf(directory_).value());
+  EXPECT_NE(files_.DiskOf("/proc").value(), files_.DiskOf(directory_).value());
+  EXPECT_EQ(files_.DiskOf(Path("none")).status().code(), absl::StatusCode::kNotFound);
   ASSERT_TRUE(files_.Remove(Path("a")).ok());
   EXPECT_EQ(files_.Size(Path("a")).status().code(), absl::StatusCode::kNotFound);
 }

@@ -54,5 +54,32 @@ TEST(WorkerPoolTest, FinishesScheduledTasksBeforeItEnds) {
   EXPECT_EQ(tasks, 100);
 }
 
+TEST(WorkerPoolTest, WorkersStayOnTheirCores) {
+  const CoreSet allowed = CoreSet::Allowed();
+  int core = CoreSet::kCoresMax - 1;
+  while (!allowed.Has(core)) --core;
+  const CoreSet last = *CoreSet::Parse(std::to_string(core));
+  std::atomic<int> elsewhere = 0;
+  const auto expect = [&](WorkerPool& pool, const CoreSet& cores) {
+    EXPECT_EQ(pool.thread_count(), cores.count());
+    elsewhere = 0;
+    pool.ParallelFor(100, [&](int64_t, int) {
+      if (CoreSet::Allowed() != cores) ++elsewhere;
+    });
+    EXPECT_EQ(elsewhere, 0) << cores.ToText();
+  };
+  WorkerPool anywhere(allowed.count());
+  WorkerPool pinned(last);
+  WorkerPool all(allowed);
+  expect(pinned, last);
+  expect(all, allowed);
+  expect(anywhere, allowed);
+  // Cores that there are not: the work is done all the same.
+  WorkerPool nowhere(*CoreSet::Parse("1022+1023"));
+  std::atomic<int> tiles = 0;
+  nowhere.ParallelFor(10, [&](int64_t, int) { ++tiles; });
+  EXPECT_EQ(tiles, 10);
+}
+
 }  // namespace
 }  // namespace longtake

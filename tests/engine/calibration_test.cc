@@ -47,6 +47,7 @@ TEST(CalibrationTest, ComesBackFromItsFile) {
 TEST(CalibrationTest, HasARateForEachLayerPath) {
   Calibration example = Example();
   example.layer_paths = {"/d0", "/d1"};
+  example.layer_disks = {0, 1};
   example.disk_bytes_per_second = {1.5e9, 0.5e9};
   std::string text = EncodeCalibration(example);
   const auto again = DecodeCalibration(text, "c.json");
@@ -59,6 +60,52 @@ TEST(CalibrationTest, HasARateForEachLayerPath) {
     const auto refused = DecodeCalibration(other, "c.json");
     EXPECT_THAT(std::string(refused.status().message()), HasSubstr("disk_bytes_per_second"));
   }
+}
+
+// Three directories on two disks.
+TEST(CalibrationTest, PathsOnOneDiskHaveOneRate) {
+  Calibration example = Example();
+  example.layer_paths = {"/d0", "/d1", "/d2"};
+  example.layer_disks = {0, 1, 0};
+  example.disk_bytes_per_second = {1.5e9, 0.5e9};
+  const std::string text = EncodeCalibration(example);
+  const auto again = DecodeCalibration(text, "c.json");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->IsFor(example));
+  EXPECT_EQ(again->disk_bytes_per_second, example.disk_bytes_per_second);
+  EXPECT_EQ(EncodeCalibration(*again), text);
+  const auto with_disks = [&](const std::string& disks) {
+    std::string other = text;
+    const size_t begin = other.find('[', other.find("layer_disks"));
+    other.replace(begin, other.find(']', begin) + 1 - begin, disks);
+    return DecodeCalibration(other, "c.json");
+  };
+  EXPECT_TRUE(with_disks("[0, 0, 1]").ok());
+  EXPECT_FALSE(with_disks("[0, 0, 1]")->IsFor(example)) << "a path came to another disk";
+  for (const char* broken : {"[0, 1]", "[0, 2, 1]", "[0, -1, 1]", "[0, 1.5, 0]", "0", "[]"}) {
+    EXPECT_THAT(std::string(with_disks(broken).status().message()), HasSubstr("layer_disks"))
+        << broken;
+  }
+  for (const char* broken : {"[0, 0, 0]", "[0, 1, 2]"}) {
+    EXPECT_THAT(std::string(with_disks(broken).status().message()),
+                HasSubstr("disk_bytes_per_second is not one per disk"));
+  }
+}
+
+// As files had it that took each path for a disk of its own.
+TEST(CalibrationTest, WithoutDisksEachPathIsOne) {
+  Calibration example = Example();
+  example.layer_paths = {"/d0", "/d1"};
+  example.layer_disks = {0, 1};
+  example.disk_bytes_per_second = {1.5e9, 0.5e9};
+  std::string text = EncodeCalibration(example);
+  const size_t begin = text.find("  \"layer_disks\"");
+  text.erase(begin, text.find("],", begin) + 3 - begin);
+  const auto old = DecodeCalibration(text, "c.json");
+  ASSERT_TRUE(old.ok()) << old.status() << text;
+  EXPECT_TRUE(old->IsFor(example));
+  example.layer_disks = {0, 0};
+  EXPECT_FALSE(old->IsFor(example)) << "then it is measured anew";
 }
 
 TEST(CalibrationTest, IsOfOneModelProfileAndMachine) {

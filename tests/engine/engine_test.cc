@@ -214,6 +214,21 @@ TEST(EngineTest, WhoWatchesSweepsIsToldTheirStack) {
   EXPECT_EQ(told, expected);
 }
 
+TEST(EngineTest, LayerFilesAreNamedFromTheStartAndCountedOfBothStacks) {
+  EngineSetup setup;
+  setup.model.kept_bytes_max = 0;
+  TestEngine engine(setup);
+  const auto name = [&](size_t i) { return engine->stats().layer_paths.at(i).file; };
+  EXPECT_EQ(name(0), EmbeddedPack() + "/transformer.pack");
+  EXPECT_EQ(name(1), EmbeddedPack() + "/text_encoder.pack");
+  ReadToEnd(engine, **engine.CreateSession(SmallSpec("a red circle", 1, 9), ""));
+  const EngineStats stats = engine->stats();
+  ASSERT_EQ(stats.layer_paths.size(), 2u);
+  EXPECT_EQ(stats.layer_paths[0].bytes_read, stats.transformer_layers.bytes_read);
+  EXPECT_EQ(stats.layer_paths[1].bytes_read, stats.text_layers.bytes_read);
+  EXPECT_NE(stats.layer_paths[0].bytes_read, stats.layer_paths[1].bytes_read);
+}
+
 // What the last session was decoded in goes back, too: others are promised it now.
 TEST(EngineTest, AnIdleEngineHoldsNoScratch) {
   TestEngine engine;

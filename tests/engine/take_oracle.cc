@@ -23,7 +23,8 @@ T Value(absl::StatusOr<T> value) {
 
 void Run(ModelSweep& sweep, LayerStream& layers) {
   ManualClock clock;
-  const absl::Status done = RunSweep(sweep, layers, [] { return true; }, {.clock = clock});
+  const StageSweep stage = {.model = sweep, .layers = layers};
+  const absl::Status done = RunSweep({&stage, 1}, [] { return true; }, {.clock = clock});
   LT_CHECK(done.ok());
 }
 

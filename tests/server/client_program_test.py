@@ -219,6 +219,24 @@ class ClientTest(unittest.TestCase):
                      "free space", "port 7767"):
             self.assertTrue(any(word in line for line in lines), (word, lines))
 
+    def test_doctor_looks_at_layer_paths(self):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [os.path.join(folder, name) for name in ("a", "b")]
+            for path in paths:
+                os.mkdir(path)
+            options = [f"--layer-path={path}" for path in paths]
+            done = subprocess.run(self.command("doctor", *options), capture_output=True, timeout=120, check=False)
+            text = done.stdout.decode()
+            self.assertIn(f"{paths[0]} and {paths[1]} are on one disk", text)
+            self.assertEqual(text.count("disk rate"), 3, text)
+            alone = subprocess.run(self.command("doctor", options[0]), capture_output=True, timeout=120, check=False)
+            self.assertIn(b"on 1 disk", alone.stdout)
+            options.append(f"--layer-path={folder}/none")
+            done = subprocess.run(self.command("doctor", *options), capture_output=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"--layer-path: ", done.stderr)
+        self.assertIn(b"/none", done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

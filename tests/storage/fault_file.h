@@ -108,6 +108,7 @@ class FaultFileSystem final : public FileSystem {
     if (free_bytes_.has_value()) return *free_bytes_;
     return files_.FreeSpace(path);
   }
+  absl::StatusOr<uint64_t> DiskOf(const std::string& path) override { return files_.DiskOf(path); }
 
  private:
   class FaultFile final : public File {

@@ -11,6 +11,7 @@
 #include <random>
 
 #include "storage/pack/pack_directory.h"
+#include "storage/pack/pack_file.h"
 #include "storage/pack/pack_twin.h"
 #include "storage/stream/layer_stream.h"
 #include "storage/stream/stream_plan.h"
@@ -119,6 +120,18 @@ TEST_F(LayerPathsTest, ADiskThatIsFullIsToldBeforeAnythingIsWritten) {
   const absl::Status status = SpreadLayers(memory_, "m", Names(2), nullptr);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_FALSE(memory_.Has("d0/transformer.pack"));
+  // A twin has holes, so it needs no more than its layers and what is around them.
+  const PackHeader& header = pack_->header();
+  memory_.set_free_bytes(header.file_bytes - header.payload_bytes + 4 * pack_->layer(0).bytes());
+  EXPECT_EQ(SpreadLayers(memory_, "m", Names(2), nullptr), absl::OkStatus());
+}
+
+TEST_F(LayerPathsTest, ADirectoryGivenTwiceIsNotSpreadTo) {
+  const std::vector<std::string> paths = {"d0", "d0"};
+  const absl::Status status = SpreadLayers(memory_, "m", paths, nullptr);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("d0: is given twice"));
+  EXPECT_FALSE(memory_.Has("d0/transformer.pack")) << "said before anything is copied";
 }
 
 TEST_F(LayerPathsTest, ATwinThatIsNoneIsRefusedWithBothNames) {
@@ -151,6 +164,56 @@ TEST_F(LayerPathsTest, ATwinThatIsNoneIsRefusedWithBothNames) {
   expect(Names(2), "d1/transformer.pack: is no twin of m/transformer.pack", "");
 }
 
+// Everything but the checksums, or everything but the text beside the weights, is the pack's own.
+TEST_F(LayerPathsTest, ATwinIsThePacksInEveryByteOfItsTable) {
+  Spread(2);
+  const MemoryFileSystem::Bytes twin = memory_.Contents("d1/transformer.pack");
+  PackSpec spec = FixtureSpec(kLayers);
+  spec.config.replace(spec.config.find(": "), 2, ":\n");
+  WriteFixture(memory_, "d1/transformer.pack", spec);
+  const auto other = PackReader::Open(memory_, "d1/transformer.pack");
+  ASSERT_TRUE(other.ok()) << other.status();
+  ASSERT_TRUE(std::ranges::equal((*other)->block_crcs(), pack_->block_crcs()));
+  EXPECT_EQ(OpenWith(Names(2)).code(), absl::StatusCode::kDataLoss);
+
+  memory_.Put("d1/transformer.pack", twin);
+  ASSERT_EQ(OpenWith(Names(2)), absl::OkStatus());
+  std::vector<uint32_t> crcs(pack_->block_crcs().begin(), pack_->block_crcs().end());
+  ++crcs[pack_->layer(5).parts[0].offset / pack_->header().crc_block_bytes];
+  const auto file = memory_.OpenReadWrite("d1/transformer.pack");
+  ASSERT_TRUE(file.ok());
+  const PackHeader& header = pack_->header();
+  ASSERT_EQ(WritePackCopies(**file,
+                            {.alignment = header.alignment,
+                             .crc_block_bytes = header.crc_block_bytes,
+                             .table_bytes = header.table_bytes,
+                             .payload_bytes = header.payload_bytes},
+                            pack_->table_text(), crcs),
+            absl::OkStatus());
+  EXPECT_TRUE(PackReader::Open(memory_, "d1/transformer.pack").ok()) << "a pack, but no twin";
+  EXPECT_EQ(OpenWith(Names(2)).code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(LayerPathsTest, WhatIsDamagedIsNotSpread) {
+  memory_.Contents("m/transformer.pack")[LayerOffset(3) + 100] ^= std::byte{1};
+  const absl::Status status = SpreadLayers(memory_, "m", Names(2), nullptr);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("m/transformer.pack"));
+  EXPECT_TRUE(memory_.Has("d0/transformer.pack")) << "its layers are sound";
+  EXPECT_FALSE(memory_.Has("d1/transformer.pack"));
+}
+
+TEST_F(LayerPathsTest, ProgressIsOfTheShare) {
+  std::vector<uint64_t> totals;
+  const PackProgress progress = [&](uint64_t done, uint64_t total) {
+    if (done == total) totals.push_back(total);
+    EXPECT_LE(done, total);
+  };
+  ASSERT_EQ(SpreadLayers(memory_, "m", Names(2), progress), absl::OkStatus());
+  const uint64_t layer = pack_->layer(0).bytes();
+  EXPECT_EQ(totals, std::vector<uint64_t>({4 * layer, 3 * layer}));
+}
+
 TEST_F(LayerPathsTest, VerifyFindsAByteOfEveryLayerOfATwin) {
   Spread(2);
   for (size_t layer = 0; layer < kLayers; ++layer) {
@@ -159,7 +222,7 @@ TEST_F(LayerPathsTest, VerifyFindsAByteOfEveryLayerOfATwin) {
     byte ^= std::byte{1};
     const absl::Status status = VerifyPackDirectory(memory_, "m", nullptr, Names(2));
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << layer;
-    EXPECT_THAT(std::string(status.message()), HasSubstr(file));
+    EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr(file), HasSubstr("CRC block")));
     byte ^= std::byte{1};
   }
   EXPECT_EQ(VerifyPackDirectory(memory_, "m", nullptr, Names(2)), absl::OkStatus());
@@ -198,13 +261,40 @@ TEST_F(LayerPathsTest, EveryLayerComesFromItsPath) {
     }
     const std::vector<PathStats> stats = stream->path_stats();
     ASSERT_EQ(stats.size(), paths);
+    std::vector<PathStats> again(paths, {.file = "as it was called"});
+    stream->ReadPathStats(again);
     uint64_t bytes = 0;
     for (size_t i = 0; i < paths; ++i) {
       EXPECT_EQ(stats[i].file, "d" + std::to_string(i) + "/transformer.pack");
+      EXPECT_EQ(again[i].file, "as it was called");
+      EXPECT_EQ(again[i].bytes_read, stats[i].bytes_read);
       EXPECT_EQ(stats[i].bytes_read > 0, i < kLayers);
       bytes += stats[i].bytes_read;
     }
     EXPECT_EQ(bytes, stream->stats().bytes_read);
+  }
+}
+
+// Wherever a stage's layers begin, a layer's path follows from its number in the pack.
+TEST_F(LayerPathsTest, ARangeOfLayersComesFromTheirPaths) {
+  for (const size_t paths : {2, 3}) {
+    Spread(paths);
+    for (const LayerRange& range : {LayerRange{.first = 1}, LayerRange{3, 6}, LayerRange{5, 6}}) {
+      for (const uint64_t kept_bytes_max : {uint64_t{0}, pack_->layer(0).bytes()}) {
+        const auto stream = Stream({.layers = range, .kept_bytes_max = kept_bytes_max});
+        std::vector<uint64_t> expected(paths);
+        for (int sweep = 0; sweep < 3; ++sweep) {
+          for (int64_t i = range.first; i < stream->layers().end; ++i) {
+            ASSERT_EQ(TakeLayer(*stream, *pack_, static_cast<size_t>(i)), absl::OkStatus());
+          }
+        }
+        for (int64_t i = range.first; i < stream->layers().end; ++i) {
+          expected[static_cast<size_t>(i) % paths] = 1;
+        }
+        const std::vector<PathStats> stats = stream->path_stats();
+        for (size_t i = 0; i < paths; ++i) EXPECT_EQ(stats[i].bytes_read > 0, expected[i] > 0);
+      }
+    }
   }
 }
 
@@ -228,6 +318,29 @@ TEST_F(LayerPathsTest, SlotsAreForAllPaths) {
   Spread(3);
   EXPECT_EQ(PlanStream(*pack_, 0, 0).slot_count, 3u + 2 * 2) << "two parts a layer";
   EXPECT_EQ(PlanStream(*pack_, 2, 0).slot_count, 2u) << "as asked";
+  uint64_t layers_bytes = 0;
+  for (size_t i = 0; i < kLayers; ++i) layers_bytes += pack_->layer(i).bytes();
+  const StreamPlan many = PlanStream(*pack_, 64, 0);
+  EXPECT_LE(many.memory_bytes(), layers_bytes) << "or they could all be kept";
+  EXPECT_GT(many.memory_bytes() + many.slot_bytes, layers_bytes);
+  for (const uint64_t kept : {uint64_t{1}, uint64_t{2}, uint64_t{6}}) {
+    EXPECT_LE(PlanStream(*pack_, 64, kept * pack_->layer(0).bytes()).slot_count, many.slot_count);
+  }
+}
+
+TEST_F(LayerPathsTest, PathsOnOneDiskAreKnown) {
+  EXPECT_EQ(pack_->layer_disks(), std::vector<size_t>({0}));
+  Spread(3);
+  EXPECT_EQ(pack_->layer_disks(), std::vector<size_t>({0, 1, 2}));
+  memory_.set_disk("d0", 5);
+  memory_.set_disk("d2", 5);
+  Spread(3);
+  EXPECT_EQ(pack_->layer_disks(), std::vector<size_t>({0, 1, 0}));
+  const auto stream = Stream();
+  EXPECT_EQ(stream->disk_count(), 2u);
+  const StreamPlan plan = PlanStream(*pack_, 0, 0);
+  EXPECT_EQ(plan.disk_bytes(0), plan.path_bytes[0] + plan.path_bytes[2]);
+  EXPECT_EQ(plan.disk_bytes(1), plan.path_bytes[1]);
 }
 
 TEST_F(LayerPathsTest, APathThatHangsIsNamedAndTheOthersGoOn) {
@@ -250,6 +363,21 @@ TEST_F(LayerPathsTest, APathThatHangsIsNamedAndTheOthersGoOn) {
   stuck = false;
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
   EXPECT_EQ(TakeSweep(*stream, *pack_), absl::OkStatus());
+}
+
+// A fault on the way to one path is mended by that path alone.
+TEST_F(LayerPathsTest, WhatDiffersOnceIsReadAgainFromItsPath) {
+  Spread(3);
+  for (const std::string& path : Names(3)) {
+    std::atomic<bool> flipped = false;
+    files_.set_decide([&](const Attempt& attempt) {
+      if (!attempt.path.starts_with(path) || flipped.exchange(true)) return ReadFault{};
+      return ReadFault{.flip_bit = attempt.offset * 8 + 5};
+    });
+    const auto stream = Stream();
+    EXPECT_EQ(TakeSweep(*stream, *pack_), absl::OkStatus()) << path;
+    EXPECT_EQ(stream->stats().checksum_failures, 1u);
+  }
 }
 
 // A slow path holds up nothing but its own layers: the others are read ahead meanwhile.
@@ -320,6 +448,21 @@ TEST_F(LayerPathsTest, NoWrongByteFromAnyPlanUnderAStormOfFaults) {
     stream->Rewind();
     EXPECT_EQ(TakeSweep(*stream, *pack_), absl::OkStatus()) << "seed " << seed;
   }
+}
+
+TEST(LayerPathsDiskTest, TwoNamesOfOneDirectoryAreFound) {
+  const TempDir dir;
+  ASSERT_TRUE(BeginPackDirectory(PosixFileSystem(), dir.path()).ok());
+  WriteFixture(PosixFileSystem(), dir.File("transformer.pack"), FixtureSpec(5));
+  const PackDirectorySpec parts = {
+      .components = {"transformer"}, .recipe = "{}", .tokenizer_name = "", .tokenizer = ""};
+  ASSERT_TRUE(FinishPackDirectory(PosixFileSystem(), dir.path(), parts).ok());
+  ASSERT_TRUE(PosixFileSystem().MakeDir(dir.File("d0")).ok());
+  std::filesystem::create_symlink("d0", dir.File("d1"));
+  const std::vector<std::string> paths = {dir.File("d0"), dir.File("d1")};
+  const absl::Status status = SpreadLayers(PosixFileSystem(), dir.path(), paths, nullptr);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("d0/transformer.pack"));
 }
 
 // On the real disk, where the files have holes.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -29,6 +30,8 @@ class MemoryFileSystem final : public FileSystem {
   }
   bool Has(const std::string& path) const { return contents_.contains(path); }
   void set_free_bytes(uint64_t bytes) { free_bytes_ = bytes; }
+  // Each directory is a disk of its own where nothing else is said.
+  void set_disk(const std::string& directory, uint64_t disk) { disks_[directory] = disk; }
 
   absl::StatusOr<std::unique_ptr<File>> OpenRead(const std::string& path, ReadMode) override {
     if (!Has(path)) return absl::NotFoundError(path + ": no such file");
@@ -72,6 +75,10 @@ class MemoryFileSystem final : public FileSystem {
     return Contents(path).size();
   }
   absl::StatusOr<uint64_t> FreeSpace(const std::string&) override { return free_bytes_; }
+  absl::StatusOr<uint64_t> DiskOf(const std::string& path) override {
+    const auto found = disks_.find(DirName(path));
+    return found != disks_.end() ? found->second : std::hash<std::string>()(DirName(path));
+  }
 
  private:
   class MemoryFile final : public File {
@@ -108,6 +115,7 @@ class MemoryFileSystem final : public FileSystem {
 
   std::map<std::string, std::unique_ptr<Bytes>> contents_;
   uint64_t free_bytes_ = 1ull << 40;
+  std::map<std::string, uint64_t> disks_;
 };
 
 }  // namespace longtake

@@ -78,6 +78,7 @@ class SimulatedDisk final : public FileSystem {
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override;
   absl::StatusOr<uint64_t> Size(const std::string& path) override;
   absl::StatusOr<uint64_t> FreeSpace(const std::string& path) override;
+  absl::StatusOr<uint64_t> DiskOf(const std::string& /*path*/) override { return 1; }
 
  private:
   class OpenFile;

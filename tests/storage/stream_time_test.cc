@@ -20,7 +20,9 @@ constexpr uint64_t kCrcBlock = 4096;
 // Answers one request after the other at kDiskRate; waiting moves the clock.
 class FixedRateIo final : public BlockIo {
  public:
-  FixedRateIo(File& file, ManualClock& clock) : BlockIo("disk", 4096), file_(file), clock_(clock) {}
+  // What a disk is asked for by several of them it answers in the order in which it was asked.
+  FixedRateIo(File& file, ManualClock& clock, int64_t& disk_nanos, double rate, size_t depth)
+      : BlockIo("disk", depth), file_(file), clock_(clock), disk_nanos_(disk_nanos), rate_(rate) {}
 
  private:
   struct Answer {
@@ -30,8 +32,8 @@ class FixedRateIo final : public BlockIo {
 
   void StartRaw(size_t slot, const BlockRequest& rest) override {
     const auto bytes = static_cast<double>(rest.memory.size());
-    disk_nanos_ = std::max(disk_nanos_, clock_.MonotonicNanos()) +
-                  static_cast<int64_t>(bytes / kDiskRate * 1e9);
+    disk_nanos_ =
+        std::max(disk_nanos_, clock_.MonotonicNanos()) + static_cast<int64_t>(bytes / rate_ * 1e9);
     answers_.push_back({{slot, file_.ReadSome(rest.offset, rest.memory)}, disk_nanos_});
   }
   std::optional<RawCompletion> NextRaw(int64_t wait_nanos) override {
@@ -46,7 +48,8 @@ class FixedRateIo final : public BlockIo {
 
   File& file_;
   ManualClock& clock_;
-  int64_t disk_nanos_ = 0;
+  int64_t& disk_nanos_;  // when the disk will have answered what it was asked for
+  const double rate_;
   std::deque<Answer> answers_;
 };
 
@@ -73,6 +76,8 @@ struct Case {
   uint64_t kept_layers = 0;
   double layer_seconds = 0;
   double between_seconds = 0;
+  std::vector<double> path_rates = {};  // empty: kDiskRate
+  size_t depth = 4096;                  // requests that a path takes at once
 };
 
 double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const StreamPlan& plan,
@@ -88,8 +93,11 @@ double MeasureSweep(const PackReader& pack, MemoryFileSystem& files, const Strea
                       clock);
   EXPECT_TRUE(fetcher.Allocate().ok());
   std::vector<std::unique_ptr<BlockIo>> readers;
-  for (size_t i = 0; i < pack.layer_files().size(); ++i) {
-    readers.push_back(std::make_unique<FixedRateIo>(**file, clock));
+  std::vector<int64_t> disk_nanos(plan.disk_count());
+  for (size_t path = 0; path < plan.path_disk.size(); ++path) {
+    readers.push_back(std::make_unique<FixedRateIo>(
+        **file, clock, disk_nanos[plan.path_disk[path]],
+        c.path_rates.empty() ? kDiskRate : c.path_rates[path], c.depth));
   }
   fetcher.Start(std::move(readers));
   double start = 0;
@@ -128,7 +136,7 @@ TEST(StreamTimeTest, PredictsWhatTheFetcherTakesOnADiskOfFixedRate) {
           const double measured = MeasureSweep(**pack, files, plan, c);
           const SweepTime predicted =
               PredictSweep(plan,
-                           {.path_bytes_per_second = {kDiskRate},
+                           {.disk_bytes_per_second = {kDiskRate},
                             .verify_bytes_per_second = 1e18,
                             .request_bytes = kCrcBlock},
                            std::vector<double>(c.layers, c.layer_seconds), c.between_seconds);
@@ -166,7 +174,7 @@ TEST(StreamTimeTest, PredictsPathsThatReadAtOnce) {
         const double measured = MeasureSweep(**pack, files, plan, c);
         const SweepTime predicted =
             PredictSweep(plan,
-                         {.path_bytes_per_second = std::vector<double>(paths, kDiskRate),
+                         {.disk_bytes_per_second = std::vector<double>(paths, kDiskRate),
                           .verify_bytes_per_second = 1e18,
                           .request_bytes = kCrcBlock},
                          std::vector<double>(layers, c.layer_seconds), 0);
@@ -182,6 +190,66 @@ TEST(StreamTimeTest, PredictsPathsThatReadAtOnce) {
   }
 }
 
+// A wait is for one path, and what others answer meanwhile is taken in with its next answer. That
+// holds up nothing, however few requests a path takes at once.
+TEST(StreamTimeTest, AWaitForOnePathKeepsNoOtherWaiting) {
+  MemoryFileSystem files;
+  const size_t layers = 12;
+  WriteFixture(files, "m/p", Spec(layers));
+  for (const char* path : {"d0/p", "d1/p"}) files.Put(path, files.Contents("m/p"));
+  const auto pack = PackReader::Open(files, "m/p", std::vector<std::string>{"d0", "d1"});
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  for (const std::vector<double>& rates :
+       {std::vector<double>{1e6, 1e6}, {1e6, 2e6}, {2e6, 1e6}, {1e6, 10e6}}) {
+    for (const size_t depth : {1, 2, 4, 4096}) {
+      const Case c = {.layers = layers, .path_rates = rates, .depth = depth};
+      const StreamPlan plan = PlanStream(**pack, 0, 0);
+      const double read = std::max(static_cast<double>(plan.path_bytes[0]) / rates[0],
+                                   static_cast<double>(plan.path_bytes[1]) / rates[1]);
+      const double measured = MeasureSweep(**pack, files, plan, c);
+      EXPECT_LE(measured, 1.001 * read)
+          << rates[0] << " " << rates[1] << ", " << depth << " at once";
+    }
+  }
+}
+
+// Four directories on two disks, of which the slower one has three: three quarters to read.
+TEST(StreamTimeTest, PathsOnOneDiskShareItsRate) {
+  const double read_seconds = 32.0 * kCrcBlock / kDiskRate;  // of a layer
+  MemoryFileSystem files;
+  const size_t layers = 12;
+  WriteFixture(files, "m/p", Spec(layers));
+  std::vector<std::string> names;
+  for (size_t i = 0; i < 4; ++i) {
+    names.push_back("d" + std::to_string(i));
+    files.Put(names.back() + "/p", files.Contents("m/p"));
+    files.set_disk(names.back(), i == 1 ? 7 : 8);
+  }
+  const auto pack = PackReader::Open(files, "m/p", names);
+  ASSERT_TRUE(pack.ok()) << pack.status();
+  EXPECT_EQ((*pack)->layer_disks(), std::vector<size_t>({0, 1, 0, 0}));
+  for (const uint64_t slots : {0, 1, 2, 3, 5}) {
+    for (const double ratio : {0.0, 0.3, 1.0}) {
+      const Case c = {.layers = layers,
+                      .slots = slots,
+                      .layer_seconds = ratio * read_seconds,
+                      .path_rates = {kDiskRate, 4 * kDiskRate, kDiskRate, kDiskRate}};
+      const StreamPlan plan = PlanStream(**pack, slots, 0);
+      EXPECT_EQ(plan.disk_bytes(0), 3 * plan.disk_bytes(1));
+      const double measured = MeasureSweep(**pack, files, plan, c);
+      const SweepTime predicted = PredictSweep(plan,
+                                               {.disk_bytes_per_second = {kDiskRate, 4 * kDiskRate},
+                                                .verify_bytes_per_second = 1e18,
+                                                .request_bytes = kCrcBlock},
+                                               std::vector<double>(layers, c.layer_seconds), 0);
+      EXPECT_NEAR(predicted.seconds, measured, 0.05 * measured)
+          << slots << " slots, computing " << ratio << " of reading";
+      EXPECT_NEAR(predicted.read_seconds, layers * read_seconds * 3 / 4, 1e-6);
+      EXPECT_GE(measured, 0.999 * predicted.read_seconds);
+    }
+  }
+}
+
 // By hand: each part is verified as it arrives, its last request after that; what is computed or
 // verified keeps the disk waiting only when there is one slot.
 TEST(StreamTimeTest, ChecksumsTakeTheirTime) {
@@ -192,7 +260,7 @@ TEST(StreamTimeTest, ChecksumsTakeTheirTime) {
   const std::vector<double> nothing(4, 0.0);
   const auto seconds = [&](uint64_t slots, double verify_rate) {
     return PredictSweep(PlanStream(**pack, slots, 0),
-                        {.path_bytes_per_second = {1e6},
+                        {.disk_bytes_per_second = {1e6},
                          .verify_bytes_per_second = verify_rate,
                          .request_bytes = kCrcBlock},
                         nothing, 0)
@@ -212,7 +280,7 @@ TEST(StreamTimeTest, WithEveryLayerKeptNothingIsReadButWhatElseTheDiskBrings) {
   const auto pack = PackReader::Open(files, "p");
   ASSERT_TRUE(pack.ok()) << pack.status();
   const StreamPlan plan = PlanStream(**pack, 3, uint64_t{1} << 40);
-  StreamRates rates = {.path_bytes_per_second = {1e6}, .verify_bytes_per_second = 1e9};
+  StreamRates rates = {.disk_bytes_per_second = {1e6}, .verify_bytes_per_second = 1e9};
   const std::vector<double> layers(4, 0.25);
   EXPECT_DOUBLE_EQ(PredictSweep(plan, rates, layers, 0).seconds, 1.0);
   EXPECT_DOUBLE_EQ(PredictSweep(plan, rates, layers, 0).read_seconds, 0.0);
