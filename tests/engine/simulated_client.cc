@@ -194,8 +194,10 @@ void SimulatedClient::Attach(Engine& engine, int64_t next_chunk) {
   const absl::StatusOr<uint64_t> reader = (*session)->Attach(next_, nullptr);
   if (world_->dead) return;
   if (!reader.ok()) {
-    // What is shown again is not there yet, and so is not what comes behind it.
-    if (!absl::IsOutOfRange(reader.status()) || !(world_->disk_failed || shown_again_)) {
+    // What is shown again is not there yet, and so is not what comes behind it. And what lies
+    // before a gap may be neither in memory any more nor on disk.
+    const bool may_be = world_->disk_failed || shown_again_ || (had_gap_ && next_ < chunks());
+    if (!absl::IsOutOfRange(reader.status()) || !may_be) {
       Fail(absl::StrCat("Attach: ", reader.status().ToString()));
     }
     return;
