@@ -53,3 +53,9 @@ function(longtake_cuda_objects out)
   set_source_files_properties(${objects} PROPERTIES EXTERNAL_OBJECT ON GENERATED ON)
   set(${out} ${objects} PARENT_SCOPE)
 endfunction()
+
+# longtake_carried(name): a program that tools/gpu/make_bundle carries to other machines, with its libraries.
+# mold would take printable_text.cc of base for a string function that others have, too, and with it ICU: 33 MB.
+function(longtake_carried name)
+  target_link_options(${name} PRIVATE -fuse-ld=bfd)
+endfunction()
