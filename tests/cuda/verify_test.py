@@ -75,8 +75,8 @@ class VerifyTest(unittest.TestCase):
         self.assertEqual(code, 0, text)
         self.assertEqual(results[0]["run"]["commit"], "abc with changes")
         steps = [line["step"] + " " + line["status"] for line in results if "status" in line]
-        self.assertEqual(steps, ["env passed", "test passed", "test passed", "copies passed", "ops passed",
-                                 "chunk absent", "vae absent", "stream absent", "peer absent", "sanitizer passed",
+        self.assertEqual(steps, ["env passed", "test passed", "test passed", "copies passed", "disk absent",
+                                 "ops passed", "chunk absent", "vae absent", "stream absent", "peer absent", "sanitizer passed",
                                  "sanitizer passed", "durable absent"])
         figures = [line["figure"] for line in results if "figure" in line]
         self.assertEqual(figures, [{"what": "card"}, {"what": "copy", "ms": 1}, {"what": "op", "ms": 2}])
@@ -88,6 +88,12 @@ class VerifyTest(unittest.TestCase):
         code, _, results = self.verify("quick")
         self.assertEqual(code, 0)
         self.assertEqual([line["step"] for line in results if "status" in line], ["env", "test", "test"])
+
+    def test_other_modes_are_refused(self):
+        self.make()
+        for mode, said in (("tune", "tune is absent"), ("fast", "no mode fast")):
+            done = subprocess.run([os.path.join(self.bundle, "verify.sh"), mode], check=False, capture_output=True, text=True)
+            self.assertEqual((done.returncode, said in done.stderr), (2, True), done)
 
     def test_without_a_card_it_skips_loudly(self):
         self.make(longtake_gpu_bench=NO_CARD, gpu_kernels_test=f"touch {self.path('ran')}\n")
