@@ -229,6 +229,8 @@ class Engine {
                                                   const Caller& caller, Arrival arrival)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(wake_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsSentAndGone(const Session& session, int64_t next_chunk) const;
+  // Whether it failed of something that may pass, and the store has all that it goes on from.
+  bool MayGoOn(const Session& session) const;
   // With a store, and where such a session would not be admitted, the idlest of those that nobody
   // reads is parked, and the answer is MakingRoom until its memory is back. OK where there is room,
   // or nobody to park: admission tells.

@@ -59,7 +59,7 @@ absl::StatusOr<std::optional<CreatedSession>> Engine::FindParked(const ResolvedS
                                                                  const Caller& caller) {
   if (options_.store == nullptr || !options_.store->Contains(id)) return std::nullopt;
   const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  if (found.ok() && !(*found)->cancelled()) return std::nullopt;
+  if (found.ok() && !(*found)->cancelled() && !MayGoOn(**found)) return std::nullopt;
   LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
   if (stored.created.spec != spec) return SessionExists(id);
   LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, Wake(id, /*next_chunk=*/-1, caller));
@@ -71,10 +71,16 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   if (options_.store == nullptr) return FindSession(id);
   const MutexLock wake(wake_mutex_);
   absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  if (found.ok() && !(*found)->cancelled() && !IsSentAndGone(**found, next_chunk)) return found;
+  const bool failed = found.ok() && MayGoOn(**found);
+  if (found.ok() && !(*found)->cancelled() && !failed && !IsSentAndGone(**found, next_chunk)) {
+    return found;
+  }
   if (!options_.store->Contains(id)) return FindSession(id);
   LT_RETURN_IF_ERROR(WriteDown(id));
-  if (found.ok()) EndLife(*found, "attached to at a chunk that was to be made again");
+  if (found.ok()) {
+    EndLife(*found, failed ? "attached to after it had failed"
+                           : "attached to at a chunk that was to be made again");
+  }
   // What it writes of itself as it leaves shortens its way back.
   if (departures_.IsHere(id) && clock_.MonotonicNanos() < caller.asks_until_nanos) {
     return MakingRoom(Error(Reason::kSessionMemoryExhausted,
@@ -105,6 +111,11 @@ bool Engine::IsSentAndGone(const Session& session, int64_t next_chunk) const {
   return next_chunk >= 0 && next_chunk < session.Info().oldest_chunk_held &&
          options_.store->IsKept(id) &&
          next_chunk >= OldestChunk(options_.store->FirstKept(id), session.spec(), model_);
+}
+
+bool Engine::MayGoOn(const Session& session) const {
+  return longtake::InfoOf(ReasonFor(session.end_status())).retry_millis > 0 &&
+         options_.store->IsKept(session.id());
 }
 
 absl::Status Engine::MakeRoom(const ResolvedSpec& spec, const Caller& caller) {

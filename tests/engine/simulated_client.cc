@@ -190,6 +190,9 @@ void SimulatedClient::Attach(Engine& engine, int64_t next_chunk) {
     if (!IsExpected(session.status())) Fail(absl::StrCat("Wake: ", session.status().ToString()));
     return;
   }
+  if (absl::IsUnavailable((*session)->end_status()) && engine.InfoOf(**session).durable) {
+    return Fail("it does not go on after a failure that may pass");
+  }
   next_ = std::min(next_chunk, chunks());
   const absl::StatusOr<uint64_t> reader = (*session)->Attach(next_, nullptr);
   if (world_->dead) return;
