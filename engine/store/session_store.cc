@@ -157,9 +157,18 @@ absl::Status SessionStore::MakeRoom(const std::string& id, uint64_t bytes) {
   return over == 0 ? absl::OkStatus() : snapshots_.MakeRoom(database_->snapshots(), 0, over);
 }
 
+absl::Status SessionStore::RunNow(CommitQueue::Kind kind, std::function<absl::Status()> work) {
+  const absl::Status status = queue_.RunNow(kind, std::move(work));
+  return kind == CommitQueue::Kind::kRead ? OfReading(status) : OfWriting(status);
+}
+
 absl::Status SessionStore::CheckRoom() const {
   MutexLock lock(mutex_);
-  if (HasRoom({}, /*bytes=*/0) && rows_.size() < kSessionsMax) return absl::OkStatus();
+  const bool is_full = bytes_ > options_.bytes_max || rows_.size() >= kSessionsMax;
+  if (!is_full && HasRoom({}, /*bytes=*/0)) return absl::OkStatus();
+  if (!is_full) {
+    return Error(Reason::kStorageUnavailable, "too much waits for the session store's disk");
+  }
   return Error(Reason::kStoreFull,
                absl::StrCat("the session store is full: ", rows_.size(), " sessions take ", bytes_,
                             " of ", options_.bytes_max, " bytes"));
@@ -247,9 +256,12 @@ SessionRow* SessionStore::Change(const std::string& id) {
   return changed->second.has_value() ? &*changed->second : nullptr;
 }
 
+// One that was only to be made has nothing that could be damaged.
 absl::Status SessionStore::Gone(const std::string& id) const {
   const auto left_out = left_out_.find(id);
-  return left_out == left_out_.end() ? NoSession(id) : left_out->second;
+  if (left_out == left_out_.end()) return NoSession(id);
+  if (Contains(id)) return left_out->second;
+  return Error(Reason::kStorageUnavailable, std::string(left_out->second.message()));
 }
 
 absl::Status SessionStore::CheckNew(const std::string& id) {

@@ -240,9 +240,8 @@ class SessionStore final : public EventSink, private Transactions {
   bool IsGap(const SessionKey& session, uint64_t number) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status WriteGap(const SessionKey& session, int64_t base) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndGap(const SessionKey& session, uint64_t number, bool durable) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status RunNow(CommitQueue::Kind kind, std::function<absl::Status()> work) {
-    return queue_.RunNow(kind, std::move(work));
-  }
+  // Its errors have reasons.
+  absl::Status RunNow(CommitQueue::Kind kind, std::function<absl::Status()> work);
 
   // On the store's thread. bytes grows by those of the record that is read.
   absl::StatusOr<StoredSummary> Summarise(const std::string& id, uint64_t* bytes);
@@ -278,7 +277,8 @@ class SessionStore final : public EventSink, private Transactions {
   void PushExpired() ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsStaleLife(const SessionKey& session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsStale(const SessionKey& session) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // STORE_FULL when there is no room for one more session.
+  // STORE_FULL when there is no room for one more session, STORAGE_UNAVAILABLE when what waits for
+  // a disk that fails leaves none.
   absl::Status CheckRoom() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether so much more of this session finds room in what it, all of them and memory may take.
   bool HasRoom(const std::string& id, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/store/session_store.h"
+#include "engine/store/store_errors.h"
 
 namespace longtake {
 namespace {
@@ -140,7 +141,11 @@ void SessionStore::ReadLatents(const StoredLatents& stored,
                      *latents = GetLatents(stored);
                      return latents->status();
                    },
-               .done = [latents, done = std::move(done)](bool) { done(std::move(*latents)); }});
+               .done =
+                   [latents, done = std::move(done)](bool) {
+                     if (latents->ok()) return done(std::move(*latents));
+                     done(OfReading(latents->status()));
+                   }});
 }
 
 }  // namespace longtake

@@ -139,6 +139,7 @@ void SimulatedClient::KnowLatest(int64_t made) {
 
 // Errors that are no broken promise: the disk fails, or the session's damage has been named.
 bool SimulatedClient::IsExpected(const absl::Status& status) {
+  if (!ReasonOf(status).has_value()) Fail("without a reason: " + status.ToString());
   if (world_->disk_failed && absl::IsUnavailable(status)) return true;
   if (!world_->damaged || !absl::IsDataLoss(status)) return false;
   const bool named = absl::StrContains(status.message(), id_) ||
