@@ -26,7 +26,11 @@ TEST_F(ResumeTest, AnyChunkThatWasMadeCanBeReadAgain) {
     }
   }
   Begin();
-  EXPECT_EQ(ReasonFor(*Read("one", 7).end), Reason::kChunkNotHeld);
+  const auto refusal = ReasonOf(*Read("one", 7).end);
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->reason, Reason::kChunkNotHeld);
+  EXPECT_EQ(refusal->metadata.at("durable_through"), "6");
+  EXPECT_EQ(refusal->metadata.at("epoch"), "0");
 }
 
 TEST_F(ResumeTest, WhatWasAcceptedComesToHoldAfterwards) {

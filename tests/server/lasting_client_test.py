@@ -39,8 +39,8 @@ def ended():
     return v1.StreamResponse(ended=v1.Ended(session=v1.Session(name=NAME)))
 
 
-def refusal(code, reason, retry_seconds=0):
-    details = [error_details_pb2.ErrorInfo(reason=reason, domain="longtake")]
+def refusal(code, reason, retry_seconds=0, **metadata):
+    details = [error_details_pb2.ErrorInfo(reason=reason, domain="longtake", metadata=metadata)]
     if retry_seconds:
         details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=retry_seconds)))
     status = status_pb2.Status(code=code.value[0], message=f"said {reason}")
@@ -177,6 +177,19 @@ class LastingClientTest(unittest.TestCase):
         self.assertEqual(self.written(), b"initfive", "and nothing of it is written")
         _, said = self.attach((1, [opened(5), part(5, b"five")], BROKEN), (1, [opened(6, epoch=1)], None), code=1)
         self.assertIn("was rewound", said)
+
+    def test_a_chunk_that_was_lost_is_no_chunk_of_the_future(self):
+        def not_held(**metadata):
+            return refusal(grpc.StatusCode.OUT_OF_RANGE, "CHUNK_NOT_HELD", next_chunk="3", **metadata)
+
+        for end, words in ((not_held(durable_through="3", epoch="0"),
+                            "the server had 6 chunks on disk and comes back with 3: it lost some"),
+                           (not_held(durable_through="3", epoch="1"), "was rewound"),
+                           (not_held(durable_through="6", epoch="0"), "said CHUNK_NOT_HELD"),
+                           # Of one in memory, which shows earlier chunks again.
+                           (not_held(), "said CHUNK_NOT_HELD")):
+            _, said = self.attach((1, [opened(5), part(5, b"five", durable_through=6)], BROKEN), (1, [], end), code=1)
+            self.assertIn(words, said)
 
     def test_what_is_no_break_is_not_waited_for(self):
         gone = refusal(grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
