@@ -215,6 +215,10 @@ class Engine {
   // What was told of any session so far is on disk; UNAVAILABLE where that fails, for this one. May
   // wait for the disk.
   absl::Status WriteDown(const std::string& id) const;
+  // Whether this session of the store can go back to this chunk, of all that was told of it.
+  absl::Status CheckWritten(const std::string& id, int64_t chunk) const;
+  // The error, but for a chunk that is not there yet as it waits for the disk: UNAVAILABLE.
+  absl::Status UnlessUnwritten(const std::string& id, const absl::Status& status) const;
   // The session leaves memory; what is left of it is written down no more. Nothing happens when it
   // is not the one of its name any more: somebody else has ended it meanwhile.
   void EndLife(const std::shared_ptr<Session>& session, const std::string& what)

@@ -24,6 +24,11 @@ absl::Status NoStore() {
   return Error(Reason::kNoStore, "the server keeps no sessions on disk (state-dir)");
 }
 
+absl::Status NotKept(const std::string& id) {
+  return Error(Reason::kStorageUnavailable,
+               absl::StrCat("session ", id, ": not all of it is on disk"), {{"session", id}});
+}
+
 // Those whose latents a replay needs: of a take that cannot do with latents, those that are only
 // decoded.
 std::vector<StoredLatents> LoggedFor(const Replay& replay, bool can_replay) {
@@ -296,14 +301,14 @@ absl::StatusOr<std::string> Engine::Fork(const std::string& id, ForkRequest requ
     MutexLock lock(mutex_);
     if (sessions_.contains(request.id)) return SessionExists(request.id);
   }
-  LT_RETURN_IF_ERROR(options_.store->Fork(id, request));
+  LT_RETURN_IF_ERROR(UnlessUnwritten(id, options_.store->Fork(id, request)));
   return request.id;
 }
 
 absl::StatusOr<std::optional<double>> Engine::ForeseeRewind(const std::string& id,
                                                             int64_t chunk) const {
   if (options_.store == nullptr) return NoStore();
-  LT_RETURN_IF_ERROR(options_.store->CheckChunk(id, chunk));
+  LT_RETURN_IF_ERROR(CheckWritten(id, chunk));
   LT_ASSIGN_OR_RETURN(StoredSession stored, options_.store->Load(id));
   if (!CheckResume(stored, model_).ok()) return std::nullopt;
   stored.CutAt(chunk);
@@ -320,8 +325,7 @@ absl::StatusOr<std::optional<double>> Engine::ForeseeRewind(const std::string& i
 absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {
   if (options_.store == nullptr) return NoStore();
   const MutexLock wake(wake_mutex_);
-  LT_RETURN_IF_ERROR(options_.store->CheckChunk(id, chunk));
-  LT_RETURN_IF_ERROR(WriteDown(id));
+  LT_RETURN_IF_ERROR(CheckWritten(id, chunk));
   const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
   if (session.ok()) EndLife(*session, "rewound");
   {
@@ -338,10 +342,7 @@ absl::Status Engine::Park(const std::string& id, std::function<void()> left) {
     const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
     if (!session.ok() && !options_.store->Contains(id)) return session.status();
     LT_RETURN_IF_ERROR(WriteDown(id));
-    if (!options_.store->IsKept(id)) {
-      return Error(Reason::kStorageUnavailable,
-                   absl::StrCat("session ", id, ": not all of it is on disk"), {{"session", id}});
-    }
+    if (!options_.store->IsKept(id)) return NotKept(id);
     if (session.ok()) EndLife(*session, "parked");
     if (!left || departures_.Await(id, left)) return absl::OkStatus();
   }
@@ -353,6 +354,17 @@ absl::Status Engine::WriteDown(const std::string& id) const {
   if (options_.store->durable() && options_.store->Flush().ok()) return absl::OkStatus();
   return Error(Reason::kStorageUnavailable,
                absl::StrCat("session ", id, ": the session store's disk fails"), {{"session", id}});
+}
+
+absl::Status Engine::CheckWritten(const std::string& id, int64_t chunk) const {
+  if (!options_.store->Contains(id)) return NoSession(id);
+  LT_RETURN_IF_ERROR(WriteDown(id));
+  return UnlessUnwritten(id, options_.store->CheckChunk(id, chunk));
+}
+
+absl::Status Engine::UnlessUnwritten(const std::string& id, const absl::Status& status) const {
+  if (!absl::IsOutOfRange(status) || options_.store->IsKept(id)) return status;
+  return NotKept(id);
 }
 
 void Engine::EndLife(const std::shared_ptr<Session>& session, const std::string& what) {
