@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/store/store_errors.h"
+#include "engine/store/store_limits.h"
 
 namespace longtake {
 namespace {
@@ -19,8 +20,6 @@ constexpr size_t kExpiredMax = 16;
 constexpr size_t kRenewedMax = 512;
 // A clock that was set wrongly while nobody looked can be set right before anything goes.
 constexpr int64_t kGraceNanos = 3600LL * 1'000'000'000;
-// However small they are: all of their rows are in memory.
-constexpr size_t kSessionsMax = 100'000;
 
 // Whether that chunk is written already: a session that was in memory twice for a moment made it
 // twice.
@@ -164,7 +163,7 @@ absl::Status SessionStore::RunNow(CommitQueue::Kind kind, std::function<absl::St
 
 absl::Status SessionStore::CheckRoom() const {
   MutexLock lock(mutex_);
-  const bool is_full = bytes_ > options_.bytes_max || rows_.size() >= kSessionsMax;
+  const bool is_full = bytes_ > options_.bytes_max || std::ssize(rows_) >= kStoredSessionsMax;
   if (!is_full && HasRoom({}, /*bytes=*/0)) return absl::OkStatus();
   if (!is_full) {
     return Error(Reason::kStorageUnavailable, "too much waits for the session store's disk");
