@@ -61,6 +61,7 @@ class ScriptedServer(v1_grpc.LongtakeServiceServicer):
         self.left = []
         self.may_park = threading.Event()
         self.may_park.set()
+        self.no_parking = None
 
     def Stream(self, request_iterator, context):
         messages, lines, end = self.calls.pop(0)
@@ -80,6 +81,8 @@ class ScriptedServer(v1_grpc.LongtakeServiceServicer):
 
     def ParkSession(self, request, context):
         self.may_park.wait()
+        if self.no_parking is not None:
+            context.abort(*self.no_parking)
         self.left.append(("park", request.name))
         return v1.ParkSessionResponse()
 
@@ -231,6 +234,14 @@ class LastingClientTest(unittest.TestCase):
         self.assertEqual(client.wait(10), 0)
         self.assertEqual(server.left, [("park", NAME)])
         self.assertIn("stays on the server's disk", client.stderr.read())
+
+    def test_what_could_not_be_parked_is_said(self):
+        server = ScriptedServer((1, [opened(5), part(5, b"five"), ended()], None))
+        server.no_parking = (grpc.StatusCode.UNAVAILABLE, "not all of it is on disk")
+        said = self.attach_to(server)
+        self.assertIn(f"{NAME} stays on the server, which could not park it: not all of it is on disk", said)
+        self.assertNotIn("on the server's disk", said)
+        self.assertEqual(self.written(), b"initfive")
 
     def test_an_interrupt_ends_that_wait(self):
         server, client = self.start_and_park()
