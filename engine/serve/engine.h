@@ -141,14 +141,15 @@ class Engine {
   std::vector<std::shared_ptr<Session>> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
   // What is known of a session, in memory or parked. As FindSession; may wait for the disk.
   absl::StatusOr<SessionInfo> Describe(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // The same of several, with one reading of the disk; those that are gone or damaged are missing.
-  // So many of the names were looked at: not all, when specs from the disk exceed these bytes.
+  // The same of several, with one reading of the disk; those that are gone are missing, and of
+  // those whose specs are damaged the damage is told. UNAVAILABLE while the disk cannot be read. So
+  // many of the names were looked at: not all, when specs from the disk exceed these bytes.
   struct SomeSessions {
     std::vector<SessionInfo> sessions;
     size_t looked_at = 0;
   };
-  SomeSessions DescribeSome(std::span<const SessionName> names, uint64_t bytes_max) const
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<SomeSessions> DescribeSome(std::span<const SessionName> names,
+                                            uint64_t bytes_max) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Ids and times of creation of all sessions, in memory or parked, unsorted.
   std::vector<SessionName> Names() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether sessions outlive this process.

@@ -244,8 +244,8 @@ absl::StatusOr<SessionInfo> Engine::Describe(const std::string& id) const {
   return InfoOfParked(stored, model_);
 }
 
-Engine::SomeSessions Engine::DescribeSome(std::span<const SessionName> names,
-                                          uint64_t bytes_max) const {
+absl::StatusOr<Engine::SomeSessions> Engine::DescribeSome(std::span<const SessionName> names,
+                                                          uint64_t bytes_max) const {
   std::vector<std::optional<SessionInfo>> infos(names.size());
   std::vector<std::string> parked;
   std::vector<size_t> places;  // of those among the names
@@ -260,8 +260,8 @@ Engine::SomeSessions Engine::DescribeSome(std::span<const SessionName> names,
   }
   SomeSessions some = {.sessions = {}, .looked_at = names.size()};
   if (options_.store != nullptr && !parked.empty()) {
-    const std::vector<std::optional<StoredSummary>> stored =
-        options_.store->DescribeSome(parked, bytes_max);
+    LT_ASSIGN_OR_RETURN(const std::vector<std::optional<StoredSummary>> stored,
+                        options_.store->DescribeSome(parked, bytes_max));
     for (size_t i = 0; i < stored.size(); ++i) {
       if (stored[i].has_value()) infos[places[i]] = InfoOfParked(*stored[i], model_);
     }

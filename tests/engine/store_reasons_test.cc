@@ -17,7 +17,8 @@ namespace {
 
 class StoreReasonsTest : public testing::Test {
  protected:
-  void SetUp() override {
+  void Open() {
+    store_ = nullptr;
     auto store = SessionStore::Open({.files = &disk_,
                                      .directory = "state",
                                      .holder = "the test",
@@ -27,6 +28,9 @@ class StoreReasonsTest : public testing::Test {
                                     clock_);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
+  }
+  void SetUp() override {
+    Open();
     ASSERT_TRUE(store_->Create(kOne, {}).ok());
     store_->PutChunk(kOne, 0, Latents(16, {.frames = 3, .height = 16, .width = 16}));
     while (store_->Step()) {
@@ -88,6 +92,17 @@ TEST_F(StoreReasonsTest, LatentsThatCannotBeReadNowMayBeReadLater) {
   EXPECT_TRUE(told);
   disk_.set_decide({});
   EXPECT_TRUE(store_->LoadLatents(chunk).ok());
+}
+
+TEST_F(StoreReasonsTest, NoSessionIsLeftOutOfAListThatCannotBeRead) {
+  Open();  // with nothing in SQLite's cache
+  Fail(DiskOp::kRead, EIO);
+  ExpectUnavailable(store_->DescribeSome({"one"}, 1 << 20).status());
+  disk_.set_decide({});
+  const auto some = store_->DescribeSome({"one", "none"}, 1 << 20);
+  ASSERT_TRUE(some.ok()) << some.status();
+  EXPECT_TRUE((*some)[0].has_value());
+  EXPECT_FALSE((*some)[1].has_value());
 }
 
 TEST_F(StoreReasonsTest, WhatWaitsForADiskThatFailsFillsNoStore) {
