@@ -36,8 +36,7 @@ absl::Status ChunkChain::Open(const v1::Opened& opened) {
   return absl::OkStatus();
 }
 
-absl::Status ChunkChain::CheckGoesOn(const v1::Opened& opened) const {
-  const v1::Session& session = opened.session();
+absl::Status ChunkChain::CheckSession(const v1::Session& session) const {
   if (session.epoch() != epoch_) {
     return absl::FailedPreconditionError(
         absl::StrCat(session.name(), " was rewound meanwhile; what came of it is another video"));
@@ -47,6 +46,12 @@ absl::Status ChunkChain::CheckGoesOn(const v1::Opened& opened) const {
                                             " chunks on disk and comes back with ",
                                             session.durable_through(), ": it lost some"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status ChunkChain::CheckGoesOn(const v1::Opened& opened) const {
+  const v1::Session& session = opened.session();
+  LT_RETURN_IF_ERROR(CheckSession(session));
   if (opened.next_chunk() != next_chunk_) {
     return absl::DataLossError(absl::StrCat(session.name(), " goes on with chunk ",
                                             opened.next_chunk(), ", not ", next_chunk_));

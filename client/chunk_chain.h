@@ -20,6 +20,8 @@ class ChunkChain {
   // Of a later stream DATA_LOSS when it is not at next_chunk() or the server has less on disk than
   // it said, FAILED_PRECONDITION when the session was rewound or its video is encoded otherwise.
   absl::Status Open(const v1::Opened& opened);
+  // The errors of a later stream that such a session would have, whichever chunk it begins with.
+  absl::Status CheckSession(const v1::Session& session) const;
   // The whole chunk when its last part came, until then nothing. DATA_LOSS when a part or a chunk
   // is missing, or chain_digest does not follow from the chunk before.
   absl::StatusOr<std::optional<v1::Chunk>> Add(const v1::Chunk& part);

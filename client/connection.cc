@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "base/units.h"
 #include "client/field_options.h"
 #include "client/loopback.h"
 #include "google/rpc/error_details.pb.h"
@@ -48,6 +49,11 @@ std::optional<Detail> DetailOf(const grpc::Status& status) {
     if (any.UnpackTo(&detail)) return detail;
   }
   return std::nullopt;
+}
+
+// 0 for what is no number.
+int64_t CountIn(const std::string& text) {
+  return static_cast<int64_t>(ParseCount(text).value_or(0));
 }
 
 // How soon a channel tries again to connect. Who waits for a server has the longer view.
@@ -107,6 +113,20 @@ bool IsBreak(const grpc::Status& status) {
 
 bool MayRetry(const grpc::Status& status) {
   return DetailOf<google::rpc::RetryInfo>(status).has_value();
+}
+
+std::optional<v1::Session> SessionOnDisk(const grpc::Status& status) {
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+  if (!info.has_value()) return std::nullopt;
+  const auto durable_through = info->metadata().find("durable_through");
+  const auto epoch = info->metadata().find("epoch");
+  if (durable_through == info->metadata().end() || epoch == info->metadata().end()) {
+    return std::nullopt;
+  }
+  v1::Session session;
+  session.set_durable_through(CountIn(durable_through->second));
+  session.set_epoch(CountIn(epoch->second));
+  return session;
 }
 
 }  // namespace longtake

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/status_macros.h"
@@ -26,5 +27,8 @@ absl::Status FromGrpc(const grpc::Status& status);
 bool IsBreak(const grpc::Status& status);
 // Whether the server says that the same may do later.
 bool MayRetry(const grpc::Status& status);
+// What a server has of a session that comes back from its disk and has not the chunk that was asked
+// for: epoch and durable_through alone. Nothing of any other status.
+std::optional<v1::Session> SessionOnDisk(const grpc::Status& status);
 
 }  // namespace longtake

@@ -91,7 +91,16 @@ void LastingStream::OnReceipt(const v1::Receipt& receipt) {
   });
 }
 
+// A chunk that is not there is refused before the session could be seen to have lost it.
+absl::Status LastingStream::CheckRefusal(const grpc::Status& status) const {
+  std::optional<v1::Session> session = SessionOnDisk(status);
+  if (!break_.has_value() || !session.has_value()) return absl::OkStatus();
+  session->set_name(session_);
+  return chunks_.CheckSession(*session);
+}
+
 absl::Status LastingStream::Resume(const grpc::Status& status) {
+  LT_RETURN_IF_ERROR(CheckRefusal(status));
   const bool may_come_back = IsBreak(status) || (break_.has_value() && MayRetry(status));
   if (!durable_ || options_.reconnect_nanos == 0 || !may_come_back) return FromGrpc(status);
   if (!break_.has_value()) {

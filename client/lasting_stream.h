@@ -62,6 +62,8 @@ class LastingStream {
   void StartCall(const v1::StreamRequest& first) ABSL_LOCKS_EXCLUDED(mutex_);
   // Another call after one that ended with this; otherwise why not.
   absl::Status Resume(const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+  // DATA_LOSS when the server has less on disk than it said, and as ChunkChain::CheckSession.
+  absl::Status CheckRefusal(const grpc::Status& status) const;
   absl::Status GiveUp() const;
   bool IsLeaving() ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether it is time for the next call; false: time is up or the user wants to go.

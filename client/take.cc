@@ -109,10 +109,15 @@ class Take {
     const bool fork = request_.fork.has_value();
     if (local.ok() && !ended_ && !fork) return;  // somebody will attach
     if (!local.ok() || stopping_ || !durable_ || fork) return DeleteSession();
-    // On disk it is whatever becomes of this.
-    leave_.Park().IgnoreError();
-    progress_.Say(absl::StrCat(session_, " stays on the server's disk for a while; longtake ",
-                               "sessions show, fork or delete it"));
+    const absl::Status parked = leave_.Park();
+    // What is known of it is on disk all the same when nobody waits for that to end.
+    if (parked.ok() || absl::IsCancelled(parked) || absl::IsDeadlineExceeded(parked)) {
+      progress_.Say(absl::StrCat(session_, " stays on the server's disk for a while; longtake ",
+                                 "sessions show, fork or delete it"));
+    } else {
+      progress_.Say(absl::StrCat(session_, " stays on the server, which could not park it: ",
+                                 std::string(parked.message())));
+    }
   }
 
   // -> errors of the server; those of this side in local.

@@ -82,9 +82,8 @@ std::string ClientMessage(const absl::Status& status) {
     if (own == reason) return message;
   }
   const std::string message(status.message());
-  // What names a reason or a field of the request was written for clients.
-  if (ReasonOf(status).has_value() || absl::IsInvalidArgument(status)) return message;
-  return HidePaths(message);
+  // What names a field of the request may repeat what the client said of it.
+  return absl::IsInvalidArgument(status) ? message : HidePaths(message);
 }
 
 absl::Status ProtocolError(const std::string& why) { return Error(Reason::kStreamProtocol, why); }

@@ -9,6 +9,7 @@
 
 #include "engine/policy/key_plan.h"
 #include "engine/policy/limits.h"
+#include "engine/store/store_limits.h"
 
 namespace longtake {
 
@@ -92,6 +93,8 @@ inline constexpr Limit kLimits[] = {
     {"client_ping_seconds_min", kClientPingSecondsMin},
     {"metrics_request_seconds", kMetricsRequestSeconds},
     {"fmp4_side_pixels_max", kFmp4SidePixelsMax},
+    {"stored_sessions_max", kStoredSessionsMax},
+    {"fork_generations_max", kForkGenerationsMax},
 };
 
 }  // namespace longtake

@@ -28,8 +28,9 @@ absl::Status ListSessions(ServiceContext& context, const Caller&,
   while (next != names.end() && !full) {
     const size_t room = page.size - static_cast<size_t>(response->sessions_size());
     const auto ahead = static_cast<size_t>(names.end() - next);
-    const Engine::SomeSessions some =
-        context.engine.DescribeSome({next, std::min(room, ahead)}, kResponseBytesMax);
+    LT_ASSIGN_OR_RETURN(
+        const Engine::SomeSessions some,
+        context.engine.DescribeSome({next, std::min(room, ahead)}, kResponseBytesMax));
     const auto end = next + static_cast<ptrdiff_t>(some.looked_at);
     for (const SessionInfo& info : some.sessions) {
       v1::Session session;

@@ -56,10 +56,19 @@ absl::Status DeleteSession(ServiceContext& context, const Caller& caller,
   return context.DeleteSession(request.name(), caller);
 }
 
+// Of a session to which something was done: that it cannot be described now, as its disk fails,
+// must not look as if nothing was.
+void RenderChanged(ServiceContext& context, const Caller& caller, const std::string& name,
+                   v1::Session* out) {
+  const absl::StatusOr<SessionInfo> info = context.DescribeSession(name, caller);
+  if (info.ok()) return RenderSession(*info, context.model, out);
+  out->set_name(name);
+}
+
 absl::Status ForkSession(ServiceContext& context, const Caller& caller,
                          const v1::ForkSessionRequest& request, v1::ForkSessionResponse* response) {
-  LT_ASSIGN_OR_RETURN(const SessionInfo info, context.ForkSession(request, caller));
-  RenderSession(info, context.model, response->mutable_session());
+  LT_ASSIGN_OR_RETURN(const std::string fork, context.ForkSession(request, caller));
+  RenderChanged(context, caller, fork, response->mutable_session());
   return absl::OkStatus();
 }
 
@@ -67,27 +76,28 @@ absl::Status RewindSession(ServiceContext& context, const Caller& caller,
                            const v1::RewindSessionRequest& request,
                            v1::RewindSessionResponse* response) {
   std::optional<double> resume_seconds;
-  LT_ASSIGN_OR_RETURN(const SessionInfo info,
-                      context.RewindSession(request, caller, &resume_seconds));
+  LT_RETURN_IF_ERROR(context.RewindSession(request, caller, &resume_seconds));
   if (resume_seconds.has_value()) response->set_resume_seconds(*resume_seconds);
-  RenderSession(info, context.model, response->mutable_session());
+  RenderChanged(context, caller, request.name(), response->mutable_session());
   return absl::OkStatus();
 }
 
 // What is told of the session then is looked up in its own turn, as the stage must not wait for it.
+// Where too many wait for theirs its name is told: it is parked.
 void ParkSession(
     ServiceContext& context, const Caller& caller, const v1::ParkSessionRequest& request,
     const std::function<void(const absl::StatusOr<v1::ParkSessionResponse>&)>& answer) {
   const auto describe = [&context, caller, name = request.name(), answer] {
-    const absl::StatusOr<SessionInfo> info = context.DescribeSession(name, caller);
-    if (!info.ok()) return answer(info.status());
     v1::ParkSessionResponse response;
-    RenderSession(*info, context.model, response.mutable_session());
+    RenderChanged(context, caller, name, response.mutable_session());
     answer(response);
   };
-  const absl::Status parked =
-      context.ParkSession(request.name(), caller, [&context, describe, answer] {
-        if (!context.calls.Run(/*bytes=*/0, describe)) answer(BusyError());
+  const absl::Status parked = context.ParkSession(
+      request.name(), caller, [&context, describe, name = request.name(), answer] {
+        if (context.calls.Run(/*bytes=*/0, describe)) return;
+        v1::ParkSessionResponse response;
+        response.mutable_session()->set_name(name);
+        answer(response);
       });
   if (!parked.ok()) answer(parked);
 }

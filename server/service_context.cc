@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "server/service_context.h"
 
+#include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/serve/making_room.h"
 #include "server/errors.h"
@@ -76,7 +77,7 @@ absl::Status ServiceContext::DeleteSession(const std::string& name, const Caller
   return absl::OkStatus();
 }
 
-absl::StatusOr<SessionInfo> ServiceContext::ForkSession(const v1::ForkSessionRequest& request,
+absl::StatusOr<std::string> ServiceContext::ForkSession(const v1::ForkSessionRequest& request,
                                                         const Caller&) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request.name()));
   LT_ASSIGN_OR_RETURN(const ForkRequest fork, ParseFork(request));
@@ -89,19 +90,17 @@ absl::StatusOr<SessionInfo> ServiceContext::ForkSession(const v1::ForkSessionReq
   LT_ASSIGN_OR_RETURN(const std::string fork_id, engine.Fork(id, fork));
   Log(LogLevel::kInfo, "session forked",
       {{"session", id}, {"fork", fork_id}, {"chunk", request.chunk()}});
-  return engine.Describe(fork_id);
+  return absl::StrCat("sessions/", fork_id);
 }
 
-absl::StatusOr<SessionInfo> ServiceContext::RewindSession(
-    const v1::RewindSessionRequest& request, const Caller&,
-    std::optional<double>* resume_seconds) const {
+absl::Status ServiceContext::RewindSession(const v1::RewindSessionRequest& request, const Caller&,
+                                           std::optional<double>* resume_seconds) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request.name()));
   LT_ASSIGN_OR_RETURN(*resume_seconds, engine.ForeseeRewind(id, request.chunk()));
-  if (!request.validate_only()) {
-    LT_RETURN_IF_ERROR(engine.Rewind(id, request.chunk()));
-    Log(LogLevel::kInfo, "session rewound", {{"session", id}, {"chunk", request.chunk()}});
-  }
-  return engine.Describe(id);
+  if (request.validate_only()) return absl::OkStatus();
+  LT_RETURN_IF_ERROR(engine.Rewind(id, request.chunk()));
+  Log(LogLevel::kInfo, "session rewound", {{"session", id}, {"chunk", request.chunk()}});
+  return absl::OkStatus();
 }
 
 absl::Status ServiceContext::ParkSession(const std::string& name, const Caller&,

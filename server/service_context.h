@@ -44,12 +44,12 @@ struct ServiceContext {
   // wait for a disk.
   absl::StatusOr<SessionInfo> DescribeSession(const std::string& name, const Caller& caller) const;
   absl::Status DeleteSession(const std::string& name, const Caller& caller) const;
-  absl::StatusOr<SessionInfo> ForkSession(const v1::ForkSessionRequest& request,
+  // -> the fork's name.
+  absl::StatusOr<std::string> ForkSession(const v1::ForkSessionRequest& request,
                                           const Caller& caller) const;
   // resume_seconds is set when that is known, before anything is done.
-  absl::StatusOr<SessionInfo> RewindSession(const v1::RewindSessionRequest& request,
-                                            const Caller& caller,
-                                            std::optional<double>* resume_seconds) const;
+  absl::Status RewindSession(const v1::RewindSessionRequest& request, const Caller& caller,
+                             std::optional<double>* resume_seconds) const;
   // As Engine::Park.
   absl::Status ParkSession(const std::string& name, const Caller& caller,
                            std::function<void()> left) const;

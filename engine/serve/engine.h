@@ -141,14 +141,15 @@ class Engine {
   std::vector<std::shared_ptr<Session>> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
   // What is known of a session, in memory or parked. As FindSession; may wait for the disk.
   absl::StatusOr<SessionInfo> Describe(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // The same of several, with one reading of the disk; those that are gone or damaged are missing.
-  // So many of the names were looked at: not all, when specs from the disk exceed these bytes.
+  // The same of several, with one reading of the disk; those that are gone are missing, and of
+  // those whose specs are damaged the damage is told. UNAVAILABLE while the disk cannot be read. So
+  // many of the names were looked at: not all, when specs from the disk exceed these bytes.
   struct SomeSessions {
     std::vector<SessionInfo> sessions;
     size_t looked_at = 0;
   };
-  SomeSessions DescribeSome(std::span<const SessionName> names, uint64_t bytes_max) const
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<SomeSessions> DescribeSome(std::span<const SessionName> names,
+                                            uint64_t bytes_max) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Ids and times of creation of all sessions, in memory or parked, unsorted.
   std::vector<SessionName> Names() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether sessions outlive this process.
@@ -215,6 +216,10 @@ class Engine {
   // What was told of any session so far is on disk; UNAVAILABLE where that fails, for this one. May
   // wait for the disk.
   absl::Status WriteDown(const std::string& id) const;
+  // Whether this session of the store can go back to this chunk, of all that was told of it.
+  absl::Status CheckWritten(const std::string& id, int64_t chunk) const;
+  // The error, but for a chunk that is not there yet as it waits for the disk: UNAVAILABLE.
+  absl::Status UnlessUnwritten(const std::string& id, const absl::Status& status) const;
   // The session leaves memory; what is left of it is written down no more. Nothing happens when it
   // is not the one of its name any more: somebody else has ended it meanwhile.
   void EndLife(const std::shared_ptr<Session>& session, const std::string& what)
@@ -229,6 +234,8 @@ class Engine {
                                                   const Caller& caller, Arrival arrival)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(wake_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsSentAndGone(const Session& session, int64_t next_chunk) const;
+  // Whether it failed of something that may pass, and the store has all that it goes on from.
+  bool MayGoOn(const Session& session) const;
   // With a store, and where such a session would not be admitted, the idlest of those that nobody
   // reads is parked, and the answer is MakingRoom until its memory is back. OK where there is room,
   // or nobody to park: admission tells.

@@ -24,6 +24,11 @@ absl::Status NoStore() {
   return Error(Reason::kNoStore, "the server keeps no sessions on disk (state-dir)");
 }
 
+absl::Status NotKept(const std::string& id) {
+  return Error(Reason::kStorageUnavailable,
+               absl::StrCat("session ", id, ": not all of it is on disk"), {{"session", id}});
+}
+
 // Those whose latents a replay needs: of a take that cannot do with latents, those that are only
 // decoded.
 std::vector<StoredLatents> LoggedFor(const Replay& replay, bool can_replay) {
@@ -59,7 +64,7 @@ absl::StatusOr<std::optional<CreatedSession>> Engine::FindParked(const ResolvedS
                                                                  const Caller& caller) {
   if (options_.store == nullptr || !options_.store->Contains(id)) return std::nullopt;
   const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  if (found.ok() && !(*found)->cancelled()) return std::nullopt;
+  if (found.ok() && !(*found)->cancelled() && !MayGoOn(**found)) return std::nullopt;
   LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
   if (stored.created.spec != spec) return SessionExists(id);
   LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, Wake(id, /*next_chunk=*/-1, caller));
@@ -71,10 +76,16 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   if (options_.store == nullptr) return FindSession(id);
   const MutexLock wake(wake_mutex_);
   absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  if (found.ok() && !(*found)->cancelled() && !IsSentAndGone(**found, next_chunk)) return found;
+  const bool failed = found.ok() && MayGoOn(**found);
+  if (found.ok() && !(*found)->cancelled() && !failed && !IsSentAndGone(**found, next_chunk)) {
+    return found;
+  }
   if (!options_.store->Contains(id)) return FindSession(id);
   LT_RETURN_IF_ERROR(WriteDown(id));
-  if (found.ok()) EndLife(*found, "attached to at a chunk that was to be made again");
+  if (found.ok()) {
+    EndLife(*found, failed ? "attached to after it had failed"
+                           : "attached to at a chunk that was to be made again");
+  }
   // What it writes of itself as it leaves shortens its way back.
   if (departures_.IsHere(id) && clock_.MonotonicNanos() < caller.asks_until_nanos) {
     return MakingRoom(Error(Reason::kSessionMemoryExhausted,
@@ -105,6 +116,11 @@ bool Engine::IsSentAndGone(const Session& session, int64_t next_chunk) const {
   return next_chunk >= 0 && next_chunk < session.Info().oldest_chunk_held &&
          options_.store->IsKept(id) &&
          next_chunk >= OldestChunk(options_.store->FirstKept(id), session.spec(), model_);
+}
+
+bool Engine::MayGoOn(const Session& session) const {
+  return longtake::InfoOf(ReasonFor(session.end_status())).retry_millis > 0 &&
+         options_.store->IsKept(session.id());
 }
 
 absl::Status Engine::MakeRoom(const ResolvedSpec& spec, const Caller& caller) {
@@ -228,8 +244,8 @@ absl::StatusOr<SessionInfo> Engine::Describe(const std::string& id) const {
   return InfoOfParked(stored, model_);
 }
 
-Engine::SomeSessions Engine::DescribeSome(std::span<const SessionName> names,
-                                          uint64_t bytes_max) const {
+absl::StatusOr<Engine::SomeSessions> Engine::DescribeSome(std::span<const SessionName> names,
+                                                          uint64_t bytes_max) const {
   std::vector<std::optional<SessionInfo>> infos(names.size());
   std::vector<std::string> parked;
   std::vector<size_t> places;  // of those among the names
@@ -244,8 +260,8 @@ Engine::SomeSessions Engine::DescribeSome(std::span<const SessionName> names,
   }
   SomeSessions some = {.sessions = {}, .looked_at = names.size()};
   if (options_.store != nullptr && !parked.empty()) {
-    const std::vector<std::optional<StoredSummary>> stored =
-        options_.store->DescribeSome(parked, bytes_max);
+    LT_ASSIGN_OR_RETURN(const std::vector<std::optional<StoredSummary>> stored,
+                        options_.store->DescribeSome(parked, bytes_max));
     for (size_t i = 0; i < stored.size(); ++i) {
       if (stored[i].has_value()) infos[places[i]] = InfoOfParked(*stored[i], model_);
     }
@@ -285,14 +301,14 @@ absl::StatusOr<std::string> Engine::Fork(const std::string& id, ForkRequest requ
     MutexLock lock(mutex_);
     if (sessions_.contains(request.id)) return SessionExists(request.id);
   }
-  LT_RETURN_IF_ERROR(options_.store->Fork(id, request));
+  LT_RETURN_IF_ERROR(UnlessUnwritten(id, options_.store->Fork(id, request)));
   return request.id;
 }
 
 absl::StatusOr<std::optional<double>> Engine::ForeseeRewind(const std::string& id,
                                                             int64_t chunk) const {
   if (options_.store == nullptr) return NoStore();
-  LT_RETURN_IF_ERROR(options_.store->CheckChunk(id, chunk));
+  LT_RETURN_IF_ERROR(CheckWritten(id, chunk));
   LT_ASSIGN_OR_RETURN(StoredSession stored, options_.store->Load(id));
   if (!CheckResume(stored, model_).ok()) return std::nullopt;
   stored.CutAt(chunk);
@@ -309,8 +325,7 @@ absl::StatusOr<std::optional<double>> Engine::ForeseeRewind(const std::string& i
 absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {
   if (options_.store == nullptr) return NoStore();
   const MutexLock wake(wake_mutex_);
-  LT_RETURN_IF_ERROR(options_.store->CheckChunk(id, chunk));
-  LT_RETURN_IF_ERROR(WriteDown(id));
+  LT_RETURN_IF_ERROR(CheckWritten(id, chunk));
   const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
   if (session.ok()) EndLife(*session, "rewound");
   {
@@ -327,10 +342,7 @@ absl::Status Engine::Park(const std::string& id, std::function<void()> left) {
     const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
     if (!session.ok() && !options_.store->Contains(id)) return session.status();
     LT_RETURN_IF_ERROR(WriteDown(id));
-    if (!options_.store->IsKept(id)) {
-      return Error(Reason::kStorageUnavailable,
-                   absl::StrCat("session ", id, ": not all of it is on disk"), {{"session", id}});
-    }
+    if (!options_.store->IsKept(id)) return NotKept(id);
     if (session.ok()) EndLife(*session, "parked");
     if (!left || departures_.Await(id, left)) return absl::OkStatus();
   }
@@ -342,6 +354,17 @@ absl::Status Engine::WriteDown(const std::string& id) const {
   if (options_.store->durable() && options_.store->Flush().ok()) return absl::OkStatus();
   return Error(Reason::kStorageUnavailable,
                absl::StrCat("session ", id, ": the session store's disk fails"), {{"session", id}});
+}
+
+absl::Status Engine::CheckWritten(const std::string& id, int64_t chunk) const {
+  if (!options_.store->Contains(id)) return NoSession(id);
+  LT_RETURN_IF_ERROR(WriteDown(id));
+  return UnlessUnwritten(id, options_.store->CheckChunk(id, chunk));
+}
+
+absl::Status Engine::UnlessUnwritten(const std::string& id, const absl::Status& status) const {
+  if (!absl::IsOutOfRange(status) || options_.store->IsKept(id)) return status;
+  return NotKept(id);
 }
 
 void Engine::EndLife(const std::shared_ptr<Session>& session, const std::string& what) {

@@ -214,7 +214,9 @@ absl::Status CheckNextChunk(const StoredSession& stored, int64_t next_chunk, Vid
                             "; chunks ", oldest, " to ", settled, " can be attached at"),
                {{"session", stored.id},
                 {"oldest_chunk", std::to_string(oldest)},
-                {"next_chunk", std::to_string(settled)}});
+                {"next_chunk", std::to_string(settled)},
+                {"durable_through", std::to_string(stored.decoded.size())},
+                {"epoch", std::to_string(stored.epoch)}});
 }
 
 absl::StatusOr<std::optional<NumericsChanged>> ChangeNumerics(int64_t next_chunk, VideoModel& model,

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/store/store_errors.h"
+#include "engine/store/store_limits.h"
 
 namespace longtake {
 namespace {
@@ -20,8 +21,6 @@ constexpr size_t kRenewedMax = 512;
 // A clock that was set wrongly while nobody looked can be set right before anything goes.
 constexpr int64_t kGraceNanos = 3600LL * 1'000'000'000;
 constexpr char kRowIsDamaged[] = "its own row is damaged";
-// However small they are: all of their rows are in memory.
-constexpr size_t kSessionsMax = 100'000;
 
 // Whether that chunk is written already: a session that was in memory twice for a moment made it
 // twice.
@@ -167,9 +166,18 @@ absl::Status SessionStore::MakeRoom(const std::string& id, uint64_t bytes) {
   return over == 0 ? absl::OkStatus() : snapshots_.MakeRoom(database_->snapshots(), 0, over);
 }
 
+absl::Status SessionStore::RunNow(CommitQueue::Kind kind, std::function<absl::Status()> work) {
+  const absl::Status status = queue_.RunNow(kind, std::move(work));
+  return kind == CommitQueue::Kind::kRead ? OfReading(status) : OfWriting(status);
+}
+
 absl::Status SessionStore::CheckRoom() const {
   MutexLock lock(mutex_);
-  if (HasRoom({}, /*bytes=*/0) && rows_.size() < kSessionsMax) return absl::OkStatus();
+  const bool is_full = bytes_ > options_.bytes_max || std::ssize(rows_) >= kStoredSessionsMax;
+  if (!is_full && HasRoom({}, /*bytes=*/0)) return absl::OkStatus();
+  if (!is_full) {
+    return Error(Reason::kStorageUnavailable, "too much waits for the session store's disk");
+  }
   return Error(Reason::kStoreFull,
                absl::StrCat("the session store is full: ", rows_.size(), " sessions take ", bytes_,
                             " of ", options_.bytes_max, " bytes"));
@@ -260,10 +268,14 @@ SessionRow* SessionStore::Change(const std::string& id) {
   return changed->second.has_value() ? &*changed->second : nullptr;
 }
 
+// One that was only to be made has nothing that could be damaged.
 absl::Status SessionStore::Gone(const std::string& id) const {
   const auto left_out = left_out_.find(id);
-  if (left_out != left_out_.end()) return left_out->second;
-  return changed_.contains(id) ? NoSession(id) : Committed(id).status();
+  if (left_out == left_out_.end()) {
+    return changed_.contains(id) ? NoSession(id) : Committed(id).status();
+  }
+  if (Contains(id)) return left_out->second;
+  return Error(Reason::kStorageUnavailable, std::string(left_out->second.message()));
 }
 
 absl::Status SessionStore::CheckNew(const std::string& id) {
@@ -303,23 +315,6 @@ absl::Status SessionStore::Delete(const std::string& id) {
     const absl::Status gone = Gone(id);
     return absl::IsDataLoss(gone) && !left_out_.contains(id) ? RemoveDamaged(id) : gone;
   });
-}
-
-// A parent that its row names wrongly goes only if nothing needs it.
-absl::Status SessionStore::RemoveDamaged(const std::string& id) {
-  SessionRow row;
-  {
-    MutexLock lock(mutex_);
-    row = damaged_rows_.at(id);
-  }
-  removing_ = id;
-  LT_RETURN_IF_ERROR(database_->snapshots().Remove(row.number));
-  LT_RETURN_IF_ERROR(database_->starts().Remove(row.number).status());
-  LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(row));
-  hidden_bytes_ += hidden_bytes;
-  changed_[id] = std::nullopt;
-  removing_.reset();
-  return absl::OkStatus();
 }
 
 absl::Status SessionStore::Remove(const std::string& id) {

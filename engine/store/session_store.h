@@ -43,9 +43,9 @@ namespace longtake {
 // What is known of a session without reading all of it.
 struct StoredSummary {
   SessionRow row;
-  SessionCreated created;
-  int64_t start_bytes = 0;  // of the frames it begins with; not told once it has chunks
-  std::string damage = {};  // as DamageOf
+  SessionCreated created = {};  // as in none when that is damaged
+  int64_t start_bytes = 0;      // of the frames it begins with; not told once it has chunks
+  std::string damage = {};      // as DamageOf
 };
 
 // What a fork is to be.
@@ -111,11 +111,10 @@ class SessionStore final : public EventSink, private Transactions {
   std::string DamageOf(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND, or DATA_LOSS.
   absl::StatusOr<StoredSummary> Describe(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Of several at once; nothing of those that are gone or damaged. Fewer than the ids when their
-  // records exceed so many bytes, but at least the first.
-  std::vector<std::optional<StoredSummary>> DescribeSome(const std::vector<std::string>& ids,
-                                                         uint64_t bytes_max)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of several at once; nothing of those that are gone, and of those that are damaged what their
+  // rows say. Fewer than the ids when their records exceed so many bytes, but at least the first.
+  absl::StatusOr<std::vector<std::optional<StoredSummary>>> DescribeSome(
+      const std::vector<std::string>& ids, uint64_t bytes_max) ABSL_LOCKS_EXCLUDED(mutex_);
   // After all that was handed over before. NOT_FOUND, or DATA_LOSS for this session alone.
   absl::StatusOr<StoredSession> Load(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<Latents> LoadLatents(const StoredLatents& stored) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -242,9 +241,8 @@ class SessionStore final : public EventSink, private Transactions {
   bool IsGap(const SessionKey& session, uint64_t number) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status WriteGap(const SessionKey& session, int64_t base) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndGap(const SessionKey& session, uint64_t number, bool durable) ABSL_LOCKS_EXCLUDED(mutex_);
-  absl::Status RunNow(CommitQueue::Kind kind, std::function<absl::Status()> work) {
-    return queue_.RunNow(kind, std::move(work));
-  }
+  // Its errors have reasons.
+  absl::Status RunNow(CommitQueue::Kind kind, std::function<absl::Status()> work);
 
   // On the store's thread. bytes grows by those of the record that is read.
   absl::StatusOr<StoredSummary> Summarise(const std::string& id, uint64_t* bytes);
@@ -280,7 +278,8 @@ class SessionStore final : public EventSink, private Transactions {
   // Sessions whose retention is over, some at a time.
   void PushExpired() ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsStaleLife(const SessionKey& session) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // STORE_FULL when there is no room for one more session.
+  // STORE_FULL when there is no room for one more session, STORAGE_UNAVAILABLE when what waits for
+  // a disk that fails leaves none.
   absl::Status CheckRoom() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether so much more of this session finds room in what it, all of them and memory may take.
   bool HasRoom(const std::string& id, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -87,6 +87,23 @@ absl::Status SessionStore::Rescue(const absl::Status& why) {
   return absl::OkStatus();
 }
 
+// A parent that its row names wrongly goes only if nothing needs it.
+absl::Status SessionStore::RemoveDamaged(const std::string& id) {
+  SessionRow row;
+  {
+    MutexLock lock(mutex_);
+    row = damaged_rows_.at(id);
+  }
+  removing_ = id;
+  LT_RETURN_IF_ERROR(database_->snapshots().Remove(row.number));
+  LT_RETURN_IF_ERROR(database_->starts().Remove(row.number).status());
+  LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(row));
+  hidden_bytes_ += hidden_bytes;
+  changed_[id] = std::nullopt;
+  removing_.reset();
+  return absl::OkStatus();
+}
+
 std::string SessionStore::DamageOf(const std::string& id) const {
   MutexLock lock(mutex_);
   const auto row = rows_.find(id);

@@ -7,12 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "engine/store/session_store.h"
 #include "engine/store/store_errors.h"
+#include "engine/store/store_limits.h"
 
 namespace longtake {
 namespace {
-
-// Reading a fork of a fork reads all that it came from.
-constexpr int64_t kGenerationsMax = 32;
 
 absl::Status NotHeld(const SessionRow& row, int64_t chunk, int64_t oldest, const std::string& why) {
   return Error(Reason::kChunkNotHeld, absl::StrCat("session ", row.id, ": chunk ", chunk, why),
@@ -85,9 +83,9 @@ absl::Status SessionStore::Fork(const std::string& id, const ForkRequest& reques
 absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkRequest& request) {
   LT_ASSIGN_OR_RETURN(StoredSession stored, database_->tables().Read(parent));
   writing_ = request.id;
-  if (stored.generation >= kGenerationsMax) {
-    return Error(Reason::kStoreFull,
-                 absl::StrCat("session ", parent.id, " is a fork of a fork, ", kGenerationsMax,
+  if (stored.generation >= kForkGenerationsMax) {
+    return Error(Reason::kSessionTooLarge,
+                 absl::StrCat("session ", parent.id, " is a fork of a fork, ", kForkGenerationsMax,
                               " times over; no more"),
                  {{"session", parent.id}});
   }

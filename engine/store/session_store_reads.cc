@@ -25,20 +25,27 @@ absl::StatusOr<StoredSummary> SessionStore::Describe(const std::string& id) {
   return summary;
 }
 
-std::vector<std::optional<StoredSummary>> SessionStore::DescribeSome(
+absl::StatusOr<std::vector<std::optional<StoredSummary>>> SessionStore::DescribeSome(
     const std::vector<std::string>& ids, uint64_t bytes_max) {
   std::vector<std::optional<StoredSummary>> summaries;
-  RunNow(CommitQueue::Kind::kRead, [&] {
+  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
     uint64_t bytes = 0;
     summaries.clear();  // a disk that fails is read twice
     for (const std::string& id : ids) {
       absl::StatusOr<StoredSummary> summary = Summarise(id, &bytes);
       if (bytes > bytes_max && !summaries.empty()) break;
       summaries.emplace_back();
-      if (summary.ok()) summaries.back() = *std::move(summary);
+      if (summary.ok()) {
+        summaries.back() = *std::move(summary);
+      } else if (absl::IsDataLoss(summary.status())) {
+        LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
+        summaries.back() = StoredSummary{.row = row, .damage = DamageOf(id)};
+      } else if (!absl::IsNotFound(summary.status())) {
+        return summary.status();
+      }
     }
     return absl::OkStatus();
-  }).IgnoreError();  // it only reads
+  }));
   return summaries;
 }
 
@@ -132,7 +139,11 @@ void SessionStore::ReadLatents(const StoredLatents& stored,
                      *latents = GetLatents(stored);
                      return latents->status();
                    },
-               .done = [latents, done = std::move(done)](bool) { done(std::move(*latents)); }});
+               .done =
+                   [latents, done = std::move(done)](bool) {
+                     if (latents->ok()) return done(std::move(*latents));
+                     done(OfReading(latents->status()));
+                   }});
 }
 
 }  // namespace longtake

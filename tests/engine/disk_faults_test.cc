@@ -12,6 +12,7 @@
 
 #include "base/checked.h"
 #include "tests/engine/engine_fixture.h"
+#include "tests/engine/resume_fixture.h"
 #include "tests/storage/fault_file.h"
 
 namespace longtake {
@@ -274,6 +275,60 @@ TEST_F(DiskFaultsTest, AnotherPackUnderTheServerIsNeverComputedOn) {
   const auto digests = received.Digests();
   EXPECT_LT(digests.size(), clean.size());
   EXPECT_TRUE(std::equal(digests.begin(), digests.end(), clean.begin()));
+}
+
+struct FaultyFiles {
+  FaultFileSystem files{PosixFileSystem()};
+};
+
+class DiskFaultsAndAStoreTest : private FaultyFiles, public ResumeTest {
+ protected:
+  DiskFaultsAndAStoreTest() : ResumeTest(Streaming(files)) {}
+  ~DiskFaultsAndAStoreTest() override { files.set_decide(nullptr); }
+  // A sweep finds no layer, so every session that was to take part in it fails.
+  void FailAll() {
+    files.set_decide([](const Attempt& attempt) -> ReadFault {
+      if (!IsTransformer(attempt)) return {};
+      return {.error = EIO};
+    });
+    RunUntilIdle();
+    files.set_decide(nullptr);
+  }
+};
+
+// What passes ends the session's life in memory and nothing else.
+TEST_F(DiskFaultsAndAStoreTest, ASessionThatIsKeptGoesOnWhenTheDiskIsBack) {
+  Create(Spec(8), "whole");
+  const std::vector<std::string> all = Read("whole", 0).Digests();
+  for (const bool asks_to_create : {false, true}) {
+    const std::string id = asks_to_create ? "created" : "attached";
+    const auto session = Create(Spec(8), id);
+    EXPECT_EQ(ReadSome(id, 0, 3), std::vector<std::string>(all.begin(), all.begin() + 3));
+    FailAll();
+    ASSERT_EQ(session->Info().failure.code(), absl::StatusCode::kUnavailable);
+    if (asks_to_create) {
+      EXPECT_NE(Create(Spec(8), id), session);
+    }
+    // Who did not say where begins with what may not have been sent.
+    const Received rest = Read(id, asks_to_create ? -1 : 3);
+    ASSERT_FALSE(rest.chunks.empty());
+    EXPECT_LE(rest.chunks[0]->index, 3);
+    EXPECT_EQ(rest.Digests(), From(all, static_cast<size_t>(rest.chunks[0]->index)));
+    ASSERT_TRUE(rest.end.has_value());
+    EXPECT_TRUE(rest.end->ok()) << *rest.end;
+  }
+}
+
+// Of one that is not all on disk its memory is all there is.
+TEST_F(DiskFaultsAndAStoreTest, OneThatIsNotKeptStaysWhatItIs) {
+  waiting_bytes_max_ = 2000;  // half of it for what gaps keep
+  Begin();
+  const auto session = Create(Endless(), "one");
+  ReadSome("one", 0, 2);
+  ASSERT_EQ(store_->stats().broken_off, 1);
+  FailAll();
+  ASSERT_EQ(session->Info().failure.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(*engine_->Wake("one", 2), session);
 }
 
 }  // namespace

@@ -117,6 +117,23 @@ TEST_F(GapTest, WhatLiesBeforeIsRefusedByName) {
   EXPECT_EQ(ReadSome("fork", base, left), after(base));
 }
 
+// What waits for the disk may be there later.
+TEST_F(GapTest, AChunkThatIsNotWrittenYetIsNotGone) {
+  Create(Endless(), "one");
+  ReadSome("one", 0, 3);
+  FillTheQueue();
+  const int64_t written = store_->Sessions()[0].chunks;
+  ASSERT_EQ(store_->Sessions()[0].id, "one");
+  const auto waits = [](const absl::Status& status) {
+    EXPECT_EQ(ReasonFor(status), Reason::kStorageUnavailable) << status;
+  };
+  const int64_t chunk = written + 1000;
+  waits(engine_->Fork("one", {.id = "fork", .chunk = chunk}).status());
+  waits(engine_->ForeseeRewind("one", chunk).status());
+  waits(engine_->Rewind("one", chunk));
+  EXPECT_EQ(ReasonFor(engine_->Rewind("none", 0)), Reason::kSessionNotFound);
+}
+
 TEST_F(GapTest, TheSnapshotIsNeededAndStays) {
   resume_seconds_max_ = 0;  // many more
   Begin();

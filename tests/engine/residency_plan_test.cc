@@ -213,6 +213,7 @@ TEST(ResidencyPlanTest, SlotsAreEachStacksOwn) {
     EXPECT_EQ((*model)->text_layers().memory_bytes(), text_bytes);
     EXPECT_EQ((*model)->transformer_layers().memory_bytes() + text_bytes, plan->memory.layers());
     EXPECT_EQ(plan->options.slot_count, slots == 0 ? kSlotsMin : slots);
+    EXPECT_EQ(plan->options.text_slot_count, slots) << "its own default, or what was asked for";
   }
 }
 

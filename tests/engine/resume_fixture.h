@@ -14,7 +14,7 @@ namespace longtake {
 
 class ResumeTest : public testing::Test {
  protected:
-  ResumeTest() { Begin(); }
+  explicit ResumeTest(const EngineSetup& setup = {}) : engine_(setup) { Begin(); }
   ~ResumeTest() override {
     store_->Stop();
     engine_.Stop();

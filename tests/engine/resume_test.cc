@@ -4,6 +4,7 @@
 // bits, however often its process is killed, is longtake_take_digests --resumed.
 #include "base/error_reason.h"
 #include "engine/serve/making_room.h"
+#include "engine/store/store_limits.h"
 #include "tests/engine/resume_fixture.h"
 
 namespace longtake {
@@ -26,7 +27,11 @@ TEST_F(ResumeTest, AnyChunkThatWasMadeCanBeReadAgain) {
     }
   }
   Begin();
-  EXPECT_EQ(ReasonFor(*Read("one", 7).end), Reason::kChunkNotHeld);
+  const auto refusal = ReasonOf(*Read("one", 7).end);
+  ASSERT_TRUE(refusal.has_value());
+  EXPECT_EQ(refusal->reason, Reason::kChunkNotHeld);
+  EXPECT_EQ(refusal->metadata.at("durable_through"), "6");
+  EXPECT_EQ(refusal->metadata.at("epoch"), "0");
 }
 
 TEST_F(ResumeTest, WhatWasAcceptedComesToHoldAfterwards) {
@@ -237,6 +242,21 @@ TEST_F(ResumeTest, AForkGoesItsOwnWay) {
   Begin(
       "CREATE TABLE seen(a); INSERT INTO seen SELECT 1 WHERE NOT EXISTS (SELECT * FROM sessions)"
       " AND NOT EXISTS (SELECT * FROM records) AND NOT EXISTS (SELECT * FROM latents)");
+}
+
+// All that it came from is read with it, so there is an end to that; trying again would not help.
+TEST_F(ResumeTest, AForkOfAForkHasItsLimit) {
+  Create(Spec(2), "0");
+  Read("0", 0);
+  absl::Status forked;
+  int generation = 0;
+  for (; forked.ok() && generation < 100; ++generation) {
+    forked =
+        engine_->Fork(absl::StrCat(generation), {.id = absl::StrCat(generation + 1), .chunk = 1})
+            .status();
+  }
+  EXPECT_EQ(generation, kForkGenerationsMax + 1);
+  EXPECT_EQ(ReasonFor(forked), Reason::kSessionTooLarge) << forked;
 }
 
 TEST_F(ResumeTest, AForkMayBeSentAsAnotherKindOfMedia) {

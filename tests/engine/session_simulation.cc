@@ -329,9 +329,14 @@ void SessionSimulation::Create() {
 bool SessionSimulation::Happened(const SimulatedClient& client, const absl::Status& status,
                                  const char* what) {
   if (world_.dead) return false;
+  if (!status.ok() && !ReasonOf(status).has_value()) {
+    world_.Fail(absl::StrCat(what, ", without a reason: ", status.ToString()));
+  }
   if (client.had_gap() && absl::IsOutOfRange(status)) return false;
   // Too much waits for the disk.
-  if (waiting_bytes_max_ == kFewBytes && absl::IsResourceExhausted(status)) return false;
+  if (waiting_bytes_max_ == kFewBytes && ReasonFor(status) == Reason::kStorageUnavailable) {
+    return false;
+  }
   if (status.ok() || (world_.disk_failed && !absl::IsInternal(status))) return status.ok();
   world_.Fail(absl::StrCat(what, ": ", status.ToString()));
   return false;

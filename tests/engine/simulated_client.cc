@@ -139,6 +139,7 @@ void SimulatedClient::KnowLatest(int64_t made) {
 
 // Errors that are no broken promise: the disk fails, or the session's damage has been named.
 bool SimulatedClient::IsExpected(const absl::Status& status) {
+  if (!ReasonOf(status).has_value()) Fail("without a reason: " + status.ToString());
   if (world_->disk_failed && absl::IsUnavailable(status)) return true;
   if (!world_->damaged || !absl::IsDataLoss(status)) return false;
   const bool named = absl::StrContains(status.message(), id_) ||
@@ -189,6 +190,9 @@ void SimulatedClient::Attach(Engine& engine, int64_t next_chunk) {
     }
     if (!IsExpected(session.status())) Fail(absl::StrCat("Wake: ", session.status().ToString()));
     return;
+  }
+  if (absl::IsUnavailable((*session)->end_status()) && engine.InfoOf(**session).durable) {
+    return Fail("it does not go on after a failure that may pass");
   }
   next_ = std::min(next_chunk, chunks());
   const absl::StatusOr<uint64_t> reader = (*session)->Attach(next_, nullptr);

@@ -84,7 +84,8 @@ TEST(Errors, MessagesForClientsNameNoFileOfTheServer) {
       absl::FailedPreconditionError("encoding the prompt: /srv/packs/t.pack: Bad file descriptor"),
       absl::ResourceExhaustedError("write ../packs/kv at byte 1: No space left"),
       absl::PermissionDeniedError("open \"/srv/packs/t.pack\": denied"),
-      absl::InternalError("(/srv/packs/t.pack)")};
+      absl::InternalError("(/srv/packs/t.pack)"),
+      Error(Reason::kSessionCorrupt, "session one: /srv/packs/sessions-1.db: malformed")};
   for (const absl::Status& status : from_storage) {
     const google::rpc::Status rendered = RenderError(status);
     EXPECT_EQ(rendered.message().find("packs"), std::string::npos) << rendered.message();

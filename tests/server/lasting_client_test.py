@@ -39,8 +39,8 @@ def ended():
     return v1.StreamResponse(ended=v1.Ended(session=v1.Session(name=NAME)))
 
 
-def refusal(code, reason, retry_seconds=0):
-    details = [error_details_pb2.ErrorInfo(reason=reason, domain="longtake")]
+def refusal(code, reason, retry_seconds=0, **metadata):
+    details = [error_details_pb2.ErrorInfo(reason=reason, domain="longtake", metadata=metadata)]
     if retry_seconds:
         details.append(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=retry_seconds)))
     status = status_pb2.Status(code=code.value[0], message=f"said {reason}")
@@ -61,6 +61,7 @@ class ScriptedServer(v1_grpc.LongtakeServiceServicer):
         self.left = []
         self.may_park = threading.Event()
         self.may_park.set()
+        self.no_parking = None
 
     def Stream(self, request_iterator, context):
         messages, lines, end = self.calls.pop(0)
@@ -80,6 +81,8 @@ class ScriptedServer(v1_grpc.LongtakeServiceServicer):
 
     def ParkSession(self, request, context):
         self.may_park.wait()
+        if self.no_parking is not None:
+            context.abort(*self.no_parking)
         self.left.append(("park", request.name))
         return v1.ParkSessionResponse()
 
@@ -178,6 +181,19 @@ class LastingClientTest(unittest.TestCase):
         _, said = self.attach((1, [opened(5), part(5, b"five")], BROKEN), (1, [opened(6, epoch=1)], None), code=1)
         self.assertIn("was rewound", said)
 
+    def test_a_chunk_that_was_lost_is_no_chunk_of_the_future(self):
+        def not_held(**metadata):
+            return refusal(grpc.StatusCode.OUT_OF_RANGE, "CHUNK_NOT_HELD", next_chunk="3", **metadata)
+
+        for end, words in ((not_held(durable_through="3", epoch="0"),
+                            "the server had 6 chunks on disk and comes back with 3: it lost some"),
+                           (not_held(durable_through="3", epoch="1"), "was rewound"),
+                           (not_held(durable_through="6", epoch="0"), "said CHUNK_NOT_HELD"),
+                           # Of one in memory, which shows earlier chunks again.
+                           (not_held(), "said CHUNK_NOT_HELD")):
+            _, said = self.attach((1, [opened(5), part(5, b"five", durable_through=6)], BROKEN), (1, [], end), code=1)
+            self.assertIn(words, said)
+
     def test_what_is_no_break_is_not_waited_for(self):
         gone = refusal(grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
         for end, words in ((refusal(grpc.StatusCode.CANCELLED, "SESSION_DELETED"), "said SESSION_DELETED"),
@@ -218,6 +234,14 @@ class LastingClientTest(unittest.TestCase):
         self.assertEqual(client.wait(10), 0)
         self.assertEqual(server.left, [("park", NAME)])
         self.assertIn("stays on the server's disk", client.stderr.read())
+
+    def test_what_could_not_be_parked_is_said(self):
+        server = ScriptedServer((1, [opened(5), part(5, b"five"), ended()], None))
+        server.no_parking = (grpc.StatusCode.UNAVAILABLE, "not all of it is on disk")
+        said = self.attach_to(server)
+        self.assertIn(f"{NAME} stays on the server, which could not park it: not all of it is on disk", said)
+        self.assertNotIn("on the server's disk", said)
+        self.assertEqual(self.written(), b"initfive")
 
     def test_an_interrupt_ends_that_wait(self):
         server, client = self.start_and_park()
