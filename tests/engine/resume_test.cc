@@ -429,6 +429,18 @@ TEST_F(ResumeTest, WhoAsksAgainForASessionThatIsParkedGetsIt) {
             Reason::kSessionExists);
 }
 
+TEST_F(ResumeTest, ASessionWhoseSpecIsDamagedIsListedWithThat) {
+  Create(Spec(2), "one");
+  Read("one", 0);
+  Begin("UPDATE records SET body=zeroblob(length(body)) WHERE number=0");
+  const auto some = engine_->DescribeSome(engine_->Names(), 1 << 20);
+  ASSERT_TRUE(some.ok()) << some.status();
+  ASSERT_EQ(some->sessions.size(), 1u);
+  EXPECT_EQ(some->sessions[0].id, "one");
+  EXPECT_EQ(some->sessions[0].chunk_count, 2);
+  EXPECT_NE(some->sessions[0].damage, "");
+}
+
 TEST_F(ResumeTest, ALatentThatIsDamagedEndsItsSessionAlone) {
   Create(Spec(4), "hurt");
   Create(Spec(4), "sound");
