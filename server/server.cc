@@ -5,15 +5,12 @@
 #include <grpcpp/server_posix.h>
 #include <malloc.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "base/exhausted.h"
 #include "base/file_system.h"
 #include "base/memory_populator.h"
@@ -34,6 +31,7 @@
 #include "server/plan_from_config.h"
 #include "server/reflection.h"
 #include "server/service.h"
+#include "server/start_log.h"
 #include "server/storage_health.h"
 
 namespace longtake {
@@ -170,11 +168,6 @@ void AddLimits(grpc::ServerBuilder& builder) {
   }
 }
 
-std::string KeptText(const LayerStream& layers) {
-  const std::vector<bool>& kept = layers.kept();
-  return absl::StrCat(std::count(kept.begin(), kept.end(), true), "/", kept.size());
-}
-
 void LogMemoryProgress(uint64_t done_bytes, uint64_t total_bytes) {
   Log(LogLevel::kInfo, "taking memory",
       {{"done_bytes", static_cast<int64_t>(done_bytes)},
@@ -184,42 +177,6 @@ void LogMemoryProgress(uint64_t done_bytes, uint64_t total_bytes) {
 // One of three choices, octal.
 mode_t ListenMode(const Config& config) {
   return static_cast<mode_t>(std::strtoul(config.listen_mode.c_str(), nullptr, 8));
-}
-
-std::string ListeningAt(const Config& config, int port) {
-  if (IsUnixAddress(config.listen)) return config.listen;
-  return absl::StrCat(config.listen.substr(0, config.listen.rfind(':') + 1), port);
-}
-
-void LogStart(const Config& config, const VideoModel& model, int port, int metrics_port) {
-  const LayerStream& layers = model.transformer_layers();
-  Log(LogLevel::kInfo, "serving",
-      {{"version", std::string(LONGTAKE_VERSION)},
-       {"listen", ListeningAt(config, port)},
-       {"metrics_port", int64_t{metrics_port}},
-       {"model", model.name()},
-       {"digest", model.digest().substr(0, 12)},
-       {"numerics_profile", std::string(model.numerics_profile())},
-       {"instruction_set", std::string(model.instruction_set())},
-       {"threads", static_cast<int64_t>(config.threads)},
-       {"layer_paths", absl::StrJoin(config.layer_paths, ":")},
-       {"io", layers.io_name()},
-       {"io_reason", layers.io_reason()},
-       {"layers_kept", KeptText(layers)},
-       {"read_bytes_per_sweep", static_cast<int64_t>(layers.bytes_per_sweep())}});
-  if (layers.disk_count() < config.layer_paths.size()) {
-    Log(LogLevel::kWarning, "layer paths share a disk, which reads no faster for them",
-        {{"layer_paths", absl::StrJoin(config.layer_paths, ":")},
-         {"disks", static_cast<int64_t>(layers.disk_count())}});
-  }
-  if (!IsLoopback(config.listen)) {
-    Log(LogLevel::kWarning, "listening beyond this machine without TLS",
-        {{"listen", config.listen}});
-  }
-  if (!config.metrics_listen.empty() && !IsLoopback(config.metrics_listen)) {
-    Log(LogLevel::kWarning, "metrics for everybody: beyond this machine, without TLS",
-        {{"metrics_listen", config.metrics_listen}});
-  }
 }
 
 }  // namespace
