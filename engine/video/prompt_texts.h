@@ -18,8 +18,8 @@ namespace longtake {
 class PromptTexts {
  public:
   PromptTexts() = default;  // no prompt
-  // Of one stage, or none. Not explicit: where there is one stage, its text is the prompt.
-  PromptTexts(std::unique_ptr<TextContext> text) {
+  // Of the only stage, or none.
+  explicit PromptTexts(std::unique_ptr<TextContext> text) {
     if (text != nullptr) of_stages_.push_back(std::move(text));
   }
   // In the order of the stages, of the same prompt.

@@ -40,8 +40,8 @@ TakeOracle::TakeOracle(HashModel& model, const ResolvedSpec& spec,
   const KvMemory memory(*pool_);
   kv_.Open(kSession, Value(KvShare::Create(memory, rollout.kv_layout, needs)));
   rollout_ = Rollout::Create(rollout);
-  rollout_->SetText(0, TextOf(spec.prompt));
-  if (spec.guided()) rollout_->SetText(1, TextOf(spec.negative_prompt));
+  rollout_->SetText(0, PromptTexts(TextOf(spec.prompt)));
+  if (spec.guided()) rollout_->SetText(1, PromptTexts(TextOf(spec.negative_prompt)));
   if (!start.empty()) PutStart(start);
 }
 
@@ -86,7 +86,7 @@ void TakeOracle::PutPrompt() {
   if (prompt == prompts_.end() || changed_before_ > prompt->first) return;
   changed_before_ = prompt->first + 1;
   while (rollout_->needs_old_text()) LT_CHECK(!Sweep().has_value());
-  rollout_->ChangeText(TextOf(prompt->second));
+  rollout_->ChangeText(PromptTexts(TextOf(prompt->second)));
   HoldFrames();
 }
 

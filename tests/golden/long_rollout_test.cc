@@ -54,7 +54,7 @@ TEST_P(LongRollout, StaysFiniteAndInItsMemory) {
   Rollout* rollout = roll.rollout.get();
   ASSERT_EQ(pool->page_count() - pool->free_page_count(), pages);
   const std::vector<float> states(8 * 3, 0.5f);
-  rollout->SetText(0, Must(tiny.model->NewTextContext(states, 3)));
+  rollout->SetText(0, PromptTexts(Must(tiny.model->NewTextContext(states, 3))));
 
   // Of all chunks of a kind alike: the mean square must not drift.
   std::vector<double> power;

@@ -57,8 +57,8 @@ std::vector<Latents> Roll(const Fixture& fixture, Backend& backend, KeyPlanSpec 
   const auto pool = Must(KvPool::Create(tiny.model->device(), kKvBytes));
   TableRoll roll(MakeSpec(fixture, tiny, plan), tiny, *pool);
   Rollout* rollout = roll.rollout.get();
-  rollout->SetText(0, Must(tiny.model->NewTextContext(
-                          states, static_cast<int64_t>(fixture.Ints("ids").size()))));
+  rollout->SetText(0, PromptTexts(Must(tiny.model->NewTextContext(
+                          states, static_cast<int64_t>(fixture.Ints("ids").size())))));
   std::vector<Latents> chunks;
   while (!rollout->done()) {
     roll.Sweep(512);

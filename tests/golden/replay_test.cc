@@ -214,14 +214,14 @@ class Player {
   }
   void SetTexts() {
     if (rollout().HasText(0)) return;
-    rollout().SetText(0, model_.Text(TextNumber(changes_)));
-    if (rollout().branch_count() == 2) rollout().SetText(1, model_.Text(1));
+    rollout().SetText(0, PromptTexts(model_.Text(TextNumber(changes_))));
+    if (rollout().branch_count() == 2) rollout().SetText(1, PromptTexts(model_.Text(1)));
     if (!rollout().needs_old_text()) return;
     // Clean passes wait for the text from before this boundary.
     const auto& switches = policy_.switches;
     const auto before = std::count_if(switches.begin(), switches.end(),
                                       [&](int64_t chunk) { return chunk < rollout().chunk(); });
-    rollout().SetOldText(model_.Text(TextNumber(static_cast<size_t>(before))));
+    rollout().SetOldText(PromptTexts(model_.Text(TextNumber(static_cast<size_t>(before)))));
   }
 
   const Policy& policy_;

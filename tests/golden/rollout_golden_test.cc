@@ -89,7 +89,7 @@ class RolloutGolden {
     std::vector<int> texts;  // in force, by branch
     for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
       texts.push_back(static_cast<int>(branch));
-      rollout->SetText(branch, Text(texts[branch]));
+      rollout->SetText(branch, PromptTexts(Text(texts[branch])));
     }
     int next_text = static_cast<int>(texts.size());
     int old_text = 0;
@@ -108,9 +108,9 @@ class RolloutGolden {
         roll.Move();
         rollout = roll.rollout.get();
         for (size_t branch = 0; branch < texts.size(); ++branch) {
-          rollout->SetText(branch, Text(texts[branch]));
+          rollout->SetText(branch, PromptTexts(Text(texts[branch])));
         }
-        if (rollout->needs_old_text()) rollout->SetOldText(Text(old_text));
+        if (rollout->needs_old_text()) rollout->SetOldText(PromptTexts(Text(old_text)));
       }
       std::optional<FinishedChunk> chunk = rollout->TakeGiven();
       if (!chunk.has_value()) {

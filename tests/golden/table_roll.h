@@ -24,7 +24,7 @@ class TableRoll {
   }
 
   void ChangeText(std::unique_ptr<TextContext> text) {
-    rollout->ChangeText(std::move(text));
+    rollout->ChangeText(PromptTexts(std::move(text)));
     Hold();
   }
   // Runs the next sweep; gives the rows its items brought.
