@@ -54,7 +54,7 @@ PROMISES = {
         f"LONGTAKE_EVERY_BYTE=1 {STORE}'*Flipped*'"),
     "kill-9": (
         "The same as the first, of the real program: kill -9 at any moment.",
-        "two servers' frames and receipts, one never interrupted", 2000,
+        "receipts, and every frame beside what a program without any server computes", 2000,
         "LONGTAKE_KILLS=2000 ctest --preset release -R durable_program_test"),
     "planted-bugs": (
         "These tests find what they are for: each of some bugs, planted one at a time, makes one of them fail.",

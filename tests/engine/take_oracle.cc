@@ -2,8 +2,10 @@
 #include "tests/engine/take_oracle.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
+#include "base/clock.h"
 #include "engine/serve/resolve.h"
 #include "engine/serve/sweep.h"
 #include "engine/video/sweep_items.h"
@@ -12,7 +14,7 @@ namespace longtake {
 namespace {
 
 constexpr uint64_t kSession = 1;
-constexpr uint64_t kPageBytes = 1024;
+constexpr uint64_t kPageBytes = 1024;  // where a row is not larger
 
 template <typename T>
 T Value(absl::StatusOr<T> value) {
@@ -30,13 +32,15 @@ void Run(ModelSweep& sweep, LayerStream& layers) {
 
 }  // namespace
 
-TakeOracle::TakeOracle(HashModel& model, const ResolvedSpec& spec,
+TakeOracle::TakeOracle(VideoModel& model, const ResolvedSpec& spec,
                        const std::map<int64_t, std::string>& prompts,
                        std::span<const uint8_t> start)
     : model_(model), spec_(spec), prompts_(prompts) {
   const RolloutSpec rollout = RolloutFor(spec, model);
   const KvNeeds needs = Value(Rollout::FramesNeeded(rollout));
-  pool_ = Value(KvPool::Create(model.sweep_device(), needs.held * 2 * kPageBytes, kPageBytes));
+  const uint64_t page_bytes = std::max(kPageBytes, rollout.kv_layout.row_bytes());
+  const uint64_t pages = needs.held * 2 * rollout.kv_layout.side_pages(page_bytes);
+  pool_ = Value(KvPool::Create(model.sweep_device(), pages * page_bytes, page_bytes));
   const KvMemory memory(*pool_);
   kv_.Open(kSession, Value(KvShare::Create(memory, rollout.kv_layout, needs)));
   rollout_ = Rollout::Create(rollout);

@@ -8,13 +8,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "engine/kv/kv_table.h"
 #include "engine/session/resolved_spec.h"
 #include "engine/video/rollout.h"
-#include "tests/engine/hash_model.h"
+#include "engine/video/video_model.h"
 
 namespace longtake {
 
@@ -22,7 +23,7 @@ class TakeOracle {
  public:
   // prompts by the first chunk that they hold for; start is empty or the RGB24 frames that the take
   // begins with.
-  TakeOracle(HashModel& model, const ResolvedSpec& spec,
+  TakeOracle(VideoModel& model, const ResolvedSpec& spec,
              const std::map<int64_t, std::string>& prompts, std::span<const uint8_t> start);
 
   // The digest of each of the first chunks.
@@ -38,7 +39,7 @@ class TakeOracle {
   FinishedChunk NextChunk();
   Hash128 Decode(const FinishedChunk& chunk);
 
-  HashModel& model_;
+  VideoModel& model_;
   const ResolvedSpec spec_;
   const std::map<int64_t, std::string> prompts_;
   std::unique_ptr<KvPool> pool_;
