@@ -30,7 +30,7 @@
 namespace longtake {
 namespace {
 
-constexpr std::chrono::milliseconds kDrainLook{50};
+constexpr std::chrono::milliseconds kDrainLook{5};
 // For what is left after draining: streams get their status, a chunk in work is given up.
 constexpr int64_t kStopNanos = 5'000'000'000;
 // For the log's reader to take the last lines.
