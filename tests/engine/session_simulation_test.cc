@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "tests/base/tried.h"
 
@@ -23,12 +28,15 @@ SimulatedModels& Models() {
 void RunSeeds(const std::string& promise, const SessionSimulation::Options& options) {
   const Seeds seeds = SeedsToTry(/*otherwise=*/70);
   Tried tried(promise);
+  std::vector<double> seconds;
   for (uint64_t seed = seeds.first; seed < seeds.end; ++seed) {
+    const std::clock_t begin = std::clock();
     SessionSimulation simulation(Models(), seed, options);
     const std::string problem = simulation.Run();
     tried.Add(seed, problem.empty());
     ASSERT_TRUE(problem.empty()) << problem << "\n  again: " << AgainWith(seed);
     ASSERT_GT(simulation.counts().crashes, 0) << seed;
+    seconds.push_back(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
     tried.Count("crashes", static_cast<uint64_t>(simulation.counts().crashes));
     tried.Count("chunks", simulation.counts().chunks);
     tried.Count("resumed", simulation.counts().resumed);
@@ -44,6 +52,9 @@ void RunSeeds(const std::string& promise, const SessionSimulation::Options& opti
     tried.Count("stores_refused", simulation.counts().store_refused ? 1 : 0);
     tried.Count("written_anew", simulation.counts().written_anew);
   }
+  std::nth_element(seconds.begin(), seconds.begin() + std::ssize(seconds) / 2, seconds.end());
+  std::printf("%s: %.1f ms of processor time in the median seed\n", promise.c_str(),
+              1000 * seconds[seconds.size() / 2]);
 }
 
 TEST(SessionSimulationTest, WhatClientsWereToldHoldsAfterEveryCrash) {
