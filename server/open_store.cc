@@ -30,8 +30,9 @@ void LogStoreDisk(const absl::Status& status) {
 
 void LogGap(const std::string& id, bool has_gap) {
   Log(has_gap ? LogLevel::kError : LogLevel::kInfo,
-      has_gap ? "too much waits for the session store's disk; the session is not durable"
-              : "the session's history on disk has begun anew; it is durable again",
+      has_gap
+          ? "the session finds no room in the session store, or on its way there; it is not durable"
+          : "the session's history on disk has begun anew; it is durable again",
       {{"session", id}});
 }
 
@@ -49,6 +50,7 @@ absl::StatusOr<std::unique_ptr<SessionStore>> OpenStore(const Config& config, Cl
                                     .holder = StoreHolder(config.listen),
                                     .retention_nanos = config.retention_nanos,
                                     .session_bytes_max = config.state_bytes / 4,
+                                    .history_bytes_max = config.state_bytes / 8,
                                     .bytes_max = config.state_bytes,
                                     .scrub_bytes_per_second = config.scrub_bytes_per_second,
                                     .on_damage = LogDamage,

@@ -80,8 +80,11 @@ absl::Status StoreDatabase::OpenNumber(int64_t number) {
   if (!snapshots.ok()) return OfTables(snapshots.status());
   auto starts = StartTable::Open(*database);
   if (!starts.ok()) return OfTables(starts.status());
+  auto old_latents = OldLatents::Open(*database);
+  if (!old_latents.ok()) return OfTables(old_latents.status());
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));  // SQLite's own passes over what fails there
-  starts_ = *std::move(starts);                    // all before the database they work on
+  old_latents_ = *std::move(old_latents);          // all before the database they work on
+  starts_ = *std::move(starts);
   snapshots_ = *std::move(snapshots);
   tables_ = *std::move(tables);
   database_ = std::move(database);

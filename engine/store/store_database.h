@@ -19,6 +19,7 @@
 
 #include "base/file_system.h"
 #include "base/status_macros.h"
+#include "engine/store/old_latents.h"
 #include "engine/store/row_rescue.h"
 #include "engine/store/session_tables.h"
 #include "engine/store/snapshot_table.h"
@@ -38,6 +39,7 @@ class StoreDatabase {
   SessionTables& tables() { return *tables_; }
   SnapshotTable& snapshots() { return *snapshots_; }
   StartTable& starts() { return *starts_; }
+  OldLatents& old_latents() { return *old_latents_; }
 
   // After an error Abandon must follow; then the next Begin tries what may mend it.
   absl::Status Begin();
@@ -71,6 +73,7 @@ class StoreDatabase {
   std::unique_ptr<SessionTables> tables_;
   std::unique_ptr<SnapshotTable> snapshots_;
   std::unique_ptr<StartTable> starts_;
+  std::unique_ptr<OldLatents> old_latents_;
 };
 
 }  // namespace longtake

@@ -232,7 +232,7 @@ void StoreSimulation::PutSnapshot(const std::string& id, const Told& told) {
           std::vector<std::byte>(Below(5000), static_cast<std::byte>(Below(256))));
     }
   }
-  store_->PutSnapshot(id, std::move(made), [this, id](const SnapshotPlaces* places) {
+  store_->PutSnapshot({.id = id}, std::move(made), [this, id](const SnapshotPlaces* places) {
     if (places == nullptr) {
       newest_.erase(id);
     } else {
