@@ -23,6 +23,7 @@ SimulatedModels& Models() {
 void RunSeeds(const std::string& promise, const SessionSimulation::Options& options) {
   const Seeds seeds = SeedsToTry(/*otherwise=*/70);
   Tried tried(promise);
+  uint64_t forgot = 0;  // seeds
   for (uint64_t seed = seeds.first; seed < seeds.end; ++seed) {
     SessionSimulation simulation(Models(), seed, options);
     const std::string problem = simulation.Run();
@@ -33,6 +34,8 @@ void RunSeeds(const std::string& promise, const SessionSimulation::Options& opti
     tried.Count("chunks", simulation.counts().chunks);
     tried.Count("resumed", simulation.counts().resumed);
     tried.Count("from_snapshots", simulation.counts().from_snapshots);
+    tried.Count("forgotten_chunks", static_cast<uint64_t>(simulation.counts().forgotten));
+    forgot += simulation.counts().forgotten > 0 ? 1 : 0;
     if (options.faults) {
       tried.Count("gaps", simulation.counts().gaps);
       tried.Count("begun_anew", simulation.counts().begun_anew);
@@ -43,6 +46,9 @@ void RunSeeds(const std::string& promise, const SessionSimulation::Options& opti
     tried.Count("missed", simulation.counts().missed);
     tried.Count("stores_refused", simulation.counts().store_refused ? 1 : 0);
     tried.Count("written_anew", simulation.counts().written_anew);
+  }
+  if (seeds.end - seeds.first >= 70) {
+    EXPECT_GT(20 * forgot, seeds.end - seeds.first);
   }
 }
 
