@@ -3,7 +3,8 @@
 // The store's database on its disk: found at start, judged before it is opened, and written anew
 // when its disk failed to sync. After such a failure nobody knows what of the last writes is on the
 // disk, and a second sync would say ok without having brought them there. So what was committed
-// before is copied to a new file, which takes the place of the old once it is synced.
+// before is copied to a new file, which takes the place of the old once it is synced and was read
+// back: a page that was changed or misplaced on its way would be everybody's loss.
 //
 // The file's name has a number (`sessions-1.db`), and the highest counts: a copy gets its name once
 // it is whole, so that a crash at any moment leaves one that is.
@@ -58,6 +59,8 @@ class StoreDatabase {
   absl::Status OpenNumber(int64_t number);
   // What is committed in another, which stays open.
   absl::Status WriteAnew(Database& from);
+  // Whether the copy that was written and synced has all of it, as the disk gives it back.
+  absl::Status ReadBack(Database& from, const std::string& copy);
   void RemoveAll(const std::string& path);
   void Remove(const std::string& path);
 
