@@ -153,6 +153,12 @@ absl::Status CheckTogether(const Config& config) {
   if (config.session_bytes.has_value() && config.outbox_bytes > *config.session_bytes) {
     return error("outbox-bytes: is more than session-bytes, so no session would fit");
   }
+  if (config.state_session_bytes.has_value() && *config.state_session_bytes < (1 << 20)) {
+    return error("state-session-bytes: must be at least 1MiB");
+  }
+  if (config.state_session_bytes.value_or(0) > config.state_bytes) {
+    return error("state-session-bytes: is more than state-bytes");
+  }
   if (config.default_ttl_nanos > config.ttl_max_nanos) {
     return error("default-ttl: is more than ttl-max");
   }

@@ -40,6 +40,7 @@ struct Config {
   std::optional<uint64_t> kv_bytes;  // nullopt: "auto"
   std::string state_dir;
   uint64_t state_bytes = 0;
+  std::optional<uint64_t> state_session_bytes;  // nullopt: "auto"
   int64_t retention_nanos = 0;
   int64_t resume_max_nanos = 0;
   uint64_t snapshot_bytes_per_hour = 0;

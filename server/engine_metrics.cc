@@ -87,6 +87,8 @@ void AddStore(const SessionStore::Stats& store, uint64_t snapshots_refused, Page
   page.Add(store.broken_off);
   page.Begin(MetricType::Gauge, "longtake_store_bytes", "Taken by sessions in the store");
   page.Add(store.bytes);
+  page.Counter("longtake_store_chunks_forgotten_total",
+               "Chunks whose latents went, so that their sessions have room", store.forgotten);
   page.Begin(MetricType::Gauge, "longtake_store_waiting_bytes", "Handed over and not yet written");
   page.Add(store.queue.waiting_bytes + store.gap_bytes);
   page.Begin(MetricType::Gauge, "longtake_store_sessions_damaged",

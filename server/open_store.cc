@@ -30,8 +30,9 @@ void LogStoreDisk(const absl::Status& status) {
 
 void LogGap(const std::string& id, bool has_gap) {
   Log(has_gap ? LogLevel::kError : LogLevel::kInfo,
-      has_gap ? "too much waits for the session store's disk; the session is not durable"
-              : "the session's history on disk has begun anew; it is durable again",
+      has_gap
+          ? "the session finds no room in the session store, or on its way there; it is not durable"
+          : "the session's history on disk has begun anew; it is durable again",
       {{"session", id}});
 }
 
@@ -44,11 +45,13 @@ void LogDamage(const std::string& id, const std::string& damage) {
 absl::StatusOr<std::unique_ptr<SessionStore>> OpenStore(const Config& config, Clock& clock) {
   if (config.state_dir.empty()) return nullptr;
   const int64_t start_nanos = clock.MonotonicNanos();
+  const uint64_t session_bytes = config.state_session_bytes.value_or(config.state_bytes / 4);
   auto opened = SessionStore::Open({.files = &PosixFileSystem(),
                                     .directory = config.state_dir,
                                     .holder = StoreHolder(config.listen),
                                     .retention_nanos = config.retention_nanos,
-                                    .session_bytes_max = config.state_bytes / 4,
+                                    .session_bytes_max = session_bytes,
+                                    .history_bytes_max = session_bytes / 2,
                                     .bytes_max = config.state_bytes,
                                     .scrub_bytes_per_second = config.scrub_bytes_per_second,
                                     .on_damage = LogDamage,
@@ -61,6 +64,7 @@ absl::StatusOr<std::unique_ptr<SessionStore>> OpenStore(const Config& config, Cl
   Log(LogLevel::kInfo, "session store open",
       {{"sessions", store->stats().sessions},
        {"damaged", static_cast<int64_t>(store->stats().damaged.size())},
+       {"session_bytes", static_cast<int64_t>(session_bytes)},
        {"seconds", NanosToSeconds(clock.MonotonicNanos() - start_nanos)}});
   return store;
 }

@@ -207,8 +207,7 @@ absl::Status CheckNextChunk(const StoredSession& stored, int64_t next_chunk, Vid
   const int64_t settled = std::ssize(stored.settled);
   const int64_t oldest = OldestChunk(stored.first_kept, stored.created.spec, model);
   if (next_chunk < 0 || (next_chunk >= oldest && next_chunk <= settled)) return absl::OkStatus();
-  const std::string why =
-      next_chunk > settled ? "made" : "kept: the disk failed for too long after it was made";
+  const std::string why = next_chunk > settled ? "made" : "kept";
   return Error(Reason::kChunkNotHeld,
                absl::StrCat("session ", stored.id, ": chunk ", next_chunk, " is not ", why,
                             "; chunks ", oldest, " to ", settled, " can be attached at"),

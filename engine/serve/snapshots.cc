@@ -55,7 +55,7 @@ void Snapshots::MakeIfDue(LiveSession& live) {
   const uint64_t bytes = kv_bytes + LatentBytesOf(state);
   const int64_t now_nanos = clock_.MonotonicNanos();
   if (!hour_.HasRoom(bytes, now_nanos) || ReplaySeconds(live) < options_.resume_seconds_max) return;
-  const absl::Status made = Make(live, state, kv_bytes);
+  const absl::Status made = Make(live, state, kv_bytes, Makes::kDue);
   if (made.ok()) {
     hour_.Take(bytes, now_nanos);
   } else {
@@ -82,7 +82,7 @@ void Snapshots::MakeLast(LiveSession& live) {
   if (!CanMake(live) || state == nullptr || state->chunk == live.snapshots.chunk) return;
   if (HasGap(live, *state)) return;
   if (ReplaySeconds(live) < std::min(kLastSeconds, options_.resume_seconds_max)) return;
-  const absl::Status made = Make(live, *state, BytesToWrite(live));
+  const absl::Status made = Make(live, *state, BytesToWrite(live), Makes::kLast);
   if (!made.ok()) Refuse(live, made);
 }
 
@@ -147,20 +147,25 @@ uint64_t Snapshots::BytesToWrite(LiveSession& live) const {
   return frames * KvImageBytes(live.rollout().spec().kv_layout);
 }
 
-bool Snapshots::HasGap(LiveSession& live, const RolloutState& state) {
+NeededChunks Snapshots::NeededBy(LiveSession& live) const {
   const Session& session = live.session();
-  const int64_t unread = std::max<int64_t>(0, session.next_unsent() - kOnTheWayMax);
-  const int64_t needed = unread - std::min(unread, WarmUpChunks(session.spec(), model_));
-  const SessionStore::GapState gap = options_.store->LookAtGap(session.key(), needed);
+  return {.from = std::max<int64_t>(0, session.next_unsent() - kOnTheWayMax),
+          .warm_up = WarmUpChunks(session.spec(), model_)};
+}
+
+bool Snapshots::HasGap(LiveSession& live, const RolloutState& state) {
+  const NeededChunks needed = NeededBy(live);
+  const SessionStore::GapState gap = options_.store->LookAtGap(
+      live.session().key(), needed.from - std::min(needed.from, needed.warm_up));
   if (gap == SessionStore::GapState::kMayBegin) {
-    const absl::Status made = Make(live, state, BytesToWrite(live), /*begins_anew=*/true);
+    const absl::Status made = Make(live, state, BytesToWrite(live), Makes::kAnew);
     if (!made.ok()) Refuse(live, made);
   }
   return gap != SessionStore::GapState::kNone;
 }
 
 absl::Status Snapshots::Make(LiveSession& live, const RolloutState& state, uint64_t kv_bytes,
-                             bool begins_anew) {
+                             Makes makes) {
   const std::string& id = live.session().id();
   const uint64_t latent_bytes = LatentBytesOf(state);
   LT_RETURN_IF_ERROR(options_.store->CheckSnapshotRoom(id, kv_bytes + latent_bytes, latent_bytes));
@@ -181,10 +186,13 @@ absl::Status Snapshots::Make(LiveSession& live, const RolloutState& state, uint6
     }
     if (on_answer) on_answer();
   };
-  if (begins_anew) {
-    options_.store->BeginAnew(live.session().key(), std::move(made), done);
+  const SessionKey key = live.session().key();
+  if (makes == Makes::kAnew) {
+    options_.store->BeginAnew(key, std::move(made), done);
   } else {
-    options_.store->PutSnapshot(id, std::move(made), done);
+    // Who makes it leave may want an earlier chunk.
+    if (makes == Makes::kDue) made.needed = NeededBy(live);
+    options_.store->PutSnapshot(key, std::move(made), done);
   }
   live.snapshots.awaited = std::move(awaited);
   return absl::OkStatus();

@@ -73,11 +73,13 @@ class Snapshots {
   double ReplaySeconds(LiveSession& live) const;
   // Of its K/V.
   uint64_t BytesToWrite(LiveSession& live) const;
-  absl::Status Make(LiveSession& live, const RolloutState& state, uint64_t kv_bytes,
-                    bool begins_anew = false);
+  enum class Makes { kDue, kLast, kAnew };
+  absl::Status Make(LiveSession& live, const RolloutState& state, uint64_t kv_bytes, Makes makes);
   // Whether the session's stored history has a gap. It begins anew with a snapshot, if it may: one
   // that the chunks follow that its reader may still ask for.
   bool HasGap(LiveSession& live, const RolloutState& state);
+  // What its reader may still ask for.
+  NeededChunks NeededBy(LiveSession& live) const;
   // Whether the newest snapshot has the frame as it is held now.
   bool IsWritten(const LiveSession& live, const KvFrameName& name) const;
   SnapshotsOfSession::Awaited PinFrames(LiveSession& live, NewSnapshot* out);

@@ -107,6 +107,10 @@ absl::StatusOr<std::string> BulkDirectory::Path(const std::string& name) const {
   return absl::DataLossError(absl::StrCat("snapshot: '", name, "' is no bulk file"));
 }
 
+int64_t BulkDirectory::SessionOf(const std::string& name) {
+  return ParseName(name).value_or(BulkName()).session;
+}
+
 std::set<std::string> BulkDirectory::Names(BulkUse use) const {
   std::set<std::string> names;
   MutexLock lock(mutex_);

@@ -45,6 +45,8 @@ class BulkDirectory {
   FileSystem& files() const { return files_; }
   // DATA_LOSS when that is no name of a bulk file.
   absl::StatusOr<std::string> Path(const std::string& name) const;
+  // Whom a file is named after; 0 when that is no name of one.
+  static int64_t SessionOf(const std::string& name);
   // Of snapshots; and of the files of those that are named after this session.
   uint64_t bytes() const ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t BytesOf(int64_t session) const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -89,6 +89,15 @@ absl::StatusOr<Latents> LatentFiles::Read(const LatentPlace& place, const Latent
   return Latents(ref.channels, ref.grid, std::move(values));
 }
 
+// What is appended to has a session's latest chunk, which stays.
+void LatentFiles::OnCommitted(OldLatents& old) {
+  written_.clear();
+  for (const std::string& file : old.TakeDropped()) {
+    const absl::StatusOr<bool> named = old.IsNamed(BulkDirectory::SessionOf(file), file);
+    if (named.ok() && !*named) bulk_.Remove(file);
+  }
+}
+
 void LatentFiles::Close(int64_t session) {
   const auto tail = tails_.find(session);
   if (tail != tails_.end()) tail->second.file = nullptr;

@@ -2,8 +2,9 @@
 //
 // Latents too large for a row of the database, in bulk files: of each session one file for so many
 // chunks, to which they are appended as they come. They are synced before the row that says where
-// they lie is committed, and the session's record proves them. A file goes with its session; forks
-// read that of the session they were made from, which stays as long as they do.
+// they lie is committed, and the session's record proves them. A file goes with its session, or
+// with the last of its latents; forks read that of the session they were made from, which stays as
+// long as they do.
 //
 // A file that could not be written or synced is appended to no more: what was committed of it can
 // still be read, and what comes next begins another.
@@ -19,6 +20,7 @@
 
 #include "base/status_macros.h"
 #include "engine/store/bulk_directory.h"
+#include "engine/store/old_latents.h"
 #include "engine/store/session_tables.h"
 
 namespace longtake {
@@ -35,8 +37,9 @@ class LatentFiles {
   absl::Status Put(SessionTables& tables, SessionRow& row, const Latents& latents);
   // DATA_LOSS when they are not those that the record names.
   absl::StatusOr<Latents> Get(SessionTables& tables, const StoredLatents& stored) const;
-  // What was put since the last call is named by rows that are committed.
-  void OnCommitted() { written_.clear(); }
+  // What was put since the last call is named by rows that are committed; files of which latents
+  // went with it are removed, where they have no others.
+  void OnCommitted(OldLatents& old);
   // Nothing more comes of this session for a while; or it is gone.
   void Close(int64_t session);
   void Remove(int64_t session);

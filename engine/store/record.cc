@@ -29,6 +29,7 @@ enum Kind : int64_t {
   kRewound = 9,
   kNumericsChanged = 10,
   kHistoryBegun = 11,
+  kHistoryForgotten = 12,
 };
 
 absl::Status Bad(const std::string& problem) {
@@ -153,6 +154,13 @@ RecordBytes Encode(const HistoryBegun& begun) {
   return Bytes(kHistoryBegun, out);
 }
 
+RecordBytes Encode(const HistoryForgotten& forgotten) {
+  pb::HistoryForgotten out;
+  out.set_base(forgotten.base);
+  out.set_first(forgotten.first);
+  return Bytes(kHistoryForgotten, out);
+}
+
 absl::StatusOr<Record> Decode(const pb::Created& in) {
   SessionCreated created = {.spec = {},
                             .model_digest = in.model_digest(),
@@ -229,6 +237,10 @@ absl::StatusOr<Record> Decode(const pb::HistoryBegun& in) {
   return begun;
 }
 
+absl::StatusOr<Record> Decode(const pb::HistoryForgotten& in) {
+  return HistoryForgotten{.base = in.base(), .first = in.first()};
+}
+
 template <typename Message>
 absl::StatusOr<Record> Parse(std::string_view body) {
   Message message;
@@ -274,6 +286,8 @@ absl::StatusOr<Record> DecodeRecord(int64_t kind, std::string_view body) {
       return Parse<pb::NumericsChanged>(body);
     case kHistoryBegun:
       return Parse<pb::HistoryBegun>(body);
+    case kHistoryForgotten:
+      return Parse<pb::HistoryForgotten>(body);
     default:
       return Bad(absl::StrCat("unknown kind ", kind));
   }

@@ -24,6 +24,8 @@ struct LatentsRef {
   int64_t channels = 0;
   LatentGrid grid = {.frames = 0};
   Hash128 hash = {};  // XXH3-128 of the values' bytes
+  // Of the values.
+  int64_t bytes() const { return channels * grid.volume() * static_cast<int64_t>(sizeof(float)); }
   friend bool operator==(const LatentsRef&, const LatentsRef&) = default;
 };
 LatentsRef RefOf(const Latents& latents);
@@ -111,10 +113,18 @@ struct HistoryBegun {
   friend bool operator==(const HistoryBegun&, const HistoryBegun&) = default;
 };
 
+// It took too much: the latents of chunks before `first` are gone, and nothing goes back behind the
+// snapshot of chunk `base`, which is there.
+struct HistoryForgotten {
+  int64_t base = 0;
+  int64_t first = 0;
+  friend bool operator==(const HistoryForgotten&, const HistoryForgotten&) = default;
+};
+
 // An AcceptedEvent is kept without its tokens.
-using Record =
-    std::variant<SessionCreated, AcceptedEvent, EventHolds, TakeStarted, ChunkSettled, ChunkDecoded,
-                 SessionEnded, SessionForked, SessionRewound, NumericsChanged, HistoryBegun>;
+using Record = std::variant<SessionCreated, AcceptedEvent, EventHolds, TakeStarted, ChunkSettled,
+                            ChunkDecoded, SessionEnded, SessionForked, SessionRewound,
+                            NumericsChanged, HistoryBegun, HistoryForgotten>;
 
 // A record as it is kept: what it is, and its message of proto/longtake/store/v1/records.proto.
 struct RecordBytes {

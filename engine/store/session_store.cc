@@ -109,7 +109,7 @@ void SessionStore::OnCommitted() {
   left_out_.clear();
   rescued_ = false;
   snapshots_.OnCommitted(database_->snapshots());
-  latents_.OnCommitted();
+  latents_.OnCommitted(database_->old_latents());
   const std::vector<int64_t> removed = database_->tables().TakeRemoved();
   for (const int64_t session : removed) latents_.Remove(session);
   MutexLock lock(mutex_);
@@ -117,6 +117,9 @@ void SessionStore::OnCommitted() {
   bytes_ += static_cast<uint64_t>(std::exchange(hidden_bytes_, 0));
   for (const auto& [id, row] : changed_) {
     SessionRow& committed = rows_[id];
+    if (row.has_value() && committed.number != 0) {
+      forgotten_ += row->first_kept - committed.first_kept;
+    }
     bytes_ += static_cast<uint64_t>((row.has_value() ? row->bytes : 0) - committed.bytes);
     if (row.has_value()) {
       committed = *row;
@@ -139,6 +142,7 @@ void SessionStore::Abandon() {
   hidden_bytes_ = 0;
   snapshots_.OnAbandoned();
   database_->tables().TakeRemoved();
+  database_->old_latents().TakeDropped();
   database_->Abandon();
 }
 
@@ -251,6 +255,7 @@ SessionStore::Stats SessionStore::stats() const {
   stats.sessions = std::ssize(rows_);
   stats.broken_off = std::ssize(gaps_);
   stats.gap_bytes = GapBytes();
+  stats.forgotten = forgotten_;
   for (const auto& [number, damage] : damage_) stats.damaged.push_back(number);
   stats.scrub = scrubbed_;
   return stats;
@@ -350,6 +355,10 @@ absl::Status SessionStore::PutRecord(SessionRow& row, const longtake::Record& re
     row.base = begun->base;
     row.chunks = row.decoded = row.first_kept = begun->first;
     if (begun->before.has_value()) row.end_frame = begun->before->end_frame;
+  }
+  if (const auto* forgotten = std::get_if<HistoryForgotten>(&record)) {
+    row.base = forgotten->base;
+    row.first_kept = forgotten->first;
   }
   return absl::OkStatus();
 }

@@ -67,7 +67,10 @@ class SessionStore final : public EventSink, private Transactions {
     // without the wall clock's jumps; and when it was not, nothing goes in the first hour.
     int64_t retention_nanos = 24LL * 3600 * 1'000'000'000;
     uint64_t session_bytes_max = uint64_t{16} << 30;  // of one session
-    uint64_t bytes_max = uint64_t{64} << 30;          // of all
+    // From so many bytes of its records and latents on a session forgets its older half, where it
+    // can, so that there is room for its snapshots, too.
+    uint64_t history_bytes_max = uint64_t{8} << 30;
+    uint64_t bytes_max = uint64_t{64} << 30;  // of all
     uint64_t waiting_bytes_max = uint64_t{256} << 20;
     // Latents that take more lie in a file beside the database.
     uint64_t latent_row_bytes_max = 64 << 10;
@@ -137,7 +140,8 @@ class SessionStore final : public EventSink, private Transactions {
   // than a record until it goes its own way. OUT_OF_RANGE when the chunk was not made, or when not
   // all is there that the take begins with.
   absl::Status Fork(const std::string& id, const ForkRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Of chunks before this one nothing is kept: the session had a gap (StoredSession::first_kept).
+  // Of chunks before this one nothing is kept (StoredSession::first_kept): the session had a gap,
+  // or it took too much.
   int64_t FirstKept(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The errors of both, without doing anything.
   absl::Status CheckChunk(const std::string& id, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -176,8 +180,9 @@ class SessionStore final : public EventSink, private Transactions {
                                  uint64_t memory_bytes) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Of any of the session's lives: whether it lies on its way is seen when it is used. Its K/V is
   // read on the store's thread, a piece at a time. A disk that fails meanwhile ends it. done comes
-  // as a Done.
-  void PutSnapshot(const std::string& id, NewSnapshot snapshot, SnapshotInWork::Done done)
+  // as a Done. With it goes what the session needs no more (NewSnapshot::needed), where its
+  // history takes too much, or all sessions most of what they may; while this is its life.
+  void PutSnapshot(const SessionKey& session, NewSnapshot snapshot, SnapshotInWork::Done done)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether a session has a gap, and whether its history may begin anew, when chunks from this one
   // on are needed: those before it go.
@@ -200,6 +205,7 @@ class SessionStore final : public EventSink, private Transactions {
     int64_t sessions = 0;
     int64_t broken_off = 0;             // those in memory with a gap in their history
     uint64_t gap_bytes = 0;             // that are kept for them
+    int64_t forgotten = 0;              // chunks that sessions which are there have no more
     std::vector<int64_t> damaged = {};  // numbers of those of which something is damaged
     StoreScrub::Stats scrub = {};
   };
@@ -259,6 +265,16 @@ class SessionStore final : public EventSink, private Transactions {
   absl::Status MakeRoom(const std::string& id, uint64_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   void WriteSnapshot(const SessionKey& session, const std::shared_ptr<SnapshotInWork>& work);
   absl::Status WriteTurn(const SessionKey& session, SnapshotInWork& work);
+  // Whether its history should begin later.
+  bool TakesTooMuch(const SessionRow& row) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayForget(const SessionKey& session, const SessionRow& row) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Forget(SessionRow& row, const NeededChunks& needed);
+  // Of chunks before the first that it keeps. The row is written.
+  absl::Status RemoveOldLatents(SessionRow& row);
+  // Whether a session with a gap finds room when its history begins anew: forks may need what lies
+  // before.
+  absl::StatusOr<bool> HasRoomAnew(const SessionRow& row) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
   absl::Status RemoveDamaged(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -281,8 +297,10 @@ class SessionStore final : public EventSink, private Transactions {
   // STORE_FULL when there is no room for one more session, STORAGE_UNAVAILABLE when what waits for
   // a disk that fails leaves none.
   absl::Status CheckRoom() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Whether so much more of this session finds room in what it, all of them and memory may take.
-  bool HasRoom(const std::string& id, uint64_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether so much more of this session finds room in what it, all of them and memory may take;
+  // or so much in place of what it has.
+  bool HasRoom(const std::string& id, uint64_t bytes, bool begins_anew = false) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // NOT_FOUND; SESSION_CORRUPT for one whose row is damaged.
   absl::StatusOr<SessionRow> Committed(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The row as it is in this transaction.
@@ -325,6 +343,7 @@ class SessionStore final : public EventSink, private Transactions {
   StoreScrub::Stats scrubbed_ ABSL_GUARDED_BY(mutex_);
   // Of all of them, and of those that are gone and kept for their forks.
   uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t forgotten_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, SessionGap> gaps_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_beginning_ ABSL_GUARDED_BY(mutex_) = 1;
   std::map<std::string, uint64_t> lives_ ABSL_GUARDED_BY(mutex_);  // the present ones

@@ -19,8 +19,7 @@ absl::Status NotHeld(const SessionRow& row, int64_t chunk, int64_t oldest, const
                 {"next_chunk", std::to_string(row.chunks)}});
 }
 
-constexpr char kBeginsWith[] =
-    " is not kept: the disk failed for too long, and the session's history begins with ";
+constexpr char kBeginsWith[] = " is not kept: the session's history begins with ";
 
 absl::Status CheckChunkOf(const SessionRow& row, int64_t chunk) {
   if (chunk >= row.base && chunk <= row.chunks) return absl::OkStatus();

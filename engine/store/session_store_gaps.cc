@@ -106,12 +106,14 @@ bool SessionStore::IsKept(const std::string& id) const {
   return rows_.contains(id) && !gaps_.contains(id);
 }
 
-bool SessionStore::HasRoom(const std::string& id, uint64_t bytes) const {
+bool SessionStore::HasRoom(const std::string& id, uint64_t bytes, bool begins_anew) const {
   const auto row = rows_.find(id);
   const auto used = row == rows_.end() ? 0 : static_cast<uint64_t>(row->second.bytes);
+  const uint64_t going = begins_anew ? used : 0;
   const uint64_t max = options_.waiting_bytes_max;
   return queue_.stats().waiting_bytes + bytes <= max - max / kGapShare &&
-         used + bytes <= options_.session_bytes_max && bytes_ + bytes <= options_.bytes_max;
+         used - going + bytes <= options_.session_bytes_max &&
+         bytes_ - going + bytes <= options_.bytes_max;
 }
 
 uint64_t SessionStore::GapBytes() const {
@@ -144,7 +146,8 @@ SessionStore::GapState SessionStore::LookAtGap(const SessionKey& session, int64_
   if (gap == gaps_.end() || IsStaleLife(session)) return GapState::kNone;
   gap->second.DropBefore(needed);
   const auto row = rows_.find(session.id);
-  const bool may = durable && row != rows_.end() && HasRoom(session.id, gap->second.bytes()) &&
+  const bool may = durable && row != rows_.end() &&
+                   HasRoom(session.id, gap->second.bytes(), /*begins_anew=*/true) &&
                    gap->second.MayBegin(needed, row->second.decoded);
   return may ? GapState::kMayBegin : GapState::kWaits;
 }
@@ -182,7 +185,7 @@ absl::Status SessionStore::WriteGap(const SessionKey& session, int64_t base) {
   for (const SessionGap::Entry& entry : entries) {
     if (written.ok()) written = PutEntry(row, entry);
   }
-  if (written.ok()) written = database_->tables().Update(row);
+  if (written.ok()) written = RemoveOldLatents(row);
   // By whoever puts it aside. A refusal would leave what was written of it before.
   const bool undone = written.ok() || (absl::IsDataLoss(written) && !ReasonOf(written));
   return undone ? written : absl::InternalError(written.message());

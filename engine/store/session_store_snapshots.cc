@@ -21,15 +21,17 @@ absl::Status SessionStore::CheckSnapshotRoom(const std::string& id, uint64_t dis
                            options_.waiting_bytes_max));
   LT_ASSIGN_OR_RETURN(const SessionRow row, Committed(id));
   const uint64_t of_session = static_cast<uint64_t>(row.bytes) + bulk_.BytesOf(row.number);
-  LT_RETURN_IF_ERROR(
-      check(disk_bytes, "the session's bytes", of_session, options_.session_bytes_max));
   MutexLock lock(mutex_);
-  return check(disk_bytes, "the store's bytes", bytes_ + bulk_.bytes(), options_.bytes_max);
+  // What lies before it may go with it.
+  const uint64_t going = gaps_.contains(id) || TakesTooMuch(row) ? of_session : 0;
+  LT_RETURN_IF_ERROR(
+      check(disk_bytes, "the session's bytes", of_session - going, options_.session_bytes_max));
+  return check(disk_bytes, "the store's bytes", bytes_ + bulk_.bytes() - going, options_.bytes_max);
 }
 
-void SessionStore::PutSnapshot(const std::string& id, NewSnapshot snapshot,
+void SessionStore::PutSnapshot(const SessionKey& session, NewSnapshot snapshot,
                                SnapshotInWork::Done done) {
-  WriteSnapshot({.id = id}, std::make_shared<SnapshotInWork>(std::move(snapshot), std::move(done)));
+  WriteSnapshot(session, std::make_shared<SnapshotInWork>(std::move(snapshot), std::move(done)));
 }
 
 // Each turn is handed over when the one before is committed: what others hand over meanwhile comes
@@ -49,15 +51,21 @@ void SessionStore::WriteSnapshot(const SessionKey& session,
 
 // A session that is gone, or was rewound meanwhile, has no use for it.
 absl::Status SessionStore::WriteTurn(const SessionKey& session, SnapshotInWork& work) {
-  const SessionRow* row = Change(session.id);
+  SessionRow* row = Change(session.id);
   const bool begins = work.gap().has_value();
-  const bool wanted =
-      begins ? IsGap(session, *work.gap()) : row != nullptr && row->chunks >= work.chunk();
-  if (row == nullptr || !wanted) work.GiveUp();
+  bool wanted = row != nullptr;
+  if (wanted) wanted = begins ? IsGap(session, *work.gap()) : row->chunks >= work.chunk();
+  if (wanted && begins && !work.begun()) {
+    LT_ASSIGN_OR_RETURN(wanted, HasRoomAnew(*row));
+  }
+  if (!wanted) work.GiveUp();
   const int64_t number = row == nullptr ? 0 : row->number;
   const int64_t base = begins || row == nullptr ? work.chunk() : row->base;
   LT_RETURN_IF_ERROR(snapshots_.Write(database_->snapshots(), number, base, work));
-  return begins && work.whole() ? WriteGap(session, work.chunk()) : absl::OkStatus();
+  if (!work.whole()) return absl::OkStatus();
+  if (begins) return WriteGap(session, work.chunk());
+  const bool forgets = work.needed().has_value() && MayForget(session, *row);
+  return forgets ? Forget(*row, *work.needed()) : absl::OkStatus();
 }
 
 absl::StatusOr<SnapshotTable::Found> SessionStore::LoadSnapshots(const std::string& id) {

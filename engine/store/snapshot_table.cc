@@ -88,18 +88,29 @@ absl::Status SnapshotTable::Put(const SnapshotRow& row, const std::set<std::stri
     put_file_->Bind(3, std::string_view(file));
     LT_RETURN_IF_ERROR(put_file_->Run());
   }
-  std::vector<int64_t> chunks;
-  chunks_->Reset();
-  chunks_->Bind(1, row.session);
-  for (;;) {
-    LT_ASSIGN_OR_RETURN(const bool more, chunks_->Step());
-    if (!more) break;
-    chunks.push_back(chunks_->Int(0));
-  }
-  chunks_->Reset();
+  LT_ASSIGN_OR_RETURN(const std::vector<int64_t> chunks, Chunks(row.session));
   for (size_t i = 0; i < chunks.size(); ++i) {
     if (chunks[i] == base || (i < kKept && chunks[i] > base)) continue;
     LT_RETURN_IF_ERROR(Remove(row.session, chunks[i]));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int64_t>> SnapshotTable::Chunks(int64_t session) {
+  std::vector<int64_t> chunks;
+  chunks_->Reset();
+  chunks_->Bind(1, session);
+  for (;;) {
+    LT_ASSIGN_OR_RETURN(const bool more, chunks_->Step());
+    if (!more) return chunks;
+    chunks.push_back(chunks_->Int(0));
+  }
+}
+
+absl::Status SnapshotTable::RemoveBefore(int64_t session, int64_t chunk) {
+  LT_ASSIGN_OR_RETURN(const std::vector<int64_t> chunks, Chunks(session));
+  for (const int64_t earlier : chunks) {
+    if (earlier < chunk) LT_RETURN_IF_ERROR(Remove(session, earlier));
   }
   return absl::OkStatus();
 }

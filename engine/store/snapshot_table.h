@@ -47,6 +47,8 @@ class SnapshotTable {
   absl::Status Inherit(int64_t parent, int64_t chunk, int64_t fork, int64_t base);
   // Those later than the chunk go.
   absl::Status CutAt(int64_t session, int64_t chunk);
+  // Those earlier than the chunk go.
+  absl::Status RemoveBefore(int64_t session, int64_t chunk);
   // All of the session's go.
   absl::Status Remove(int64_t session) { return CutAt(session, -1); }
   // All that name this file go.
@@ -63,6 +65,7 @@ class SnapshotTable {
   explicit SnapshotTable(Database& database) : database_(database) {}
   absl::Status Prepare();
   absl::Status Remove(int64_t session, int64_t chunk);
+  absl::StatusOr<std::vector<int64_t>> Chunks(int64_t session);  // the latest first
   absl::StatusOr<std::set<std::string>> FilesOf(int64_t session, int64_t chunk);
 
   Database& database_;

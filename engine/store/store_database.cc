@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/units.h"
+#include "engine/store/copy_check.h"
 #include "storage/database/wal_scan.h"
 
 namespace longtake {
@@ -80,8 +81,11 @@ absl::Status StoreDatabase::OpenNumber(int64_t number) {
   if (!snapshots.ok()) return OfTables(snapshots.status());
   auto starts = StartTable::Open(*database);
   if (!starts.ok()) return OfTables(starts.status());
+  auto old_latents = OldLatents::Open(*database);
+  if (!old_latents.ok()) return OfTables(old_latents.status());
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));  // SQLite's own passes over what fails there
-  starts_ = *std::move(starts);                    // all before the database they work on
+  old_latents_ = *std::move(old_latents);          // all before the database they work on
+  starts_ = *std::move(starts);
   snapshots_ = *std::move(snapshots);
   tables_ = *std::move(tables);
   database_ = std::move(database);
@@ -110,6 +114,7 @@ absl::Status StoreDatabase::WriteAnew(Database& from) {
   const std::string copy = absl::StrCat(path, kCopy);
   RemoveAll(copy);
   absl::Status copied = from.CopyTo(copy);
+  if (copied.ok()) copied = ReadBack(from, copy);
   if (copied.ok()) copied = files_.Rename(copy, path);
   if (!copied.ok()) {  // it takes room that the next try needs
     RemoveAll(copy);
@@ -120,6 +125,21 @@ absl::Status StoreDatabase::WriteAnew(Database& from) {
   LT_RETURN_IF_ERROR(OpenNumber(number));
   for (int64_t old = old_number; old < number; ++old) RemoveAll(PathOf(old));
   return absl::OkStatus();
+}
+
+absl::Status StoreDatabase::ReadBack(Database& from, const std::string& copy) {
+  {
+    LT_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                        files_.OpenRead(copy, ReadMode::kBuffered));
+    LT_ASSIGN_OR_RETURN(const uint64_t bytes, file->Size());
+    file->DropCached(0, bytes);
+  }
+  const absl::StatusOr<std::unique_ptr<Database>> opened =
+      Database::Open({.path = copy, .vfs = vfs_});
+  // Of the source that is not said: whoever asks would write it anew again.
+  if (absl::IsDataLoss(opened.status())) return absl::UnavailableError(opened.status().message());
+  LT_RETURN_IF_ERROR(opened.status());
+  return CheckCopy(from, **opened);
 }
 
 absl::StatusOr<std::map<int64_t, LostRows>> StoreDatabase::Rescue(

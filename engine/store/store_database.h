@@ -3,7 +3,8 @@
 // The store's database on its disk: found at start, judged before it is opened, and written anew
 // when its disk failed to sync. After such a failure nobody knows what of the last writes is on the
 // disk, and a second sync would say ok without having brought them there. So what was committed
-// before is copied to a new file, which takes the place of the old once it is synced.
+// before is copied to a new file, which takes the place of the old once it is synced and was read
+// back: a page that was changed or misplaced on its way would be everybody's loss.
 //
 // The file's name has a number (`sessions-1.db`), and the highest counts: a copy gets its name once
 // it is whole, so that a crash at any moment leaves one that is.
@@ -19,6 +20,7 @@
 
 #include "base/file_system.h"
 #include "base/status_macros.h"
+#include "engine/store/old_latents.h"
 #include "engine/store/row_rescue.h"
 #include "engine/store/session_tables.h"
 #include "engine/store/snapshot_table.h"
@@ -38,6 +40,7 @@ class StoreDatabase {
   SessionTables& tables() { return *tables_; }
   SnapshotTable& snapshots() { return *snapshots_; }
   StartTable& starts() { return *starts_; }
+  OldLatents& old_latents() { return *old_latents_; }
 
   // After an error Abandon must follow; then the next Begin tries what may mend it.
   absl::Status Begin();
@@ -56,6 +59,8 @@ class StoreDatabase {
   absl::Status OpenNumber(int64_t number);
   // What is committed in another, which stays open.
   absl::Status WriteAnew(Database& from);
+  // Whether the copy that was written and synced has all of it, as the disk gives it back.
+  absl::Status ReadBack(Database& from, const std::string& copy);
   void RemoveAll(const std::string& path);
   void Remove(const std::string& path);
 
@@ -71,6 +76,7 @@ class StoreDatabase {
   std::unique_ptr<SessionTables> tables_;
   std::unique_ptr<SnapshotTable> snapshots_;
   std::unique_ptr<StartTable> starts_;
+  std::unique_ptr<OldLatents> old_latents_;
 };
 
 }  // namespace longtake

@@ -144,10 +144,23 @@ void StoreScrub::AddLatents(const RecordBytes& bytes, int64_t number) {
   const StoredLatents stored = {.session = session_.number,
                                 .record = number,
                                 .ref = started != nullptr ? started->latents : settled->latents};
-  jobs_.emplace_back([this, stored]() -> absl::StatusOr<uint64_t> {
-    LT_ASSIGN_OR_RETURN(const Latents latents, latents_.Get(database_.tables(), stored));
-    return latents.values().size_bytes();
+  const int64_t chunk = settled != nullptr ? settled->chunk : INT64_MAX;
+  jobs_.emplace_back([this, stored, chunk]() -> absl::StatusOr<uint64_t> {
+    const absl::StatusOr<Latents> latents = latents_.Get(database_.tables(), stored);
+    if (latents.ok()) return latents->values().size_bytes();
+    LT_ASSIGN_OR_RETURN(const bool forgotten, IsForgotten(stored, chunk));
+    if (forgotten) return 0;
+    return latents.status();
   });
+}
+
+// Asked of the row as it is now: that may have gone since a pass came to its record.
+absl::StatusOr<bool> StoreScrub::IsForgotten(const StoredLatents& stored, int64_t chunk) {
+  LT_ASSIGN_OR_RETURN(const auto found, database_.tables().Next(stored.session - 1));
+  const bool is_there = found.has_value() && found->row.number == stored.session && !found->damaged;
+  if (!is_there || chunk >= found->row.first_kept) return false;
+  LT_ASSIGN_OR_RETURN(const bool has, database_.old_latents().Has(stored.session, stored.record));
+  return !has;
 }
 
 absl::StatusOr<uint64_t> StoreScrub::ReadStart(int64_t first_byte) {

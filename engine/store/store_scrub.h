@@ -58,6 +58,7 @@ class StoreScrub {
   void EndSession();
   absl::StatusOr<uint64_t> ReadRecords(ChainEnd from);
   void AddLatents(const RecordBytes& bytes, int64_t number);
+  absl::StatusOr<bool> IsForgotten(const StoredLatents& stored, int64_t chunk);
   absl::StatusOr<uint64_t> ReadStart(int64_t first_byte);
   absl::StatusOr<uint64_t> ReadSnapshots();
   using PlaceReader = std::unique_ptr<BulkReader>;  // null: not opened

@@ -120,6 +120,21 @@ absl::Status AddTo(StoredSession& session, const Place&, const HistoryBegun& beg
   return absl::OkStatus();
 }
 
+// Its chunks keep their digests.
+absl::Status AddTo(StoredSession& session, const Place&, const HistoryForgotten& forgotten) {
+  const int64_t end =
+      std::min({forgotten.base, std::ssize(session.settled), std::ssize(session.decoded)});
+  if (forgotten.base < session.base || forgotten.base > std::ssize(session.settled) ||
+      forgotten.first < session.first_kept || forgotten.first > end) {
+    return Bad(
+        absl::StrCat("history before chunk ", forgotten.first, " forgotten, at ", forgotten.base));
+  }
+  std::fill_n(session.settled.begin(), forgotten.first, StoredLatents());
+  session.base = forgotten.base;
+  session.first_kept = forgotten.first;
+  return absl::OkStatus();
+}
+
 absl::Status AddTo(StoredSession&, const Place&, const SessionForked&) {
   return Bad("forked late");
 }

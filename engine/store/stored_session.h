@@ -38,8 +38,8 @@ struct StoredSession {
   uint64_t next_sequence = 1;               // of the next event
   int64_t epoch = 0;                        // how often it was rewound
   bool ended = false;
-  // Where not all could be kept: it can go on, be rewound and forked from this chunk on alone, and
-  // there are no latents of chunks before the first.
+  // Where not all was kept: it can go on, be rewound and forked from this chunk on alone, and there
+  // are no latents of chunks before the first.
   int64_t base = 0;
   int64_t first_kept = 0;
   // Some of it was made in another numerics profile than the rest.

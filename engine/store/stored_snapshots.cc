@@ -19,7 +19,10 @@ uint64_t SliceBytes(uint64_t wanted) {
 }  // namespace
 
 SnapshotInWork::SnapshotInWork(NewSnapshot snapshot, Done done, std::optional<uint64_t> gap)
-    : snapshot_(std::move(snapshot.snapshot)), gap_(gap), done_(std::move(done)) {
+    : snapshot_(std::move(snapshot.snapshot)),
+      gap_(gap),
+      needed_(snapshot.needed),
+      done_(std::move(done)) {
   for (auto& [name, frame] : snapshot.kv) frames_.emplace_back(name, std::move(frame));
   const auto key = [](const auto& frame) {
     return std::pair(frame.first.second, frame.first.first);

@@ -34,11 +34,20 @@
 
 namespace longtake {
 
+// What a session needs of its chunks beside a snapshot: all from this one on; and of those before
+// whichever it decodes first so many, from which its decoder warms up.
+struct NeededChunks {
+  int64_t from = 0;
+  int64_t warm_up = 0;
+};
+
 // A snapshot to be kept.
 struct NewSnapshot {
   Snapshot snapshot;
   std::map<KvFrameName, std::unique_ptr<KvSource>> kv = {};  // frames that are to be written
   std::map<KvFrameName, BulkPlace> written = {};             // those that an earlier one wrote
+  // Where the session takes too much, others may go with it.
+  std::optional<NeededChunks> needed = {};
 };
 
 // One on its way to the disk, turn by turn, so that others need not wait for all of it.
@@ -52,6 +61,9 @@ class SnapshotInWork {
   // Of it in memory: its latents. K/V is where it was.
   uint64_t bytes() const { return LatentBytesOf(snapshot_.rollout); }
   std::optional<uint64_t> gap() const { return gap_; }
+  const std::optional<NeededChunks>& needed() const { return needed_; }
+  // Whether something of it was written already.
+  bool begun() const { return whole_ || !name_.empty(); }
   // Whether nothing is left to be written.
   bool whole() const { return whole_; }
   // Nobody wants it any more. Any thread.
@@ -65,6 +77,7 @@ class SnapshotInWork {
 
   Snapshot snapshot_;
   const std::optional<uint64_t> gap_;
+  const std::optional<NeededChunks> needed_;
   Frames frames_;
   Done done_;
   std::string name_;

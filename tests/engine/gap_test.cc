@@ -90,7 +90,7 @@ TEST_F(GapTest, WhatLiesBeforeIsRefusedByName) {
   MakeGap(kChunks);
   const auto is_refused = [](const absl::Status& status) {
     EXPECT_EQ(ReasonFor(status), Reason::kChunkNotHeld);
-    EXPECT_THAT(std::string(status.message()), HasSubstr("the disk failed for too long"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("is not kept"));
   };
   Begin();
   const int64_t base = BaseOf("one");

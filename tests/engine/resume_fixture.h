@@ -32,6 +32,7 @@ class ResumeTest : public testing::Test {
                                      .holder = "the test",
                                      .retention_nanos = kRetentionNanos,
                                      .session_bytes_max = session_bytes_max_,
+                                     .history_bytes_max = history_bytes_max_,
                                      .waiting_bytes_max = waiting_bytes_max_,
                                      .snapshot_turn_bytes = snapshot_turn_bytes_},
                                     engine_.clock());
@@ -156,6 +157,7 @@ class ResumeTest : public testing::Test {
   double resume_seconds_max_ = 120;
   uint64_t snapshot_bytes_per_hour_ = uint64_t{32} << 30;
   uint64_t session_bytes_max_ = uint64_t{16} << 30;
+  uint64_t history_bytes_max_ = UINT64_MAX;
   uint64_t kv_bytes_max_ = 0;  // 0: more than is needed
   uint64_t waiting_bytes_max_ = uint64_t{256} << 20;
   uint64_t snapshot_turn_bytes_ = 8 << 20;

@@ -16,6 +16,8 @@ constexpr uint64_t kSectorBytes = 512;
 constexpr uint64_t kChunkBytes = 12 * 16 * 16 * 3;
 // May wait for a disk that fails: some chunks.
 constexpr uint64_t kFewBytes = 32 << 10;
+// Of history: some chunks.
+constexpr uint64_t kLittleBytes = 1 << 10;
 
 const char* const kPrompts[] = {"a red circle", "a blue square", "a green triangle",
                                 "an orange ball", "two stars"};
@@ -41,6 +43,7 @@ struct SessionSimulation::Process {
     if (store != nullptr) store->Stop();
     engine = nullptr;
   }
+  int64_t forgotten() const { return store == nullptr ? 0 : store->stats().forgotten; }
 
   FileSystemVfs vfs;
   std::unique_ptr<SessionStore> store;
@@ -59,6 +62,11 @@ SessionSimulation::SessionSimulation(SimulatedModels& models, uint64_t seed, con
   turns_max_ = Chance(500) ? 4 : 16;
   if (Chance(300)) scrub_bytes_per_second_ = 1 << 22;
   if (options_.faults && Chance(500)) waiting_bytes_max_ = kFewBytes;
+  world_.forgets = Chance(400);
+  if (world_.forgets) {
+    history_bytes_max_ = kLittleBytes;
+    resume_seconds_max_ = 0;  // a snapshot at every boundary
+  }
 }
 
 int SessionSimulation::EventsMax() { return options_.events * (Chance(100) ? 4 : 1); }
@@ -108,6 +116,7 @@ void SessionSimulation::Begin() {
          .holder = "simulation",
          .vfs = process_->vfs.name(),
          .retention_nanos = 1000 * 3600 * kSecondNanos,
+         .history_bytes_max = history_bytes_max_,
          .waiting_bytes_max = waiting_bytes_max_,
          .scrub_bytes_per_second = scrub_bytes_per_second_,
          .on_damage = [this](const std::string& id,
@@ -143,6 +152,7 @@ void SessionSimulation::Crash() {
   }
   world_.dead = true;  // what it does on its way out, nobody sees
   for (auto& [id, client] : clients_) client->ServerIsGone();
+  counts_.forgotten += process_->forgotten();
   process_ = nullptr;
   disk_ = std::move(left_);
 }
@@ -157,6 +167,7 @@ void SessionSimulation::Stop() {
   }
   if (world_.dead) return Crash();
   for (auto& [id, client] : clients_) client->ServerIsGone();
+  counts_.forgotten += process_->forgotten();
   process_ = nullptr;
   if (left_ != nullptr) disk_ = std::move(left_);  // it died while it closed its files
 }
@@ -186,6 +197,7 @@ std::string SessionSimulation::Run() {
     if (scrubs && !counts_.store_refused) Scrub(*process_->store);
   }
   if (world_.problem.empty() && !counts_.store_refused) CheckAll();
+  if (process_ != nullptr) counts_.forgotten += process_->forgotten();
   counts_.chunks = world_.chunks_read;
   counts_.refused = world_.refused;
   counts_.missed = world_.missed;
@@ -332,7 +344,7 @@ bool SessionSimulation::Happened(const SimulatedClient& client, const absl::Stat
   if (!status.ok() && !ReasonOf(status).has_value()) {
     world_.Fail(absl::StrCat(what, ", without a reason: ", status.ToString()));
   }
-  if (client.had_gap() && absl::IsOutOfRange(status)) return false;
+  if (client.may_begin_later() && absl::IsOutOfRange(status)) return false;
   // Too much waits for the disk.
   if (waiting_bytes_max_ == kFewBytes && ReasonFor(status) == Reason::kStorageUnavailable) {
     return false;

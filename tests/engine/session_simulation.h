@@ -55,6 +55,7 @@ class SessionSimulation {
     uint64_t from_snapshots = 0;
     uint64_t gaps = 0;        // sessions of which something found no room
     uint64_t begun_anew = 0;  // and whose history began anew
+    int64_t forgotten = 0;    // chunks of sessions whose history took too much
     uint64_t refused = 0;     // sessions, for damage that was named
     uint64_t missed = 0;      // that the disk lost without a trace, and their clients found
     bool store_refused = false;
@@ -122,6 +123,7 @@ class SessionSimulation {
   int full_events_ = 0;  // so many events it is full for every write
   uint64_t scrub_bytes_per_second_ = 0;
   uint64_t waiting_bytes_max_ = uint64_t{256} << 20;
+  uint64_t history_bytes_max_ = UINT64_MAX;  // of a session, before it forgets
   int next_id_ = 0;
   Counts counts_;
 };

@@ -29,6 +29,7 @@ void RunSeeds(const std::string& promise, const SessionSimulation::Options& opti
   const Seeds seeds = SeedsToTry(/*otherwise=*/70);
   Tried tried(promise);
   std::vector<double> seconds;
+  uint64_t forgot = 0;  // seeds
   for (uint64_t seed = seeds.first; seed < seeds.end; ++seed) {
     const std::clock_t begin = std::clock();
     SessionSimulation simulation(Models(), seed, options);
@@ -41,6 +42,8 @@ void RunSeeds(const std::string& promise, const SessionSimulation::Options& opti
     tried.Count("chunks", simulation.counts().chunks);
     tried.Count("resumed", simulation.counts().resumed);
     tried.Count("from_snapshots", simulation.counts().from_snapshots);
+    tried.Count("forgotten_chunks", static_cast<uint64_t>(simulation.counts().forgotten));
+    forgot += simulation.counts().forgotten > 0 ? 1 : 0;
     if (options.faults) {
       tried.Count("gaps", simulation.counts().gaps);
       tried.Count("begun_anew", simulation.counts().begun_anew);
@@ -55,6 +58,9 @@ void RunSeeds(const std::string& promise, const SessionSimulation::Options& opti
   std::nth_element(seconds.begin(), seconds.begin() + std::ssize(seconds) / 2, seconds.end());
   std::printf("%s: %.1f ms of processor time in the median seed\n", promise.c_str(),
               1000 * seconds[seconds.size() / 2]);
+  if (seeds.end - seeds.first >= 70) {
+    EXPECT_GT(20 * forgot, seeds.end - seeds.first);
+  }
 }
 
 TEST(SessionSimulationTest, WhatClientsWereToldHoldsAfterEveryCrash) {

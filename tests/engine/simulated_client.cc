@@ -88,7 +88,7 @@ void SimulatedClient::ForgetFrom(int64_t chunk) {
 }
 
 bool SimulatedClient::RememberWhatMayBeLost() {
-  if (!had_gap_ || std::ssize(forgotten_.chunks) <= chunks()) return false;
+  if (!may_begin_later() || std::ssize(forgotten_.chunks) <= chunks()) return false;
   std::vector<Control> asked = std::move(controls_);
   controls_ = std::move(forgotten_.controls);
   for (const Control& control : asked) {
@@ -183,7 +183,7 @@ void SimulatedClient::Attach(Engine& engine, int64_t next_chunk) {
   if (IsMakingRoom(session.status())) return;
   if (!session.ok()) {
     // One that reads on never misses a chunk; one that wants to see an early one again may.
-    const bool begins_later = absl::IsOutOfRange(session.status()) && had_gap_;
+    const bool begins_later = absl::IsOutOfRange(session.status()) && may_begin_later();
     if (begins_later && (next_chunk < chunks() || RememberWhatMayBeLost())) {
       ForgetFrom(before->next_chunk);  // what came after that was not durable
       return Attach(engine, chunks());
@@ -200,7 +200,8 @@ void SimulatedClient::Attach(Engine& engine, int64_t next_chunk) {
   if (!reader.ok()) {
     // What is shown again is not there yet, and so is not what comes behind it. And what lies
     // before a gap may be neither in memory any more nor on disk.
-    const bool may_be = world_->disk_failed || shown_again_ || (had_gap_ && next_ < chunks());
+    const bool may_be =
+        world_->disk_failed || shown_again_ || (may_begin_later() && next_ < chunks());
     if (!absl::IsOutOfRange(reader.status()) || !may_be) {
       Fail(absl::StrCat("Attach: ", reader.status().ToString()));
     }

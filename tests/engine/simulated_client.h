@@ -40,6 +40,7 @@ struct SimulatedWorld {
   uint64_t chunks_read = 0;
   // Those of which a scrub has named damage, or of what they came from; nothing: not all was read.
   std::optional<std::set<std::string>> named = {};
+  bool forgets = false;   // sessions that take too much begin later than with their first chunk
   bool may_miss = false;  // it may have lost what it had, without a trace
   uint64_t refused = 0;   // sessions, for damage that was named
   uint64_t missed = 0;    // sessions that are not what their clients know, so that these noticed
@@ -66,7 +67,7 @@ class SimulatedClient {
   void Rewound(int64_t chunk);
   // Not all of it could be written down: what it was may begin later than with its first chunk.
   void HasGap() { had_gap_ = true; }
-  bool had_gap() const { return had_gap_; }
+  bool may_begin_later() const { return had_gap_ || world_->forgets; }
   // A fork of it from before this chunk, of those that were read.
   SimulatedClient Fork(std::string id, int64_t chunk, bool ended) const;
 
@@ -111,7 +112,7 @@ class SimulatedClient {
   void ForgetWhatMayBeLost();
   // From this chunk on nothing is there.
   void ForgetFrom(int64_t chunk);
-  // Or it is what is left, where its history began anew meanwhile; whether that is so.
+  // Or it is what is left, where its history begins later meanwhile; whether that is so.
   bool RememberWhatMayBeLost();
   void Repeat(Engine& engine);
   void Submit(Engine& engine, const SessionEvent& event);

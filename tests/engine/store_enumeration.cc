@@ -20,7 +20,7 @@ constexpr int kAgainEach = 29;
 std::string StoreSimulation::Halfway() {
   while (store_->Step()) {
   }
-  store_ = nullptr;
+  Close();
   return Open();
 }
 
@@ -122,7 +122,7 @@ std::string StoreSimulation::CrashAtEveryCall(Crashes kind) {
     if (problem.empty()) problem = LookAtEach(/*again=*/true);
   }
   disk_.set_decide({});
-  store_ = nullptr;
+  Close();
   return problem;
 }
 
@@ -147,7 +147,7 @@ std::optional<std::string> StoreSimulation::FailAtCall(uint64_t call, const Fail
   };
   for (int i = 0; i < options_.events && problem.empty(); ++i) {
     if (i == options_.events / 2) {  // what waits for the disk goes with its process
-      store_ = nullptr;
+      Close();
       problem = open();
       looking = true;
       if (problem.empty()) problem = Check();
@@ -165,7 +165,7 @@ std::optional<std::string> StoreSimulation::FailAtCall(uint64_t call, const Fail
   for (auto& [id, told] : told_) told.durable = told.records.size();
   ++crashes_;
   disk_.Crash(call);
-  store_ = nullptr;
+  Close();
   problem = Open();
   return problem.empty() ? Check() : problem;
 }

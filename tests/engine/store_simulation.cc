@@ -1,31 +1,39 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "tests/engine/store_simulation.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/error_reason.h"
 #include "tests/engine/kv_bytes.h"
 
 namespace longtake {
 namespace {
 
-Latents SomeLatents(uint64_t seed) {
-  Latents latents(1, {.frames = 1, .height = 2, .width = 2});
+// Of what a history may take before its older half goes: some chunks.
+constexpr uint64_t kLittleBytes = 3 << 10;
+constexpr int64_t kLargeSide = 12;
+
+Latents SomeLatents(uint64_t seed, bool large) {
+  const int64_t side = large ? kLargeSide : 2;
+  Latents latents(1, {.frames = 1, .height = side, .width = side});
   for (float& value : latents.values()) value = static_cast<float>(seed++ % 1000);
   return latents;
 }
 
-// All that a session's records led to.
-std::string Text(const StoredSession& session) {
+// All that a session's records led to, but for latents of chunks before this one.
+std::string Text(const StoredSession& session, int64_t first) {
   std::string text = absl::StrCat(session.epoch, " ", session.ended, " ", session.next_sequence);
   for (const StoredEvent& event : session.events) {
     absl::StrAppend(&text, " e", event.accepted.sequence, event.accepted.event.prompt, ":",
                     event.applied_chunk.value_or(-1), event.shown);
   }
   for (const size_t index : session.applied) absl::StrAppend(&text, " a", index);
-  for (const StoredLatents& chunk : session.settled) {
-    absl::StrAppend(&text, " s", chunk.ref.hash.ToHex());
+  for (int64_t chunk = 0; chunk < std::ssize(session.settled); ++chunk) {
+    const LatentsRef& ref = session.settled[static_cast<size_t>(chunk)].ref;
+    absl::StrAppend(&text, " s", chunk < first ? "" : ref.hash.ToHex());
   }
   for (const ChunkDecoded& chunk : session.decoded) absl::StrAppend(&text, " d", chunk.end_frame);
   return text;
@@ -49,13 +57,15 @@ StoreSimulation::StoreSimulation(uint64_t seed, const Options& options)
 StoreSimulation::~StoreSimulation() = default;
 
 std::string StoreSimulation::Open(SimulatedDisk& disk, const std::string& vfs) {
-  auto store = SessionStore::Open({.files = &disk,
-                                   .directory = "state",
-                                   .holder = "simulation",
-                                   .vfs = vfs,
-                                   .latent_row_bytes_max = latent_row_bytes_max_,
-                                   .snapshot_turn_bytes = 3000},
-                                  clock_);
+  auto store =
+      SessionStore::Open({.files = &disk,
+                          .directory = "state",
+                          .holder = "simulation",
+                          .vfs = vfs,
+                          .history_bytes_max = options_.forgets ? kLittleBytes : UINT64_MAX,
+                          .latent_row_bytes_max = latent_row_bytes_max_,
+                          .snapshot_turn_bytes = 3000},
+                         clock_);
   if (!store.ok()) return absl::StrCat("open: ", store.status().ToString());
   store_ = *std::move(store);
   opened_ = &disk;
@@ -80,9 +90,14 @@ std::string StoreSimulation::Run() {
     return "the disk is back: " + store_->stats().queue.failure.ToString();
   }
   for (auto& [id, told] : told_) told.durable = told.records.size();
-  store_ = nullptr;
+  Close();
   problem = Open();
   return problem.empty() ? Check() : problem;
+}
+
+void StoreSimulation::Close() {
+  if (store_ != nullptr) forgotten_ += store_->stats().forgotten;
+  store_ = nullptr;
 }
 
 void StoreSimulation::Event() {
@@ -101,7 +116,7 @@ void StoreSimulation::Event() {
   const uint64_t what = Below(100);
   std::string id;
   Told* told = Any(&id);
-  if (told == nullptr || what < 4) return Create();
+  if (told == nullptr || (what < 4 && (!options_.forgets || told_.size() < 2))) return Create();
   if (what < 5) return Delete();
   if (what < 7) return Fork();
   if (what < 9) return Rewind();
@@ -109,7 +124,7 @@ void StoreSimulation::Event() {
     store_->Step();
     return;
   }
-  if (what < 36) return PutSnapshot(id, *told);
+  if (what < (options_.forgets ? 44 : 36)) return PutSnapshot(id, *told);
   Append(id, *told);
 }
 
@@ -150,7 +165,12 @@ void StoreSimulation::Fork() {
   cut.epoch = 0;
   Told& child = told_[fork_id];
   child.unsure = true;
+  child.needed = parent.needed;
   const absl::Status status = store_->Fork(id, {.id = fork_id, .chunk = chunk});
+  if (options_.forgets && ReasonFor(status) == Reason::kChunkNotHeld) {
+    told_.erase(fork_id);
+    return;
+  }
   store_->BeginLife({.id = fork_id, .life = life_});
   child.Settle(std::move(cut));
   child.unsure = !status.ok();
@@ -161,7 +181,9 @@ void StoreSimulation::Rewind() {
   Told& told = *Any(&id);
   const auto chunk = static_cast<int64_t>(Below(told.now.settled.size() + 1));
   told.unsure = true;
-  if (!store_->Rewind(id, chunk).ok()) return;
+  const absl::Status status = store_->Rewind(id, chunk);
+  if (options_.forgets && ReasonFor(status) == Reason::kChunkNotHeld) told.unsure = false;
+  if (!status.ok()) return;
   StoredSession there = told.now;
   LT_CHECK(there.Add(0, 0, SessionRewound{.chunk = chunk, .epoch = told.now.epoch + 1}).ok());
   told.Settle(std::move(there));
@@ -184,7 +206,7 @@ void StoreSimulation::Append(const std::string& id, Told& told) {
       return;
     case 2:
       return Put(id, ChunkSettled{.chunk = std::ssize(now.settled),
-                                  .latents = RefOf(SomeLatents(random_()))});
+                                  .latents = RefOf(SomeLatents(random_(), options_.forgets))});
     default:
       if (now.decoded.size() == now.settled.size()) return;
       return Put(id, ChunkDecoded{.chunk = std::ssize(now.decoded),
@@ -202,7 +224,7 @@ void StoreSimulation::Put(const std::string& id, const Record& record) {
   };
   const SessionKey key = {.id = id, .life = life_};
   if (auto* settled = std::get_if<ChunkSettled>(&written)) {
-    const Latents latents = SomeLatents(random_());
+    const Latents latents = SomeLatents(random_(), options_.forgets);
     settled->latents = RefOf(latents);
     told.records.push_back(written);
     LT_CHECK(told.now.Add(0, 0, written).ok());
@@ -215,13 +237,25 @@ void StoreSimulation::Put(const std::string& id, const Record& record) {
 }
 
 // Some frames of K/V, of which an earlier one may have written the first.
-void StoreSimulation::PutSnapshot(const std::string& id, const Told& told) {
+void StoreSimulation::PutSnapshot(const std::string& id, Told& told) {
   const auto chunk = std::ssize(told.now.settled);
   if (chunk == 0 || !store_->CheckSnapshotRoom(id, 1000, 1000).ok()) return;
   NewSnapshot made;
   made.snapshot = {.point = {.chunk = chunk, .before = told.now.settled.back().ref.hash},
-                   .rollout = {.chunk = chunk, .unwritten = {SomeLatents(random_())}, .frames = {}},
+                   .rollout = {.chunk = chunk,
+                               .unwritten = {SomeLatents(random_(), /*large=*/false)},
+                               .frames = {}},
                    .prompts = {.branches = {{1}}, .old = {}}};
+  SnapshotPoint& point = made.snapshot.point;
+  point.events = std::ssize(told.now.applied);
+  if (point.events > 0) {
+    point.last_event = told.now.events[told.now.applied.back()].accepted.sequence;
+  }
+  if (options_.forgets) {
+    made.needed = {.from = std::ssize(told.now.decoded) - static_cast<int64_t>(Below(4)),
+                   .warm_up = static_cast<int64_t>(Below(2))};
+    told.needed = std::max(told.needed, made.needed->from - made.needed->warm_up);
+  }
   const auto newest = newest_.find(id);
   for (int64_t frame = 0; frame < 3; ++frame) {
     const KvFrameName name = {0, frame};
@@ -232,20 +266,21 @@ void StoreSimulation::PutSnapshot(const std::string& id, const Told& told) {
           std::vector<std::byte>(Below(5000), static_cast<std::byte>(Below(256))));
     }
   }
-  store_->PutSnapshot(id, std::move(made), [this, id](const SnapshotPlaces* places) {
-    if (places == nullptr) {
-      newest_.erase(id);
-    } else {
-      newest_[id] = *places;
-    }
-  });
+  store_->PutSnapshot({.id = id, .life = life_}, std::move(made),
+                      [this, id](const SnapshotPlaces* places) {
+                        if (places == nullptr) {
+                          newest_.erase(id);
+                        } else {
+                          newest_[id] = *places;
+                        }
+                      });
 }
 
 void StoreSimulation::Crash() {
   ++crashes_;
   disk_.set_decide({});
   disk_.Crash(random_());
-  store_ = nullptr;
+  Close();
 }
 
 std::string StoreSimulation::Check() {
@@ -279,7 +314,9 @@ std::string StoreSimulation::CheckSnapshots(const std::string& id, std::set<std:
   const auto found = store_->LoadSnapshots(id);
   if (!found.ok()) return found.status().ToString();
   if (!found->damaged.empty()) return "a snapshot's row is damaged";
-  if (found->rows.size() > SnapshotTable::kKept) return "too many snapshots";
+  if (found->rows.size() > SnapshotTable::kKept + (options_.forgets ? 1 : 0)) {
+    return "too many snapshots";
+  }
   for (const SnapshotRow& row : found->rows) {
     const auto take = store_->snapshots().ReadTake(row);
     if (!take.ok()) return take.status().ToString();
@@ -300,27 +337,47 @@ std::string StoreSimulation::CheckSession(const std::string& id, Told& told) {
     return told.unsure ? "" : "is gone";
   }
   if (!session.ok()) return session.status().ToString();
-  for (const StoredLatents& chunk : session->settled) {
-    const absl::Status latents = store_->LoadLatents(chunk).status();
+  for (auto chunk = session->settled.begin() + session->first_kept; chunk != session->settled.end();
+       ++chunk) {
+    const absl::Status latents = store_->LoadLatents(*chunk).status();
     if (!latents.ok()) return latents.ToString();
   }
+  std::string problem = CheckHistory(*session, told);
+  if (!problem.empty()) return problem;
   // It may be as it was before or after a call that failed; from now on it is what it is.
   if (told.unsure) {
     told.Settle(*session);
     return "";
   }
   // What is there is some beginning of what was told, with all of it that was durable.
+  const std::string there = Text(*session, session->first_kept);
   StoredSession at = told.base;
   for (size_t count = 0;; ++count) {
-    if (count >= told.durable && Text(at) == Text(*session)) {
+    if (count >= told.durable && Text(at, session->first_kept) == there) {
       told.Settle(std::move(at));
       return "";
     }
     if (count == told.records.size()) break;
     LT_CHECK(at.Add(0, 0, told.records[count]).ok());
   }
-  return absl::StrCat("is ", Text(*session), "; told ", Text(told.now), ", of which ", told.durable,
-                      " of ", told.records.size(), " records were durable");
+  return absl::StrCat("is ", there, "; told ", Text(told.now, /*first=*/0), ", of which ",
+                      told.durable, " of ", told.records.size(), " records were durable");
+}
+
+std::string StoreSimulation::CheckHistory(const StoredSession& session, const Told& told) {
+  if (session.base == 0 && session.first_kept == 0) return "";
+  if (session.first_kept > told.needed) {
+    return absl::StrCat("begins with chunk ", session.first_kept, ", and ", told.needed,
+                        " was needed");
+  }
+  const auto snapshots = store_->LoadSnapshots(session.id);
+  if (!snapshots.ok()) return snapshots.status().ToString();
+  for (const SnapshotRow& row : snapshots->rows) {
+    const auto point = DecodePoint(row.body);
+    if (row.chunk != session.base || !point.ok()) continue;
+    if (LiesOnTheWayOf(session, *point)) return "";
+  }
+  return absl::StrCat("has no snapshot of chunk ", session.base, ", with which it begins");
 }
 
 }  // namespace longtake

@@ -27,6 +27,7 @@ class StoreSimulation {
     int events = 200;
     bool faults = true;  // calls that fail, and a disk that is full for a while
     int crash_per_mille = 15;
+    bool forgets = false;  // few sessions, with little room for their history
   };
   StoreSimulation(uint64_t seed, const Options& options);
   ~StoreSimulation();
@@ -59,6 +60,7 @@ class StoreSimulation {
   };
   std::string FlipBytes(uint64_t step, bool killed, Flips* flips);
   int crashes() const { return crashes_; }
+  int64_t forgotten() const { return forgotten_; }  // chunks
 
  private:
   // What was handed over of a session, in order, and how much of it is known to be durable.
@@ -67,6 +69,7 @@ class StoreSimulation {
     std::vector<Record> records;  // and then
     size_t durable = 0;           // so many of these are durable
     bool unsure = false;          // a call that failed may have happened or not
+    int64_t needed = 0;           // chunks before this one might go at most
     StoredSession now;            // with all of them
     void Settle(StoredSession there) {
       base = now = std::move(there);
@@ -80,6 +83,8 @@ class StoreSimulation {
   uint64_t Below(uint64_t end) { return random_() % end; }
   // Its tables as they were in an earlier version.
   std::string MakeEarlier(int version);
+  // The store ends, in peace or not.
+  void Close();
   // From now on what a crash before each call would leave is kept.
   void KeepCrashes(Crashes kind);
   // The middle of a life, between its two halves of events, and what follows the second.
@@ -99,11 +104,13 @@ class StoreSimulation {
   void Rewind();
   void Append(const std::string& id, Told& told);
   void Put(const std::string& id, const Record& record);
-  void PutSnapshot(const std::string& id, const Told& told);
+  void PutSnapshot(const std::string& id, Told& told);
   void Crash();
   // Holds what is there against what was told.
   std::string Check();
   std::string CheckSession(const std::string& id, Told& told);
+  // What went of its history might go, and what it begins with now is there.
+  std::string CheckHistory(const StoredSession& session, const Told& told);
   // What is there of a session's snapshots is whole, and no file is there that none of them names.
   std::string CheckSnapshots(const std::string& id, std::set<std::string>* files);
   std::string CheckFiles();
@@ -122,6 +129,7 @@ class StoreSimulation {
   uint64_t life_ = 1;
   int next_id_ = 0;
   int crashes_ = 0;
+  int64_t forgotten_ = 0;
   int faults_left_ = 0;
   // Left by crashes, with what was told before each; not yet looked at.
   std::vector<std::pair<std::unique_ptr<SimulatedDisk>, std::map<std::string, Told>>> left_;

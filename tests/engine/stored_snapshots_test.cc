@@ -117,7 +117,7 @@ class StoredSnapshotsTest : public testing::Test {
   std::optional<SnapshotPlaces> Put(const std::string& id, NewSnapshot snapshot) {
     std::optional<SnapshotPlaces> kept;
     bool answered = false;
-    store_->PutSnapshot(id, std::move(snapshot), [&](const SnapshotPlaces* places) {
+    store_->PutSnapshot({.id = id}, std::move(snapshot), [&](const SnapshotPlaces* places) {
       answered = true;
       if (places != nullptr) kept = *places;
     });
@@ -378,7 +378,8 @@ TEST_F(StoredSnapshotsTest, RecordsAreCommittedBetweenItsTurns) {
   Open();
   std::optional<SnapshotPlaces> kept;
   int turns = 0;
-  store_->PutSnapshot("a", New(2, 10), [&](const SnapshotPlaces* places) { kept = *places; });
+  store_->PutSnapshot({.id = "a"}, New(2, 10),
+                      [&](const SnapshotPlaces* places) { kept = *places; });
   for (; !kept.has_value(); ++turns) {
     bool durable = false;
     store_->Put(SessionKey{"a"}, EventHolds{}, [&](bool written) { durable = written; });
@@ -398,7 +399,7 @@ TEST_F(StoredSnapshotsTest, OneAfterTheOtherInTheOrderInWhichTheyCame) {
   Create("c", 4);
   std::vector<std::string> answers;
   const auto put = [&](const std::string& id) {
-    store_->PutSnapshot(id, New(2, 10), [&answers, id](const SnapshotPlaces* places) {
+    store_->PutSnapshot({.id = id}, New(2, 10), [&answers, id](const SnapshotPlaces* places) {
       answers.push_back(id + (places == nullptr ? " given up" : ""));
     });
   };

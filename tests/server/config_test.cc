@@ -50,6 +50,7 @@ TEST(Config, DefaultsAreComplete) {
   EXPECT_EQ(loaded->config.default_ttl_nanos, int64_t{60} * 1'000'000'000);
   EXPECT_GE(loaded->config.threads, 1u);
   EXPECT_EQ(loaded->config.kept_bytes, std::nullopt);
+  EXPECT_EQ(loaded->config.state_session_bytes, std::nullopt);
   EXPECT_FALSE(loaded->config.reflection);
 }
 
@@ -126,6 +127,10 @@ TEST(Config, ErrorsNameOptionAndPlace) {
   EXPECT_THAT((Given{{"--pack", "p"}, {}, "slots: [1]\n"}.Error()), HasSubstr("plain value"));
   EXPECT_THAT((Given{{"--pack", "p"}, {}, "{{{"}.Error()), HasSubstr("line "));
   EXPECT_THAT((Given{{"--pack", "p", "--listen", "here"}}.Error()), HasSubstr("not an address"));
+  EXPECT_THAT((Given{{"--pack", "p", "--state-session-bytes", "65GiB"}}.Error()),
+              HasSubstr("state-session-bytes: is more than state-bytes"));
+  EXPECT_THAT((Given{{"--pack", "p", "--state-session-bytes", "0"}}.Error()),
+              HasSubstr("state-session-bytes: must be at least 1MiB"));
   EXPECT_THAT((Given{{"--pack", "p", "--listen", "unix:/s", "--port-file", "f"}}.Error()),
               HasSubstr("port-file: a Unix socket (listen) has no port"));
   EXPECT_THAT((Given{{"--pack", "p", "--metrics-listen", "unix:/s"}}.Error()),

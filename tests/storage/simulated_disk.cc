@@ -50,7 +50,9 @@ class SimulatedDisk::OpenFile final : public File {
     if (offset + count > size && disk_.UsedBytes() + (offset + count - size) > disk_.bytes_max_) {
       return -ENOSPC;
     }
-    inode().bytes.Write(offset, bytes.first(count));
+    std::vector<std::byte> written(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(count));
+    if (count > 0) written[count / 2] ^= fault.flipped;
+    inode().bytes.Write(fault.lands_at.value_or(offset), written);
     return static_cast<int64_t>(count);
   }
 

@@ -38,6 +38,10 @@ struct DiskCall {
 struct DiskFault {
   int error = 0;                    // errno to fail with; a sync that fails has done half its work
   uint64_t bytes_max = UINT64_MAX;  // a read or write transfers at most so much
+  // A write that says nothing of it: where it goes instead, and bits of its middle byte that change
+  // on the way.
+  std::optional<uint64_t> lands_at = {};
+  std::byte flipped = {};
 };
 
 class SimulatedDisk final : public FileSystem {
