@@ -75,7 +75,9 @@ SessionStore::SessionStore(const Options& options, Clock& clock)
       bulk_(*options.files, JoinPath(options.directory, kBulkName)),
       snapshots_(bulk_, options.snapshot_turn_bytes),
       latents_(bulk_, options.latent_row_bytes_max),
-      queue_(*this, clock, [this] { PushExpired(); }, [this] { return Rest(); }) {}
+      queue_(
+          *this, clock, options.answer_nanos_max, [this] { PushExpired(); },
+          [this] { return Rest(); }) {}
 
 SessionStore::~SessionStore() { queue_.Stop(); }
 
@@ -291,10 +293,9 @@ absl::StatusOr<SessionRow> SessionStore::Present(const std::string& id) const {
 }
 
 absl::Status SessionStore::Create(const SessionKey& session, const SessionCreated& created) {
-  const std::string& id = session.id;
   LT_RETURN_IF_ERROR(CheckRoom());
-  return RunNow(CommitQueue::Kind::kWrite, [&] {
-    LT_RETURN_IF_ERROR(Insert(id, created));
+  return RunNow(CommitQueue::Kind::kWrite, [this, session, created] {
+    LT_RETURN_IF_ERROR(Insert(session.id, created));
     BeginLife(session);  // one of its name that was deleted may still be heard
     return absl::OkStatus();
   });
@@ -310,7 +311,7 @@ absl::Status SessionStore::Insert(const std::string& id, const SessionCreated& c
 }
 
 absl::Status SessionStore::Delete(const std::string& id) {
-  return RunNow(CommitQueue::Kind::kWrite, [&] {
+  return RunNow(CommitQueue::Kind::kWrite, [this, id] {
     if (Change(id) != nullptr) return Remove(id);
     const absl::Status gone = Gone(id);
     return absl::IsDataLoss(gone) && !left_out_.contains(id) ? RemoveDamaged(id) : gone;
