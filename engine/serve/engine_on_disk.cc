@@ -9,6 +9,7 @@
 #include "base/random_id.h"
 #include "engine/serve/engine.h"
 #include "engine/serve/making_room.h"
+#include "engine/serve/needs_disk.h"
 #include "engine/serve/resolve.h"
 #include "engine/serve/resume.h"
 #include "engine/serve/snapshot_search.h"
@@ -52,6 +53,8 @@ absl::Status Engine::Store(Session& session) {
     return session.end_status();
   }
   if (stored.ok()) return stored;
+  // Should the disk take it yet, nobody has it in memory.
+  options_.store->PutInUse(session.key(), false);
   session.Cancel(stored);
   MutexLock lock(mutex_);
   const auto found = sessions_.find(session.id());
@@ -74,17 +77,16 @@ absl::StatusOr<std::optional<CreatedSession>> Engine::FindParked(const ResolvedS
 absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int64_t next_chunk,
                                                       const Caller& caller) {
   if (options_.store == nullptr) return FindSession(id);
-  const MutexLock wake(wake_mutex_);
-  absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  const bool failed = found.ok() && MayGoOn(**found);
-  if (found.ok() && !(*found)->cancelled() && !failed && !IsSentAndGone(**found, next_chunk)) {
-    return found;
-  }
+  if (auto awake = FindAwake(id, next_chunk); awake != nullptr) return awake;
   if (!options_.store->Contains(id)) return FindSession(id);
+  if (!caller.may_wait) return NeedsDisk();
+  const IdLocks::Hold hold(id_locks_, id);
+  // Somebody may have woken it meanwhile.
+  if (auto awake = FindAwake(id, next_chunk); awake != nullptr) return awake;
   LT_RETURN_IF_ERROR(WriteDown(id));
-  if (found.ok()) {
-    EndLife(*found, failed ? "attached to after it had failed"
-                           : "attached to at a chunk that was to be made again");
+  if (const auto found = FindSession(id); found.ok()) {
+    EndLife(*found, MayGoOn(**found) ? "attached to after it had failed"
+                                     : "attached to at a chunk that was to be made again");
   }
   // What it writes of itself as it leaves shortens its way back.
   if (departures_.IsHere(id) && clock_.MonotonicNanos() < caller.asks_until_nanos) {
@@ -108,6 +110,12 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
                   : absl::StatusOr<std::shared_ptr<Session>>(stored.status());
   if (!session.ok()) options_.store->PutBack(key, expiry);
   return session;
+}
+
+std::shared_ptr<Session> Engine::FindAwake(const std::string& id, int64_t next_chunk) const {
+  const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
+  if (!found.ok() || (*found)->cancelled()) return nullptr;
+  return MayGoOn(**found) || IsSentAndGone(**found, next_chunk) ? nullptr : *found;
 }
 
 // Whether it was sent once and is in the store alone now.
@@ -236,16 +244,18 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, in
   return session;
 }
 
-absl::StatusOr<SessionInfo> Engine::Describe(const std::string& id) const {
+absl::StatusOr<SessionInfo> Engine::Describe(const std::string& id, const Caller& caller) const {
   const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
   if (found.ok()) return InfoOf(**found);
-  if (options_.store == nullptr) return found.status();
+  if (options_.store == nullptr || !options_.store->Contains(id)) return found.status();
+  if (!caller.may_wait) return NeedsDisk();
   LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
   return InfoOfParked(stored, model_);
 }
 
 absl::StatusOr<Engine::SomeSessions> Engine::DescribeSome(std::span<const SessionName> names,
-                                                          uint64_t bytes_max) const {
+                                                          uint64_t bytes_max,
+                                                          const Caller& caller) const {
   std::vector<std::optional<SessionInfo>> infos(names.size());
   std::vector<std::string> parked;
   std::vector<size_t> places;  // of those among the names
@@ -260,6 +270,7 @@ absl::StatusOr<Engine::SomeSessions> Engine::DescribeSome(std::span<const Sessio
   }
   SomeSessions some = {.sessions = {}, .looked_at = names.size()};
   if (options_.store != nullptr && !parked.empty()) {
+    if (!caller.may_wait) return NeedsDisk();
     LT_ASSIGN_OR_RETURN(const std::vector<std::optional<StoredSummary>> stored,
                         options_.store->DescribeSome(parked, bytes_max));
     for (size_t i = 0; i < stored.size(); ++i) {
@@ -324,7 +335,7 @@ absl::StatusOr<std::optional<double>> Engine::ForeseeRewind(const std::string& i
 
 absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {
   if (options_.store == nullptr) return NoStore();
-  const MutexLock wake(wake_mutex_);
+  const IdLocks::Hold hold(id_locks_, id);
   LT_RETURN_IF_ERROR(CheckWritten(id, chunk));
   const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
   if (session.ok()) EndLife(*session, "rewound");
@@ -338,7 +349,7 @@ absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {
 absl::Status Engine::Park(const std::string& id, std::function<void()> left) {
   if (options_.store == nullptr) return NoStore();
   {
-    const MutexLock wake(wake_mutex_);
+    const IdLocks::Hold hold(id_locks_, id);
     const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
     if (!session.ok() && !options_.store->Contains(id)) return session.status();
     LT_RETURN_IF_ERROR(WriteDown(id));
