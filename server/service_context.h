@@ -24,7 +24,8 @@ namespace longtake {
 struct ServiceContext {
   Engine& engine;
   WorkerPool& workers;
-  CallQueue& calls;
+  CallQueue& calls;        // what computes
+  CallQueue& store_calls;  // what may wait for the session store's disk
   ServerMetrics& metrics;
   const ConnectionUses& connections;
   MediaFormats& formats;
@@ -41,7 +42,7 @@ struct ServiceContext {
   absl::StatusOr<CreatedSession> CreateSession(const v1::CreateSessionRequest& request,
                                                const Caller& caller);
   // By "sessions/ID". Every session is everybody's yet, whoever calls. What needs the store may
-  // wait for a disk.
+  // wait for a disk, or is NeedsDisk for a caller that must not.
   absl::StatusOr<SessionInfo> DescribeSession(const std::string& name, const Caller& caller) const;
   absl::Status DeleteSession(const std::string& name, const Caller& caller) const;
   // -> the fork's name.

@@ -39,6 +39,7 @@ class StreamOpeningTest : public ::testing::Test {
   ServiceContext context_{.engine = *engine_,
                           .workers = workers_,
                           .calls = calls_,
+                          .store_calls = calls_,
                           .metrics = metrics_,
                           .connections = connections_,
                           .formats = formats_,
