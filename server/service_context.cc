@@ -121,11 +121,11 @@ absl::Status ServiceContext::ParkSession(const std::string& name, const Caller& 
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<Session>> ServiceContext::WakeSession(const std::string& name,
-                                                                     int64_t next_chunk,
-                                                                     const Caller& caller) const {
+absl::StatusOr<std::shared_ptr<Session>> ServiceContext::WakeSession(
+    const std::string& name, int64_t next_chunk, const std::optional<Told>& told,
+    const Caller& caller) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
-  return engine.Wake(id, next_chunk, caller);
+  return engine.Wake(id, next_chunk, caller, told);
 }
 
 }  // namespace longtake

@@ -56,6 +56,7 @@ struct ServiceContext {
                            std::function<void()> left) const;
   // To be read from this chunk on; as Engine::Wake.
   absl::StatusOr<std::shared_ptr<Session>> WakeSession(const std::string& name, int64_t next_chunk,
+                                                       const std::optional<Told>& told,
                                                        const Caller& caller) const;
 };
 

@@ -33,6 +33,7 @@
 #include "engine/serve/sweep_cost_model.h"
 #include "engine/serve/take_journal.h"
 #include "engine/session/session.h"
+#include "engine/session/told.h"
 #include "engine/store/session_store.h"
 #include "engine/video/pixel_seconds.h"
 #include "engine/video/video_model.h"
@@ -128,9 +129,11 @@ class Engine {
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The session of this id, to be read from this chunk on (-1: the first that was not sent): as it
   // is, or as it comes back from the store. Errors as Load and CreateSession; OUT_OF_RANGE for a
-  // chunk that it has not made. May wait for the disk, but not where memory has what is asked for.
+  // chunk that it has not made; HISTORY_LOST when less of it is on disk than was told, before
+  // anything happens to it. May wait for the disk, but not where memory has what is asked for.
   absl::StatusOr<std::shared_ptr<Session>> Wake(const std::string& id, int64_t next_chunk,
-                                                const Caller& caller = {})
+                                                const Caller& caller = {},
+                                                const std::optional<Told>& told = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND names the id.
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
@@ -235,11 +238,14 @@ class Engine {
   // its id has deleted it meanwhile.
   absl::Status Store(Session& session) ABSL_LOCKS_EXCLUDED(mutex_);
   // The session as it is, if it can be read from this chunk on, from memory; otherwise null.
-  std::shared_ptr<Session> FindAwake(const std::string& id, int64_t next_chunk) const
+  // HISTORY_LOST of any that is in memory.
+  absl::StatusOr<std::shared_ptr<Session>> FindAwake(const std::string& id, int64_t next_chunk,
+                                                     const std::optional<Told>& told) const
       ABSL_LOCKS_EXCLUDED(mutex_);
   // Under the id's lock.
   absl::StatusOr<std::shared_ptr<Session>> Resume(StoredSession stored, int64_t next_chunk,
-                                                  const Caller& caller, Arrival arrival)
+                                                  const Caller& caller,
+                                                  const std::optional<Told>& told, Arrival arrival)
       ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsSentAndGone(const Session& session, int64_t next_chunk) const;
   // Whether it failed of something that may pass, and the store has all that it goes on from.

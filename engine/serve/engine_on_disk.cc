@@ -75,14 +75,21 @@ absl::StatusOr<std::optional<CreatedSession>> Engine::FindParked(const ResolvedS
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int64_t next_chunk,
-                                                      const Caller& caller) {
-  if (options_.store == nullptr) return FindSession(id);
-  if (auto awake = FindAwake(id, next_chunk); awake != nullptr) return awake;
+                                                      const Caller& caller,
+                                                      const std::optional<Told>& told) {
+  if (options_.store == nullptr) {
+    LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> found, FindSession(id));
+    LT_RETURN_IF_ERROR(CheckTold(told, id, found->durable_through(), found->epoch()));
+    return found;
+  }
+  LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> awake, FindAwake(id, next_chunk, told));
+  if (awake != nullptr) return awake;
   if (!options_.store->Contains(id)) return FindSession(id);
   if (!caller.may_wait) return NeedsDisk();
   const IdLocks::Hold hold(id_locks_, id);
   // Somebody may have woken it meanwhile.
-  if (auto awake = FindAwake(id, next_chunk); awake != nullptr) return awake;
+  LT_ASSIGN_OR_RETURN(awake, FindAwake(id, next_chunk, told));
+  if (awake != nullptr) return awake;
   LT_RETURN_IF_ERROR(WriteDown(id));
   if (const auto found = FindSession(id); found.ok()) {
     EndLife(*found, MayGoOn(**found) ? "attached to after it had failed"
@@ -106,15 +113,18 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   options_.store->PutInUse(key, true);  // its retention must not end on the way
   absl::StatusOr<StoredSession> stored = options_.store->Load(id);
   absl::StatusOr<std::shared_ptr<Session>> session =
-      stored.ok() ? Resume(*std::move(stored), next_chunk, caller, std::move(arrival))
+      stored.ok() ? Resume(*std::move(stored), next_chunk, caller, told, std::move(arrival))
                   : absl::StatusOr<std::shared_ptr<Session>>(stored.status());
   if (!session.ok()) options_.store->PutBack(key, expiry);
   return session;
 }
 
-std::shared_ptr<Session> Engine::FindAwake(const std::string& id, int64_t next_chunk) const {
+absl::StatusOr<std::shared_ptr<Session>> Engine::FindAwake(const std::string& id,
+                                                           int64_t next_chunk,
+                                                           const std::optional<Told>& told) const {
   const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
   if (!found.ok() || (*found)->cancelled()) return nullptr;
+  LT_RETURN_IF_ERROR(CheckTold(told, id, (*found)->durable_through(), (*found)->epoch()));
   return MayGoOn(**found) || IsSentAndGone(**found, next_chunk) ? nullptr : *found;
 }
 
@@ -176,12 +186,17 @@ bool Engine::ParkIdlest() {
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, int64_t next_chunk,
-                                                        const Caller& caller, Arrival arrival) {
+                                                        const Caller& caller,
+                                                        const std::optional<Told>& told,
+                                                        Arrival arrival) {
   const ResolvedSpec& spec = stored.created.spec;
   LT_RETURN_IF_ERROR(CheckResume(stored, model_));
-  const int64_t durable_through = std::ssize(stored.decoded);
+  const int64_t decoded = std::ssize(stored.decoded);
   LT_ASSIGN_OR_RETURN(const std::optional<NumericsChanged> changed,
                       ChangeNumerics(next_chunk, model_, &stored));
+  // Pixels are made of latents, which are there: that others are made now takes nothing back.
+  const int64_t durable_through = changed.has_value() ? std::ssize(stored.settled) : decoded;
+  LT_RETURN_IF_ERROR(CheckTold(told, stored.id, durable_through, stored.epoch));
   const RolloutSpec rollout = RolloutFor(spec, model_);
   // Memory comes first: what a snapshot has of K/V is read into it.
   LT_RETURN_IF_ERROR(CheckNextChunk(stored, next_chunk, model_));
@@ -231,8 +246,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, in
     report = ForeseeResume(stored, *arrival.resumed, rollout, arrival.kv->in_file(), sweep_costs_,
                            decode_lane_->lane_costs(), model_);
     arrival.session->BeginAt(std::move(plan.beginning));
-    // Pixels are made of latents, which are there: that others are made now takes nothing back.
-    arrival.session->PutDurable(changed.has_value() ? std::ssize(stored.settled) : durable_through);
+    arrival.session->PutDurable(durable_through);
   }
   std::shared_ptr<Session> session = arrival.session;
   if (changed.has_value()) options_.store->Put(session->key(), *changed);

@@ -86,6 +86,22 @@ TEST_F(StreamOpeningTest, WhatCannotBeAttachedToStaysAsItWas) {
   EXPECT_EQ(FieldOf(Open(request).status()), "attach.name");
 }
 
+TEST_F(StreamOpeningTest, WhoWasToldMoreThanThereIsTakesNobodyOver) {
+  const auto first = Open(OpenRequest());
+  ASSERT_TRUE(first.ok()) << first.status();
+  v1::StreamRequest request;
+  v1::Attach& attach = *request.mutable_attach();
+  attach.set_name("sessions/mine");
+  attach.set_durable_through(1);
+  EXPECT_EQ(ReasonFor(Open(request).status()), Reason::kHistoryLost);
+  EXPECT_TRUE(first->session->CheckReader(first->attachment).ok());
+  attach.set_durable_through(-1);
+  EXPECT_EQ(FieldOf(Open(request).status()), "attach.durable_through");
+  attach.set_durable_through(0);
+  EXPECT_TRUE(Open(request).ok());
+  EXPECT_EQ(ReasonFor(first->session->CheckReader(first->attachment)), Reason::kTakenOver);
+}
+
 TEST_F(StreamOpeningTest, AnotherFirstMessageIsAnError) {
   v1::StreamRequest request;
   EXPECT_EQ(ReasonFor(Open(request).status()), Reason::kStreamProtocol);
