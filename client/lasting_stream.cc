@@ -113,10 +113,13 @@ absl::Status LastingStream::Resume(const grpc::Status& status) {
         break_->status.message(), session_, NanosToSeconds(options_.reconnect_nanos)));
   }
   if (!WaitForCall()) return GiveUp();
-  v1::StreamRequest attach;
-  attach.mutable_attach()->set_name(session_);
-  attach.mutable_attach()->set_next_chunk(chunks_.next_chunk());
-  StartCall(attach);
+  v1::StreamRequest request;
+  v1::Attach& attach = *request.mutable_attach();
+  attach.set_name(session_);
+  attach.set_next_chunk(chunks_.next_chunk());
+  attach.set_durable_through(chunks_.durable_through());
+  attach.set_epoch(chunks_.epoch());
+  StartCall(request);
   return absl::OkStatus();
 }
 
