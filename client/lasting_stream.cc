@@ -101,7 +101,8 @@ absl::Status LastingStream::CheckRefusal(const grpc::Status& status) const {
 
 absl::Status LastingStream::Resume(const grpc::Status& status) {
   LT_RETURN_IF_ERROR(CheckRefusal(status));
-  const bool may_come_back = IsBreak(status) || (break_.has_value() && MayRetry(status));
+  const bool may_come_back =
+      IsBreak(status) || IsDiskFailure(status) || (break_.has_value() && MayRetry(status));
   if (!durable_ || options_.reconnect_nanos == 0 || !may_come_back) return FromGrpc(status);
   if (!break_.has_value()) {
     break_ = Break{.status = FromGrpc(status),
@@ -109,7 +110,8 @@ absl::Status LastingStream::Resume(const grpc::Status& status) {
                    .wait_nanos = kWaitNanosMin};
     if (IsLeaving()) return GiveUp();
     options_.say(absl::StrFormat(
-        "the server is gone (%s); %s is on its disk, so this waits for it, for %g s at most",
+        "%s (%s); %s is on its disk, so this waits for it, for %g s at most",
+        IsDiskFailure(status) ? "a disk of the server fails" : "the server is gone",
         break_->status.message(), session_, NanosToSeconds(options_.reconnect_nanos)));
   }
   if (!WaitForCall()) return GiveUp();
