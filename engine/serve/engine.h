@@ -157,7 +157,8 @@ class Engine {
   absl::StatusOr<SomeSessions> DescribeSome(std::span<const SessionName> names, uint64_t bytes_max,
                                             const Caller& caller = {}) const
       ABSL_LOCKS_EXCLUDED(mutex_);
-  // Ids and times of creation of all sessions, in memory or parked, unsorted.
+  // Ids and times of creation of all sessions, in memory or parked, unsorted. The time is 0 of one
+  // whose own row in the store is damaged.
   std::vector<SessionName> Names() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether sessions outlive this process.
   bool keeps_sessions() const { return options_.store != nullptr; }

@@ -312,6 +312,9 @@ std::vector<SessionName> Engine::Names() const {
     for (const SessionRow& row : options_.store->Sessions()) {
       names.insert({row.create_wall_nanos, row.id});
     }
+    for (const SessionRow& row : options_.store->DamagedSessions()) {
+      names.insert({row.create_wall_nanos, row.id});
+    }
   }
   for (const auto& session : Sessions()) {
     names.insert({session->create_wall_nanos(), session->id()});

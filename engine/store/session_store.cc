@@ -55,7 +55,11 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
   }
   for (const SessionRow& row : found.hidden) store->bytes_ += static_cast<uint64_t>(row.bytes);
   for (const SessionRow& row : found.damaged) {
-    store->damaged_rows_[row.id] = {.number = row.number, .id = row.id, .parent = row.parent};
+    store->damaged_rows_[row.id] = {
+        .number = row.number,
+        .id = row.id,
+        .expire_wall_nanos = store->open_wall_nanos_ + options.retention_nanos,
+        .parent = row.parent};
     store->damage_[row.number] = {kRowIsDamaged};
   }
   store->scrub_ = std::make_unique<StoreScrub>(
@@ -200,27 +204,23 @@ void SessionStore::PushExpired() {
     if (!queue_.stats().durable || (looked_nanos_ != 0 && now_nanos - looked_nanos_ < kLookNanos))
       return;
     looked_nanos_ = now_nanos;
-    const int64_t wall_nanos = RetentionNow();
     // One that was parked under a clock that was ahead begins anew.
     const int64_t latest_nanos = clock_.WallNanos() + options_.retention_nanos;
     for (const auto& [id, row] : rows_) {
       if (row.expire_wall_nanos.value_or(0) > latest_nanos && renewed.size() < kRenewedMax) {
         renewed.push_back(id);
       }
-      if (row.expire_wall_nanos.value_or(INT64_MAX) <= wall_nanos) expired.push_back(id);
+      if (IsOver(row)) expired.push_back(id);
       if (expired.size() == kExpiredMax) break;
+    }
+    for (const auto& [id, row] : damaged_rows_) {
+      if (expired.size() < kExpiredMax && IsOver(row)) expired.push_back(id);
     }
     if (expired.size() == kExpiredMax) looked_nanos_ -= kLookNanos;  // there may be more
   }
   for (const std::string& id : renewed) PutInUse({.id = id}, /*in_use=*/false);
   for (const std::string& id : expired) {
-    queue_.Push({.run = [this, id] {
-      const SessionRow* row = Change(id);
-      // Somebody may have taken it back meanwhile.
-      const bool is_over =
-          row != nullptr && row->expire_wall_nanos.value_or(INT64_MAX) <= RetentionNow();
-      return is_over ? Remove(id) : absl::OkStatus();
-    }});
+    queue_.Push({.run = [this, id] { return RemoveExpired(id); }});
   }
 }
 

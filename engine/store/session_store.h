@@ -101,6 +101,9 @@ class SessionStore final : public EventSink, private Transactions {
 
   // In order of creation.
   std::vector<SessionRow> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Those whose own rows are damaged and not used, so that they have no more than names here and a
+  // retention that began when the store was opened.
+  std::vector<SessionRow> DamagedSessions() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool Contains(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // And whether all that was handed over of it is written or will be soon: it can be taken out of
   // memory.
@@ -278,6 +281,13 @@ class SessionStore final : public EventSink, private Transactions {
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
   absl::Status RemoveDamaged(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // If its retention is over.
+  absl::Status RemoveExpired(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsOver(const SessionRow& row) const;
+  // Of a session of which something is damaged: its row as far as that is known.
+  StoredSummary SummariseDamaged(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Its row, whole or damaged; null when there is none.
+  const SessionRow* FindRow(const std::string& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status InsertFork(const SessionRow& parent, const ForkRequest& request);
   absl::Status PutRewound(SessionRow& row, int64_t chunk);
   // What is done while there is nothing to write; when it is to be done again.
@@ -334,7 +344,8 @@ class SessionStore final : public EventSink, private Transactions {
 
   mutable Mutex mutex_;
   std::map<std::string, SessionRow> rows_ ABSL_GUARDED_BY(mutex_);  // as they were committed
-  // Those that are damaged, of which name, number and parent alone are used, by their names.
+  // Those that are damaged, of which name, number and parent alone are used, by their names. The
+  // retention is our own.
   std::map<std::string, SessionRow> damaged_rows_ ABSL_GUARDED_BY(mutex_);
   // By the session's number; the first few.
   std::map<int64_t, std::set<std::string>> damage_ ABSL_GUARDED_BY(mutex_);

@@ -35,8 +35,7 @@ absl::StatusOr<std::vector<std::optional<StoredSummary>>> SessionStore::Describe
       if (summary.ok()) {
         summaries.back() = *std::move(summary);
       } else if (absl::IsDataLoss(summary.status())) {
-        LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
-        summaries.back() = StoredSummary{.row = row, .damage = DamageOf(id)};
+        summaries.back() = SummariseDamaged(id);
       } else if (!absl::IsNotFound(summary.status())) {
         return summary.status();
       }
