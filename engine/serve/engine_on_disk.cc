@@ -379,7 +379,9 @@ absl::Status Engine::Park(const std::string& id, std::function<void()> left) {
 }
 
 absl::Status Engine::WriteDown(const std::string& id) const {
-  if (options_.store->durable() && options_.store->Flush().ok()) return absl::OkStatus();
+  const absl::Status written = options_.store->Flush();
+  if (written.message() == CommitQueue::kNoAnswer) return written;
+  if (written.ok() && options_.store->durable()) return absl::OkStatus();
   return Error(Reason::kStorageUnavailable,
                absl::StrCat("session ", id, ": the session store's disk fails"), {{"session", id}});
 }

@@ -237,7 +237,7 @@ absl::Status CommitQueue::RunNow(Kind kind, std::function<absl::Status()> work) 
     const int64_t left_nanos = GiveUpNanos(since_nanos) - clock_.MonotonicNanos();
     if (left_nanos <= 0) {
       Drop(answer);
-      return Error(Reason::kStorageUnavailable, "the session store's disk does not answer");
+      return Error(Reason::kStorageUnavailable, kNoAnswer);
     }
     answered_.WaitFor(mutex_, std::chrono::nanoseconds(left_nanos));
   }

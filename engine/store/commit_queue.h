@@ -83,6 +83,8 @@ class CommitQueue {
   // How long a failing disk is left alone, and how often idle is called.
   static constexpr int64_t kRetryNanos = 1'000'000'000;
   static constexpr int64_t kIdleNanos = 30LL * 1'000'000'000;
+  // What RunNow says of a disk that does not answer.
+  static constexpr char kNoAnswer[] = "the session store's disk does not answer";
 
   // All must outlive it. On the queue's thread idle is called before each turn, and rest when there
   // is nothing to write: it may do a little, and says when it wants to be called again, in

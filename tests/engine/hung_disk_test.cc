@@ -121,9 +121,9 @@ TEST_F(HungDiskTest, WhoNeedsTheDiskIsToldInTime) {
   ExpectNoAnswer(store_->LoadLatents(stored->settled[0]).status());
   ExpectNoAnswer(store_->LoadStart("parked", 1 << 20).status());
   ExpectNoAnswer(store_->LoadSnapshots("parked").status());
-  EXPECT_EQ(ReasonFor(engine_->Wake("parked", -1).status()), Reason::kStorageUnavailable);
-  EXPECT_EQ(ReasonFor(engine_->Rewind("parked", 0)), Reason::kStorageUnavailable);
-  EXPECT_EQ(ReasonFor(engine_->Park("parked")), Reason::kStorageUnavailable);
+  ExpectNoAnswer(engine_->Wake("parked", -1).status());
+  ExpectNoAnswer(engine_->Rewind("parked", 0));
+  ExpectNoAnswer(engine_->Park("parked"));
   ExpectNoAnswer(engine_->DeleteSession("parked"));
   gate_.Open();
   // Nobody was told of any of it, and nothing of it has happened.
