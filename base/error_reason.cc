@@ -48,6 +48,7 @@ constexpr ReasonInfo kReasons[] = {
     {Reason::kPackCorrupt, "PACK_CORRUPT", Code::kDataLoss, 0},
     {Reason::kKvFileCorrupt, "KV_FILE_CORRUPT", Code::kDataLoss, 0},
     {Reason::kSessionCorrupt, "SESSION_CORRUPT", Code::kDataLoss, 0},
+    {Reason::kHistoryLost, "HISTORY_LOST", Code::kDataLoss, 0},
     {Reason::kInternal, "INTERNAL", Code::kInternal, 0},
     {Reason::kNotFinite, "NOT_FINITE", Code::kInternal, 0},
     {Reason::kDeviceLost, "DEVICE_LOST", Code::kInternal, 0},

@@ -48,6 +48,7 @@ enum class Reason {
   kPackCorrupt,
   kKvFileCorrupt,
   kSessionCorrupt,
+  kHistoryLost,
   kInternal,
   kNotFinite,
   kDeviceLost,

@@ -27,6 +27,9 @@ class ChunkChain {
   absl::StatusOr<std::optional<v1::Chunk>> Add(const v1::Chunk& part);
   // The first chunk that did not come whole; where the next stream begins. After the first Open.
   int64_t next_chunk() const { return next_chunk_; }
+  // The most that was told to be on disk, and of which epoch. After the first Open.
+  int64_t durable_through() const { return durable_through_; }
+  int64_t epoch() const { return epoch_; }
 
  private:
   absl::Status CheckGoesOn(const v1::Opened& opened) const;

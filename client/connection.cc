@@ -111,6 +111,11 @@ bool IsBreak(const grpc::Status& status) {
   }
 }
 
+bool IsDiskFailure(const grpc::Status& status) {
+  const auto info = DetailOf<google::rpc::ErrorInfo>(status);
+  return info.has_value() && info->reason() == "STORAGE_UNAVAILABLE";
+}
+
 bool MayRetry(const grpc::Status& status) {
   return DetailOf<google::rpc::RetryInfo>(status).has_value();
 }

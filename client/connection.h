@@ -25,10 +25,12 @@ absl::Status FromGrpc(const grpc::Status& status);
 // Whether a call ended because the server or the way to it is gone or going, which says nothing of
 // what was asked.
 bool IsBreak(const grpc::Status& status);
+// Whether it ended because a disk of the server fails.
+bool IsDiskFailure(const grpc::Status& status);
 // Whether the server says that the same may do later.
 bool MayRetry(const grpc::Status& status);
-// What a server has of a session that comes back from its disk and has not the chunk that was asked
-// for: epoch and durable_through alone. Nothing of any other status.
+// What a server has of a session that comes back from its disk without the chunk that was asked
+// for, or with less than was told: epoch and durable_through alone. Nothing of any other status.
 std::optional<v1::Session> SessionOnDisk(const grpc::Status& status);
 
 }  // namespace longtake

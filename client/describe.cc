@@ -68,11 +68,17 @@ std::string SessionLineHeader() {
                          "ON DISK", "FRAMES", "LENGTH", "PROMPT");
 }
 
+// What it is asked to show; of one whose spec is damaged that this is so.
+std::string PromptText(const v1::Session& session) {
+  const bool unknown = session.spec().prompt().empty() && !session.damage().empty();
+  return unknown ? absl::StrCat("damaged: ", session.damage()) : session.spec().prompt();
+}
+
 std::string DescribeSessionLine(const v1::Session& session, size_t columns_max) {
   const std::string row =
       absl::StrFormat("%-41s %-9s %8d %8s %9d %10s  %s", session.name(), StateName(session.state()),
                       session.chunk_count(), DurableCount(session), session.frame_count(),
-                      FrameTime(session.frame_count(), session), session.spec().prompt());
+                      FrameTime(session.frame_count(), session), PromptText(session));
   return PrintableLine(row, columns_max) + "\n";
 }
 
@@ -100,7 +106,7 @@ std::string DescribeSession(const v1::Session& session) {
   if (session.epoch() > 0) row("rewound", absl::StrCat(session.epoch(), " times"));
   row("oldest chunk", absl::StrCat(session.oldest_chunk()));
   row("outbox", absl::StrFormat("%.1f MB", Megabytes(session.outbox_bytes())));
-  row("created", TimeUtil::ToString(session.create_time()));
+  if (session.has_create_time()) row("created", TimeUtil::ToString(session.create_time()));
   row("expires", ExpiryText(session));
   if (!session.damage().empty()) row("damaged", session.damage());
   row("model digest", session.model_digest());

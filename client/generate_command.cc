@@ -187,9 +187,11 @@ CLI::Option* AddOutputOption(CLI::App& command, TakeOptions& options) {
 void AddReadingOptions(CLI::App& command, TakeOptions& options) {
   command.add_flag("--quiet", options.quiet, "Show no progress");
   command
-      .add_option("--reconnect-for", options.reconnect_for,
-                  "How long to wait for a server that went away in mid-take and keeps its sessions "
-                  "on disk (--state-dir), to go on as if nothing had happened; 0: not at all")
+      .add_option(
+          "--reconnect-for", options.reconnect_for,
+          "How long to wait for a server that went away in mid-take, or whose disk fails, and "
+          "that keeps its sessions on disk (--state-dir), to go on as if nothing had "
+          "happened; 0: not at all")
       ->capture_default_str();
 }
 

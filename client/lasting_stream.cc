@@ -101,7 +101,8 @@ absl::Status LastingStream::CheckRefusal(const grpc::Status& status) const {
 
 absl::Status LastingStream::Resume(const grpc::Status& status) {
   LT_RETURN_IF_ERROR(CheckRefusal(status));
-  const bool may_come_back = IsBreak(status) || (break_.has_value() && MayRetry(status));
+  const bool may_come_back =
+      IsBreak(status) || IsDiskFailure(status) || (break_.has_value() && MayRetry(status));
   if (!durable_ || options_.reconnect_nanos == 0 || !may_come_back) return FromGrpc(status);
   if (!break_.has_value()) {
     break_ = Break{.status = FromGrpc(status),
@@ -109,14 +110,18 @@ absl::Status LastingStream::Resume(const grpc::Status& status) {
                    .wait_nanos = kWaitNanosMin};
     if (IsLeaving()) return GiveUp();
     options_.say(absl::StrFormat(
-        "the server is gone (%s); %s is on its disk, so this waits for it, for %g s at most",
+        "%s (%s); %s is on its disk, so this waits for it, for %g s at most",
+        IsDiskFailure(status) ? "a disk of the server fails" : "the server is gone",
         break_->status.message(), session_, NanosToSeconds(options_.reconnect_nanos)));
   }
   if (!WaitForCall()) return GiveUp();
-  v1::StreamRequest attach;
-  attach.mutable_attach()->set_name(session_);
-  attach.mutable_attach()->set_next_chunk(chunks_.next_chunk());
-  StartCall(attach);
+  v1::StreamRequest request;
+  v1::Attach& attach = *request.mutable_attach();
+  attach.set_name(session_);
+  attach.set_next_chunk(chunks_.next_chunk());
+  attach.set_durable_through(chunks_.durable_through());
+  attach.set_epoch(chunks_.epoch());
+  StartCall(request);
   return absl::OkStatus();
 }
 

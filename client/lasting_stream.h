@@ -1,9 +1,9 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // A client's Stream calls to one session, one after the other, as if they were one. When a call
-// breaks because the server or the way to it is gone, and the session is one that survives its
-// server (Session.durable), the next call attaches behind the last whole chunk and says again what
-// got no answer.
+// breaks because the server or the way to it is gone or a disk of the server fails, and the session
+// is one that survives that (Session.durable), the next call attaches behind the last whole chunk
+// and says again what got no answer.
 #pragma once
 
 #include <cstdint>

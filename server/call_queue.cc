@@ -12,9 +12,15 @@ bool CallQueue::Run(uint64_t bytes, std::function<void()> work) {
     if (waiting_bytes_ + bytes > limits_.bytes_max) return false;
     waiting_.push_back({.bytes = bytes, .work = std::move(work)});
     waiting_bytes_ += bytes;
-    if (std::exchange(running_, true)) return true;
+    if (!TakeTurn()) return true;
   }
   ScheduleNext();
+  return true;
+}
+
+bool CallQueue::TakeTurn() {
+  if (running_ + scheduled_ == limits_.at_once || scheduled_ == waiting_.size()) return false;
+  ++scheduled_;
   return true;
 }
 
@@ -26,6 +32,8 @@ void CallQueue::RunNext() {
   std::function<void()> work;
   {
     MutexLock lock(mutex_);
+    --scheduled_;
+    ++running_;
     work = std::move(waiting_.front().work);
     waiting_bytes_ -= waiting_.front().bytes;
     waiting_.pop_front();
@@ -34,8 +42,8 @@ void CallQueue::RunNext() {
   work = nullptr;  // it may hold the last of a call
   {
     MutexLock lock(mutex_);
-    running_ = !waiting_.empty();
-    if (!running_) return;
+    --running_;
+    if (!TakeTurn()) return;
   }
   ScheduleNext();
 }

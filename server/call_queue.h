@@ -1,9 +1,14 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
-// What calls have computed before they have a session: requests that are checked, prompts that are
-// tokenised, encoders that are opened. One at a time and each behind what the workers were asked
-// for before, so that streams which have a session go on, however many want one. What waits is
-// bounded in calls and in the bytes of their requests.
+// What calls have done before they have a session. What waits is bounded in calls and in the bytes
+// of their requests. There are two of them:
+//
+// What they have computed: requests that are checked, prompts that are tokenised, encoders that are
+// opened. One at a time and each behind what the workers were asked for before, so that streams
+// which have a session go on, however many want one.
+//
+// What may wait for the session store's disk, on threads of its own: a disk that does not answer
+// keeps no worker, and nobody from what memory has.
 //
 // Any thread. The pool must outlive it, as the queue must its tasks: what still waits when the pool
 // finishes is done by it.
@@ -24,6 +29,7 @@ class CallQueue {
   struct Limits {
     size_t calls_max = 0;
     uint64_t bytes_max = 0;
+    size_t at_once = 1;
   };
   CallQueue(WorkerPool& workers, const Limits& limits) : workers_(workers), limits_(limits) {}
 
@@ -31,6 +37,8 @@ class CallQueue {
   bool Run(uint64_t bytes, std::function<void()> work) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // Whether one more of those that wait is to be scheduled.
+  bool TakeTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleNext();
   void RunNext() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -44,7 +52,8 @@ class CallQueue {
   Mutex mutex_;
   std::deque<Call> waiting_ ABSL_GUARDED_BY(mutex_);
   uint64_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool running_ ABSL_GUARDED_BY(mutex_) = false;
+  size_t scheduled_ ABSL_GUARDED_BY(mutex_) = 0;  // with the workers; each takes one that waits
+  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace longtake

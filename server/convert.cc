@@ -241,6 +241,12 @@ absl::StatusOr<int64_t> ParseNextChunk(const v1::Attach& attach) {
   return attach.next_chunk();
 }
 
+absl::StatusOr<std::optional<Told>> ParseTold(const v1::Attach& attach) {
+  if (!attach.has_durable_through()) return std::nullopt;
+  if (attach.durable_through() < 0) return FieldError("durable_through", "is negative");
+  return Told{.durable_through = attach.durable_through(), .epoch = attach.epoch()};
+}
+
 absl::StatusOr<SessionEvent> ParseControl(const v1::Control& control) {
   SessionEvent event = {.control_id = control.id()};
   if (control.has_frame()) event.frame = control.frame();

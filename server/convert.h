@@ -8,11 +8,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/status_macros.h"
 #include "engine/session/session_event.h"
 #include "engine/session/session_spec.h"
+#include "engine/session/told.h"
 #include "engine/store/session_store.h"
 #include "longtake/v1/longtake.pb.h"
 
@@ -39,6 +41,8 @@ absl::Status CheckModelName(const std::string& field, const std::string& name,
 
 // The first chunk wanted, -1 when the client leaves it open.
 absl::StatusOr<int64_t> ParseNextChunk(const v1::Attach& attach);
+// What the client was told; nothing when it does not say.
+absl::StatusOr<std::optional<Told>> ParseTold(const v1::Attach& attach);
 absl::StatusOr<SessionEvent> ParseControl(const v1::Control& control);
 
 // A page starts after the session made at this time with this id.

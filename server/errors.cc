@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "engine/store/commit_queue.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/limits.h"
 
@@ -78,6 +79,7 @@ std::string ReasonName(const absl::Status& status) { return InfoOf(ReasonFor(sta
 
 std::string ClientMessage(const absl::Status& status) {
   const Reason own = ReasonFor(status);
+  if (status.message() == CommitQueue::kNoAnswer) return CommitQueue::kNoAnswer;
   for (const auto& [reason, message] : kFileMessages) {
     if (own == reason) return message;
   }

@@ -95,6 +95,7 @@ inline constexpr Limit kLimits[] = {
     {"fmp4_side_pixels_max", kFmp4SidePixelsMax},
     {"stored_sessions_max", kStoredSessionsMax},
     {"fork_generations_max", kForkGenerationsMax},
+    {"store_answer_seconds", kStoreAnswerSeconds},
 };
 
 }  // namespace longtake

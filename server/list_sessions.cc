@@ -15,7 +15,7 @@ constexpr size_t kFieldBytes = 8;             // tag and length of an entry
 
 }  // namespace
 
-absl::Status ListSessions(ServiceContext& context, const Caller&,
+absl::Status ListSessions(ServiceContext& context, const Caller& caller,
                           const v1::ListSessionsRequest& request,
                           v1::ListSessionsResponse* response) {
   LT_ASSIGN_OR_RETURN(const Page page, ParsePage(request.page_size(), request.page_token()));
@@ -30,7 +30,7 @@ absl::Status ListSessions(ServiceContext& context, const Caller&,
     const auto ahead = static_cast<size_t>(names.end() - next);
     LT_ASSIGN_OR_RETURN(
         const Engine::SomeSessions some,
-        context.engine.DescribeSome({next, std::min(room, ahead)}, kResponseBytesMax));
+        context.engine.DescribeSome({next, std::min(room, ahead)}, kResponseBytesMax, caller));
     const auto end = next + static_cast<ptrdiff_t>(some.looked_at);
     for (const SessionInfo& info : some.sessions) {
       v1::Session session;

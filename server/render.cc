@@ -126,7 +126,7 @@ void RenderSession(const SessionInfo& info, const ModelIdentity& model, v1::Sess
   if (info.state == SessionState::kFailed) {
     out->set_failure_message(ClientMessage(info.failure));
   }
-  RenderTime(info.create_wall_nanos, out->mutable_create_time());
+  if (info.create_wall_nanos != 0) RenderTime(info.create_wall_nanos, out->mutable_create_time());
   if (info.expire_wall_nanos != 0) RenderTime(info.expire_wall_nanos, out->mutable_expire_time());
   out->set_chunk_count(info.chunk_count);
   out->set_frame_count(info.frame_count);

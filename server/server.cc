@@ -196,6 +196,9 @@ struct Server::Parts {
   std::unique_ptr<Trace> trace;
   std::unique_ptr<WorkerPool> workers;
   std::unique_ptr<CallQueue> calls;  // until the workers are finished
+  // What waits for a disk keeps none of those who compute.
+  std::unique_ptr<WorkerPool> store_workers;
+  std::unique_ptr<CallQueue> store_calls;
   std::unique_ptr<MemoryPopulator> populator;
   std::unique_ptr<VideoModel> model;
   std::unique_ptr<SessionStore> store;  // null without state-dir
@@ -223,6 +226,12 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
   calls = std::make_unique<CallQueue>(
       *workers,
       CallQueue::Limits{.calls_max = kWaitingCallsMax, .bytes_max = kWaitingCallBytesMax});
+  constexpr auto kAtOnce = StoredSnapshots::kComingBackMax;
+  store_workers = std::make_unique<WorkerPool>(static_cast<int>(kAtOnce));
+  store_calls = std::make_unique<CallQueue>(
+      *store_workers,
+      CallQueue::Limits{
+          .calls_max = kWaitingCallsMax, .bytes_max = kWaitingCallBytesMax, .at_once = kAtOnce});
   populator = std::make_unique<MemoryPopulator>(MemoryPopulator::Options{
       .workers = workers.get(), .clock = &clock, .progress = LogMemoryProgress});
   LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanFromConfig(config, *workers, *populator, clock));
@@ -260,6 +269,7 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
       .engine = *engine,
       .workers = *workers,
       .calls = *calls,
+      .store_calls = *store_calls,
       .metrics = metrics,
       .connections = connections,
       .formats = formats,
@@ -403,6 +413,7 @@ void Server::Stop() {
   }
   parts_->metrics_page.reset();
   // A call's last task may still look at the engine, which goes before the workers.
+  parts_->store_workers->Finish();
   parts_->workers->Finish();
   // All that was promised is written, and nothing of it calls the engine any more.
   if (parts_->store != nullptr) parts_->store->Stop();

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/serve/making_room.h"
+#include "engine/serve/needs_disk.h"
 #include "server/errors.h"
 #include "server/log.h"
 #include "server/stream_opening.h"
@@ -12,6 +13,7 @@ namespace longtake {
 
 ServerStreamHost::ServerStreamHost(ServiceContext& context, Caller caller)
     : context_(context), caller_(std::move(caller)) {
+  caller_.may_wait = false;
   context_.metrics.StreamOpened();
 }
 
@@ -32,14 +34,17 @@ void ServerStreamHost::Run(std::function<void()> work) {
 }
 
 bool ServerStreamHost::RunOpening(uint64_t bytes, std::function<void()> work) {
-  return context_.calls.Run(bytes, std::move(work));
+  CallQueue& queue = caller_.may_wait ? context_.store_calls : context_.calls;
+  return queue.Run(bytes, std::move(work));
 }
 
 int64_t ServerStreamHost::MonotonicNanos() { return context_.clock.MonotonicNanos(); }
 
 absl::StatusOr<StreamOpening> ServerStreamHost::Open(const v1::StreamRequest& first,
                                                      std::function<void()> wake) {
-  return OpenStream(context_, first, caller_, std::move(wake));
+  absl::StatusOr<StreamOpening> opening = OpenStream(context_, first, caller_, std::move(wake));
+  caller_.may_wait |= IsNeedsDisk(opening.status());
+  return opening;
 }
 
 void ServerStreamHost::CloseUnread(const StreamOpening& opening) {

@@ -94,7 +94,7 @@ void ParkSession(
   };
   const absl::Status parked = context.ParkSession(
       request.name(), caller, [&context, describe, name = request.name(), answer] {
-        if (context.calls.Run(/*bytes=*/0, describe)) return;
+        if (context.store_calls.Run(/*bytes=*/0, describe)) return;
         v1::ParkSessionResponse response;
         response.mutable_session()->set_name(name);
         answer(response);
@@ -122,15 +122,13 @@ absl::Status GetModel(ServiceContext& context, const Caller&, const v1::GetModel
 LongtakeService::LongtakeService(ServiceContext& context) : context_(context) {
   AddUnary(RpcMethod::kCreateSession, Holds::kSpec, &CreateSession);
   AddUnary(RpcMethod::kEstimateSession, Holds::kSpec, &EstimateSession);
-  // Where sessions are kept on disk, what is asked about them may wait for it.
-  const Holds session = context.engine.keeps_sessions() ? Holds::kStoredName : Holds::kName;
-  AddUnary(RpcMethod::kGetSession, session, &GetSession);
-  AddUnary(RpcMethod::kListSessions, session, &ListSessions);
-  AddUnary(RpcMethod::kDeleteSession, session, &DeleteSession);
-  AddUnary(RpcMethod::kForkSession, session, &ForkSession);
-  AddUnary(RpcMethod::kRewindSession, session, &RewindSession);
-  AddLateUnary<v1::ParkSessionRequest, v1::ParkSessionResponse>(RpcMethod::kParkSession, session,
-                                                                &ParkSession);
+  AddUnary(RpcMethod::kGetSession, Holds::kName, &GetSession);
+  AddUnary(RpcMethod::kListSessions, Holds::kPage, &ListSessions);
+  AddUnary(RpcMethod::kDeleteSession, Holds::kName, &DeleteSession);
+  AddUnary(RpcMethod::kForkSession, Holds::kName, &ForkSession);
+  AddUnary(RpcMethod::kRewindSession, Holds::kName, &RewindSession);
+  AddLateUnary<v1::ParkSessionRequest, v1::ParkSessionResponse>(RpcMethod::kParkSession,
+                                                                Holds::kName, &ParkSession);
   AddUnary(RpcMethod::kListModels, Holds::kName, &ListModels);
   AddUnary(RpcMethod::kGetModel, Holds::kName, &GetModel);
   Add(RpcMethod::kStream,

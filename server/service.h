@@ -27,9 +27,9 @@ class LongtakeService final : public grpc::Service {
   template <typename Request, typename Response>
   using Handler = absl::Status (*)(ServiceContext& context, const Caller& caller,
                                    const Request& request, Response* response);
-  // What a request holds: a name; one of what may be on disk alone, which takes time; or a whole
+  // What a request holds: a name, a page of names, which takes work where they are many, or a whole
   // specification, which takes work.
-  enum class Holds { kName, kStoredName, kSpec };
+  enum class Holds { kName, kPage, kSpec };
 
   // One that answers later, once, on any thread.
   template <typename Response>

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/serve/making_room.h"
+#include "engine/serve/needs_disk.h"
 #include "server/errors.h"
 #include "server/log.h"
 #include "server/media_writer.h"
@@ -29,6 +30,11 @@ void LogKvInFile(const Session& session, const absl::StatusOr<SessionEstimate>& 
        {"slowdown", estimate->kv_file_slowdown}});
 }
 
+// Of what always asks the store.
+absl::Status CheckMayWait(const Engine& engine, const Caller& caller) {
+  return engine.keeps_sessions() && !caller.may_wait ? NeedsDisk() : absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ResolvedSpec> ServiceContext::ResolveSpec(const v1::SessionSpec& spec) const {
@@ -48,7 +54,7 @@ absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
   LT_ASSIGN_OR_RETURN(const std::string id, ParseNewSessionId(request.session_id()));
   LT_ASSIGN_OR_RETURN(const ResolvedSpec spec, ResolveSpec(request.spec()));
   absl::StatusOr<CreatedSession> created = engine.CreateSession(spec, id, caller);
-  if (IsMakingRoom(created.status())) return created;
+  if (IsMakingRoom(created.status()) || IsNeedsDisk(created.status())) return created;
   if (!created.ok()) {
     metrics.CountRejected(ReasonFor(created.status()));
     Log(LogLevel::kInfo, "session refused",
@@ -65,22 +71,23 @@ absl::StatusOr<CreatedSession> ServiceContext::CreateSession(
 }
 
 absl::StatusOr<SessionInfo> ServiceContext::DescribeSession(const std::string& name,
-                                                            const Caller&) const {
+                                                            const Caller& caller) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
-  return engine.Describe(id);
+  return engine.Describe(id, caller);
 }
 
-absl::Status ServiceContext::DeleteSession(const std::string& name, const Caller&) const {
+absl::Status ServiceContext::DeleteSession(const std::string& name, const Caller& caller) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
-  LT_RETURN_IF_ERROR(engine.DeleteSession(id));
+  LT_RETURN_IF_ERROR(engine.DeleteSession(id, caller));
   Log(LogLevel::kInfo, "session deleted", {{"session", id}});
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ServiceContext::ForkSession(const v1::ForkSessionRequest& request,
-                                                        const Caller&) const {
+                                                        const Caller& caller) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request.name()));
   LT_ASSIGN_OR_RETURN(const ForkRequest fork, ParseFork(request));
+  LT_RETURN_IF_ERROR(CheckMayWait(engine, caller));
   if (fork.media_kind.has_value()) {
     LT_ASSIGN_OR_RETURN(SessionInfo parent, engine.Describe(id));
     parent.spec.media_kind = *fork.media_kind;
@@ -93,9 +100,11 @@ absl::StatusOr<std::string> ServiceContext::ForkSession(const v1::ForkSessionReq
   return absl::StrCat("sessions/", fork_id);
 }
 
-absl::Status ServiceContext::RewindSession(const v1::RewindSessionRequest& request, const Caller&,
+absl::Status ServiceContext::RewindSession(const v1::RewindSessionRequest& request,
+                                           const Caller& caller,
                                            std::optional<double>* resume_seconds) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(request.name()));
+  LT_RETURN_IF_ERROR(CheckMayWait(engine, caller));
   LT_ASSIGN_OR_RETURN(*resume_seconds, engine.ForeseeRewind(id, request.chunk()));
   if (request.validate_only()) return absl::OkStatus();
   LT_RETURN_IF_ERROR(engine.Rewind(id, request.chunk()));
@@ -103,19 +112,20 @@ absl::Status ServiceContext::RewindSession(const v1::RewindSessionRequest& reque
   return absl::OkStatus();
 }
 
-absl::Status ServiceContext::ParkSession(const std::string& name, const Caller&,
+absl::Status ServiceContext::ParkSession(const std::string& name, const Caller& caller,
                                          std::function<void()> left) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
+  LT_RETURN_IF_ERROR(CheckMayWait(engine, caller));
   LT_RETURN_IF_ERROR(engine.Park(id, std::move(left)));
   Log(LogLevel::kInfo, "session parked", {{"session", id}});
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<Session>> ServiceContext::WakeSession(const std::string& name,
-                                                                     int64_t next_chunk,
-                                                                     const Caller& caller) const {
+absl::StatusOr<std::shared_ptr<Session>> ServiceContext::WakeSession(
+    const std::string& name, int64_t next_chunk, const std::optional<Told>& told,
+    const Caller& caller) const {
   LT_ASSIGN_OR_RETURN(const std::string id, ParseSessionName(name));
-  return engine.Wake(id, next_chunk, caller);
+  return engine.Wake(id, next_chunk, caller, told);
 }
 
 }  // namespace longtake

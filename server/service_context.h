@@ -24,7 +24,8 @@ namespace longtake {
 struct ServiceContext {
   Engine& engine;
   WorkerPool& workers;
-  CallQueue& calls;
+  CallQueue& calls;        // what computes
+  CallQueue& store_calls;  // what may wait for the session store's disk
   ServerMetrics& metrics;
   const ConnectionUses& connections;
   MediaFormats& formats;
@@ -41,7 +42,7 @@ struct ServiceContext {
   absl::StatusOr<CreatedSession> CreateSession(const v1::CreateSessionRequest& request,
                                                const Caller& caller);
   // By "sessions/ID". Every session is everybody's yet, whoever calls. What needs the store may
-  // wait for a disk.
+  // wait for a disk, or is NeedsDisk for a caller that must not.
   absl::StatusOr<SessionInfo> DescribeSession(const std::string& name, const Caller& caller) const;
   absl::Status DeleteSession(const std::string& name, const Caller& caller) const;
   // -> the fork's name.
@@ -55,6 +56,7 @@ struct ServiceContext {
                            std::function<void()> left) const;
   // To be read from this chunk on; as Engine::Wake.
   absl::StatusOr<std::shared_ptr<Session>> WakeSession(const std::string& name, int64_t next_chunk,
+                                                       const std::optional<Told>& told,
                                                        const Caller& caller) const;
 };
 

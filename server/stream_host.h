@@ -49,7 +49,8 @@ class StreamHost {
   // On another thread: for all that computes.
   virtual void Run(std::function<void()> work) = 0;
   // The same for what comes before there is a session, with the bytes of the request that waits;
-  // false, and nothing is done, when too much waits.
+  // false, and nothing is done, when too much waits. One at a time; after an Open that was
+  // NeedsDisk it may wait for the disk.
   virtual bool RunOpening(uint64_t bytes, std::function<void()> work) = 0;
   virtual int64_t MonotonicNanos() = 0;
 

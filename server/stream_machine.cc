@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error_reason.h"
 #include "engine/serve/making_room.h"
+#include "engine/serve/needs_disk.h"
 #include "server/errors.h"
 #include "server/limits.h"
 #include "server/render.h"
@@ -137,6 +138,7 @@ void StreamMachine::Open(const v1::StreamRequest& first) {
   {
     MutexLock lock(mutex_);
     if (phase_ != Phase::kFinished) {
+      if (IsNeedsDisk(opening.status())) return RunOpening(first);
       if (IsMakingRoom(opening.status())) {
         asks_again_ = first;
         return wire_.WakeIn(kRoomLookNanos);

@@ -26,7 +26,9 @@ absl::StatusOr<Target> FindTarget(ServiceContext& context, const v1::StreamReque
   if (!first.has_attach()) return ProtocolError("the first message must be open or attach");
   const absl::StatusOr<int64_t> wanted = ParseNextChunk(first.attach());
   if (!wanted.ok()) return WithFieldPrefix(wanted.status(), "attach.");
-  auto found = context.WakeSession(first.attach().name(), *wanted, caller);
+  const absl::StatusOr<std::optional<Told>> told = ParseTold(first.attach());
+  if (!told.ok()) return WithFieldPrefix(told.status(), "attach.");
+  auto found = context.WakeSession(first.attach().name(), *wanted, *told, caller);
   if (!found.ok()) return WithFieldPrefix(found.status(), "attach.");
   return Target{.session = *std::move(found), .next_chunk = *wanted};
 }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/serve/making_room.h"
+#include "engine/serve/needs_disk.h"
 #include "server/errors.h"
 #include "server/grpc_status.h"
 #include "server/limits.h"
@@ -35,7 +36,7 @@ UnaryCall::UnaryCall(ServiceContext& context, const Method& method,
       method_(method),
       call_(call),
       connection_(context.connections.Find(call.peer())),
-      caller_{.peer = PeerOf(*connection_, call.peer())} {}
+      caller_{.peer = PeerOf(*connection_, call.peer()), .may_wait = false} {}
 
 void UnaryCall::After(grpc::Alarm& alarm, int64_t nanos, void (UnaryCall::*act)()) {
   alarm.Set(gpr_time_from_nanos(nanos, GPR_TIMESPAN), [weak = weak_from_this(), act](bool in_time) {
@@ -72,8 +73,9 @@ void UnaryCall::OnReadDone(bool ok) {
 }
 
 void UnaryCall::RunAnswer() {
+  CallQueue& queue = caller_.may_wait ? context_.store_calls : context_.calls;
   const bool has_turn =
-      context_.calls.Run(request_.Length(), [self = shared_from_this()] { self->Answer(); });
+      queue.Run(request_.Length(), [self = shared_from_this()] { self->Answer(); });
   if (!has_turn) FinishCall(BusyError());
 }
 
@@ -83,19 +85,25 @@ void UnaryCall::OnCancel() {
 }
 
 void UnaryCall::Answer() {
+  Caller caller;
   {
     MutexLock lock(mutex_);
     if (cancelled_) return FinishCall(absl::CancelledError("the client went away"));
+    caller = caller_;
   }
   grpc::ByteBuffer request = request_;  // it may be needed again
-  method_.work(caller_, &request,
+  method_.work(caller, &request,
                [self = shared_from_this()](const absl::StatusOr<grpc::ByteBuffer>& answer) {
                  MutexLock lock(self->mutex_);
-                 self->FinishOrMakeRoom(answer);
+                 self->FinishOrAskAgain(answer);
                });
 }
 
-void UnaryCall::FinishOrMakeRoom(const absl::StatusOr<grpc::ByteBuffer>& answer) {
+void UnaryCall::FinishOrAskAgain(const absl::StatusOr<grpc::ByteBuffer>& answer) {
+  if (IsNeedsDisk(answer.status())) {
+    caller_.may_wait = true;
+    return RunAnswer();
+  }
   if (!IsMakingRoom(answer.status())) return FinishCall(answer);
   room_alarm_.emplace();
   After(*room_alarm_, kRoomLookNanos, &UnaryCall::RunAnswer);

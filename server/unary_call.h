@@ -4,8 +4,8 @@
 // headers are there, and a request that does not come or never ends can be given up after
 // kFirstMessageSeconds, an answer that is not taken after kAnswerSeconds.
 //
-// Threads: gRPC's, and the worker pool for what computes. Owns itself until OnDone, as gRPC does
-// not say who frees a reactor.
+// Threads: gRPC's, the worker pool for what computes, and those of the context's store_calls. Owns
+// itself until OnDone, as gRPC does not say who frees a reactor.
 #pragma once
 
 #include <grpcpp/alarm.h>
@@ -32,7 +32,7 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
     RpcMethod id = RpcMethod::kGetSession;
     int64_t request_bytes_max = 0;
     bool computes = false;  // then on the worker pool: gRPC's threads are everybody's
-    Work work;
+    Work work;              // where it is NeedsDisk, it is done again on the threads that may wait
   };
 
   // The reactor for gRPC; it frees itself. The method must outlive every call.
@@ -53,7 +53,7 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
   void RunAnswer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answer() ABSL_LOCKS_EXCLUDED(mutex_);
   // An answer for now, or for good.
-  void FinishOrMakeRoom(const absl::StatusOr<grpc::ByteBuffer>& answer)
+  void FinishOrAskAgain(const absl::StatusOr<grpc::ByteBuffer>& answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FinishCall(const absl::StatusOr<grpc::ByteBuffer>& answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -63,9 +63,9 @@ class UnaryCall final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::B
   const Method& method_;
   grpc::CallbackServerContext& call_;  // until OnDone
   const std::shared_ptr<ConnectionUse> connection_;
-  Caller caller_;
   std::shared_ptr<UnaryCall> self_;
   Mutex mutex_;
+  Caller caller_ ABSL_GUARDED_BY(mutex_);
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kWaiting;
   grpc::ByteBuffer request_;                        // gRPC's until OnReadDone
   grpc::ByteBuffer response_;                       // gRPC's once finished

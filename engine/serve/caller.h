@@ -16,6 +16,9 @@ struct Caller {
   // Until then, in monotonic nanoseconds, it asks again when that is worth it
   // (engine/serve/making_room.h).
   int64_t asks_until_nanos = 0;
+  // For the session store's disk, on the thread that asks; otherwise the answer is NeedsDisk where
+  // only the disk knows (engine/serve/needs_disk.h).
+  bool may_wait = true;
 };
 
 }  // namespace longtake

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "base/random_id.h"
+#include "engine/serve/needs_disk.h"
 #include "engine/serve/resolve.h"
 
 namespace longtake {
@@ -171,6 +172,7 @@ absl::StatusOr<std::optional<CreatedSession>> Engine::FindSame(const ResolvedSpe
 
 absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, std::string id,
                                                      const Caller& caller) {
+  if (options_.store != nullptr && !caller.may_wait) return NeedsDisk();
   LT_ASSIGN_OR_RETURN(const auto parked, FindParked(spec, id, caller));
   if (parked.has_value()) return *parked;
   {
@@ -199,7 +201,10 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
   CreatedSession created = {.session = arrival.session, .kv_in_file = arrival.kv->in_file()};
   if (const absl::Status stored = Store(*created.session); !stored.ok()) {
     departures_.Left(created.session->key());
-    return stored;
+    if (!absl::IsAlreadyExists(stored)) return stored;
+    // By the same client before, perhaps, which the disk kept waiting for too long.
+    LT_ASSIGN_OR_RETURN(const auto there, FindParked(spec, id, caller));
+    return there.has_value() ? absl::StatusOr<CreatedSession>(*there) : stored;
   }
   stage_->Add(std::move(arrival));
   return created;
@@ -287,8 +292,9 @@ std::vector<std::shared_ptr<Session>> Engine::Sessions() const {
   return out;
 }
 
-absl::Status Engine::DeleteSession(const std::string& id) {
-  const MutexLock wake(wake_mutex_);  // one that is coming back is there then
+absl::Status Engine::DeleteSession(const std::string& id, const Caller& caller) {
+  if (options_.store != nullptr && !caller.may_wait) return NeedsDisk();
+  const IdLocks::Hold hold(id_locks_, id);  // one that is coming back is there then
   const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
   if (session.ok()) {
     (*session)->Cancel(Error(Reason::kSessionDeleted, absl::StrCat("session ", id, " was deleted"),

@@ -27,11 +27,13 @@
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/departures.h"
 #include "engine/serve/engine_stats.h"
+#include "engine/serve/id_locks.h"
 #include "engine/serve/resume.h"
 #include "engine/serve/stage.h"
 #include "engine/serve/sweep_cost_model.h"
 #include "engine/serve/take_journal.h"
 #include "engine/session/session.h"
+#include "engine/session/told.h"
 #include "engine/store/session_store.h"
 #include "engine/video/pixel_seconds.h"
 #include "engine/video/video_model.h"
@@ -114,7 +116,7 @@ class Engine {
   // empty. If there is a session of that id with an equal spec it is returned, so that a client
   // that did not get the answer may ask again; with another spec ALREADY_EXISTS. For a new session
   // RESOURCE_EXHAUSTED when memory, a place or the rest of the peer's share does not suffice,
-  // UNAVAILABLE once Drain was called.
+  // UNAVAILABLE once Drain was called. Where there is a store, may wait for the disk.
   absl::StatusOr<CreatedSession> CreateSession(const ResolvedSpec& spec, std::string id,
                                                const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -127,10 +129,12 @@ class Engine {
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The session of this id, to be read from this chunk on (-1: the first that was not sent): as it
   // is, or as it comes back from the store. Errors as Load and CreateSession; OUT_OF_RANGE for a
-  // chunk that it has not made. May wait for the disk.
+  // chunk that it has not made; HISTORY_LOST when less of it is on disk than was told, before
+  // anything happens to it. May wait for the disk, but not where memory has what is asked for.
   absl::StatusOr<std::shared_ptr<Session>> Wake(const std::string& id, int64_t next_chunk,
-                                                const Caller& caller = {})
-      ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
+                                                const Caller& caller = {},
+                                                const std::optional<Told>& told = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // NOT_FOUND names the id.
   absl::StatusOr<std::shared_ptr<Session>> FindSession(const std::string& id) const
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -139,8 +143,10 @@ class Engine {
   SessionInfo InfoOf(const Session& session) const;
   // In order of creation; those in memory.
   std::vector<std::shared_ptr<Session>> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // What is known of a session, in memory or parked. As FindSession; may wait for the disk.
-  absl::StatusOr<SessionInfo> Describe(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // What is known of a session, in memory or parked. As FindSession; may wait for the disk where it
+  // is parked.
+  absl::StatusOr<SessionInfo> Describe(const std::string& id, const Caller& caller = {}) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // The same of several, with one reading of the disk; those that are gone are missing, and of
   // those whose specs are damaged the damage is told. UNAVAILABLE while the disk cannot be read. So
   // many of the names were looked at: not all, when specs from the disk exceed these bytes.
@@ -148,14 +154,17 @@ class Engine {
     std::vector<SessionInfo> sessions;
     size_t looked_at = 0;
   };
-  absl::StatusOr<SomeSessions> DescribeSome(std::span<const SessionName> names,
-                                            uint64_t bytes_max) const ABSL_LOCKS_EXCLUDED(mutex_);
-  // Ids and times of creation of all sessions, in memory or parked, unsorted.
+  absl::StatusOr<SomeSessions> DescribeSome(std::span<const SessionName> names, uint64_t bytes_max,
+                                            const Caller& caller = {}) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ids and times of creation of all sessions, in memory or parked, unsorted. The time is 0 of one
+  // whose own row in the store is damaged.
   std::vector<SessionName> Names() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether sessions outlive this process.
   bool keeps_sessions() const { return options_.store != nullptr; }
-  // Also from the store; may wait for the disk.
-  absl::Status DeleteSession(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
+  // Also from the store; may wait for the disk then.
+  absl::Status DeleteSession(const std::string& id, const Caller& caller = {})
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Checks, tokenises (some milliseconds for a long prompt) and hands an event to the session.
   // Errors as Session::Submit. Waits for the event sink's answer.
   absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event,
@@ -171,8 +180,7 @@ class Engine {
   absl::StatusOr<std::string> Fork(const std::string& id, ForkRequest request)
       ABSL_LOCKS_EXCLUDED(mutex_);
   // The session is parked, and goes on from before this chunk when it comes back.
-  absl::Status Rewind(const std::string& id, int64_t chunk)
-      ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
+  absl::Status Rewind(const std::string& id, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // Its errors, without doing it; and its price: seconds from the next attach, behind that chunk,
   // until it goes on. Nothing while that is not known, or when another model made it. May wait for
   // the disk.
@@ -182,7 +190,7 @@ class Engine {
   // disk as far as it gets there (Snapshots::Leave), on the stage's thread, or here where nothing
   // is to be waited for. Also for one that is leaving already.
   absl::Status Park(const std::string& id, std::function<void()> left = {})
-      ABSL_LOCKS_EXCLUDED(mutex_, wake_mutex_);
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   EngineStats stats() const;
   const VideoModel& model() const { return model_; }
@@ -230,9 +238,16 @@ class Engine {
   // Writes a new session down before anybody hears of it. SESSION_DELETED when somebody who knew
   // its id has deleted it meanwhile.
   absl::Status Store(Session& session) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The session as it is, if it can be read from this chunk on, from memory; otherwise null.
+  // HISTORY_LOST of any that is in memory.
+  absl::StatusOr<std::shared_ptr<Session>> FindAwake(const std::string& id, int64_t next_chunk,
+                                                     const std::optional<Told>& told) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Under the id's lock.
   absl::StatusOr<std::shared_ptr<Session>> Resume(StoredSession stored, int64_t next_chunk,
-                                                  const Caller& caller, Arrival arrival)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(wake_mutex_) ABSL_LOCKS_EXCLUDED(mutex_);
+                                                  const Caller& caller,
+                                                  const std::optional<Told>& told, Arrival arrival)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsSentAndGone(const Session& session, int64_t next_chunk) const;
   // Whether it failed of something that may pass, and the store has all that it goes on from.
   bool MayGoOn(const Session& session) const;
@@ -259,10 +274,10 @@ class Engine {
   std::unique_ptr<KvStream> kv_stream_;   // the stage's; null without a file
   std::unique_ptr<Admission> admission_;
   const TakeJournal journal_;
-  // One session comes back, is parked, rewound or deleted at a time. One that nobody reads is
-  // parked for others without it (MakeRoom).
-  Mutex wake_mutex_;
-  mutable Mutex mutex_ ABSL_ACQUIRED_AFTER(wake_mutex_);
+  // A session comes back, is parked, rewound or deleted under its id's lock. One that nobody reads
+  // is parked for others without it (MakeRoom). Taken before mutex_.
+  IdLocks id_locks_;
+  mutable Mutex mutex_;
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);
   std::weak_ptr<Session> leaving_ ABSL_GUARDED_BY(mutex_);  // the last that was parked, and when
   int64_t leaving_nanos_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -9,6 +9,7 @@
 #include "base/random_id.h"
 #include "engine/serve/engine.h"
 #include "engine/serve/making_room.h"
+#include "engine/serve/needs_disk.h"
 #include "engine/serve/resolve.h"
 #include "engine/serve/resume.h"
 #include "engine/serve/snapshot_search.h"
@@ -52,6 +53,8 @@ absl::Status Engine::Store(Session& session) {
     return session.end_status();
   }
   if (stored.ok()) return stored;
+  // Should the disk take it yet, nobody has it in memory.
+  options_.store->PutInUse(session.key(), false);
   session.Cancel(stored);
   MutexLock lock(mutex_);
   const auto found = sessions_.find(session.id());
@@ -72,19 +75,25 @@ absl::StatusOr<std::optional<CreatedSession>> Engine::FindParked(const ResolvedS
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int64_t next_chunk,
-                                                      const Caller& caller) {
-  if (options_.store == nullptr) return FindSession(id);
-  const MutexLock wake(wake_mutex_);
-  absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
-  const bool failed = found.ok() && MayGoOn(**found);
-  if (found.ok() && !(*found)->cancelled() && !failed && !IsSentAndGone(**found, next_chunk)) {
+                                                      const Caller& caller,
+                                                      const std::optional<Told>& told) {
+  if (options_.store == nullptr) {
+    LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> found, FindSession(id));
+    LT_RETURN_IF_ERROR(CheckTold(told, id, found->durable_through(), found->epoch()));
     return found;
   }
+  LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> awake, FindAwake(id, next_chunk, told));
+  if (awake != nullptr) return awake;
   if (!options_.store->Contains(id)) return FindSession(id);
+  if (!caller.may_wait) return NeedsDisk();
+  const IdLocks::Hold hold(id_locks_, id);
+  // Somebody may have woken it meanwhile.
+  LT_ASSIGN_OR_RETURN(awake, FindAwake(id, next_chunk, told));
+  if (awake != nullptr) return awake;
   LT_RETURN_IF_ERROR(WriteDown(id));
-  if (found.ok()) {
-    EndLife(*found, failed ? "attached to after it had failed"
-                           : "attached to at a chunk that was to be made again");
+  if (const auto found = FindSession(id); found.ok()) {
+    EndLife(*found, MayGoOn(**found) ? "attached to after it had failed"
+                                     : "attached to at a chunk that was to be made again");
   }
   // What it writes of itself as it leaves shortens its way back.
   if (departures_.IsHere(id) && clock_.MonotonicNanos() < caller.asks_until_nanos) {
@@ -104,10 +113,19 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   options_.store->PutInUse(key, true);  // its retention must not end on the way
   absl::StatusOr<StoredSession> stored = options_.store->Load(id);
   absl::StatusOr<std::shared_ptr<Session>> session =
-      stored.ok() ? Resume(*std::move(stored), next_chunk, caller, std::move(arrival))
+      stored.ok() ? Resume(*std::move(stored), next_chunk, caller, told, std::move(arrival))
                   : absl::StatusOr<std::shared_ptr<Session>>(stored.status());
   if (!session.ok()) options_.store->PutBack(key, expiry);
   return session;
+}
+
+absl::StatusOr<std::shared_ptr<Session>> Engine::FindAwake(const std::string& id,
+                                                           int64_t next_chunk,
+                                                           const std::optional<Told>& told) const {
+  const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
+  if (!found.ok() || (*found)->cancelled()) return nullptr;
+  LT_RETURN_IF_ERROR(CheckTold(told, id, (*found)->durable_through(), (*found)->epoch()));
+  return MayGoOn(**found) || IsSentAndGone(**found, next_chunk) ? nullptr : *found;
 }
 
 // Whether it was sent once and is in the store alone now.
@@ -168,12 +186,17 @@ bool Engine::ParkIdlest() {
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, int64_t next_chunk,
-                                                        const Caller& caller, Arrival arrival) {
+                                                        const Caller& caller,
+                                                        const std::optional<Told>& told,
+                                                        Arrival arrival) {
   const ResolvedSpec& spec = stored.created.spec;
   LT_RETURN_IF_ERROR(CheckResume(stored, model_));
-  const int64_t durable_through = std::ssize(stored.decoded);
+  const int64_t decoded = std::ssize(stored.decoded);
   LT_ASSIGN_OR_RETURN(const std::optional<NumericsChanged> changed,
                       ChangeNumerics(next_chunk, model_, &stored));
+  // Pixels are made of latents, which are there: that others are made now takes nothing back.
+  const int64_t durable_through = changed.has_value() ? std::ssize(stored.settled) : decoded;
+  LT_RETURN_IF_ERROR(CheckTold(told, stored.id, durable_through, stored.epoch));
   const RolloutSpec rollout = RolloutFor(spec, model_);
   // Memory comes first: what a snapshot has of K/V is read into it.
   LT_RETURN_IF_ERROR(CheckNextChunk(stored, next_chunk, model_));
@@ -223,8 +246,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, in
     report = ForeseeResume(stored, *arrival.resumed, rollout, arrival.kv->in_file(), sweep_costs_,
                            decode_lane_->lane_costs(), model_);
     arrival.session->BeginAt(std::move(plan.beginning));
-    // Pixels are made of latents, which are there: that others are made now takes nothing back.
-    arrival.session->PutDurable(changed.has_value() ? std::ssize(stored.settled) : durable_through);
+    arrival.session->PutDurable(durable_through);
   }
   std::shared_ptr<Session> session = arrival.session;
   if (changed.has_value()) options_.store->Put(session->key(), *changed);
@@ -236,16 +258,18 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, in
   return session;
 }
 
-absl::StatusOr<SessionInfo> Engine::Describe(const std::string& id) const {
+absl::StatusOr<SessionInfo> Engine::Describe(const std::string& id, const Caller& caller) const {
   const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
   if (found.ok()) return InfoOf(**found);
-  if (options_.store == nullptr) return found.status();
+  if (options_.store == nullptr || !options_.store->Contains(id)) return found.status();
+  if (!caller.may_wait) return NeedsDisk();
   LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
   return InfoOfParked(stored, model_);
 }
 
 absl::StatusOr<Engine::SomeSessions> Engine::DescribeSome(std::span<const SessionName> names,
-                                                          uint64_t bytes_max) const {
+                                                          uint64_t bytes_max,
+                                                          const Caller& caller) const {
   std::vector<std::optional<SessionInfo>> infos(names.size());
   std::vector<std::string> parked;
   std::vector<size_t> places;  // of those among the names
@@ -260,6 +284,7 @@ absl::StatusOr<Engine::SomeSessions> Engine::DescribeSome(std::span<const Sessio
   }
   SomeSessions some = {.sessions = {}, .looked_at = names.size()};
   if (options_.store != nullptr && !parked.empty()) {
+    if (!caller.may_wait) return NeedsDisk();
     LT_ASSIGN_OR_RETURN(const std::vector<std::optional<StoredSummary>> stored,
                         options_.store->DescribeSome(parked, bytes_max));
     for (size_t i = 0; i < stored.size(); ++i) {
@@ -285,6 +310,9 @@ std::vector<SessionName> Engine::Names() const {
   std::set<SessionName> names;
   if (options_.store != nullptr) {
     for (const SessionRow& row : options_.store->Sessions()) {
+      names.insert({row.create_wall_nanos, row.id});
+    }
+    for (const SessionRow& row : options_.store->DamagedSessions()) {
       names.insert({row.create_wall_nanos, row.id});
     }
   }
@@ -324,7 +352,7 @@ absl::StatusOr<std::optional<double>> Engine::ForeseeRewind(const std::string& i
 
 absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {
   if (options_.store == nullptr) return NoStore();
-  const MutexLock wake(wake_mutex_);
+  const IdLocks::Hold hold(id_locks_, id);
   LT_RETURN_IF_ERROR(CheckWritten(id, chunk));
   const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
   if (session.ok()) EndLife(*session, "rewound");
@@ -338,7 +366,7 @@ absl::Status Engine::Rewind(const std::string& id, int64_t chunk) {
 absl::Status Engine::Park(const std::string& id, std::function<void()> left) {
   if (options_.store == nullptr) return NoStore();
   {
-    const MutexLock wake(wake_mutex_);
+    const IdLocks::Hold hold(id_locks_, id);
     const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
     if (!session.ok() && !options_.store->Contains(id)) return session.status();
     LT_RETURN_IF_ERROR(WriteDown(id));
@@ -351,7 +379,9 @@ absl::Status Engine::Park(const std::string& id, std::function<void()> left) {
 }
 
 absl::Status Engine::WriteDown(const std::string& id) const {
-  if (options_.store->durable() && options_.store->Flush().ok()) return absl::OkStatus();
+  const absl::Status written = options_.store->Flush();
+  if (written.message() == CommitQueue::kNoAnswer) return written;
+  if (written.ok() && options_.store->durable()) return absl::OkStatus();
   return Error(Reason::kStorageUnavailable,
                absl::StrCat("session ", id, ": the session store's disk fails"), {{"session", id}});
 }

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/error_reason.h"
+
 namespace longtake {
 namespace {
 
@@ -14,9 +16,13 @@ constexpr uint64_t kOverheadBytes = 512;
 
 }  // namespace
 
-CommitQueue::CommitQueue(Transactions& transactions, Clock& clock, std::function<void()> idle,
-                         std::function<int64_t()> rest)
-    : transactions_(transactions), clock_(clock), idle_(std::move(idle)), rest_(std::move(rest)) {}
+CommitQueue::CommitQueue(Transactions& transactions, Clock& clock, int64_t answer_nanos_max,
+                         std::function<void()> idle, std::function<int64_t()> rest)
+    : transactions_(transactions),
+      clock_(clock),
+      answer_nanos_max_(answer_nanos_max),
+      idle_(std::move(idle)),
+      rest_(std::move(rest)) {}
 
 CommitQueue::~CommitQueue() { Stop(); }
 
@@ -60,6 +66,17 @@ void CommitQueue::WaitForWork() {
 }
 
 bool CommitQueue::Step() {
+  {
+    MutexLock lock(mutex_);
+    turn_nanos_ = clock_.MonotonicNanos();
+  }
+  const bool worked = Turn();
+  MutexLock lock(mutex_);
+  turn_nanos_.reset();
+  return worked;
+}
+
+bool CommitQueue::Turn() {
   idle_();
   std::deque<Entry> entries = TakeSome();
   if (entries.empty() && stats().durable) {
@@ -106,7 +123,7 @@ absl::Status CommitQueue::Commit(std::deque<Entry>& entries) {
 
 absl::Status CommitQueue::RunAll(std::deque<Entry>& entries) {
   for (Entry& entry : entries) {
-    if (entry.task.kind == Kind::kRead) continue;
+    if (entry.task.kind == Kind::kRead || IsGivenUp(entry)) continue;
     entry.status = entry.task.run();
     if (entry.status.ok()) continue;
     if (!transactions_.IsRefusal(entry.status) || !transactions_.UnderWay()) return entry.status;
@@ -118,7 +135,7 @@ void CommitQueue::Succeed(std::deque<Entry> entries, int64_t nanos) {
   transactions_.OnCommitted();
   // Damage that is read within a transaction would keep SQLite from writing in it.
   for (Entry& entry : entries) {
-    if (entry.task.kind == Kind::kRead) entry.status = entry.task.run();
+    if (entry.task.kind == Kind::kRead) Read(entry);
   }
   if (!stats().durable) transactions_.OnDisk(absl::OkStatus());
   {
@@ -129,7 +146,7 @@ void CommitQueue::Succeed(std::deque<Entry> entries, int64_t nanos) {
     stats_.failure = absl::OkStatus();
     for (Entry& entry : entries) {
       stats_.waiting_bytes -= entry.task.bytes;
-      if (entry.answer != nullptr) *entry.answer = entry.status;
+      if (entry.answer != nullptr) entry.answer->status = entry.status;
     }
   }
   answered_.NotifyAll();
@@ -154,12 +171,13 @@ void CommitQueue::Fail(std::deque<Entry> entries, const absl::Status& status) {
     once = KeepWrites(std::move(entries));
   }
   for (Entry& entry : once) {
-    entry.status = entry.task.kind == Kind::kRead ? entry.task.run() : status;
+    entry.status = status;
+    if (entry.task.kind == Kind::kRead) Read(entry);
   }
   {
     MutexLock lock(mutex_);
     for (Entry& entry : once) {
-      if (entry.answer != nullptr) *entry.answer = entry.status;
+      if (entry.answer != nullptr) entry.answer->status = entry.status;
     }
   }
   answered_.NotifyAll();
@@ -195,18 +213,49 @@ void CommitQueue::PushEntry(Entry entry) {
   if (not_durable) not_durable(/*durable=*/false);
 }
 
+bool CommitQueue::IsGivenUp(const Entry& entry) const {
+  MutexLock lock(mutex_);
+  return entry.answer != nullptr && entry.answer->given_up;
+}
+
+void CommitQueue::Read(Entry& entry) {
+  if (!IsGivenUp(entry)) entry.status = entry.task.run();
+}
+
 absl::Status CommitQueue::RunNow(Kind kind, std::function<absl::Status()> work) {
-  const auto answer = std::make_shared<std::optional<absl::Status>>();
+  const auto answer = std::make_shared<Answer>();
+  const int64_t since_nanos = clock_.MonotonicNanos();
   PushEntry({.task = {.kind = kind, .run = std::move(work)}, .answer = answer});
   if (!thread_.joinable()) {
     while (Step()) {
       MutexLock lock(mutex_);
-      if (answer->has_value()) break;
+      if (answer->status.has_value()) break;
     }
   }
   MutexLock lock(mutex_);
-  while (!answer->has_value()) answered_.Wait(mutex_);
-  return **answer;
+  while (!answer->status.has_value()) {
+    const int64_t left_nanos = GiveUpNanos(since_nanos) - clock_.MonotonicNanos();
+    if (left_nanos <= 0) {
+      Drop(answer);
+      return Error(Reason::kStorageUnavailable, kNoAnswer);
+    }
+    answered_.WaitFor(mutex_, std::chrono::nanoseconds(left_nanos));
+  }
+  return *answer->status;
+}
+
+// Whoever comes to a disk that has been silent for long need not find that out again.
+int64_t CommitQueue::GiveUpNanos(int64_t since_nanos) const {
+  return std::min(since_nanos, turn_nanos_.value_or(since_nanos)) + answer_nanos_max_;
+}
+
+void CommitQueue::Drop(const std::shared_ptr<Answer>& answer) {
+  answer->given_up = true;
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const Entry& entry) { return entry.answer == answer; });
+  if (found == entries_.end()) return;  // the thread has it
+  stats_.waiting_bytes -= found->task.bytes;
+  entries_.erase(found);
 }
 
 CommitQueue::Stats CommitQueue::stats() const {

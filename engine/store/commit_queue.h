@@ -8,6 +8,9 @@
 // over, that nothing is durable.
 // What was handed over stays here and is tried again once a second.
 //
+// A disk that does not answer keeps the thread, and whoever waits in RunNow for so long: then it is
+// given up, and so is whatever comes while the disk is still at the same.
+//
 // Any thread. Without Start nothing runs by itself: Step does one commit on the caller's thread,
 // and RunNow as many as it needs.
 #pragma once
@@ -80,12 +83,14 @@ class CommitQueue {
   // How long a failing disk is left alone, and how often idle is called.
   static constexpr int64_t kRetryNanos = 1'000'000'000;
   static constexpr int64_t kIdleNanos = 30LL * 1'000'000'000;
+  // What RunNow says of a disk that does not answer.
+  static constexpr char kNoAnswer[] = "the session store's disk does not answer";
 
   // All must outlive it. On the queue's thread idle is called before each turn, and rest when there
   // is nothing to write: it may do a little, and says when it wants to be called again, in
-  // monotonic nanoseconds. Both may push.
-  CommitQueue(Transactions& transactions, Clock& clock, std::function<void()> idle,
-              std::function<int64_t()> rest);
+  // monotonic nanoseconds. Both may push. RunNow waits so long for the disk.
+  CommitQueue(Transactions& transactions, Clock& clock, int64_t answer_nanos_max,
+              std::function<void()> idle, std::function<int64_t()> rest);
   ~CommitQueue();
 
   void Start();
@@ -98,20 +103,29 @@ class CommitQueue {
 
   void Push(Task task) ABSL_LOCKS_EXCLUDED(mutex_);
   // Hands over, and waits until it was tried, once. What was pushed before is done before.
+  //
+  // STORAGE_UNAVAILABLE when the disk does not answer in time. Work is dropped then, if its turn
+  // has not come yet; otherwise it is done or not, as the disk decides, before all that is handed
+  // over from now on. So work must own what it uses, and its results.
   absl::Status RunNow(Kind kind, std::function<absl::Status()> work) ABSL_LOCKS_EXCLUDED(mutex_);
 
   Stats stats() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // Somebody waits for this, under the lock.
+  struct Answer {
+    std::optional<absl::Status> status = {};
+    bool given_up = false;  // he does not wait any more
+  };
   struct Entry {
     Task task;
-    // Somebody waits for this status, under the lock; it is not tried again.
-    std::shared_ptr<std::optional<absl::Status>> answer = {};
-    absl::Status status = {};  // of its last try
+    std::shared_ptr<Answer> answer = {};  // then it is not tried again
+    absl::Status status = {};             // of its last try
     bool once() const { return task.kind == Kind::kRead || answer != nullptr; }
   };
 
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
+  bool Turn() ABSL_LOCKS_EXCLUDED(mutex_);
   void WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
   void PushEntry(Entry entry) ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsEmpty() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -122,9 +136,16 @@ class CommitQueue {
   void Fail(std::deque<Entry> entries, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes out of all that waits what is tried once; the rest waits on, in its order.
   std::deque<Entry> KeepWrites(std::deque<Entry> tried) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool IsGivenUp(const Entry& entry) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Its read, unless nobody waits for it any more.
+  void Read(Entry& entry) ABSL_LOCKS_EXCLUDED(mutex_);
+  // When someone who waits since then has waited for long enough, as things are.
+  int64_t GiveUpNanos(int64_t since_nanos) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Drop(const std::shared_ptr<Answer>& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Transactions& transactions_;
   Clock& clock_;
+  const int64_t answer_nanos_max_;
   const std::function<void()> idle_;
   const std::function<int64_t()> rest_;
   int64_t rest_nanos_ = 0;  // when it is called again
@@ -134,6 +155,7 @@ class CommitQueue {
   CondVar work_;
   CondVar answered_;
   std::deque<Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  std::optional<int64_t> turn_nanos_ ABSL_GUARDED_BY(mutex_);  // since when a turn is under way
   Stats stats_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };

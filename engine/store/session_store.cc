@@ -55,7 +55,11 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
   }
   for (const SessionRow& row : found.hidden) store->bytes_ += static_cast<uint64_t>(row.bytes);
   for (const SessionRow& row : found.damaged) {
-    store->damaged_rows_[row.id] = {.number = row.number, .id = row.id, .parent = row.parent};
+    store->damaged_rows_[row.id] = {
+        .number = row.number,
+        .id = row.id,
+        .expire_wall_nanos = store->open_wall_nanos_ + options.retention_nanos,
+        .parent = row.parent};
     store->damage_[row.number] = {kRowIsDamaged};
   }
   store->scrub_ = std::make_unique<StoreScrub>(
@@ -75,7 +79,9 @@ SessionStore::SessionStore(const Options& options, Clock& clock)
       bulk_(*options.files, JoinPath(options.directory, kBulkName)),
       snapshots_(bulk_, options.snapshot_turn_bytes),
       latents_(bulk_, options.latent_row_bytes_max),
-      queue_(*this, clock, [this] { PushExpired(); }, [this] { return Rest(); }) {}
+      queue_(
+          *this, clock, options.answer_nanos_max, [this] { PushExpired(); },
+          [this] { return Rest(); }) {}
 
 SessionStore::~SessionStore() { queue_.Stop(); }
 
@@ -202,27 +208,23 @@ void SessionStore::PushExpired() {
     if (!queue_.stats().durable || (looked_nanos_ != 0 && now_nanos - looked_nanos_ < kLookNanos))
       return;
     looked_nanos_ = now_nanos;
-    const int64_t wall_nanos = RetentionNow();
     // One that was parked under a clock that was ahead begins anew.
     const int64_t latest_nanos = clock_.WallNanos() + options_.retention_nanos;
     for (const auto& [id, row] : rows_) {
       if (row.expire_wall_nanos.value_or(0) > latest_nanos && renewed.size() < kRenewedMax) {
         renewed.push_back(id);
       }
-      if (row.expire_wall_nanos.value_or(INT64_MAX) <= wall_nanos) expired.push_back(id);
+      if (IsOver(row)) expired.push_back(id);
       if (expired.size() == kExpiredMax) break;
+    }
+    for (const auto& [id, row] : damaged_rows_) {
+      if (expired.size() < kExpiredMax && IsOver(row)) expired.push_back(id);
     }
     if (expired.size() == kExpiredMax) looked_nanos_ -= kLookNanos;  // there may be more
   }
   for (const std::string& id : renewed) PutInUse({.id = id}, /*in_use=*/false);
   for (const std::string& id : expired) {
-    queue_.Push({.run = [this, id] {
-      const SessionRow* row = Change(id);
-      // Somebody may have taken it back meanwhile.
-      const bool is_over =
-          row != nullptr && row->expire_wall_nanos.value_or(INT64_MAX) <= RetentionNow();
-      return is_over ? Remove(id) : absl::OkStatus();
-    }});
+    queue_.Push({.run = [this, id] { return RemoveExpired(id); }});
   }
 }
 
@@ -296,10 +298,9 @@ absl::StatusOr<SessionRow> SessionStore::Present(const std::string& id) const {
 }
 
 absl::Status SessionStore::Create(const SessionKey& session, const SessionCreated& created) {
-  const std::string& id = session.id;
   LT_RETURN_IF_ERROR(CheckRoom());
-  return RunNow(CommitQueue::Kind::kWrite, [&] {
-    LT_RETURN_IF_ERROR(Insert(id, created));
+  return RunNow(CommitQueue::Kind::kWrite, [this, session, created] {
+    LT_RETURN_IF_ERROR(Insert(session.id, created));
     BeginLife(session);  // one of its name that was deleted may still be heard
     return absl::OkStatus();
   });
@@ -315,7 +316,7 @@ absl::Status SessionStore::Insert(const std::string& id, const SessionCreated& c
 }
 
 absl::Status SessionStore::Delete(const std::string& id) {
-  return RunNow(CommitQueue::Kind::kWrite, [&] {
+  return RunNow(CommitQueue::Kind::kWrite, [this, id] {
     if (Change(id) != nullptr) return Remove(id);
     const absl::Status gone = Gone(id);
     return absl::IsDataLoss(gone) && !left_out_.contains(id) ? RemoveDamaged(id) : gone;

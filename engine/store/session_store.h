@@ -20,6 +20,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -33,6 +34,7 @@
 #include "engine/store/session_gap.h"
 #include "engine/store/session_tables.h"
 #include "engine/store/store_database.h"
+#include "engine/store/store_limits.h"
 #include "engine/store/store_scrub.h"
 #include "engine/store/stored_session.h"
 #include "engine/store/stored_snapshots.h"
@@ -77,6 +79,8 @@ class SessionStore final : public EventSink, private Transactions {
     // Of a snapshot, between two commits: others wait so long.
     uint64_t snapshot_turn_bytes = 8 << 20;
     uint64_t scrub_bytes_per_second = 0;  // that are read again to be verified; 0: none
+    // For so long a caller waits for a disk that does not answer; then UNAVAILABLE.
+    int64_t answer_nanos_max = kStoreAnswerSeconds * 1'000'000'000;
     // Called on the store's thread for each damage that was not known yet. The id is empty where a
     // session's own row is damaged.
     std::function<void(const std::string& id, const std::string& damage)> on_damage = {};
@@ -100,6 +104,9 @@ class SessionStore final : public EventSink, private Transactions {
 
   // In order of creation.
   std::vector<SessionRow> Sessions() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Those whose own rows are damaged and not used, so that they have no more than names here and a
+  // retention that began when the store was opened.
+  std::vector<SessionRow> DamagedSessions() const ABSL_LOCKS_EXCLUDED(mutex_);
   bool Contains(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // And whether all that was handed over of it is written or will be soon: it can be taken out of
   // memory.
@@ -132,7 +139,9 @@ class SessionStore final : public EventSink, private Transactions {
   // --- A session's life
 
   // Both are durable when they return, or nothing has happened. ALREADY_EXISTS,
-  // RESOURCE_EXHAUSTED when the store is full, UNAVAILABLE when the disk does not take it.
+  // RESOURCE_EXHAUSTED when the store is full, UNAVAILABLE when the disk does not take it. Of a
+  // disk that does not answer nobody knows what it does: where UNAVAILABLE says that, it may happen
+  // still, before all that is handed over from then on. So it is with Fork and Rewind.
   absl::Status Create(const SessionKey& session, const SessionCreated& created)
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Delete(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -247,8 +256,18 @@ class SessionStore final : public EventSink, private Transactions {
   bool IsGap(const SessionKey& session, uint64_t number) const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status WriteGap(const SessionKey& session, int64_t base) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndGap(const SessionKey& session, uint64_t number, bool durable) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Its errors have reasons.
+  // Its errors have reasons. Who calls may be gone when work is done, as in CommitQueue::RunNow.
   absl::Status RunNow(CommitQueue::Kind kind, std::function<absl::Status()> work);
+  // What is read in the same way.
+  template <typename Value>
+  absl::StatusOr<Value> ReadNow(std::function<absl::StatusOr<Value>()> read) {
+    const auto value = std::make_shared<absl::StatusOr<Value>>();
+    LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [value, read = std::move(read)] {
+      *value = read();
+      return value->status();
+    }));
+    return std::move(*value);
+  }
 
   // On the store's thread. bytes grows by those of the record that is read.
   absl::StatusOr<StoredSummary> Summarise(const std::string& id, uint64_t* bytes);
@@ -278,6 +297,13 @@ class SessionStore final : public EventSink, private Transactions {
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
   absl::Status RemoveDamaged(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // If its retention is over.
+  absl::Status RemoveExpired(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsOver(const SessionRow& row) const;
+  // Of a session of which something is damaged: its row as far as that is known.
+  StoredSummary SummariseDamaged(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Its row, whole or damaged; null when there is none.
+  const SessionRow* FindRow(const std::string& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status InsertFork(const SessionRow& parent, const ForkRequest& request);
   absl::Status PutRewound(SessionRow& row, int64_t chunk);
   // What is done while there is nothing to write; when it is to be done again.
@@ -336,7 +362,8 @@ class SessionStore final : public EventSink, private Transactions {
 
   mutable Mutex mutex_;
   std::map<std::string, SessionRow> rows_ ABSL_GUARDED_BY(mutex_);  // as they were committed
-  // Those that are damaged, of which name, number and parent alone are used, by their names.
+  // Those that are damaged, of which name, number and parent alone are used, by their names. The
+  // retention is our own.
   std::map<std::string, SessionRow> damaged_rows_ ABSL_GUARDED_BY(mutex_);
   // By the session's number; the first few.
   std::map<int64_t, std::set<std::string>> damage_ ABSL_GUARDED_BY(mutex_);

@@ -104,10 +104,47 @@ absl::Status SessionStore::RemoveDamaged(const std::string& id) {
   return absl::OkStatus();
 }
 
+bool SessionStore::IsOver(const SessionRow& row) const {
+  return row.expire_wall_nanos.value_or(INT64_MAX) <= RetentionNow();
+}
+
+absl::Status SessionStore::RemoveExpired(const std::string& id) {
+  // Somebody may have taken it back meanwhile.
+  const SessionRow* row = Change(id);
+  if (row != nullptr) return IsOver(*row) ? Remove(id) : absl::OkStatus();
+  bool is_damaged = false;
+  {
+    MutexLock lock(mutex_);
+    is_damaged = damaged_rows_.contains(id);
+  }
+  return is_damaged && !left_out_.contains(id) ? RemoveDamaged(id) : absl::OkStatus();
+}
+
+std::vector<SessionRow> SessionStore::DamagedSessions() const {
+  std::vector<SessionRow> sessions;
+  MutexLock lock(mutex_);
+  for (const auto& [id, row] : damaged_rows_) sessions.push_back(row);
+  return sessions;
+}
+
+const SessionRow* SessionStore::FindRow(const std::string& id) const {
+  for (const auto* rows : {&rows_, &damaged_rows_}) {
+    if (const auto row = rows->find(id); row != rows->end()) return &row->second;
+  }
+  return nullptr;
+}
+
+StoredSummary SessionStore::SummariseDamaged(const std::string& id) const {
+  StoredSummary summary = {.row = {.id = id}, .damage = DamageOf(id)};
+  MutexLock lock(mutex_);
+  if (const SessionRow* row = FindRow(id); row != nullptr) summary.row = *row;
+  return summary;
+}
+
 std::string SessionStore::DamageOf(const std::string& id) const {
   MutexLock lock(mutex_);
-  const auto row = rows_.find(id);
-  const auto damage = row == rows_.end() ? damage_.end() : damage_.find(row->second.number);
+  const SessionRow* row = FindRow(id);
+  const auto damage = row == nullptr ? damage_.end() : damage_.find(row->number);
   return damage == damage_.end() ? std::string() : absl::StrJoin(damage->second, "; ");
 }
 

@@ -68,7 +68,7 @@ int64_t SessionStore::FirstKept(const std::string& id) const {
 
 absl::Status SessionStore::Fork(const std::string& id, const ForkRequest& request) {
   LT_RETURN_IF_ERROR(CheckRoom());
-  return RunNow(CommitQueue::Kind::kWrite, [&] {
+  return RunNow(CommitQueue::Kind::kWrite, [this, id, request] {
     LT_RETURN_IF_ERROR(CheckNew(request.id));
     const SessionRow* row = Change(id);
     if (row == nullptr) return Gone(id);
@@ -120,7 +120,7 @@ absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkReques
 }
 
 absl::Status SessionStore::Rewind(const std::string& id, int64_t chunk) {
-  return RunNow(CommitQueue::Kind::kWrite, [&] {
+  return RunNow(CommitQueue::Kind::kWrite, [this, id, chunk] {
     SessionRow* row = Change(id);
     if (row == nullptr) return Gone(id);
     LT_RETURN_IF_ERROR(CheckChunkOf(*row, chunk));

@@ -16,21 +16,18 @@ absl::Status SessionStore::OfSession(const SessionRow& row, const absl::Status& 
 }
 
 absl::StatusOr<StoredSummary> SessionStore::Describe(const std::string& id) {
-  absl::StatusOr<StoredSummary> summary;
-  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
+  return ReadNow<StoredSummary>([this, id] {
     uint64_t bytes = 0;
-    summary = Summarise(id, &bytes);
-    return summary.status();
-  }));
-  return summary;
+    return Summarise(id, &bytes);
+  });
 }
 
 absl::StatusOr<std::vector<std::optional<StoredSummary>>> SessionStore::DescribeSome(
     const std::vector<std::string>& ids, uint64_t bytes_max) {
-  std::vector<std::optional<StoredSummary>> summaries;
-  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
+  using Summaries = std::vector<std::optional<StoredSummary>>;
+  return ReadNow<Summaries>([this, ids, bytes_max]() -> absl::StatusOr<Summaries> {
+    Summaries summaries;
     uint64_t bytes = 0;
-    summaries.clear();  // a disk that fails is read twice
     for (const std::string& id : ids) {
       absl::StatusOr<StoredSummary> summary = Summarise(id, &bytes);
       if (bytes > bytes_max && !summaries.empty()) break;
@@ -38,15 +35,13 @@ absl::StatusOr<std::vector<std::optional<StoredSummary>>> SessionStore::Describe
       if (summary.ok()) {
         summaries.back() = *std::move(summary);
       } else if (absl::IsDataLoss(summary.status())) {
-        LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
-        summaries.back() = StoredSummary{.row = row, .damage = DamageOf(id)};
+        summaries.back() = SummariseDamaged(id);
       } else if (!absl::IsNotFound(summary.status())) {
         return summary.status();
       }
     }
-    return absl::OkStatus();
-  }));
-  return summaries;
+    return summaries;
+  });
 }
 
 absl::StatusOr<StoredSummary> SessionStore::Summarise(const std::string& id, uint64_t* bytes) {
@@ -76,13 +71,12 @@ absl::StatusOr<StoredSummary> SessionStore::ReadSummary(const SessionRow& row, u
 }
 
 absl::StatusOr<StoredSession> SessionStore::Load(const std::string& id) {
-  absl::StatusOr<StoredSession> session;
-  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
+  return ReadNow<StoredSession>([this, id]() -> absl::StatusOr<StoredSession> {
     LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
-    session = database_->tables().Read(row);
-    return OfSession(row, session.status());
-  }));
-  return session;
+    absl::StatusOr<StoredSession> session = database_->tables().Read(row);
+    LT_RETURN_IF_ERROR(OfSession(row, session.status()));
+    return session;
+  });
 }
 
 // They may be of what the session was forked from.
@@ -98,27 +92,23 @@ absl::StatusOr<Latents> SessionStore::GetLatents(const StoredLatents& stored) {
 }
 
 absl::StatusOr<Latents> SessionStore::LoadLatents(const StoredLatents& stored) {
-  absl::StatusOr<Latents> latents;
-  LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
-    latents = GetLatents(stored);
-    return latents.status();
-  }));
-  return latents;
+  return ReadNow<Latents>([this, stored] { return GetLatents(stored); });
 }
 
 // Part by part, as others wait for the store's thread meanwhile.
 absl::StatusOr<std::vector<uint8_t>> SessionStore::LoadStart(const std::string& id,
                                                              uint64_t bytes_max) {
+  using Part = std::vector<std::byte>;
   std::vector<uint8_t> start;
   for (;;) {
-    std::vector<std::byte> part;
-    LT_RETURN_IF_ERROR(RunNow(CommitQueue::Kind::kRead, [&] {
-      LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
-      auto read = database_->starts().Read(row.number, std::ssize(start));
-      if (!read.ok()) return OfSession(row, read.status());
-      part = *std::move(read);
-      return absl::OkStatus();
-    }));
+    LT_ASSIGN_OR_RETURN(
+        const Part part,
+        ReadNow<Part>([this, id, offset = std::ssize(start)]() -> absl::StatusOr<Part> {
+          LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
+          absl::StatusOr<Part> read = database_->starts().Read(row.number, offset);
+          LT_RETURN_IF_ERROR(OfSession(row, read.status()));
+          return read;
+        }));
     if (part.empty()) return start;
     if (part.size() > bytes_max - start.size()) {
       return Corrupt(id, "more start frames than its spec has");

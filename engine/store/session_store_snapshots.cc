@@ -69,13 +69,10 @@ absl::Status SessionStore::WriteTurn(const SessionKey& session, SnapshotInWork& 
 }
 
 absl::StatusOr<SnapshotTable::Found> SessionStore::LoadSnapshots(const std::string& id) {
-  absl::StatusOr<SnapshotTable::Found> found;
-  LT_RETURN_IF_ERROR(queue_.RunNow(CommitQueue::Kind::kRead, [&] {
+  return ReadNow<SnapshotTable::Found>([this, id]() -> absl::StatusOr<SnapshotTable::Found> {
     LT_ASSIGN_OR_RETURN(const SessionRow row, Present(id));
-    found = database_->snapshots().Read(row.number);
-    return found.status();
-  }));
-  return found;
+    return database_->snapshots().Read(row.number);
+  });
 }
 
 }  // namespace longtake

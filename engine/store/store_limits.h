@@ -9,6 +9,8 @@ namespace longtake {
 
 // However small they are: all of their rows are in memory.
 inline constexpr int64_t kStoredSessionsMax = 100'000;
+// A disk that has not answered for so long is not waited for.
+inline constexpr int64_t kStoreAnswerSeconds = 30;
 // Reading a fork of a fork reads all that it came from.
 inline constexpr int64_t kForkGenerationsMax = 32;
 

@@ -92,12 +92,13 @@ class SnapshotInWork {
 class StoredSnapshots {
  public:
   // What all snapshots of a store go through at once: those that are written, from the first one
-  // on; one that a session comes back from; and one that is read again to be verified.
+  // on; those that sessions come back from; and one that is read again to be verified.
+  static constexpr uint64_t kComingBackMax = 2;        // sessions at once, of a server
   static constexpr uint64_t kSliceBytesMax = 4 << 20;  // the disk has a few of them to work on
   static constexpr uint64_t kBufferBytesMax =
       WriteBehind::kSlices * kSliceBytesMax + kKvPieceBytes +  // written
-      BulkSequence::kMemoryBytesMax + kKvPieceBytes +          // come back from
-      kBulkPieceBytes;                                         // read again
+      kComingBackMax * (BulkSequence::kMemoryBytesMax + kKvPieceBytes) +
+      kBulkPieceBytes;  // read again
 
   // One turn writes so much, and less than a piece of K/V more. The directory outlives it.
   StoredSnapshots(BulkDirectory& bulk, uint64_t turn_bytes)

@@ -27,14 +27,16 @@ class ResumeTest : public testing::Test {
     engine_.Stop();
     store_ = nullptr;
     if (!sql.empty()) Execute(sql);
-    auto store = SessionStore::Open({.files = &PosixFileSystem(),
+    auto store = SessionStore::Open({.files = store_files_,
                                      .directory = scratch_.directory() + "/state",
                                      .holder = "the test",
+                                     .vfs = store_vfs_,
                                      .retention_nanos = kRetentionNanos,
                                      .session_bytes_max = session_bytes_max_,
                                      .history_bytes_max = history_bytes_max_,
                                      .waiting_bytes_max = waiting_bytes_max_,
-                                     .snapshot_turn_bytes = snapshot_turn_bytes_},
+                                     .snapshot_turn_bytes = snapshot_turn_bytes_,
+                                     .answer_nanos_max = answer_nanos_max_},
                                     engine_.clock());
     LT_CHECK(store.ok());
     store_ = *std::move(store);
@@ -48,7 +50,10 @@ class ResumeTest : public testing::Test {
     options.on_session_end = [this](const std::string& id, const absl::Status& status) {
       if (on_session_end_) on_session_end_(id, status);
     };
-    options.on_resume = [this](const ResumeReport& report) { report_ = report; };
+    options.on_resume = [this](const ResumeReport& report) {
+      report_ = report;
+      if (on_resume_) on_resume_(report);
+    };
     options.on_snapshot_refused = [this](const std::string& id, const absl::Status& why) {
       refused_.push_back(absl::StrCat(id, ": ", why.message()));
     };
@@ -161,7 +166,11 @@ class ResumeTest : public testing::Test {
   uint64_t kv_bytes_max_ = 0;  // 0: more than is needed
   uint64_t waiting_bytes_max_ = uint64_t{256} << 20;
   uint64_t snapshot_turn_bytes_ = 8 << 20;
+  int64_t answer_nanos_max_ = kStoreAnswerSeconds * 1'000'000'000;
+  FileSystem* store_files_ = &PosixFileSystem();
+  std::string store_vfs_;  // SQLite's
   SessionEndObserver on_session_end_ = {};
+  ResumeObserver on_resume_ = {};
   ResumeReport report_;               // the last one
   std::vector<std::string> refused_;  // snapshots
   TestEngine engine_;

@@ -441,6 +441,26 @@ TEST_F(ResumeTest, ASessionWhoseSpecIsDamagedIsListedWithThat) {
   EXPECT_NE(some->sessions[0].damage, "");
 }
 
+TEST_F(ResumeTest, ASessionWhoseRowIsDamagedIsListedWithThat) {
+  Create(Spec(2), "one");
+  Create(Spec(2), "two");
+  Begin("UPDATE sessions SET chunks=chunks+1 WHERE id='two'");
+  std::vector<SessionName> names = engine_->Names();
+  std::sort(names.begin(), names.end());
+  const auto some = engine_->DescribeSome(names, 1 << 20);
+  ASSERT_TRUE(some.ok()) << some.status();
+  ASSERT_EQ(some->sessions.size(), 2u);
+  const auto two = std::find_if(some->sessions.begin(), some->sessions.end(),
+                                [](const SessionInfo& info) { return info.id == "two"; });
+  ASSERT_NE(two, some->sessions.end());
+  EXPECT_EQ(two->state, SessionState::kParked);
+  EXPECT_EQ(two->chunk_count, 0) << "nothing of it is to be believed";
+  EXPECT_EQ(two->damage, "its own row is damaged");
+  EXPECT_NE(two->expire_wall_nanos, 0);
+  ASSERT_TRUE(engine_->DeleteSession("two").ok());
+  EXPECT_EQ(engine_->Names().size(), 1u);
+}
+
 TEST_F(ResumeTest, ALatentThatIsDamagedEndsItsSessionAlone) {
   Create(Spec(4), "hurt");
   Create(Spec(4), "sound");

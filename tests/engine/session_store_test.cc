@@ -422,6 +422,39 @@ TEST_F(SessionStoreTest, ASessionWhoseOwnRowIsDamagedIsNamedAndCanBeDeleted) {
   EXPECT_EQ(store_->Sessions().size(), 2u);
 }
 
+TEST_F(SessionStoreTest, ASessionWhoseOwnRowIsDamagedIsDescribedAndEnds) {
+  constexpr int64_t kHour = 3600LL * 1'000'000'000;
+  MakeSession("hurt");
+  MakeSession("sound");
+  ASSERT_TRUE(store_->Fork("hurt", {.id = "fork", .chunk = 1}).ok());
+  for (const char* id : {"sound", "fork"}) store_->PutInUse(SessionKey{id}, true);
+  WriteAll();
+  clock_.Advance(20 * kHour);
+  Damage("UPDATE sessions SET chunks=chunks+1 WHERE id='hurt'");
+  for (const char* id : {"sound", "fork"}) store_->PutInUse(SessionKey{id}, true);
+  const std::vector<SessionRow> damaged = store_->DamagedSessions();
+  ASSERT_EQ(damaged.size(), 1u);
+  EXPECT_EQ(damaged[0].id, "hurt");
+  EXPECT_EQ(damaged[0].create_wall_nanos, 0) << "nothing of it is to be believed";
+  EXPECT_EQ(damaged[0].expire_wall_nanos, clock_.WallNanos() + 24 * kHour);
+  const auto some = store_->DescribeSome({"hurt", "sound"}, 1 << 20);
+  ASSERT_TRUE(some.ok()) << some.status();
+  ASSERT_TRUE((*some)[0].has_value());
+  EXPECT_EQ((*some)[0]->row, damaged[0]);
+  EXPECT_EQ((*some)[0]->damage, "its own row is damaged");
+  EXPECT_EQ((*some)[1]->damage, "");
+  clock_.Advance(24 * kHour - 60LL * 1'000'000'000);
+  WriteAll();
+  EXPECT_TRUE(store_->Contains("hurt"));
+  clock_.Advance(60LL * 1'000'000'000);
+  WriteAll();
+  EXPECT_FALSE(store_->Contains("hurt"));
+  EXPECT_TRUE(store_->DamagedSessions().empty());
+  EXPECT_EQ(store_->stats().damaged, std::vector<int64_t>{});
+  EXPECT_TRUE(store_->Contains("sound"));
+  EXPECT_EQ(store_->Load("fork")->settled.size(), 1u) << "it reads what is gone";
+}
+
 TEST_F(SessionStoreTest, ADamagedPageRefusesTheSessionThatWritesThere) {
   MakeLong("sound");
   MakeLong("hurt");

@@ -5,34 +5,17 @@
 
 #include <string>
 
+#include "tests/base/gate.h"
+
 namespace longtake {
 namespace {
-
-// Holds the pool's one worker until it is told to go on.
-class Gate {
- public:
-  void Wait() {
-    MutexLock lock(mutex_);
-    while (!open_) opened_.Wait(mutex_);
-  }
-  void Open() {
-    MutexLock lock(mutex_);
-    open_ = true;
-    opened_.NotifyAll();
-  }
-
- private:
-  Mutex mutex_;
-  CondVar opened_;
-  bool open_ ABSL_GUARDED_BY(mutex_) = false;
-};
 
 TEST(CallQueueTest, TakesTurnsWithWhatTheWorkersAreAskedFor) {
   std::string order;
   Gate gate;
   WorkerPool workers(1);
   CallQueue calls(workers, {.calls_max = 10, .bytes_max = 10});
-  workers.Schedule([&] { gate.Wait(); });
+  workers.Schedule([&] { gate.Pass(); });
   for (const char name : {'a', 'b', 'c'}) {
     EXPECT_TRUE(calls.Run(1, [&order, name] { order += name; }));
   }
@@ -48,7 +31,7 @@ TEST(CallQueueTest, SoMuchWaitsAtMost) {
   Gate gate;
   WorkerPool workers(1);
   CallQueue calls(workers, {.calls_max = 3, .bytes_max = 10});
-  workers.Schedule([&] { gate.Wait(); });
+  workers.Schedule([&] { gate.Pass(); });
   EXPECT_TRUE(calls.Run(8, [&] { ++done; }));
   EXPECT_FALSE(calls.Run(3, [&] { ++done; })) << "too many bytes";
   EXPECT_TRUE(calls.Run(2, [&] { ++done; }));
@@ -57,6 +40,28 @@ TEST(CallQueueTest, SoMuchWaitsAtMost) {
   gate.Open();
   workers.Finish();
   EXPECT_EQ(done, 3);
+}
+
+// What waits for a disk keeps nobody from another thread, as far as there are some.
+TEST(CallQueueTest, SoManyAreDoneAtOnce) {
+  Gate gate;
+  Gate others;
+  WorkerPool workers(3);
+  CallQueue calls(workers, {.calls_max = 10, .bytes_max = 10, .at_once = 2});
+  EXPECT_TRUE(calls.Run(0, [&] { gate.Pass(); }));
+  gate.AwaitArrivals(1);
+  int done = 0;
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(calls.Run(0, [&] { ++done; }));
+  EXPECT_TRUE(calls.Run(0, [&] { others.Pass(); }));
+  others.AwaitArrivals(1);
+  EXPECT_EQ(done, 3) << "one after the other, beside the first";
+  bool third = false;
+  EXPECT_TRUE(calls.Run(0, [&] { third = true; }));
+  EXPECT_FALSE(third) << "two are under way";
+  gate.Open();
+  others.Open();
+  workers.Finish();
+  EXPECT_TRUE(third);
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ class Liar(longtake_pb2_grpc.LongtakeServiceServicer):
     def ListSessions(self, request, context):
         long = session()
         long.spec.prompt = "a long prompt " * 100
-        return longtake_pb2.ListSessionsResponse(sessions=[session(state=99), long])
+        damaged = longtake_pb2.Session(name="sessions/hurt", damage="its own row is damaged")
+        return longtake_pb2.ListSessionsResponse(sessions=[session(state=99), long, damaged])
 
     def GetSession(self, request, context):
         if request.name == "sessions/refused":
@@ -142,11 +143,12 @@ class ClientTextTest(unittest.TestCase):
 
     def test_list_has_a_row_a_session(self):
         lines = self.run_client("list")
-        self.assertEqual(len(lines), 3)
+        self.assertEqual(len(lines), 4)
         self.assertIn("\\u001b]0;owned\\u0007", lines[1])
         for line in lines:
             self.assertLessEqual(len(line), 160)
         self.assertTrue(lines[2].endswith("…"))
+        self.assertTrue(lines[3].endswith("damaged: its own row is damaged"), lines[3])
 
     def test_commands_print_text_as_text(self):
         self.assertIn("state             unknown (99)", self.run_client("get", "sessions/x"))

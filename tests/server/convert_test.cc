@@ -265,6 +265,13 @@ TEST(Convert, Attach) {
   EXPECT_EQ(*ParseNextChunk(attach), 0);
   attach.set_next_chunk(-1);
   EXPECT_EQ(FieldOf(ParseNextChunk(attach)), "next_chunk");
+  EXPECT_FALSE(ParseTold(attach)->has_value());
+  attach.set_durable_through(0);
+  attach.set_epoch(2);
+  EXPECT_EQ(ParseTold(attach)->value().durable_through, 0);
+  EXPECT_EQ(ParseTold(attach)->value().epoch, 2);
+  attach.set_durable_through(-1);
+  EXPECT_EQ(FieldOf(ParseTold(attach)), "durable_through");
 }
 
 TEST(Convert, Pages) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/store/commit_queue.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/limits.h"
 #include "tests/server/docs_table.h"
@@ -95,6 +96,8 @@ TEST(Errors, MessagesForClientsNameNoFileOfTheServer) {
   EXPECT_EQ(ClientMessage(absl::FailedPreconditionError("encoding: /a/b: denied")),
             "encoding: (a file of the server): denied");
   EXPECT_EQ(ClientMessage(absl::NotFoundError("sessions/x: not here")), "sessions/x: not here");
+  const std::string silent = CommitQueue::kNoAnswer;
+  EXPECT_EQ(ClientMessage(Error(Reason::kStorageUnavailable, silent)), silent);
   EXPECT_EQ(ClientMessage(absl::InvalidArgumentError("name: /x is no name")),
             "name: /x is no name");
 }

@@ -2,13 +2,15 @@
 //
 // Preloaded into longtaked by tests: kills it with SIGKILL right before its n-th call that writes,
 // syncs, shortens or removes a file of one directory, and says in a file which call that was. So a
-// test can hit the moments between two writes of the session store, which a clock would miss.
+// test can hit the moments between two writes of the session store, which a clock would miss. Or
+// lets its syncs hang.
 // Writes through io_uring would not be seen, so no file there can be written past the page cache:
 // longtaked then writes without.
 //
 //   LONGTAKE_KILL_IN      the directory
-//   LONGTAKE_KILL_CALL    n, from 1 on
+//   LONGTAKE_KILL_CALL    n, from 1 on; 0: it lives
 //   LONGTAKE_KILL_REPORT  gets a line: the call and the file's name in the directory
+//   LONGTAKE_HANG_WHILE   a file: while it exists, a sync there does not come to its end
 //   LONGTAKE_SYNC_MILLIS  how long a sync takes there at least: a slow disk, on which whatever does
 //                         not wait for it is seen to be ahead of it
 #include <dlfcn.h>
@@ -31,6 +33,7 @@ struct Settings {
   std::string directory = Get("LONGTAKE_KILL_IN") + "/";
   std::string report = Get("LONGTAKE_KILL_REPORT");
   long call = Number("LONGTAKE_KILL_CALL");
+  std::string hang_while = Get("LONGTAKE_HANG_WHILE");
   long sync_millis = Number("LONGTAKE_SYNC_MILLIS");
 
   static std::string Get(const char* name) {
@@ -55,7 +58,8 @@ const Settings& TheSettings() {
 
 bool IsWatched(const std::string& path) {
   const Settings& settings = TheSettings();
-  return settings.call != 0 && (path + "/").rfind(settings.directory, 0) == 0;
+  const bool used = settings.call != 0 || !settings.hang_while.empty();
+  return used && (path + "/").rfind(settings.directory, 0) == 0;
 }
 
 // The calls that matter come from one thread at a time, but the first of them may not.
@@ -64,6 +68,7 @@ void Count(std::string_view call, const std::string& path) {
   if (!IsWatched(path)) return;
   const Settings& settings = TheSettings();
   if (call == "sync") ::usleep(static_cast<useconds_t>(settings.sync_millis) * 1000);
+  while (call == "sync" && ::access(settings.hang_while.c_str(), F_OK) == 0) ::usleep(10'000);
   if (++calls != settings.call) return;
   const std::string name =
       path.size() < settings.directory.size() ? "." : path.substr(settings.directory.size());

@@ -132,7 +132,8 @@ class LastingClientTest(unittest.TestCase):
             (1, [], refusal(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN", 1)),
             (1, [], refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "SESSION_PLACES_EXHAUSTED", 5)),
             (1, [opened(6), ended()], None))
-        self.assertEqual([call[0].attach for call in server.heard[1:]], 4 * [v1.Attach(name=NAME, next_chunk=6)])
+        self.assertEqual([call[0].attach for call in server.heard[1:]],
+                         4 * [v1.Attach(name=NAME, next_chunk=6, durable_through=0)])
         self.assertEqual(self.written(), b"initfive")
         self.assertEqual(said.count("the server is gone"), 1)
         self.assertIn("for 120 s at most", said)
@@ -181,6 +182,29 @@ class LastingClientTest(unittest.TestCase):
         _, said = self.attach((1, [opened(5), part(5, b"five")], BROKEN), (1, [opened(6, epoch=1)], None), code=1)
         self.assertIn("was rewound", said)
 
+    def test_it_says_what_it_was_told(self):
+        lost = refusal(grpc.StatusCode.DATA_LOSS, "HISTORY_LOST", durable_through="5", epoch="2")
+        server, said = self.attach((1, [opened(5, epoch=2), part(5, b"five", durable_through=6)], BROKEN),
+                                   (1, [], lost), code=1)
+        self.assertEqual(server.heard[0][0].attach, v1.Attach(name=NAME), "it knows nothing yet")
+        self.assertEqual(server.heard[1][0].attach, v1.Attach(name=NAME, next_chunk=6, durable_through=6, epoch=2))
+        self.assertIn("the server had 6 chunks on disk and comes back with 5: it lost some", said)
+
+    def test_a_disk_of_the_server_that_fails_is_waited_for(self):
+        fails = refusal(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE", 1)
+        server, said = self.attach((1, [opened(5), part(5, b"five")], fails), (1, [], fails),
+                                   (1, [opened(6)], fails), (1, [opened(6), ended()], None))
+        self.assertEqual([call[0].attach.next_chunk for call in server.heard[1:]], [6, 6, 6])
+        self.assertEqual(said.count("a disk of the server fails (said STORAGE_UNAVAILABLE"), 1, said)
+        self.assertEqual(self.written(), b"initfive")
+        # But not for ever, and not where the session is lost with it.
+        server = ScriptedServer((1, [opened(5), part(5, b"five")], fails), *(20 * [(1, [opened(6)], fails)]))
+        said = self.attach_to(server, ["--reconnect-for", "1s"], code=1)
+        self.assertIn(f"said STORAGE_UNAVAILABLE; try again in 1 s; {NAME} is on the server's disk",
+                      said.splitlines()[-1])
+        _, said = self.attach((1, [opened(5, durable=False), part(5, b"five")], fails), code=1)
+        self.assertIn("said STORAGE_UNAVAILABLE", said)
+
     def test_a_chunk_that_was_lost_is_no_chunk_of_the_future(self):
         def not_held(**metadata):
             return refusal(grpc.StatusCode.OUT_OF_RANGE, "CHUNK_NOT_HELD", next_chunk="3", **metadata)
@@ -197,8 +221,7 @@ class LastingClientTest(unittest.TestCase):
     def test_what_is_no_break_is_not_waited_for(self):
         gone = refusal(grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND")
         for end, words in ((refusal(grpc.StatusCode.CANCELLED, "SESSION_DELETED"), "said SESSION_DELETED"),
-                           (refusal(grpc.StatusCode.ABORTED, "TAKEN_OVER"), "said TAKEN_OVER"),
-                           (refusal(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE", 1), "STORAGE_UNAVAILABLE")):
+                           (refusal(grpc.StatusCode.ABORTED, "TAKEN_OVER"), "said TAKEN_OVER")):
             _, said = self.attach((1, [opened(5), part(5, b"five")], end), code=1)
             self.assertIn(words, said)
         _, said = self.attach((1, [opened(5), part(5, b"five")], BROKEN), (1, [], gone), code=1)

@@ -11,6 +11,7 @@
 
 #include "base/error_reason.h"
 #include "engine/serve/making_room.h"
+#include "engine/serve/needs_disk.h"
 #include "server/limits.h"
 #include "tests/engine/scripted_sink.h"
 #include "tests/server/scripted_stream.h"
@@ -369,6 +370,25 @@ TEST_F(StreamMachineTest, AndIsToldWhenThereIsNone) {
   machine_->OnTime();
   host_->RunTasks();
   EXPECT_EQ(EndReason(), Reason::kSessionMemoryExhausted);
+}
+
+TEST_F(StreamMachineTest, WhatNeedsTheDiskTakesItsTurnThere) {
+  host_->open_error = NeedsDisk();
+  host_->while_opening = [this] {
+    if (host_->opened == 2) host_->open_error = absl::OkStatus();
+  };
+  Send(OpenRequest());
+  host_->RunTasks();
+  EXPECT_EQ(host_->opened, 2);
+  EXPECT_TRUE(wire_.writing) << "Opened";
+}
+
+TEST_F(StreamMachineTest, WhereTooMuchWaitsItIsBusy) {
+  host_->open_error = NeedsDisk();
+  host_->while_opening = [this] { host_->busy = true; };
+  Send(OpenRequest());
+  host_->RunTasks();
+  EXPECT_EQ(EndReason(), Reason::kServerBusy);
 }
 
 TEST_F(StreamMachineTest, NobodyOpensForAClientThatLeft) {

@@ -39,6 +39,7 @@ class StreamOpeningTest : public ::testing::Test {
   ServiceContext context_{.engine = *engine_,
                           .workers = workers_,
                           .calls = calls_,
+                          .store_calls = calls_,
                           .metrics = metrics_,
                           .connections = connections_,
                           .formats = formats_,
@@ -83,6 +84,22 @@ TEST_F(StreamOpeningTest, WhatCannotBeAttachedToStaysAsItWas) {
   EXPECT_EQ(ReasonFor(Open(request).status()), Reason::kSessionNotFound);
   request.mutable_attach()->set_name("mine");
   EXPECT_EQ(FieldOf(Open(request).status()), "attach.name");
+}
+
+TEST_F(StreamOpeningTest, WhoWasToldMoreThanThereIsTakesNobodyOver) {
+  const auto first = Open(OpenRequest());
+  ASSERT_TRUE(first.ok()) << first.status();
+  v1::StreamRequest request;
+  v1::Attach& attach = *request.mutable_attach();
+  attach.set_name("sessions/mine");
+  attach.set_durable_through(1);
+  EXPECT_EQ(ReasonFor(Open(request).status()), Reason::kHistoryLost);
+  EXPECT_TRUE(first->session->CheckReader(first->attachment).ok());
+  attach.set_durable_through(-1);
+  EXPECT_EQ(FieldOf(Open(request).status()), "attach.durable_through");
+  attach.set_durable_through(0);
+  EXPECT_TRUE(Open(request).ok());
+  EXPECT_EQ(ReasonFor(first->session->CheckReader(first->attachment)), Reason::kTakenOver);
 }
 
 TEST_F(StreamOpeningTest, AnotherFirstMessageIsAnError) {
