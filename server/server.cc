@@ -118,7 +118,7 @@ EngineFacts MakeFacts(const MemoryPlan& memory, const VideoModel& model) {
           .model = model.name(),
           .numerics_profile = std::string(model.numerics_profile()),
           .instruction_set = std::string(model.instruction_set()),
-          .transformer_layer_bytes = model.transformer_layers().memory_bytes(),
+          .transformer_layer_bytes = model.stage().layers().memory_bytes(),
           .text_layer_bytes = model.text_layers().memory_bytes(),
           .resident_bytes = memory.model.resident.host,
           .vae_bytes = memory.model.vae.host,

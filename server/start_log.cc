@@ -27,7 +27,7 @@ std::string ListeningAt(const Config& config, int port) {
 }  // namespace
 
 void LogStart(const Config& config, const VideoModel& model, int port, int metrics_port) {
-  const LayerStream& layers = model.transformer_layers();
+  const LayerStream& layers = model.stage().layers();
   Log(LogLevel::kInfo, "serving",
       {{"version", std::string(LONGTAKE_VERSION)},
        {"listen", ListeningAt(config, port)},

@@ -49,15 +49,20 @@ Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
                    [&model](const SweepLoad& load) { return model.SweepFlops(load); }) {}
 
 absl::Status Engine::OpenKv() {
-  LT_ASSIGN_OR_RETURN(kv_pool_, KvPool::Create(model_.sweep_device(), options_.kv_bytes_max,
-                                               options_.kv_page_bytes, options_.populator));
+  if (model_.stage_count() > 1) {
+    return absl::UnimplementedError(absl::StrCat("the model has ", model_.stage_count(),
+                                                 " stages; an engine sweeps over one as yet"));
+  }
+  LT_ASSIGN_OR_RETURN(kv_pool_,
+                      KvPool::Create(model_.stage().backend().device(), options_.kv_bytes_max,
+                                     options_.kv_page_bytes, options_.populator));
   KvMemory memory(*kv_pool_);
   if (!options_.kv_file_directory.empty()) {
     auto file = ScratchFile::Create(*options_.files, options_.kv_file_directory,
                                     options_.kv_file_bytes_max);
     if (!file.ok()) return Annotate(file.status(), "kv-file");
     kv_file_ = *std::move(file);
-    auto stream = KvStream::Open(model_.sweep_device(), *kv_file_, options_.kv_stream);
+    auto stream = KvStream::Open(model_.stage().backend().device(), *kv_file_, options_.kv_stream);
     if (!stream.ok()) return Annotate(stream.status(), "kv-staging-bytes");
     kv_stream_ = *std::move(stream);
     memory.file = kv_file_.get();

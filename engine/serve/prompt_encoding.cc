@@ -148,18 +148,18 @@ void PromptEncoding::Finish(Job& job) {
 }
 
 bool PromptEncoding::PutText(const Wish& wish, std::span<const float> states) {
-  auto of_stage = model_.NewTextContext(states, static_cast<int64_t>(wish.ids.size()));
-  if (!of_stage.ok()) {
-    Fail(wish, of_stage.status());
+  absl::StatusOr<PromptTexts> text =
+      model_.NewPromptTexts(states, static_cast<int64_t>(wish.ids.size()));
+  if (!text.ok()) {
+    Fail(wish, text.status());
     return false;
   }
-  PromptTexts text(*std::move(of_stage));
   if (wish.event != nullptr) {
-    wish.event->text = std::move(text);
+    wish.event->text = *std::move(text);
   } else if (wish.old) {
-    wish.live->rollout().SetOldText(std::move(text));
+    wish.live->rollout().SetOldText(*std::move(text));
   } else {
-    wish.live->rollout().SetText(wish.branch, std::move(text));
+    wish.live->rollout().SetText(wish.branch, *std::move(text));
   }
   return true;
 }

@@ -92,7 +92,7 @@ absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const Rol
   const auto chunk_frames = static_cast<uint64_t>(LatentGrid::LaterPixelFrames(grid.frames));
   LT_ASSIGN_OR_RETURN(const uint64_t chunk_bytes,
                       CheckedProduct({spec.frame_bytes(), chunk_frames}, "pixels of a chunk"));
-  LT_ASSIGN_OR_RETURN(const uint64_t text_bytes, model.text_context_bytes_max());
+  LT_ASSIGN_OR_RETURN(const uint64_t text_bytes, model.prompt_bytes_max());
   const VaeConfig& vae = model.vae_config();
   SessionMemory out;
   uint64_t outbox = std::max(outbox_bytes_max, chunk_bytes);
@@ -110,7 +110,7 @@ absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const Rol
   out.texts = {.host = LaterPromptBytes(spec), .device = (rollout.branch_count() + 1) * text_bytes};
   out.latents.host = LatentsInWork(rollout);
   out.rotary.device =
-      RotaryBytes(rollout, model.transformer().RotaryFrameBytes(grid.height, grid.width));
+      RotaryBytes(rollout, model.stage().transformer().RotaryFrameBytes(grid.height, grid.width));
   out.decoder_cache.device = DecoderCacheBytes(spec, grid, vae);
   out.decoding.host = chunk_bytes + waiting;
   out.decode_scratch.device = DecodeScratchBytes(spec, grid, vae);

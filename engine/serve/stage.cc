@@ -105,7 +105,7 @@ absl::Status Stage::Sweep(std::span<LiveSession* const> plan) {
   for (LiveSession* live : plan) {
     LT_RETURN_IF_ERROR(sweep.Add(live->arrival.number, live->rollout(), live->rows_max));
   }
-  TransformerStack stack(model_, kv_stream_, sweep.items());
+  TransformerStack stack(model_, kv_stream_, {&sweep, 1});
   return runner_.RunTakes(stack, sweep.items().size(), stack.load(),
                           [&] { return AnyoneLeft(plan) && !draining_.IsTooLate(plan, 1, kv_); });
 }

@@ -19,8 +19,8 @@ SweepRunner::SweepRunner(const VideoModel& model, KvStream* kv_stream, Clock& cl
       costs_(costs),
       board_(board),
       on_sweep_(std::move(on_sweep)),
-      layer_times_(model.transformer_layers().layer_count()) {
-  std::vector<PathStats> paths = model_.transformer_layers().path_stats();
+      layer_times_(model.stage().layers().layer_count()) {
+  std::vector<PathStats> paths = model_.stage().layers().path_stats();
   transformer_paths_ = paths.size();
   for (PathStats& path : model_.text_layers().path_stats()) paths.push_back(std::move(path));
   board_.Update([&](EngineStats& stats) { stats.layer_paths = std::move(paths); });
@@ -105,9 +105,9 @@ absl::Status SweepRunner::RunTakesOnce(SweepStack& stack, size_t items, const Sw
 void SweepRunner::PublishDisk() {
   board_.Update([this](EngineStats& stats) {
     stats.text_layers = model_.text_layers().stats();
-    stats.transformer_layers = model_.transformer_layers().stats();
+    stats.transformer_layers = model_.stage().layers().stats();
     const std::span<PathStats> paths(stats.layer_paths);
-    model_.transformer_layers().ReadPathStats(paths.first(transformer_paths_));
+    model_.stage().layers().ReadPathStats(paths.first(transformer_paths_));
     model_.text_layers().ReadPathStats(paths.subspan(transformer_paths_));
     stats.transformer_layer_times = layer_times_;
     if (kv_stream_ != nullptr) stats.kv_stream = kv_stream_->stats();

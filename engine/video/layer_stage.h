@@ -40,7 +40,9 @@ class LayerStage {
   const LayerRange& range() const { return transformer_->layers(); }
   Backend& backend() const { return *machine_.backend; }
   WanTransformer& transformer() { return *transformer_; }
+  const WanTransformer& transformer() const { return *transformer_; }
   LayerStream& layers() { return *layers_; }
+  const LayerStream& layers() const { return *layers_; }
   uint64_t resident_bytes() const { return resident_bytes_; }
   // For what comes from the stage before: no memory of the first one's, else taken at Open.
   std::vector<float>& received() { return received_; }

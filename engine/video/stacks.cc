@@ -8,7 +8,7 @@ namespace longtake {
 SweepLoad TransformerStack::load() const {
   SweepLoad load;
   std::set<const KvFrame*> from_file;  // each once
-  for (const VideoItem& item : items_) {
+  for (const VideoItem& item : items_.front().items()) {
     const auto context = static_cast<int64_t>(item.context.size());
     load.Add(SweepLoad::Forward(item.tokens(), context * item.grid().tokens()));
     for (const ContextFrame& key : item.context) {

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "engine/model/sweep_stack.h"
+#include "engine/video/sweep_items.h"
 #include "engine/video/sweep_load.h"
 #include "engine/video/video_model.h"
 
@@ -30,14 +31,19 @@ class TextStack final : public SweepStack {
 
 class TransformerStack final : public SweepStack {
  public:
-  // kv_stream is null where no K/V lives in a file.
-  TransformerStack(VideoModel& model, KvStream* kv_stream, std::span<const VideoItem> items)
+  // items: the same ones for each of the model's stages. kv_stream is null where no K/V lives in a
+  // file.
+  TransformerStack(VideoModel& model, KvStream* kv_stream, std::span<const SweepItems> items)
       : model_(model), kv_stream_(kv_stream), items_(items) {}
 
   std::string_view name() const override { return "transformer"; }
-  LayerStream& layers(size_t /*stage*/) override { return model_.transformer_layers(); }
-  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep(size_t /*stage*/) override {
-    return model_.NewVideoSweep(items_, kv_stream_);
+  size_t stage_count() const override { return items_.size(); }
+  LayerStream& layers(size_t stage) override { return model_.stage(stage).layers(); }
+  std::vector<float>* received(size_t stage) override {
+    return stage == 0 ? nullptr : &model_.stage(stage).received();
+  }
+  absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep(size_t stage) override {
+    return model_.NewVideoSweep(stage, items_[stage].items(), kv_stream_);
   }
   // What the items have to do together.
   SweepLoad load() const;
@@ -45,7 +51,7 @@ class TransformerStack final : public SweepStack {
  private:
   VideoModel& model_;
   KvStream* const kv_stream_;
-  std::span<const VideoItem> items_;
+  std::span<const SweepItems> items_;
 };
 
 }  // namespace longtake

@@ -23,6 +23,22 @@ uint64_t LayerBytes(const PackReader& pack) {
   return bytes;
 }
 
+absl::Status CheckStages(std::span<const ModelStage> stages, int64_t layers) {
+  int64_t end = 0;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const LayerRange range = stages[i].layers.Of(layers);
+    if (range.first != end || range.end <= range.first) {
+      return absl::InvalidArgumentError(absl::StrCat("stage ", i, ": layers ", range.first, " to ",
+                                                     range.end, ", but those from ", end,
+                                                     " on come next"));
+    }
+    end = range.end;
+  }
+  if (end == layers) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("stage ", stages.size() - 1, ": ends at layer ", end, " of ", layers));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
@@ -46,13 +62,12 @@ absl::Status VideoModel::Load(FileSystem& files, const std::string& directory,
   auto tokenizer = ReadTokenizer(pack_->tokenizer_name(), pack_->tokenizer());
   if (!tokenizer.ok()) return Annotate(tokenizer.status(), directory);
   tokenizer_ = std::make_unique<Tokenizer>(*std::move(tokenizer));
-  LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping, SweepBackendOptions(*pack_, options));
-  LT_ASSIGN_OR_RETURN(std::unique_ptr<Backend> sweep_backend, NewBackend(workers, sweeping));
+  LT_RETURN_IF_ERROR(SweepBackendOptions(*pack_, options).status());  // before anything is read
   LT_ASSIGN_OR_RETURN(decode_backend_, NewBackend(workers, DecodeBackendOptions(options)));
   if (absl::Status status = ReadConfigs(); !status.ok()) return Annotate(status, directory);
   // The decoder first: it reads its weights whole before it repacks them.
   LT_RETURN_IF_ERROR(OpenPixelCoder());
-  LT_RETURN_IF_ERROR(OpenTransformer(workers, std::move(sweep_backend)));
+  LT_RETURN_IF_ERROR(OpenTransformer(workers));
   return OpenTextEncoder(workers);
 }
 
@@ -116,19 +131,38 @@ LayerStream::Options VideoModel::StreamOptions(uint64_t kept_bytes_max, WorkerPo
   return out;
 }
 
-absl::Status VideoModel::OpenTransformer(WorkerPool& workers, std::unique_ptr<Backend> backend) {
+absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("transformer"));
   LT_RETURN_IF_ERROR(CheckInt8Layers(*pack));
   transformer_bytes_ = LayerBytes(*pack);
+  std::vector<ModelStage> stages = options_.stages;
+  if (stages.empty()) stages.emplace_back();
+  LT_RETURN_IF_ERROR(CheckStages(stages, config_.layers));
+  uint64_t kept_bytes_max = options_.kept_bytes_max;
+  for (const ModelStage& stage : stages) {
+    LT_RETURN_IF_ERROR(OpenStage(*pack, stage, kept_bytes_max, workers));
+    kept_bytes_max -= std::min(kept_bytes_max, stages_.back()->layers().memory_bytes());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VideoModel::OpenStage(const PackReader& pack, const ModelStage& options,
+                                   uint64_t kept_bytes_max, WorkerPool& workers) {
+  LayerStage::Machine machine;
+  if (options.cores.has_value()) machine.workers = std::make_unique<WorkerPool>(*options.cores);
+  WorkerPool& of_stage = machine.workers != nullptr ? *machine.workers : workers;
+  LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping, SweepBackendOptions(*pack_, options_));
+  LT_ASSIGN_OR_RETURN(machine.backend, NewBackend(of_stage, sweeping));
   LayerStage::Options stage = {
-      .transformer = TransformerOptions(options_, *pack),
-      .stream = StreamOptions(options_.kept_bytes_max, workers, backend->device())};
+      .transformer = TransformerOptions(options_, pack),
+      .stream = StreamOptions(kept_bytes_max, of_stage, machine.backend->device())};
+  stage.transformer.layers = options.layers;
   stage.stream.slot_count = options_.slot_count;
   stage.stream.trace_name = "transformer";
-  LT_ASSIGN_OR_RETURN(
-      stage_,
-      LayerStage::Open(*pack, config_, {.workers = {}, .backend = std::move(backend)}, stage));
-  resident_bytes_ += stage_->resident_bytes();
+  if (!stages_.empty()) absl::StrAppend(&stage.stream.trace_name, " ", stages_.size());
+  LT_ASSIGN_OR_RETURN(stages_.emplace_back(),
+                      LayerStage::Open(pack, config_, std::move(machine), stage));
+  resident_bytes_ += stages_.back()->resident_bytes();
   return absl::OkStatus();
 }
 
@@ -136,12 +170,14 @@ absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("text_encoder"));
   text_pack_ = pack;
   resident_bytes_ += pack->resident().bytes;
-  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, stage_->backend(),
+  LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, stage().backend(),
                                                          TextOptions(options_, *pack)));
   // What the transformer's kept layers leave.
-  const uint64_t taken = std::min(options_.kept_bytes_max, stage_->layers().memory_bytes());
+  uint64_t taken = 0;
+  for (const auto& stage : stages_) taken += stage->layers().memory_bytes();
   LayerStream::Options stream =
-      StreamOptions(options_.kept_bytes_max - taken, workers, sweep_device());
+      StreamOptions(options_.kept_bytes_max - std::min(options_.kept_bytes_max, taken), workers,
+                    stage().backend().device());
   stream.slot_count = options_.text_slot_count;
   stream.trace_name = "text";
   LT_ASSIGN_OR_RETURN(text_layers_, LayerStream::Open(*pack, stream));
@@ -191,18 +227,38 @@ absl::StatusOr<std::vector<int32_t>> VideoModel::Tokenize(const std::string& pro
                                            options_.prompt_tokens_max, " (prompt-tokens)"));
 }
 
-absl::StatusOr<std::unique_ptr<TextContext>> VideoModel::NewTextContext(
-    std::span<const float> states, int64_t tokens) const {
-  return stage_->transformer().NewTextContext(states, tokens);
+absl::StatusOr<PromptTexts> VideoModel::NewPromptTexts(std::span<const float> states,
+                                                       int64_t tokens) const {
+  std::vector<std::unique_ptr<TextContext>> of_stages;
+  for (const auto& stage : stages_) {
+    LT_ASSIGN_OR_RETURN(of_stages.emplace_back(),
+                        stage->transformer().NewTextContext(states, tokens));
+  }
+  return PromptTexts(std::move(of_stages));
 }
 
-absl::StatusOr<uint64_t> VideoModel::text_context_bytes_max() const {
-  return TextContextBytes(stage_->transformer().text_shape(options_.prompt_tokens_max));
+absl::StatusOr<uint64_t> VideoModel::prompt_bytes_max() const {
+  uint64_t sum = 0;
+  for (const auto& stage : stages_) {
+    LT_ASSIGN_OR_RETURN(
+        const uint64_t bytes,
+        TextContextBytes(stage->transformer().text_shape(options_.prompt_tokens_max)));
+    sum += bytes;
+  }
+  return sum;
 }
 
 KvLayout VideoModel::kv_layout(int64_t width, int64_t height) const {
   const LatentGrid grid = LatentGrid::FromPixels(width, height);
-  return stage_->transformer().kv_layout(grid.height, grid.width);
+  KvLayout layout = stage().transformer().kv_layout(grid.height, grid.width);
+  layout.layers = config_.layers;
+  return layout;
+}
+
+uint64_t VideoModel::buffer_bytes() const {
+  uint64_t bytes = text_encoder_->buffer_bytes();
+  for (const auto& stage : stages_) bytes += stage->transformer().buffer_bytes();
+  return bytes;
 }
 
 double VideoModel::SweepFlops(const SweepLoad& load) const {

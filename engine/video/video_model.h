@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/worker_pool.h"
@@ -20,6 +21,7 @@
 #include "engine/text/tokenizer.h"
 #include "engine/video/layer_stage.h"
 #include "engine/video/pixel_coder.h"
+#include "engine/video/prompt_texts.h"
 #include "engine/video/sweep_load.h"
 #include "engine/video/video_options.h"
 #include "storage/pack/pack_directory.h"
@@ -53,15 +55,13 @@ class VideoModel {
   std::string DecoderDigest(const DecodeChoice& choice) const;
   const Recipe& recipe() const { return recipe_; }
   const VideoModelOptions& options() const { return options_; }
-  // In whose memory sweeps keep K/V. It lives as long as the model.
-  Device& sweep_device() { return stage_->backend().device(); }
-  // As Device::OnLoss, of whatever device the model computes on. Any thread.
+  // As Device::OnLoss, of whatever devices the model computes on. Any thread.
   void OnDeviceLoss(const Device::LossObserver& observer) {
-    stage_->backend().device().OnLoss(observer);
+    for (const auto& stage : stages_) stage->backend().device().OnLoss(observer);
     decode_backend_->device().OnLoss(observer);
   }
-  std::string_view numerics_profile() const { return stage_->backend().numerics_profile(); }
-  std::string_view instruction_set() const { return stage_->backend().instruction_set(); }
+  std::string_view numerics_profile() const { return stage().backend().numerics_profile(); }
+  std::string_view instruction_set() const { return stage().backend().instruction_set(); }
   const WanConfig& config() const { return config_; }
   const VaeConfig& vae_config() const { return vae_config_; }
 
@@ -69,20 +69,22 @@ class VideoModel {
   //
   // The stage's thread; errors as WanTransformer::NewSweep and Umt5Encoder::NewSweep.
   virtual absl::StatusOr<std::unique_ptr<ModelSweep>> NewVideoSweep(
-      std::span<const VideoItem> items, KvStream* kv_stream) {
-    return stage_->transformer().NewSweep(items, kv_stream);
+      size_t stage, std::span<const VideoItem> items, KvStream* kv_stream) {
+    return stages_[stage]->transformer().NewSweep(items, kv_stream);
   }
   virtual absl::StatusOr<std::unique_ptr<ModelSweep>> NewTextSweep(
       std::span<const TextItem> items) {
     return text_encoder_->NewSweep(items);
   }
-  LayerStream& transformer_layers() { return stage_->layers(); }
+  // The transformer's stages, in the order of their layers. Each has K/V on a device of its own,
+  // which lives as long as the model.
+  size_t stage_count() const { return stages_.size(); }
+  LayerStage& stage(size_t number = 0) { return *stages_[number]; }
+  const LayerStage& stage(size_t number = 0) const { return *stages_[number]; }
   LayerStream& text_layers() { return *text_layers_; }
   // The decode lane's thread, but for what ChunkDecoder says of any thread.
   virtual ChunkDecoder& chunk_decoder() { return *pixel_coder_; }
   // What was decided at Open, and memory: any thread.
-  const WanTransformer& transformer() const { return stage_->transformer(); }
-  const LayerStream& transformer_layers() const { return stage_->layers(); }
   const LayerStream& text_layers() const { return *text_layers_; }
   PixelCoder& pixel_coder() { return *pixel_coder_; }
   bool has_tiny_decoder() const { return pixel_coder_->has_tiny_decoder(); }
@@ -98,18 +100,16 @@ class VideoModel {
   // not UTF-8 and for more than prompt_tokens_max where that is less. Any thread.
   absl::StatusOr<std::vector<int32_t>> Tokenize(const std::string& prompt) const;
 
-  // A prompt's states [tokens, text_dim] as the transformer keeps them.
-  absl::StatusOr<std::unique_ptr<TextContext>> NewTextContext(std::span<const float> states,
-                                                              int64_t tokens) const;
-  absl::StatusOr<uint64_t> text_context_bytes_max() const;
+  // A prompt's states [tokens, text_dim] as the stages keep them.
+  absl::StatusOr<PromptTexts> NewPromptTexts(std::span<const float> states, int64_t tokens) const;
+  absl::StatusOr<uint64_t> prompt_bytes_max() const;
 
+  // Of all layers.
   KvLayout kv_layout(int64_t width, int64_t height) const;
   uint64_t transformer_bytes() const { return transformer_bytes_; }
   uint64_t resident_bytes() const { return resident_bytes_; }
   // Activations of both stacks. Those of the decoder are reserved with the sessions.
-  uint64_t buffer_bytes() const {
-    return stage_->transformer().buffer_bytes() + text_encoder_->buffer_bytes();
-  }
+  uint64_t buffer_bytes() const;
   // Multiply-adds times two of a sweep (spec 8.1).
   double SweepFlops(const SweepLoad& load) const;
 
@@ -129,7 +129,9 @@ class VideoModel {
   // The device outlives the stream.
   LayerStream::Options StreamOptions(uint64_t kept_bytes_max, WorkerPool& workers,
                                      Device& device) const;
-  absl::Status OpenTransformer(WorkerPool& workers, std::unique_ptr<Backend> backend);
+  absl::Status OpenTransformer(WorkerPool& workers);
+  absl::Status OpenStage(const PackReader& pack, const ModelStage& options, uint64_t kept_bytes_max,
+                         WorkerPool& workers);
   absl::Status OpenTextEncoder(WorkerPool& workers);
   absl::Status OpenPixelCoder();
   absl::StatusOr<std::unique_ptr<TinyDecoder>> OpenTinyDecoder();  // null when there is none
@@ -141,10 +143,11 @@ class VideoModel {
   WanConfig config_;
   Umt5Config text_config_;
   VaeConfig vae_config_;
-  // Two backends on one pool: each has its own scratch memory, so sweep and decode lane can compute
-  // side by side. The stage has the one for sweeps, of the text encoder, too.
+  // Each backend has its own scratch memory, so those for sweeps, which the stages have, and the
+  // decode lane's can compute side by side, also on one pool. The text encoder has the first
+  // stage's.
   std::unique_ptr<Backend> decode_backend_;
-  std::unique_ptr<LayerStage> stage_;
+  std::vector<std::unique_ptr<LayerStage>> stages_;
   std::unique_ptr<Umt5Encoder> text_encoder_;
   std::unique_ptr<LayerStream> text_layers_;
   std::unique_ptr<PixelCoder> pixel_coder_;

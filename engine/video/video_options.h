@@ -4,15 +4,24 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/core_set.h"
 #include "base/dtype.h"
 #include "base/memory_populator.h"
 #include "base/trace.h"
+#include "storage/stream/layer_range.h"
 #include "storage/stream/layer_stream.h"
 
 namespace longtake {
+
+// One stage of the transformer (engine/video/layer_stage.h).
+struct ModelStage {
+  LayerRange layers;
+  std::optional<CoreSet> cores = {};  // of workers of its own; empty: the model's
+};
 
 struct VideoModelOptions {
   // Of one prompt, </s> included; a session's text memory is for so many.
@@ -20,8 +29,10 @@ struct VideoModelOptions {
   int64_t tokens_max = 32768;                   // rows of one sweep, all sessions together
   uint64_t kept_bytes_max = uint64_t{1} << 40;  // layers kept in memory, transformer first
   std::vector<std::string> layer_paths = {};  // with twins of the pack; empty: from the pack itself
+  // In the order of their layers, which are all of the model's; empty: one stage with all of them.
+  std::vector<ModelStage> stages = {};
   // Of each stack's stream; 0: what the stream plan has for that stack.
-  size_t slot_count = 0;  // the transformer's
+  size_t slot_count = 0;  // of each stage of the transformer
   size_t text_slot_count = 0;
   uint64_t request_bytes = LayerStream::Options().request_bytes;
   IoChoice io = IoChoice::kAuto;

@@ -38,7 +38,7 @@ EngineSetup Streaming(FileSystem& files, int64_t read_timeout_millis = 30'000) {
 uint64_t RequestsInSlots(TestEngine& engine) {
   constexpr uint64_t kSlots = 3;  // of one path
   const LayerStream::Options defaults;
-  const uint64_t slot_bytes = engine.model().transformer_layers().memory_bytes() / kSlots;
+  const uint64_t slot_bytes = engine.model().stage().layers().memory_bytes() / kSlots;
   return kSlots * CeilDiv(slot_bytes, defaults.request_bytes);
 }
 

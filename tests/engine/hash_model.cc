@@ -355,7 +355,7 @@ std::unique_ptr<HashModel> HashModel::Open(const std::string& recipe) {
 }
 
 absl::StatusOr<std::unique_ptr<ModelSweep>> HashModel::NewVideoSweep(
-    std::span<const VideoItem> items, KvStream*) {
+    size_t /*stage*/, std::span<const VideoItem> items, KvStream*) {
   return std::make_unique<HashSweep>(*backend_, items, config().channels, config().width());
 }
 

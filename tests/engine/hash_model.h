@@ -22,7 +22,8 @@ class HashModel final : public VideoModel {
   // The recipe is of RecipeNames, but of two steps and 16 x 16 pixels.
   static std::unique_ptr<HashModel> Open(const std::string& recipe);
 
-  absl::StatusOr<std::unique_ptr<ModelSweep>> NewVideoSweep(std::span<const VideoItem> items,
+  absl::StatusOr<std::unique_ptr<ModelSweep>> NewVideoSweep(size_t stage,
+                                                            std::span<const VideoItem> items,
                                                             KvStream* kv_stream) override;
   absl::StatusOr<std::unique_ptr<ModelSweep>> NewTextSweep(
       std::span<const TextItem> items) override;

@@ -211,7 +211,7 @@ TEST(ResidencyPlanTest, SlotsAreEachStacksOwn) {
     const uint64_t text_bytes =
         PlanStream(**pack.Component("text_encoder"), slots, 0).memory_bytes();
     EXPECT_EQ((*model)->text_layers().memory_bytes(), text_bytes);
-    EXPECT_EQ((*model)->transformer_layers().memory_bytes() + text_bytes, plan->memory.layers());
+    EXPECT_EQ((*model)->stage().layers().memory_bytes() + text_bytes, plan->memory.layers());
     EXPECT_EQ(plan->options.slot_count, slots == 0 ? kSlotsMin : slots);
     EXPECT_EQ(plan->options.text_slot_count, slots) << "its own default, or what was asked for";
   }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "engine/serve/resolve.h"
 #include "engine/serve/sweep.h"
+#include "engine/video/stacks.h"
 #include "engine/video/sweep_items.h"
 
 namespace longtake {
@@ -23,10 +24,16 @@ T Value(absl::StatusOr<T> value) {
   return *std::move(value);
 }
 
-void Run(ModelSweep& sweep, LayerStream& layers) {
+void Run(SweepStack& stack) {
+  std::vector<std::unique_ptr<ModelSweep>> models;
+  std::vector<StageSweep> stages;
+  for (size_t i = 0; i < stack.stage_count(); ++i) {
+    models.push_back(Value(stack.NewSweep(i)));
+    stages.push_back(
+        {.model = *models.back(), .layers = stack.layers(i), .received = stack.received(i)});
+  }
   ManualClock clock;
-  const StageSweep stage = {.model = sweep, .layers = layers};
-  const absl::Status done = RunSweep({&stage, 1}, [] { return true; }, {.clock = clock});
+  const absl::Status done = RunSweep(stages, [] { return true; }, {.clock = clock});
   LT_CHECK(done.ok());
 }
 
@@ -39,22 +46,28 @@ TakeOracle::TakeOracle(VideoModel& model, const ResolvedSpec& spec,
   const RolloutSpec rollout = RolloutFor(spec, model);
   const KvNeeds needs = Value(Rollout::FramesNeeded(rollout));
   const uint64_t page_bytes = std::max(kPageBytes, rollout.kv_layout.row_bytes());
-  const uint64_t pages = needs.held * 2 * rollout.kv_layout.side_pages(page_bytes);
-  pool_ = Value(KvPool::Create(model.sweep_device(), pages * page_bytes, page_bytes));
-  const KvMemory memory(*pool_);
-  kv_.Open(kSession, Value(KvShare::Create(memory, rollout.kv_layout, needs)));
+  for (size_t i = 0; i < model.stage_count(); ++i) {
+    KvLayout layout = rollout.kv_layout;
+    layout.layers = model.stage(i).range().count();
+    const uint64_t pages = needs.held * 2 * layout.side_pages(page_bytes);
+    Device& device = model.stage(i).backend().device();
+    pools_.push_back(Value(KvPool::Create(device, pages * page_bytes, page_bytes)));
+    kv_.emplace_back().Open(kSession,
+                            Value(KvShare::Create(KvMemory(*pools_.back()), layout, needs)));
+  }
   rollout_ = Rollout::Create(rollout);
-  rollout_->SetText(0, PromptTexts(TextOf(spec.prompt)));
-  if (spec.guided()) rollout_->SetText(1, PromptTexts(TextOf(spec.negative_prompt)));
+  rollout_->SetText(0, TextOf(spec.prompt));
+  if (spec.guided()) rollout_->SetText(1, TextOf(spec.negative_prompt));
   if (!start.empty()) PutStart(start);
 }
 
-std::unique_ptr<TextContext> TakeOracle::TextOf(const std::string& prompt) {
+PromptTexts TakeOracle::TextOf(const std::string& prompt) {
   const std::vector<int32_t> ids = Value(model_.Tokenize(prompt));
   std::vector<float> states(ids.size() * static_cast<size_t>(model_.config().text_dim));
   const TextItem item = {.ids = ids, .out = states.data()};
-  Run(*Value(model_.NewTextSweep({&item, 1})), model_.text_layers());
-  return Value(model_.NewTextContext(states, std::ssize(ids)));
+  TextStack stack(model_, {&item, 1});
+  Run(stack);
+  return Value(model_.NewPromptTexts(states, std::ssize(ids)));
 }
 
 void TakeOracle::PutStart(std::span<const uint8_t> rgb) {
@@ -69,16 +82,25 @@ void TakeOracle::PutStart(std::span<const uint8_t> rgb) {
 }
 
 void TakeOracle::HoldFrames() {
-  for (size_t branch = 0; branch < rollout_->branch_count(); ++branch) {
-    kv_.Hold({.session = kSession, .branch = branch}, rollout_->frames(branch));
+  for (KvTable& kv : kv_) {
+    for (size_t branch = 0; branch < rollout_->branch_count(); ++branch) {
+      kv.Hold({.session = kSession, .branch = branch}, rollout_->frames(branch));
+    }
   }
 }
 
 std::optional<FinishedChunk> TakeOracle::Sweep() {
-  SweepItems items(kv_);
-  const absl::Status added = items.Add(kSession, *rollout_, /*rows_max=*/0);
-  LT_CHECK(added.ok());
-  Run(*Value(model_.NewVideoSweep(items.items(), nullptr)), model_.transformer_layers());
+  std::vector<RolloutItem> brought;
+  rollout_->AppendItems(/*rows_max=*/0, &brought);
+  std::vector<SweepItems> items;
+  items.reserve(kv_.size());  // they point into themselves
+  for (KvTable& kv : kv_) {
+    items.emplace_back(kv, items.size());
+    const absl::Status added = items.back().Add(kSession, brought);
+    LT_CHECK(added.ok());
+  }
+  TransformerStack stack(model_, /*kv_stream=*/nullptr, items);
+  Run(stack);
   std::optional<FinishedChunk> chunk = Value(rollout_->Settle());
   HoldFrames();
   return chunk;
@@ -90,7 +112,7 @@ void TakeOracle::PutPrompt() {
   if (prompt == prompts_.end() || changed_before_ > prompt->first) return;
   changed_before_ = prompt->first + 1;
   while (rollout_->needs_old_text()) LT_CHECK(!Sweep().has_value());
-  rollout_->ChangeText(PromptTexts(TextOf(prompt->second)));
+  rollout_->ChangeText(TextOf(prompt->second));
   HoldFrames();
 }
 

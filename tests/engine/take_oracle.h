@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <span>
@@ -30,7 +31,7 @@ class TakeOracle {
   std::vector<Hash128> Digests(int64_t chunks);
 
  private:
-  std::unique_ptr<TextContext> TextOf(const std::string& prompt);
+  PromptTexts TextOf(const std::string& prompt);
   void PutStart(std::span<const uint8_t> rgb);
   void PutPrompt();
   void HoldFrames();
@@ -42,8 +43,9 @@ class TakeOracle {
   VideoModel& model_;
   const ResolvedSpec spec_;
   const std::map<int64_t, std::string> prompts_;
-  std::unique_ptr<KvPool> pool_;
-  KvTable kv_;
+  // Of each of the model's stages.
+  std::vector<std::unique_ptr<KvPool>> pools_;
+  std::deque<KvTable> kv_;
   std::unique_ptr<Rollout> rollout_;
   int64_t changed_before_ = 0;  // chunks for which prompts were changed already
   std::vector<VaeCache> caches_;
