@@ -217,7 +217,7 @@ uint64_t PutSnapshot(SessionStore& store, const SessionKey& key) {
   Mutex mutex;
   CondVar changed;
   bool answered = false;
-  store.PutSnapshot(key.id, std::move(made), [&](const SnapshotPlaces* places) {
+  store.PutSnapshot(key, std::move(made), [&](const SnapshotPlaces* places) {
     LT_CHECK(places != nullptr);
     MutexLock lock(mutex);
     answered = true;
