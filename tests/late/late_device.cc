@@ -128,7 +128,15 @@ void LateDevice::Spoil(DevicePtr<const void> pointer, uint64_t bytes) {
 
 void LateDevice::CopyIn(Lane lane, DevicePtr<std::byte> to, std::span<const std::byte> from) {
   const uint64_t sum = Checksum(from.data(), from.size());
+  {
+    MutexLock lock(memory_mutex_);
+    reads_.insert({from.data(), from.size()});
+  }
   Put(lane, [this, to, from, sum] {
+    {
+      MutexLock lock(memory_mutex_);
+      reads_.erase(reads_.find({from.data(), from.size()}));
+    }
     if (Checksum(from.data(), from.size()) != sum) {
       Fatal("memory of the host was used again before it was copied");
     }
@@ -136,8 +144,16 @@ void LateDevice::CopyIn(Lane lane, DevicePtr<std::byte> to, std::span<const std:
   });
 }
 
+bool LateDevice::IsRead(std::span<const std::byte> host) const {
+  MutexLock lock(memory_mutex_);
+  return std::any_of(reads_.begin(), reads_.end(), [&](const auto& read) {
+    return read.first < host.data() + host.size() && host.data() < read.first + read.second;
+  });
+}
+
 void LateDevice::CopyOut(Lane lane, std::span<std::byte> to, DevicePtr<const std::byte> from) {
-  std::fill(to.begin(), to.end(), kPoison);
+  // In a lane a copy from there comes first.
+  if (!IsRead(to)) std::fill(to.begin(), to.end(), kPoison);
   Put(lane, [this, to, from] {
     std::copy_n(At(from, static_cast<int64_t>(to.size())), to.size(), to.begin());
   });

@@ -16,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <span>
 
 #include "base/mutex.h"
@@ -85,6 +86,8 @@ class LateDevice final : public Device {
   };
 
   void Free(uint64_t begin) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether a copy that waits reads some of it.
+  bool IsRead(std::span<const std::byte> host) const ABSL_LOCKS_EXCLUDED(memory_mutex_);
   void Add(Lane lane, Item item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Step() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Ready(const LaneState& lane) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -102,6 +105,8 @@ class LateDevice final : public Device {
   std::optional<Lane> hasty_ = {};
 
   mutable Mutex memory_mutex_;
+  // Memory of the host, by address and bytes, from which something is still to be copied.
+  std::multiset<std::pair<const std::byte*, size_t>> reads_ ABSL_GUARDED_BY(memory_mutex_);
   std::map<uint64_t, AlignedBuffer> memory_ ABSL_GUARDED_BY(memory_mutex_);  // by address
   uint64_t next_address_ ABSL_GUARDED_BY(memory_mutex_) = uint64_t{1} << 62;
 };
