@@ -77,7 +77,7 @@ TEST_F(ToldTest, OneThatLivesStaysWithItsReader) {
 }
 
 // What was told of it before it was rewound is of another video.
-TEST_F(ToldTest, AnotherEpochIsNotCompared) {
+TEST_F(ToldTest, AnEarlierEpochIsNotCompared) {
   Create(Endless(), "one");
   ReadSome("one", 0, 4);
   ASSERT_TRUE(engine_->Rewind("one", 1).ok());
@@ -88,6 +88,10 @@ TEST_F(ToldTest, AnotherEpochIsNotCompared) {
   ASSERT_TRUE(engine_->Park("one").ok());
   RunUntilIdle();
   ExpectLost(Wake(-1, 1000, /*epoch=*/1), 1000, store_->Describe("one")->row.decoded);
+  // A later one comes of no rewind that this store knows.
+  const absl::Status later = Wake(-1, 1, /*epoch=*/2);
+  EXPECT_EQ(ReasonFor(later), Reason::kHistoryLost) << later;
+  EXPECT_THAT(std::string(later.message()), HasSubstr("in epoch 2, and is in 1"));
 }
 
 }  // namespace
