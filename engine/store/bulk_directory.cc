@@ -82,23 +82,20 @@ void BulkDirectory::SetBytes(const std::string& name, uint64_t bytes) {
 }
 
 void BulkDirectory::Remove(const std::string& name) {
-  MutexLock lock(mutex_);
-  const auto entry = entries_.find(name);
-  if (entry != entries_.end()) RemoveLocked(entry);
-}
-
-BulkDirectory::Entries::iterator BulkDirectory::RemoveLocked(Entries::iterator entry) {
-  files_.Remove(JoinPath(directory_, entry->first)).IgnoreError();
-  bytes_ -= entry->second.bytes;
-  return entries_.erase(entry);
+  {
+    MutexLock lock(mutex_);
+    const auto entry = entries_.find(name);
+    if (entry == entries_.end()) return;
+    bytes_ -= entry->second.bytes;
+    entries_.erase(entry);
+  }
+  files_.Remove(JoinPath(directory_, name)).IgnoreError();
 }
 
 void BulkDirectory::RemoveLatents(int64_t session) {
   const std::string prefix = absl::StrCat(session, "-");
-  MutexLock lock(mutex_);
-  for (auto at = entries_.lower_bound(prefix);
-       at != entries_.end() && at->first.starts_with(prefix);) {
-    at = at->second.use == BulkUse::kLatents ? RemoveLocked(at) : std::next(at);
+  for (const std::string& name : Names(BulkUse::kLatents)) {
+    if (name.starts_with(prefix)) Remove(name);
   }
 }
 

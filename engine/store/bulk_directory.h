@@ -61,19 +61,17 @@ class BulkDirectory {
     BulkUse use = BulkUse::kSnapshot;
     uint64_t bytes = 0;  // 0 of latents
   };
-  using Entries = std::map<std::string, Entry>;
   void Add(const std::string& name, const Entry& entry) ABSL_LOCKS_EXCLUDED(mutex_);
   // For a file that is made now. A sync of the directory that fails may have lost every name that
   // was new then, whatever a later one says: their files fail and are written anew.
   BulkFile::SyncName NameSync();
-  Entries::iterator RemoveLocked(Entries::iterator entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   FileSystem& files_;
   const std::string directory_;
   uint64_t next_ = 1;         // no file here has such a number
   int64_t names_failed_ = 0;  // syncs of the directory
   mutable Mutex mutex_;
-  Entries entries_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
   uint64_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of all of them
 };
 
