@@ -123,7 +123,7 @@ void SessionStore::OnCommitted() {
   bytes_ += static_cast<uint64_t>(std::exchange(hidden_bytes_, 0));
   for (const auto& [id, row] : changed_) {
     SessionRow& committed = rows_[id];
-    if (row.has_value() && committed.number != 0) {
+    if (row.has_value() && committed.number == row->number) {
       forgotten_ += row->first_kept - committed.first_kept;
     }
     bytes_ += static_cast<uint64_t>((row.has_value() ? row->bytes : 0) - committed.bytes);

@@ -20,13 +20,17 @@ absl::Status SessionStore::CheckSnapshotRoom(const std::string& id, uint64_t dis
   LT_RETURN_IF_ERROR(check(memory_bytes, "bytes on the way to the disk", queue.waiting_bytes,
                            options_.waiting_bytes_max));
   LT_ASSIGN_OR_RETURN(const SessionRow row, Committed(id));
-  const uint64_t of_session = static_cast<uint64_t>(row.bytes) + bulk_.BytesOf(row.number);
+  const auto of_records = static_cast<uint64_t>(row.bytes);
+  const uint64_t of_snapshots = bulk_.BytesOf(row.number);
+  const uint64_t of_all = bulk_.bytes();
   MutexLock lock(mutex_);
-  // What lies before it may go with it.
-  const uint64_t going = gaps_.contains(id) || TakesTooMuch(row) ? of_session : 0;
-  LT_RETURN_IF_ERROR(
-      check(disk_bytes, "the session's bytes", of_session - going, options_.session_bytes_max));
-  return check(disk_bytes, "the store's bytes", bytes_ + bulk_.bytes() - going, options_.bytes_max);
+  // With it goes all that lies before a gap, or the earlier snapshots of one that forgets. While it
+  // is written, they are there too, so the disk must have room for both.
+  uint64_t staying = of_records + of_snapshots;
+  if (TakesTooMuch(row)) staying = of_records;
+  if (gaps_.contains(id)) staying = 0;
+  LT_RETURN_IF_ERROR(check(disk_bytes, "the session's bytes", staying, options_.session_bytes_max));
+  return check(disk_bytes, "the store's bytes", bytes_ + of_all, options_.bytes_max);
 }
 
 void SessionStore::PutSnapshot(const SessionKey& session, NewSnapshot snapshot,
