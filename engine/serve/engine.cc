@@ -207,7 +207,10 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
   if (const absl::Status stored = Store(*created.session); !stored.ok()) {
     departures_.Left(created.session->key());
     if (!absl::IsAlreadyExists(stored)) return stored;
-    // By the same client before, perhaps, which the disk kept waiting for too long.
+    // By the same client before, perhaps, which the disk kept waiting for too long. It comes back
+    // into the memory that this one had.
+    created.session.reset();
+    arrival = Arrival();
     LT_ASSIGN_OR_RETURN(const auto there, FindParked(spec, id, caller));
     return there.has_value() ? absl::StatusOr<CreatedSession>(*there) : stored;
   }

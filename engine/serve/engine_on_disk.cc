@@ -53,8 +53,12 @@ absl::Status Engine::Store(Session& session) {
     return session.end_status();
   }
   if (stored.ok()) return stored;
-  // Should the disk take it yet, nobody has it in memory.
-  options_.store->PutInUse(session.key(), false);
+  // Should the disk take it yet, nobody has it in memory; who deleted it was told that it is gone.
+  if (ReasonFor(session.end_status()) == Reason::kSessionDeleted) {
+    options_.store->PutBack(session.key(), /*expiry=*/0);
+  } else {
+    options_.store->PutInUse(session.key(), false);
+  }
   session.Cancel(stored);
   MutexLock lock(mutex_);
   const auto found = sessions_.find(session.id());
@@ -86,6 +90,13 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   if (awake != nullptr) return awake;
   if (!options_.store->Contains(id)) return FindSession(id);
   if (!caller.may_wait) return NeedsDisk();
+  // Who can ask again keeps no thread that others need.
+  if (caller.asks_until_nanos != 0 && id_locks_.IsHeld(id)) {
+    const absl::Status busy = Error(
+        Reason::kServerBusy, absl::StrCat("session ", id, " is on its way from the disk already"),
+        {{"session", id}});
+    return clock_.MonotonicNanos() < caller.asks_until_nanos ? MakingRoom(busy) : busy;
+  }
   const IdLocks::Hold hold(id_locks_, id);
   // Somebody may have woken it meanwhile.
   LT_ASSIGN_OR_RETURN(awake, FindAwake(id, next_chunk, told));

@@ -36,8 +36,14 @@ class IdLocks {
     const std::string id_;
   };
 
+  // As things are: whoever wants it waits.
+  bool IsHeld(const std::string& id) const {
+    MutexLock lock(mutex_);
+    return held_.contains(id);
+  }
+
  private:
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar released_;
   std::set<std::string> held_ ABSL_GUARDED_BY(mutex_);
 };

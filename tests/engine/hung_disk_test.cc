@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/error_reason.h"
+#include "engine/serve/making_room.h"
 #include "engine/serve/needs_disk.h"
 #include "tests/base/gate.h"
 #include "tests/engine/resume_fixture.h"
@@ -197,6 +198,42 @@ TEST_F(HungDiskTest, SessionsComeBackBesideEachOther) {
   EXPECT_TRUE(engine_->Wake("quick", -1).ok());
   gate_.Open();
   slow.join();
+}
+
+// Who can ask again keeps no thread while something is done to his session.
+TEST_F(HungDiskTest, WhoWantsTheSameSessionAsksAgain) {
+  Create(Spec(8), "parked");
+  ASSERT_TRUE(engine_->Park("parked").ok());
+  RunUntilIdle();
+  Hang();
+  const uint64_t before = WaitingBytes();
+  std::thread deletes([this] { EXPECT_TRUE(engine_->DeleteSession("parked").ok()); });
+  AwaitMoreThan(before);
+  const int64_t now_nanos = engine_.clock().MonotonicNanos();
+  for (const bool may_ask_again : {true, false}) {
+    const Caller asks = {.peer = {}, .asks_until_nanos = now_nanos + (may_ask_again ? 1 : 0)};
+    const absl::Status busy = engine_->Wake("parked", -1, asks).status();
+    EXPECT_EQ(ReasonFor(busy), Reason::kServerBusy) << busy;
+    EXPECT_EQ(IsMakingRoom(busy), may_ask_again);
+  }
+  gate_.Open();
+  deletes.join();
+}
+
+// Who deleted a session that was being made was told that it is gone.
+TEST_F(HungDiskTest, WhatWasDeletedMeanwhileDoesNotComeBack) {
+  HangAtNextSync();
+  std::thread deletes([this] {
+    gate_.AwaitArrivals(1);
+    EXPECT_TRUE(engine_->DeleteSession("new").ok());
+    engine_.clock().Advance(kAnswerNanos);
+  });
+  ExpectNoAnswer(engine_->CreateSession(*engine_->Resolve(Spec(8)), "new").status());
+  deletes.join();
+  gate_.Open();
+  AwaitAnswer();
+  ASSERT_TRUE(store_->Contains("new"));
+  EXPECT_EQ(store_->ExpiryOf("new"), 0) << "its retention is over";
 }
 
 }  // namespace
