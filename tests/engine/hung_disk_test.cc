@@ -18,7 +18,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr Caller kMustNotWait = {.peer = {}, .asks_until_nanos = 0, .may_wait = false};
+const Caller kMustNotWait = {.peer = {}, .asks_until_nanos = 0, .may_wait = false};
 // By a clock that the test moves.
 constexpr int64_t kAnswerNanos = 2'000'000;
 
