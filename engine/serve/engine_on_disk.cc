@@ -404,8 +404,10 @@ absl::Status Engine::CheckWritten(const std::string& id, int64_t chunk) const {
 }
 
 absl::Status Engine::UnlessUnwritten(const std::string& id, const absl::Status& status) const {
-  if (!absl::IsOutOfRange(status) || options_.store->IsKept(id)) return status;
-  return NotKept(id);
+  if (!absl::IsOutOfRange(status)) return status;
+  // Not IsKept: somebody may have deleted it meanwhile.
+  const bool unwritten = !options_.store->durable() || options_.store->HasGap(id);
+  return unwritten ? NotKept(id) : status;
 }
 
 void Engine::EndLife(const std::shared_ptr<Session>& session, const std::string& what) {

@@ -111,6 +111,8 @@ class SessionStore final : public EventSink, private Transactions {
   // And whether all that was handed over of it is written or will be soon: it can be taken out of
   // memory.
   bool IsKept(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether something of it found no room; false for one that is not here.
+  bool HasGap(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // Whether the disk takes what it is given.
   bool durable() const { return queue_.stats().durable; }
   // What was handed over before is written when it returns, or this is why not.

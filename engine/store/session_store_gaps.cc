@@ -106,6 +106,11 @@ bool SessionStore::IsKept(const std::string& id) const {
   return rows_.contains(id) && !gaps_.contains(id);
 }
 
+bool SessionStore::HasGap(const std::string& id) const {
+  MutexLock lock(mutex_);
+  return gaps_.contains(id);
+}
+
 bool SessionStore::HasRoom(const std::string& id, uint64_t bytes, bool begins_anew) const {
   const auto row = rows_.find(id);
   const auto used = row == rows_.end() ? 0 : static_cast<uint64_t>(row->second.bytes);
