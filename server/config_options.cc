@@ -94,8 +94,8 @@ constexpr ConfigOption kOptions[] = {
     {"state-bytes", Type::kBytes, &Config::state_bytes, "64GiB", "",
      "Disk space for sessions in state-dir"},
     {"state-session-bytes", Type::kBytes, &Config::state_session_bytes, "auto", "auto",
-     "What one of them may take of it, its snapshots included: from half of it on its oldest "
-     "chunks go; auto is a quarter"},
+     "What one of them may take of it, beside the snapshot that it goes on from: from half of it "
+     "on its oldest chunks go; auto is a quarter"},
     {"retention", Type::kDuration, &Config::retention_nanos, "24h", "",
      "How long a session is kept in state-dir once it is out of memory"},
     {"resume-seconds-max", Type::kDuration, &Config::resume_max_nanos, "2m", "",
