@@ -50,14 +50,35 @@ absl::Status PutInFile(std::span<const std::byte> bytes, KvExtent& extent, KvStr
   return stream.Finish();
 }
 
-absl::Status PutFrame(std::span<const std::byte> bytes, KvFrame& frame, KvStream* stream) {
-  if (bytes.size() != KvImageBytes(frame.layout())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a frame's K/V of ", bytes.size(), " bytes: has another size"));
-  }
+KvStream* StreamOf(const KvStages* memory, size_t stage) {
+  return memory == nullptr ? nullptr : memory->stage(stage).stream();
+}
+
+absl::Status PutPart(std::span<const std::byte> bytes, KvFrame& frame, KvStream* stream) {
   if (const KvPages* pages = frame.pages()) return PutInPages(bytes, *pages);
   if (stream == nullptr) return absl::FailedPreconditionError("K/V in a file, but no stream");
   return PutInFile(bytes, *frame.extent(), *stream);
+}
+
+absl::Status PutFrame(std::span<const std::byte> bytes, const KvOwner& owner, int64_t number,
+                      KvTables& tables, const KvStages* memory) {
+  std::vector<KvFrame*> parts;
+  uint64_t size = 0;
+  for (size_t i = 0; i < tables.stage_count(); ++i) {
+    parts.push_back(tables.stage(i).ToWrite(owner, number));
+    LT_CHECK(parts.back() != nullptr);
+    size += KvImageBytes(parts.back()->layout());
+  }
+  if (bytes.size() != size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a frame's K/V of ", bytes.size(), " bytes: has another size"));
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const uint64_t part = KvImageBytes(parts[i]->layout());
+    LT_RETURN_IF_ERROR(PutPart(bytes.first(part), *parts[i], StreamOf(memory, i)));
+    bytes = bytes.subspan(part);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CopyFromFile(const KvExtent& extent, KvStream& stream, std::span<std::byte> out) {
@@ -94,26 +115,31 @@ absl::StatusOr<std::vector<std::byte>> CopyKvFrame(const KvFrame& frame, KvStrea
   return out;
 }
 
-absl::StatusOr<KvImage> CopyKv(const KvTable& table, uint64_t session, KvStream* stream) {
+absl::StatusOr<KvImage> CopyKv(const KvTables& tables, uint64_t session, const KvStages* memory) {
   KvImage image;
-  for (const auto& [branch, number] : table.Held(session)) {
-    const KvFrame& frame = *table.Find({.session = session, .branch = branch}, number);
-    LT_ASSIGN_OR_RETURN((image[{branch, number}]), CopyKvFrame(frame, stream));
+  for (const auto& [branch, number] : tables.Held(session)) {
+    std::vector<std::byte>& whole = image[{branch, number}];
+    for (size_t i = 0; i < tables.stage_count(); ++i) {
+      const KvOwner owner = {.session = session, .branch = branch};
+      const KvFrame& frame = *tables.stage(i).Find(owner, number);
+      LT_ASSIGN_OR_RETURN(const auto part, CopyKvFrame(frame, StreamOf(memory, i)));
+      whole.insert(whole.end(), part.begin(), part.end());
+    }
   }
   return image;
 }
 
-absl::Status PutKv(const KvImage& image, KvTable& table, uint64_t session, KvStream* stream) {
+absl::Status PutKv(const KvImage& image, KvTables& tables, uint64_t session,
+                   const KvStages* memory) {
   std::map<size_t, std::set<int64_t>> held;
   for (const auto& [name, bytes] : image) {
     const auto& [branch, number] = name;
-    KvFrame* frame = table.ToWrite({.session = session, .branch = branch}, number);
-    LT_CHECK(frame != nullptr);
-    LT_RETURN_IF_ERROR(PutFrame(bytes, *frame, stream));
+    LT_RETURN_IF_ERROR(
+        PutFrame(bytes, {.session = session, .branch = branch}, number, tables, memory));
     held[branch].insert(number);
   }
   for (const auto& [branch, frames] : held) {
-    table.Hold({.session = session, .branch = branch}, frames);
+    tables.Hold({.session = session, .branch = branch}, frames);
   }
   return absl::OkStatus();
 }

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/status_macros.h"
-#include "engine/kv/kv_stream.h"
-#include "engine/kv/kv_table.h"
+#include "engine/kv/kv_stages.h"
+#include "engine/kv/kv_tables.h"
 
 namespace longtake {
 
@@ -26,12 +26,14 @@ using KvImage = std::map<KvFrameName, std::vector<std::byte>>;
 // Of one frame in an image.
 uint64_t KvImageBytes(const KvLayout& layout);
 
-// One frame, which is held. The stream, which may be null without a file, reads what lies there;
-// errors as its own.
+// A stage's part of one frame, which is held. The stream, which may be null without a file, reads
+// what lies there; errors as its own.
 absl::StatusOr<std::vector<std::byte>> CopyKvFrame(const KvFrame& frame, KvStream* stream);
-// All frames that a session holds.
-absl::StatusOr<KvImage> CopyKv(const KvTable& table, uint64_t session, KvStream* stream);
+// All frames that a session holds, of all layers, wherever those are cut into stages. memory, which
+// may be null where no K/V lies in a file, is the tables'.
+absl::StatusOr<KvImage> CopyKv(const KvTables& tables, uint64_t session, const KvStages* memory);
 // The other way, into a session that holds nothing. INVALID_ARGUMENT when a frame has another size.
-absl::Status PutKv(const KvImage& image, KvTable& table, uint64_t session, KvStream* stream);
+absl::Status PutKv(const KvImage& image, KvTables& tables, uint64_t session,
+                   const KvStages* memory);
 
 }  // namespace longtake

@@ -17,6 +17,12 @@ absl::StatusOr<std::unique_ptr<KvShare>> KvShare::Create(const KvMemory& memory,
                                                          const KvLayout& layout,
                                                          const KvNeeds& frames) {
   LT_ASSIGN_OR_RETURN(const bool in_file, WouldBeInFile(memory, layout, frames));
+  return CreateIn(memory, in_file, layout, frames);
+}
+
+absl::StatusOr<std::unique_ptr<KvShare>> KvShare::CreateIn(const KvMemory& memory, bool in_file,
+                                                           const KvLayout& layout,
+                                                           const KvNeeds& frames) {
   auto share = std::unique_ptr<KvShare>(new KvShare(layout));
   if (in_file) {
     LT_RETURN_IF_ERROR(share->TakePlaces(*memory.file, frames.held));

@@ -70,6 +70,13 @@ class KvShare {
   static absl::StatusOr<std::unique_ptr<KvShare>> Create(const KvMemory& memory,
                                                          const KvLayout& layout,
                                                          const KvNeeds& frames);
+  // There, or in the file when it is to be that; errors as Create.
+  static absl::StatusOr<std::unique_ptr<KvShare>> CreateIn(const KvMemory& memory, bool in_file,
+                                                           const KvLayout& layout,
+                                                           const KvNeeds& frames);
+  // Whether a session that the pool cannot hold would fit the file, which there must be.
+  static absl::Status CheckFile(const KvMemory& memory, const KvLayout& layout,
+                                const KvNeeds& frames);
   // Whether Create would choose the file; its errors. Reserves nothing.
   static absl::StatusOr<bool> WouldBeInFile(const KvMemory& memory, const KvLayout& layout,
                                             const KvNeeds& frames);
@@ -86,8 +93,6 @@ class KvShare {
 
  private:
   explicit KvShare(const KvLayout& layout) : layout_(layout) {}
-  static absl::Status CheckFile(const KvMemory& memory, const KvLayout& layout,
-                                const KvNeeds& frames);
   // What TakePlaces would answer, fragmentation aside.
   static absl::Status CheckFileRoom(const ScratchFile& file, const KvLayout& layout,
                                     uint64_t frames);

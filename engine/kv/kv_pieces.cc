@@ -93,34 +93,58 @@ absl::Status KvPin::CheckLayer() {
                             ": CRC32C differs"));
 }
 
-absl::StatusOr<std::unique_ptr<KvFiller>> KvFiller::Create(KvShare& share) {
-  auto filler = std::unique_ptr<KvFiller>(new KvFiller(share));
-  if (share.in_file()) {
+uint64_t KvChain::bytes() const {
+  uint64_t sum = 0;
+  for (const auto& part : parts_) sum += part->bytes();
+  return sum;
+}
+
+absl::StatusOr<std::span<const std::byte>> KvChain::Next(std::span<std::byte> buffer) {
+  for (; at_ < parts_.size(); ++at_) {
+    LT_ASSIGN_OR_RETURN(const auto piece, parts_[at_]->Next(buffer));
+    if (!piece.empty()) return piece;
+  }
+  return std::span<const std::byte>();
+}
+
+absl::StatusOr<std::unique_ptr<KvFiller>> KvFiller::Create(const KvShares& shares) {
+  auto filler = std::unique_ptr<KvFiller>(new KvFiller(shares));
+  if (shares.in_file()) {
     LT_ASSIGN_OR_RETURN(filler->window_, AlignedBuffer::Allocate(kKvPieceBytes, kKvPieceAlignment));
   }
   return filler;
 }
 
-absl::StatusOr<KvFrame> KvFiller::Fill(const Pieces& next) {
-  KvFrame frame = share_.NewFrame();
+absl::StatusOr<KvFrames> KvFiller::Fill(const Pieces& next) {
+  KvFrames frames;
+  for (size_t i = 0; i < shares_.stage_count(); ++i) {
+    frames.push_back(shares_.stage(i).NewFrame());
+  }
+  stage_ = 0;
   layer_ = 0;
   at_ = 0;
   crc_ = 0;
   for (;;) {
     LT_ASSIGN_OR_RETURN(std::span<const std::byte> piece, next());
     if (piece.empty()) break;
-    while (!piece.empty()) LT_RETURN_IF_ERROR(Put(frame, piece));
+    while (!piece.empty()) LT_RETURN_IF_ERROR(Put(frames, piece));
   }
-  if (layer_ == share_.layout().layers) return frame;
-  return absl::DataLossError(absl::StrCat("K/V of a frame ends in layer ", layer_));
+  if (stage_ == frames.size()) return frames;
+  return absl::DataLossError(
+      absl::StrCat("K/V of a frame ends in layer ", layer_, " of stage ", stage_));
 }
 
-absl::Status KvFiller::Put(KvFrame& frame, std::span<const std::byte>& piece) {
-  if (layer_ == share_.layout().layers) {
+absl::Status KvFiller::Put(KvFrames& frames, std::span<const std::byte>& piece) {
+  if (stage_ == frames.size()) {
     return absl::DataLossError("K/V of a frame goes on behind its last layer");
   }
-  if (share_.in_file()) return PutInFile(frame, piece);
-  return PutInPages(*frame.pages(), piece);
+  KvFrame& frame = frames[stage_];
+  LT_RETURN_IF_ERROR(share().in_file() ? PutInFile(frame, piece)
+                                       : PutInPages(*frame.pages(), piece));
+  if (layer_ < share().layout().layers) return absl::OkStatus();
+  ++stage_;
+  layer_ = 0;
+  return absl::OkStatus();
 }
 
 absl::Status KvFiller::PutInPages(const KvPages& pages, std::span<const std::byte>& piece) {
@@ -144,7 +168,7 @@ absl::Status KvFiller::PutInPages(const KvPages& pages, std::span<const std::byt
 }
 
 absl::Status KvFiller::PutInFile(KvFrame& frame, std::span<const std::byte>& piece) {
-  const uint64_t layer_bytes = LayerBytes(share_.layout());
+  const uint64_t layer_bytes = LayerBytes(share().layout());
   const uint64_t in_window = at_ % kKvPieceBytes;
   const size_t part =
       std::min<uint64_t>({piece.size(), kKvPieceBytes - in_window, layer_bytes - at_});
@@ -155,7 +179,7 @@ absl::Status KvFiller::PutInFile(KvFrame& frame, std::span<const std::byte>& pie
     return in_window + part == kKvPieceBytes ? WriteWindow(frame, kKvPieceBytes) : absl::OkStatus();
   }
   // Zeros behind the layer's last bytes, to the end of their block.
-  const uint64_t bytes = share_.layout().file_layer_bytes() - (at_ - part - in_window);
+  const uint64_t bytes = share().layout().file_layer_bytes() - (at_ - part - in_window);
   std::memset(window_.data() + in_window + part, 0, bytes - in_window - part);
   LT_RETURN_IF_ERROR(WriteWindow(frame, bytes));
   frame.extent()->set_checksum(layer_++, std::exchange(crc_, 0));
@@ -167,7 +191,7 @@ absl::Status KvFiller::PutInFile(KvFrame& frame, std::span<const std::byte>& pie
 absl::Status KvFiller::WriteWindow(KvFrame& frame, uint64_t bytes) {
   const auto window = window_.span().first(bytes);
   const uint64_t begin = (at_ - 1) / kKvPieceBytes * kKvPieceBytes;
-  LT_RETURN_IF_ERROR(share_.file()->WriteAt(frame.extent()->file_offset(layer_) + begin, window));
+  LT_RETURN_IF_ERROR(share().file()->WriteAt(frame.extent()->file_offset(layer_) + begin, window));
   crc_ = ExtendCrc32c(crc_, window);
   return absl::OkStatus();
 }

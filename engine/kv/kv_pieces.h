@@ -10,12 +10,14 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/aligned_buffer.h"
 #include "base/mutex.h"
 #include "base/status_macros.h"
 #include "engine/kv/kv_memory.h"
+#include "engine/kv/kv_shares.h"
 
 namespace longtake {
 
@@ -90,30 +92,45 @@ class KvPin final : public KvSource {
   uint32_t crc_ = 0;  // of the layer so far
 };
 
-// Makes frames from their images, copied in the lane kCopyIn. One thread; the share outlives it and
+// One image after the other, as one: those of a frame's parts on several stages.
+class KvChain final : public KvSource {
+ public:
+  explicit KvChain(std::vector<std::unique_ptr<KvSource>> parts) : parts_(std::move(parts)) {}
+
+  uint64_t bytes() const override;
+  absl::StatusOr<std::span<const std::byte>> Next(std::span<std::byte> buffer) override;
+
+ private:
+  const std::vector<std::unique_ptr<KvSource>> parts_;
+  size_t at_ = 0;
+};
+
+// Makes frames from their images, copied in the lane kCopyIn. One thread; the shares outlive it and
 // its frames.
 class KvFiller {
  public:
   // RESOURCE_EXHAUSTED when there is no memory for a piece.
-  static absl::StatusOr<std::unique_ptr<KvFiller>> Create(KvShare& share);
+  static absl::StatusOr<std::unique_ptr<KvFiller>> Create(const KvShares& shares);
 
-  // A new frame of the share, which must have room for it. next gives the image's pieces, of any
+  // A new frame in the shares, which must have room for it. next gives the image's pieces, of any
   // size, and an empty one behind the last; its errors. DATA_LOSS when all are not a frame's bytes.
   using Pieces = std::function<absl::StatusOr<std::span<const std::byte>>()>;
-  absl::StatusOr<KvFrame> Fill(const Pieces& next);
+  absl::StatusOr<KvFrames> Fill(const Pieces& next);
 
  private:
-  explicit KvFiller(KvShare& share) : share_(share) {}
+  explicit KvFiller(const KvShares& shares) : shares_(shares) {}
+  KvShare& share() const { return shares_.stage(stage_); }
   // Takes bytes off the front of a piece, for the place where the next ones belong.
-  absl::Status Put(KvFrame& frame, std::span<const std::byte>& piece);
+  absl::Status Put(KvFrames& frames, std::span<const std::byte>& piece);
   absl::Status PutInPages(const KvPages& pages, std::span<const std::byte>& piece);
   absl::Status PutInFile(KvFrame& frame, std::span<const std::byte>& piece);
   absl::Status WriteWindow(KvFrame& frame, uint64_t bytes);
 
-  KvShare& share_;
+  const KvShares& shares_;
   AlignedBuffer window_;  // of the layer, on its way to the file; empty for pages
-  int64_t layer_ = 0;
-  uint64_t at_ = 0;  // in the layer's bytes
+  size_t stage_ = 0;
+  int64_t layer_ = 0;  // of the stage's
+  uint64_t at_ = 0;    // in the layer's bytes
   uint32_t crc_ = 0;
 };
 

@@ -300,6 +300,18 @@ absl::StatusOr<std::span<const std::byte>> KvStream::WriteAndLend(KvExtent& fram
 
 absl::Status KvStream::Finish() { return impl_->Finish(); }
 
+void KvStream::Stats::Add(const Stats& other) {
+  bytes_read += other.bytes_read;
+  bytes_written += other.bytes_written;
+  short_transfers += other.short_transfers;
+  retries += other.retries;
+  checksum_failures += other.checksum_failures;
+  io_errors += other.io_errors;
+  timeouts += other.timeouts;
+  wait_seconds += other.wait_seconds;
+  verify_seconds += other.verify_seconds;
+}
+
 KvStream::Stats KvStream::stats() const {
   const BlockIoStats& io = impl_->queue->io().stats();
   const TransferQueue::Stats& queue = impl_->queue->stats();

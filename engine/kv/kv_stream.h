@@ -53,6 +53,8 @@ class KvStream {
     uint64_t timeouts = 0;      // waits in which nothing was answered
     double wait_seconds = 0;    // the caller blocked
     double verify_seconds = 0;  // checksums, of what is written too
+
+    void Add(const Stats& other);
   };
 
   KvStream(Key, std::unique_ptr<Impl> impl);  // use Open

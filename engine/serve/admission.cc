@@ -10,17 +10,16 @@
 
 namespace longtake {
 
-Admission::Admission(const VideoModel& model, const KvMemory& kv, Options options)
+Admission::Admission(const VideoModel& model, const KvStages& kv, Options options)
     : model_(model),
       kv_(kv),
       options_(options),
       ledger_{.host = Ledger::Create(options_.session_bytes_max),
               .device = Ledger::Create(options_.session_device_bytes_max.value_or(0))},
-      shares_(options_.peer_share_percent,
-              {.places = options_.sessions_max,
-               .kv = kv.pool.page_count() * kv.pool.page_bytes(),
-               .kv_file = kv.file == nullptr ? 0 : kv.file->bytes_max(),
-               .memory = ledger_}) {}
+      shares_(options_.peer_share_percent, {.places = options_.sessions_max,
+                                            .kv = kv.pools().bytes_max,
+                                            .kv_file = kv.files().bytes_max,
+                                            .memory = ledger_}) {}
 
 absl::StatusOr<Admission::Needs> Admission::Measure(const ResolvedSpec& spec,
                                                     const RolloutSpec& rollout) const {
@@ -60,10 +59,10 @@ absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec, const Caller
   LT_RETURN_IF_ERROR(CheckSize(needs));
   LT_ASSIGN_OR_RETURN(const KvNeeds frames, Rollout::FramesNeeded(rollout));
   Admitted out;
-  LT_ASSIGN_OR_RETURN(out.kv, KvShare::Create(kv_, rollout.kv_layout, frames));
+  LT_ASSIGN_OR_RETURN(out.kv, kv_.NewShares(rollout.kv_layout, frames));
   MemoryLedger ledger = ledger_;
   if (const auto share = shares_.Of(caller.peer); share != nullptr) {
-    const bool in_file = out.kv->in_file();
+    const bool in_file = out.kv.in_file();
     LT_ASSIGN_OR_RETURN(const uint64_t kv_bytes, KvBytes(rollout, in_file));
     LT_RETURN_IF_ERROR(CheckShares(*share, needs, kv_bytes, in_file));
     LT_ASSIGN_OR_RETURN(out.place, share->places->Reserve(1));
@@ -82,9 +81,7 @@ absl::StatusOr<Admitted> Admission::Admit(const ResolvedSpec& spec, const Caller
 
 absl::StatusOr<uint64_t> Admission::KvBytes(const RolloutSpec& rollout, bool in_file) const {
   LT_ASSIGN_OR_RETURN(const KvNeeds frames, Rollout::FramesNeeded(rollout));
-  if (in_file) return frames.held * rollout.kv_layout.file_frame_bytes();
-  LT_ASSIGN_OR_RETURN(const uint64_t pages, kv_.pool.PagesPerFrame(rollout.kv_layout));
-  return frames.held * pages * kv_.pool.page_bytes();
+  return kv_.Bytes(rollout.kv_layout, frames.held, in_file);
 }
 
 absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec, const Costs& costs,
@@ -92,7 +89,7 @@ absl::StatusOr<SessionEstimate> Admission::Estimate(const ResolvedSpec& spec, co
   const RolloutSpec rollout = RolloutFor(spec, model_);
   LT_ASSIGN_OR_RETURN(const Needs needs, Measure(spec, rollout));
   LT_ASSIGN_OR_RETURN(const KvNeeds frames, Rollout::FramesNeeded(rollout));
-  const auto in_file = KvShare::WouldBeInFile(kv_, rollout.kv_layout, frames);
+  const auto in_file = kv_.WouldBeInFile(rollout.kv_layout, frames);
   SessionEstimate out;
   out.kv_in_file = in_file.ok() && *in_file;
   LT_ASSIGN_OR_RETURN(out.kv_bytes, KvBytes(rollout, out.kv_in_file));

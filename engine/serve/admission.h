@@ -10,7 +10,7 @@
 #include <optional>
 
 #include "base/status_macros.h"
-#include "engine/kv/kv_memory.h"
+#include "engine/kv/kv_stages.h"
 #include "engine/serve/caller.h"
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/peer_shares.h"
@@ -28,9 +28,9 @@ namespace longtake {
 
 // A session's place and memory, each part for the object that will hold it.
 struct Admitted {
-  Reservation place;            // in its peer's share; empty where there are no shares
-  Reservation kv_share;         // of its K/V in that share; empty likewise
-  std::unique_ptr<KvShare> kv;  // room for its frames
+  Reservation place;     // in its peer's share; empty where there are no shares
+  Reservation kv_share;  // of its K/V in that share; empty likewise
+  KvShares kv;           // room for its frames
   MemoryReservation rollout_memory;
   SessionReservations session_memory;
   MemoryReservation decoder_memory;
@@ -49,8 +49,8 @@ class Admission {
     std::optional<SnapshotLimits> snapshots = {};
   };
 
-  // Model and what kv names must outlive it.
-  Admission(const VideoModel& model, const KvMemory& kv, Options options);
+  // Model and K/V must outlive it.
+  Admission(const VideoModel& model, const KvStages& kv, Options options);
 
   // RESOURCE_EXHAUSTED when memory, or what is left of the caller's share, does not suffice now;
   // with the reason SESSION_TOO_LARGE when it never will. One thread at a time.
@@ -86,7 +86,7 @@ class Admission {
                     SessionEstimate* out) const;
 
   const VideoModel& model_;
-  const KvMemory kv_;
+  const KvStages& kv_;
   const Options options_;
   const MemoryLedger ledger_;
   PeerShares shares_;

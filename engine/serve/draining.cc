@@ -9,7 +9,7 @@ namespace longtake {
 
 // Each as if it had its sweeps to itself, so that nothing is given up that might come to its end.
 bool Draining::IsTooLate(std::span<LiveSession* const> plan, int64_t sweeps_done,
-                         const KvTable& kv) const {
+                         const KvTables& kv) const {
   if (!begun_) return false;
   const double seconds = NanosToSeconds(end_nanos_ - clock_.MonotonicNanos());
   return std::all_of(plan.begin(), plan.end(), [&](LiveSession* live) {

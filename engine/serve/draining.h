@@ -9,7 +9,7 @@
 #include <span>
 
 #include "base/clock.h"
-#include "engine/kv/kv_table.h"
+#include "engine/kv/kv_tables.h"
 #include "engine/serve/live_session.h"
 #include "engine/serve/sweep_cost_model.h"
 
@@ -30,7 +30,7 @@ class Draining {
 
   // Whether none of these comes to a chunk's end in time, after so many of its sweeps. False where
   // that is not known, or nothing is drained. The stage's thread.
-  bool IsTooLate(std::span<LiveSession* const> plan, int64_t sweeps_done, const KvTable& kv) const;
+  bool IsTooLate(std::span<LiveSession* const> plan, int64_t sweeps_done, const KvTables& kv) const;
 
  private:
   const SweepCostModel& costs_;

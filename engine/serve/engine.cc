@@ -25,8 +25,8 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(VideoModel& model,
       std::make_unique<DecodeLane>(model.chunk_decoder(), engine->journal_, clock, engine->wake_up_,
                                    model.options().trace, options.decode);
   engine->stage_ = std::make_unique<Stage>(
-      model, *engine->decode_lane_, engine->kv_stream_.get(), engine->journal_,
-      engine->sweep_costs_, clock, engine->wake_up_,
+      model, *engine->decode_lane_, *engine->kv_, engine->journal_, engine->sweep_costs_, clock,
+      engine->wake_up_,
       Stage::Options{.prompt_cache_bytes_max = options.prompt_cache_bytes_max,
                      .on_gone = [raw = engine.get()](const std::string& id) { raw->Forget(id); },
                      .on_left = [raw = engine.get()](
@@ -48,34 +48,35 @@ Engine::Engine(VideoModel& model, const EngineOptions& options, Clock& clock)
       sweep_costs_(options.predict_sweep,
                    [&model](const SweepLoad& load) { return model.SweepFlops(load); }) {}
 
+// Bytes of all K/V go to the stages by how many layers they have, as K/V does.
 absl::Status Engine::OpenKv() {
-  if (model_.stage_count() > 1) {
-    return absl::UnimplementedError(absl::StrCat("the model has ", model_.stage_count(),
-                                                 " stages; an engine sweeps over one as yet"));
+  std::vector<std::unique_ptr<StageKv>> stages;
+  const auto all = static_cast<uint64_t>(model_.config().layers);
+  for (size_t i = 0; i < model_.stage_count(); ++i) {
+    const int64_t layers = model_.stage(i).range().count();
+    const auto share = [&](uint64_t bytes) {
+      return bytes / all * static_cast<uint64_t>(layers) +
+             bytes % all * static_cast<uint64_t>(layers) / all;
+    };
+    LT_ASSIGN_OR_RETURN(stages.emplace_back(),
+                        StageKv::Open(model_.stage(i).backend().device(),
+                                      {.layers = layers,
+                                       .pool_bytes = share(options_.kv_bytes_max),
+                                       .page_bytes = options_.kv_page_bytes,
+                                       .populator = options_.populator,
+                                       .files = options_.files,
+                                       .file_directory = options_.kv_file_directory,
+                                       .file_bytes = share(options_.kv_file_bytes_max),
+                                       .stream = options_.kv_stream}));
   }
-  LT_ASSIGN_OR_RETURN(kv_pool_,
-                      KvPool::Create(model_.stage().backend().device(), options_.kv_bytes_max,
-                                     options_.kv_page_bytes, options_.populator));
-  KvMemory memory(*kv_pool_);
-  if (!options_.kv_file_directory.empty()) {
-    auto file = ScratchFile::Create(*options_.files, options_.kv_file_directory,
-                                    options_.kv_file_bytes_max);
-    if (!file.ok()) return Annotate(file.status(), "kv-file");
-    kv_file_ = *std::move(file);
-    auto stream = KvStream::Open(model_.stage().backend().device(), *kv_file_, options_.kv_stream);
-    if (!stream.ok()) return Annotate(stream.status(), "kv-staging-bytes");
-    kv_stream_ = *std::move(stream);
-    memory.file = kv_file_.get();
-    memory.file_layer_bytes_max = kv_stream_->layer_bytes_max();
-    memory.file_frame_bytes_max = kv_stream_->frame_bytes_max();
-  }
+  kv_ = std::make_unique<KvStages>(std::move(stages));
   std::optional<SnapshotLimits> snapshots;
   if (options_.store != nullptr) {
     snapshots = {.resume_seconds_max = options_.resume_seconds_max,
                  .bytes_per_hour = options_.snapshot_bytes_per_hour};
   }
   admission_ = std::make_unique<Admission>(
-      model_, memory,
+      model_, *kv_,
       Admission::Options{.session_bytes_max = options_.session_bytes_max,
                          .session_device_bytes_max = options_.session_device_bytes_max,
                          .outbox_bytes_max = options_.session.outbox_bytes_max,
@@ -203,7 +204,7 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
     Enter(spec, id, std::move(admitted), &arrival);
     arrival.rollout = Rollout::Create(RolloutFor(spec, model_));
   }
-  CreatedSession created = {.session = arrival.session, .kv_in_file = arrival.kv->in_file()};
+  CreatedSession created = {.session = arrival.session, .kv_in_file = arrival.kv.in_file()};
   if (const absl::Status stored = Store(*created.session); !stored.ok()) {
     departures_.Left(created.session->key());
     if (!absl::IsAlreadyExists(stored)) return stored;
@@ -366,14 +367,14 @@ EngineStats Engine::stats() const {
   stats.decode_seconds = decode.seconds;
   stats.decode_backlog_chunks = decode.backlog_chunks;
   stats.waiting_starts = decode.waiting_starts;
-  stats.kv_bytes_max = kv_pool_->page_count() * kv_pool_->page_bytes();
+  const KvStages::Room pools = kv_->pools();
+  stats.kv_bytes = pools.bytes_taken;
+  stats.kv_bytes_max = pools.bytes_max;
   stats.session_bytes = admission_->session_bytes().host;
   stats.session_device_bytes = admission_->session_bytes().device;
-  if (kv_file_ != nullptr) {
-    stats.kv_file_bytes = kv_file_->bytes_taken();
-    stats.kv_file_bytes_max = kv_file_->bytes_max();
-  }
-  stats.kv_bytes = stats.kv_bytes_max - kv_pool_->free_page_count() * kv_pool_->page_bytes();
+  const KvStages::Room files = kv_->files();
+  stats.kv_file_bytes = files.bytes_taken;
+  stats.kv_file_bytes_max = files.bytes_max;
   return stats;
 }
 

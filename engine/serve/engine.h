@@ -21,7 +21,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "engine/kv/kv_memory.h"
+#include "engine/kv/kv_stages.h"
 #include "engine/serve/admission.h"
 #include "engine/serve/caller.h"
 #include "engine/serve/decode_lane.h"
@@ -269,9 +269,7 @@ class Engine {
   VideoModel& model_;
   const EngineOptions options_;
   Clock& clock_;
-  std::unique_ptr<KvPool> kv_pool_;
-  std::unique_ptr<ScratchFile> kv_file_;  // or null
-  std::unique_ptr<KvStream> kv_stream_;   // the stage's; null without a file
+  std::unique_ptr<KvStages> kv_;
   std::unique_ptr<Admission> admission_;
   const TakeJournal journal_;
   // A session comes back, is parked, rewound or deleted under its id's lock. One that nobody reads

@@ -219,7 +219,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, in
   }
   SnapshotSearch snapshots;
   if (!stored.ended) {
-    LT_ASSIGN_OR_RETURN(snapshots, FindSnapshot(*options_.store, stored, rollout, *admitted.kv));
+    LT_ASSIGN_OR_RETURN(snapshots, FindSnapshot(*options_.store, stored, rollout, admitted.kv));
   }
   LT_ASSIGN_OR_RETURN(
       ResumePlan plan,
@@ -253,8 +253,8 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, in
     LT_RETURN_IF_ERROR(CheckPlaces());  // others may have come meanwhile
     if (!options_.store->Contains(stored.id)) return NoSession(stored.id);
     Enter(spec, stored.id, std::move(admitted), &arrival);
-    arrival.resumed = std::move(plan.resumed);  // its frames are in the share that arrived
-    report = ForeseeResume(stored, *arrival.resumed, rollout, arrival.kv->in_file(), sweep_costs_,
+    arrival.resumed = std::move(plan.resumed);  // its frames are in the shares that arrived
+    report = ForeseeResume(stored, *arrival.resumed, rollout, arrival.kv.in_file(), sweep_costs_,
                            decode_lane_->lane_costs(), model_);
     arrival.session->BeginAt(std::move(plan.beginning));
     arrival.session->PutDurable(durable_through);

@@ -42,11 +42,11 @@ struct Resumed {
 
 // What the engine hands over with a new session.
 struct Arrival {
-  uint64_t number = 0;  // by which the stage's table knows its K/V
+  uint64_t number = 0;  // by which the stages' tables know its K/V
   std::shared_ptr<Session> session;
-  Reservation kv_share;         // its K/V in its peer's share
-  std::unique_ptr<KvShare> kv;  // until the stage's table has it
-  MemoryReservation memory;     // what the rollout holds beside K/V; outlives it
+  Reservation kv_share;      // its K/V in its peer's share
+  KvShares kv;               // until the stages' tables have it
+  MemoryReservation memory;  // what the rollout holds beside K/V; outlives it
   std::unique_ptr<Rollout> rollout;
   std::shared_ptr<DecodeState> decode;
   TakePrompts prompts;

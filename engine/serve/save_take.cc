@@ -5,7 +5,7 @@
 
 namespace longtake {
 
-absl::StatusOr<SavedTake> SaveTake(LiveSession& live, const KvTable& kv, KvStream* kv_stream,
+absl::StatusOr<SavedTake> SaveTake(LiveSession& live, const KvTables& kv, const KvStages& kv_memory,
                                    const DecodeLane& decode_lane) {
   if (!live.failure.ok()) return absl::FailedPreconditionError("the session is over");
   const Session& session = live.session();
@@ -29,7 +29,7 @@ absl::StatusOr<SavedTake> SaveTake(LiveSession& live, const KvTable& kv, KvStrea
   LT_ASSIGN_OR_RETURN(take.undecoded, decode_lane.CopyWaiting(session));
   LT_ASSIGN_OR_RETURN(take.decoder,
                       SaveDecoder(decode_lane.device(), live.arrival.decode->decoder));
-  LT_ASSIGN_OR_RETURN(take.kv, CopyKv(kv, live.arrival.number, kv_stream));
+  LT_ASSIGN_OR_RETURN(take.kv, CopyKv(kv, live.arrival.number, &kv_memory));
   return take;
 }
 

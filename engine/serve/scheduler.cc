@@ -10,12 +10,12 @@
 #include "engine/serve/save_take.h"
 
 namespace longtake {
-Scheduler::Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
-                     const TakeJournal& journal, Snapshots& snapshots, StatsBoard& board,
-                     Observers observers)
+Scheduler::Scheduler(VideoModel& model, KvTables& kv, const KvStages& kv_memory,
+                     DecodeLane& decode_lane, const TakeJournal& journal, Snapshots& snapshots,
+                     StatsBoard& board, Observers observers)
     : model_(model),
       kv_(kv),
-      kv_stream_(kv_stream),
+      kv_memory_(kv_memory),
       decode_lane_(decode_lane),
       journal_(journal),
       snapshots_(snapshots),
@@ -59,7 +59,7 @@ void Scheduler::TakeArrivals() {
 
 void Scheduler::Resume(LiveSession& live) {
   Resumed& resumed = *live.arrival.resumed;
-  const absl::Status put = PutKv(resumed.kv, kv_, live.arrival.number, kv_stream_);
+  const absl::Status put = PutKv(resumed.kv, kv_, live.arrival.number, &kv_memory_);
   if (!put.ok()) FailSession(live, Annotate(put, "K/V of the resumed session"), board_);
   for (WaitingEvent& event : resumed.events) {
     live.AddEvent(std::move(event), /*again=*/resumed.replay.has_value());
@@ -80,7 +80,7 @@ absl::StatusOr<SavedTake> Scheduler::Save(const Session& session) const {
   const auto found = std::find_if(live_.begin(), live_.end(),
                                   [&](const auto& live) { return &live->session() == &session; });
   if (found == live_.end()) return absl::FailedPreconditionError("the session is over");
-  return SaveTake(**found, kv_, kv_stream_, decode_lane_);
+  return SaveTake(**found, kv_, kv_memory_, decode_lane_);
 }
 
 void Scheduler::MoveStarts() {
@@ -322,7 +322,7 @@ std::vector<LiveSession*> Scheduler::Fit(std::span<LiveSession* const> ready,
     const bool in_file = kv_.InFile(ready[index]->arrival.number);
     const SweepNeeds least = ready[index]->take().needs(/*rows_max=*/0);
     const uint64_t with_it = file_bytes + (in_file ? least.kv_read_bytes : 0);
-    if (!fit.empty() && with_it > std::max(file_bytes, FileLayerBytesMax())) continue;
+    if (!fit.empty() && with_it > std::max(file_bytes, kv_memory_.FileLayerBytesMax())) continue;
     file_bytes = with_it;
     fit.push_back(ready[index]);
   }
@@ -347,7 +347,7 @@ void Scheduler::FitChained(std::span<LiveSession* const> plan) {
     chained |= needs.chained;
   }
   if (!chained) return;
-  if (written <= kv_stream_->lend_bytes_max(largest) && read <= FileLayerBytesMax()) return;
+  if (written <= kv_memory_.LendBytesMax(largest) && read <= kv_memory_.FileLayerBytesMax()) return;
   for (LiveSession* live : plan) {
     if (kv_.InFile(live->arrival.number)) live->rows_max = 0;
   }
@@ -396,10 +396,6 @@ void Scheduler::HoldFrames(LiveSession& live) {
   for (size_t branch = 0; branch < live.take().branch_count(); ++branch) {
     kv_.Hold({.session = live.arrival.number, .branch = branch}, live.take().frames(branch));
   }
-}
-
-uint64_t Scheduler::FileLayerBytesMax() const {
-  return kv_stream_ == nullptr ? 0 : kv_stream_->layer_bytes_max();
 }
 
 void Scheduler::Fail(std::span<LiveSession* const> plan, const absl::Status& status) {

@@ -16,7 +16,8 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "engine/kv/kv_table.h"
+#include "engine/kv/kv_stages.h"
+#include "engine/kv/kv_tables.h"
 #include "engine/serve/batcher.h"
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/delivery.h"
@@ -38,8 +39,8 @@ class Scheduler {
     std::function<void(const std::string& id)> on_gone;
     std::function<void(const SessionKey& session)> on_left = {};
   };
-  // All must outlive it; kv_stream is null where no K/V lives in a file.
-  Scheduler(VideoModel& model, KvTable& kv, KvStream* kv_stream, DecodeLane& decode_lane,
+  // All must outlive it. kv knows which frames sessions hold in kv_memory.
+  Scheduler(VideoModel& model, KvTables& kv, const KvStages& kv_memory, DecodeLane& decode_lane,
             const TakeJournal& journal, Snapshots& snapshots, StatsBoard& board,
             Observers observers);
 
@@ -104,13 +105,12 @@ class Scheduler {
               const SweepLimits& limits);
   void SettleSession(LiveSession& live);
   void Deliver(LiveSession& live, FinishedChunk chunk);
-  // The stage's table holds what the take says.
+  // The stages' tables hold what the take says.
   void HoldFrames(LiveSession& live);
-  uint64_t FileLayerBytesMax() const;
 
   VideoModel& model_;
-  KvTable& kv_;
-  KvStream* const kv_stream_;
+  KvTables& kv_;
+  const KvStages& kv_memory_;
   DecodeLane& decode_lane_;
   const TakeJournal& journal_;
   Snapshots& snapshots_;

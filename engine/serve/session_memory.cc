@@ -110,6 +110,7 @@ absl::StatusOr<SessionMemory> MeasureSession(const ResolvedSpec& spec, const Rol
   out.texts = {.host = LaterPromptBytes(spec), .device = (rollout.branch_count() + 1) * text_bytes};
   out.latents.host = LatentsInWork(rollout);
   out.rotary.device =
+      model.stage_count() *
       RotaryBytes(rollout, model.stage().transformer().RotaryFrameBytes(grid.height, grid.width));
   out.decoder_cache.device = DecoderCacheBytes(spec, grid, vae);
   out.decoding.host = chunk_bytes + waiting;

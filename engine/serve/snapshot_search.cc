@@ -22,22 +22,22 @@ absl::Status CheckPrompts(const RolloutSpec& spec, const Snapshot& take) {
 // File after file, each from its beginning to its end.
 absl::StatusOr<SnapshotFrames> ReadFrames(const StoredSnapshots& snapshots,
                                           const std::map<KvFrameName, BulkPlace>& places,
-                                          KvShare& share) {
+                                          uint64_t frame_bytes, const KvShares& shares) {
   std::map<std::string, std::multimap<uint64_t, KvFrameName>> files;
   for (const auto& [name, place] : places) files[place.file].emplace(place.extent.offset, name);
   SnapshotFrames frames;
-  LT_ASSIGN_OR_RETURN(const std::unique_ptr<KvFiller> filler, KvFiller::Create(share));
-  LT_ASSIGN_OR_RETURN(AlignedBuffer memory,
-                      AlignedBuffer::Allocate(
-                          BulkSequence::MemoryBytes(KvImageBytes(share.layout())), kBulkAlignment));
+  LT_ASSIGN_OR_RETURN(const std::unique_ptr<KvFiller> filler, KvFiller::Create(shares));
+  LT_ASSIGN_OR_RETURN(
+      AlignedBuffer memory,
+      AlignedBuffer::Allocate(BulkSequence::MemoryBytes(frame_bytes), kBulkAlignment));
   for (const auto& [file, names] : files) {
     std::vector<BulkExtent> extents;
     for (const auto& [offset, name] : names) extents.push_back(places.at(name).extent);
     LT_ASSIGN_OR_RETURN(const std::unique_ptr<BulkSequence> sequence,
                         snapshots.OpenSequence(file, extents, memory.span()));
     for (const auto& [offset, name] : names) {
-      LT_ASSIGN_OR_RETURN(KvFrame frame, filler->Fill([&] { return sequence->Next(); }));
-      frames[name] = {.frame = std::move(frame), .place = places.at(name)};
+      LT_ASSIGN_OR_RETURN(KvFrames parts, filler->Fill([&] { return sequence->Next(); }));
+      frames[name] = {.parts = std::move(parts), .place = places.at(name)};
     }
   }
   return frames;
@@ -46,7 +46,7 @@ absl::StatusOr<SnapshotFrames> ReadFrames(const StoredSnapshots& snapshots,
 // Sizes before bytes: nothing large is read that does not fit.
 absl::StatusOr<FoundSnapshot> Read(const StoredSnapshots& snapshots, const SnapshotRow& row,
                                    const SnapshotPoint& point, const RolloutSpec& spec,
-                                   KvShare& share) {
+                                   const KvShares& shares) {
   FoundSnapshot found = {.point = point, .prompts = {}, .frames = {}, .rollout = {}};
   LT_ASSIGN_OR_RETURN(const SnapshotPlaces places, DecodePlaces(row.body));
   LT_ASSIGN_OR_RETURN(Snapshot take, snapshots.ReadTake(row));
@@ -54,13 +54,14 @@ absl::StatusOr<FoundSnapshot> Read(const StoredSnapshots& snapshots, const Snaps
   auto rollout = Rollout::Restore(spec, std::move(take.rollout));
   if (!rollout.ok()) return absl::DataLossError(rollout.status().message());
   found.rollout = *std::move(rollout);
+  const uint64_t frame_bytes = KvImageBytes(spec.kv_layout);
   for (const auto& [name, place] : places.kv) {
-    if (place.extent.bytes != KvImageBytes(spec.kv_layout)) {
+    if (place.extent.bytes != frame_bytes) {
       return absl::DataLossError(
           absl::StrCat("K/V of frame ", name.second, " has ", place.extent.bytes, " bytes"));
     }
   }
-  LT_ASSIGN_OR_RETURN(found.frames, ReadFrames(snapshots, places.kv, share));
+  LT_ASSIGN_OR_RETURN(found.frames, ReadFrames(snapshots, places.kv, frame_bytes, shares));
   found.prompts = std::move(take.prompts);
   return found;
 }
@@ -84,7 +85,7 @@ bool IsOfUse(const StoredSession& session, const SnapshotPoint& point) {
 }  // namespace
 
 absl::StatusOr<SnapshotSearch> FindSnapshot(SessionStore& store, const StoredSession& session,
-                                            const RolloutSpec& spec, KvShare& share) {
+                                            const RolloutSpec& spec, const KvShares& shares) {
   SnapshotSearch search;
   absl::Status unread;
   const auto damaged = [&](int64_t chunk, const absl::Status& why) {
@@ -106,7 +107,7 @@ absl::StatusOr<SnapshotSearch> FindSnapshot(SessionStore& store, const StoredSes
       continue;
     }
     if (!IsOfUse(session, *point)) continue;
-    absl::StatusOr<FoundSnapshot> found = Read(store.snapshots(), row, *point, spec, share);
+    absl::StatusOr<FoundSnapshot> found = Read(store.snapshots(), row, *point, spec, shares);
     if (found.ok()) {
       search.found = *std::move(found);
       return search;

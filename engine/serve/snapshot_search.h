@@ -33,9 +33,9 @@ struct SnapshotSearch {
   std::vector<std::string> damaged = {};  // what was wrong with newer ones
 };
 
-// Its frames are made in the share, which must outlive them.
+// Its frames are made in the shares, which must outlive them.
 absl::StatusOr<SnapshotSearch> FindSnapshot(SessionStore& store, const StoredSession& session,
-                                            const RolloutSpec& spec, KvShare& share);
+                                            const RolloutSpec& spec, const KvShares& shares);
 
 // Where that one lies, by the rows alone: whether it is whole is not looked at.
 absl::StatusOr<std::optional<SnapshotPoint>> FindSnapshotPoint(SessionStore& store,

@@ -32,7 +32,7 @@ void HourlyBytes::Take(uint64_t bytes, int64_t now_nanos) {
   taken_.emplace_back(now_nanos, bytes);
 }
 
-Snapshots::Snapshots(const SnapshotOptions& options, VideoModel& model, KvTable& kv,
+Snapshots::Snapshots(const SnapshotOptions& options, VideoModel& model, KvTables& kv,
                      const SweepCostModel& costs, Clock& clock, StatsBoard& board)
     : options_(options),
       model_(model),
@@ -225,7 +225,7 @@ void Snapshots::Begin(LiveSession& live, int64_t chunk, SnapshotFrames frames) {
   live.snapshots.written_until = live.rollout().state().written();
   for (auto& [name, brought] : frames) {
     const KvOwner owner = {.session = live.arrival.number, .branch = name.first};
-    kv_.Adopt(owner, name.second, std::move(brought.frame));
+    kv_.Adopt(owner, name.second, std::move(brought.parts));
     live.snapshots.kv[name] = {.serial = kv_.Serial(owner, name.second),
                                .place = std::move(brought.place)};
   }

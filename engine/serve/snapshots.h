@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "base/status_macros.h"
-#include "engine/kv/kv_table.h"
+#include "engine/kv/kv_tables.h"
 #include "engine/serve/live_session.h"
 #include "engine/serve/stats_board.h"
 #include "engine/serve/sweep_cost_model.h"
@@ -51,7 +51,7 @@ class HourlyBytes {
 class Snapshots {
  public:
   // All must outlive it.
-  Snapshots(const SnapshotOptions& options, VideoModel& model, KvTable& kv,
+  Snapshots(const SnapshotOptions& options, VideoModel& model, KvTables& kv,
             const SweepCostModel& costs, Clock& clock, StatsBoard& board);
 
   // At a chunk's start.
@@ -87,7 +87,7 @@ class Snapshots {
 
   const SnapshotOptions options_;
   VideoModel& model_;
-  KvTable& kv_;
+  KvTables& kv_;
   const SweepCostModel& costs_;
   Clock& clock_;
   StatsBoard& board_;

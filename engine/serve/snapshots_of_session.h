@@ -23,7 +23,7 @@ struct SnapshotAnswer {
 };
 
 struct SnapshotsOfSession {
-  // A frame's K/V as it was written: another serial of the stage's table, and it was made anew.
+  // A frame's K/V as it was written: another serial of the tables, and it was made anew.
   struct Frame {
     uint64_t serial = 0;
     BulkPlace place = {};

@@ -17,18 +17,19 @@ constexpr std::chrono::milliseconds kIdlePeriod{100};
 
 }  // namespace
 
-Stage::Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream,
+Stage::Stage(VideoModel& model, DecodeLane& decode_lane, const KvStages& kv_memory,
              const TakeJournal& journal, SweepCostModel& costs, Clock& clock, WakeUp& wake_up,
              Options options)
     : model_(model),
-      kv_stream_(kv_stream),
+      kv_memory_(kv_memory),
       wake_up_(wake_up),
       costs_(costs),
       draining_(costs, clock),
+      kv_(model.stage_count()),
       snapshots_(options.snapshots, model, kv_, costs, clock, board_),
-      scheduler_(model, kv_, kv_stream, decode_lane, journal, snapshots_, board_,
+      scheduler_(model, kv_, kv_memory, decode_lane, journal, snapshots_, board_,
                  {.on_gone = std::move(options.on_gone), .on_left = std::move(options.on_left)}),
-      runner_(model, kv_stream, clock, decode_lane.lane_costs(), costs, board_,
+      runner_(model, kv_memory, clock, decode_lane.lane_costs(), costs, board_,
               std::move(options.on_sweep)),
       prompts_(model, runner_, board_, options.prompt_cache_bytes_max,
                [this] { return !stopping_; }) {}
@@ -101,12 +102,18 @@ bool Stage::SweepTogether(std::span<LiveSession* const> plan) {
 }
 
 absl::Status Stage::Sweep(std::span<LiveSession* const> plan) {
-  SweepItems sweep(kv_);
+  std::vector<SweepItems> items;  // of each stage: the same ones, with what it has of them
+  items.reserve(kv_.stage_count());
+  for (size_t i = 0; i < kv_.stage_count(); ++i) items.emplace_back(kv_.stage(i), i);
   for (LiveSession* live : plan) {
-    LT_RETURN_IF_ERROR(sweep.Add(live->arrival.number, live->rollout(), live->rows_max));
+    std::vector<RolloutItem> brought;
+    live->rollout().AppendItems(live->rows_max, &brought);
+    for (SweepItems& of_stage : items) {
+      LT_RETURN_IF_ERROR(of_stage.Add(live->arrival.number, brought));
+    }
   }
-  TransformerStack stack(model_, kv_stream_, {&sweep, 1});
-  return runner_.RunTakes(stack, sweep.items().size(), stack.load(),
+  TransformerStack stack(model_, &kv_memory_, items);
+  return runner_.RunTakes(stack, items.front().items().size(), stack.load(),
                           [&] { return AnyoneLeft(plan) && !draining_.IsTooLate(plan, 1, kv_); });
 }
 

@@ -15,7 +15,8 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "engine/kv/kv_table.h"
+#include "engine/kv/kv_stages.h"
+#include "engine/kv/kv_tables.h"
 #include "engine/serve/decode_lane.h"
 #include "engine/serve/draining.h"
 #include "engine/serve/prompt_encoding.h"
@@ -40,10 +41,10 @@ class Stage {
     SnapshotOptions snapshots = {};
   };
 
-  // All must outlive the stage; kv_stream is null where no K/V lives in a file. costs learns from
-  // its sweeps.
-  Stage(VideoModel& model, DecodeLane& decode_lane, KvStream* kv_stream, const TakeJournal& journal,
-        SweepCostModel& costs, Clock& clock, WakeUp& wake_up, Options options);
+  // All must outlive the stage. costs learns from its sweeps.
+  Stage(VideoModel& model, DecodeLane& decode_lane, const KvStages& kv_memory,
+        const TakeJournal& journal, SweepCostModel& costs, Clock& clock, WakeUp& wake_up,
+        Options options);
   ~Stage();
 
   void Start();
@@ -79,14 +80,14 @@ class Stage {
   bool AnyoneLeft(std::span<LiveSession* const> plan) const;
 
   VideoModel& model_;
-  KvStream* const kv_stream_;
+  const KvStages& kv_memory_;
   WakeUp& wake_up_;
   SweepCostModel& costs_;
   std::atomic<bool> stopping_{false};
   Draining draining_;
   std::atomic<bool> at_rest_{false};
   StatsBoard board_;
-  KvTable kv_;
+  KvTables kv_;
   Snapshots snapshots_;
   Scheduler scheduler_;
   SweepRunner runner_;

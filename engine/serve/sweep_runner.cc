@@ -9,20 +9,28 @@
 
 namespace longtake {
 
-SweepRunner::SweepRunner(const VideoModel& model, KvStream* kv_stream, Clock& clock,
+SweepRunner::SweepRunner(const VideoModel& model, const KvStages& kv, Clock& clock,
                          LaneCosts& lane_costs, SweepCostModel& costs, StatsBoard& board,
                          SweepObserver on_sweep)
     : model_(model),
-      kv_stream_(kv_stream),
+      kv_(kv),
       clock_(clock),
       lane_costs_(lane_costs),
       costs_(costs),
       board_(board),
       on_sweep_(std::move(on_sweep)),
-      layer_times_(model.stage().layers().layer_count()) {
-  std::vector<PathStats> paths = model_.stage().layers().path_stats();
-  transformer_paths_ = paths.size();
-  for (PathStats& path : model_.text_layers().path_stats()) paths.push_back(std::move(path));
+      layer_times_(static_cast<size_t>(model.config().layers)) {
+  std::vector<PathStats> paths;
+  const auto append = [&](const LayerStream& layers) {
+    std::vector<PathStats> of_stream = layers.path_stats();
+    const size_t count = of_stream.size();
+    for (PathStats& path : of_stream) paths.push_back(std::move(path));
+    return count;
+  };
+  for (size_t i = 0; i < model_.stage_count(); ++i) {
+    stage_paths_.push_back(append(model_.stage(i).layers()));
+  }
+  append(model_.text_layers());
   board_.Update([&](EngineStats& stats) { stats.layer_paths = std::move(paths); });
 }
 
@@ -105,28 +113,31 @@ absl::Status SweepRunner::RunTakesOnce(SweepStack& stack, size_t items, const Sw
 void SweepRunner::PublishDisk() {
   board_.Update([this](EngineStats& stats) {
     stats.text_layers = model_.text_layers().stats();
-    stats.transformer_layers = model_.stage().layers().stats();
-    const std::span<PathStats> paths(stats.layer_paths);
-    model_.stage().layers().ReadPathStats(paths.first(transformer_paths_));
-    model_.text_layers().ReadPathStats(paths.subspan(transformer_paths_));
+    stats.transformer_layers = {};
+    std::span<PathStats> paths(stats.layer_paths);
+    for (size_t i = 0; i < model_.stage_count(); ++i) {
+      const LayerStream& layers = model_.stage(i).layers();
+      stats.transformer_layers.Add(layers.stats());
+      layers.ReadPathStats(paths.first(stage_paths_[i]));
+      paths = paths.subspan(stage_paths_[i]);
+    }
+    model_.text_layers().ReadPathStats(paths);
     stats.transformer_layer_times = layer_times_;
-    if (kv_stream_ != nullptr) stats.kv_stream = kv_stream_->stats();
+    stats.kv_stream = kv_.stream_stats();
   });
 }
 
 // For layers and for K/V of the file.
 double SweepRunner::WaitSeconds(SweepStack& stack) const {
-  const double for_kv = kv_stream_ == nullptr ? 0.0 : kv_stream_->stats().wait_seconds;
   double for_layers = 0;
   for (size_t i = 0; i < stack.stage_count(); ++i) {
     for_layers += stack.layers(i).stats().wait_seconds;
   }
-  return for_layers + for_kv;
+  return for_layers + kv_.stream_stats().wait_seconds;
 }
 
 double SweepRunner::KvSeconds() const {
-  if (kv_stream_ == nullptr) return 0.0;
-  const KvStream::Stats kv = kv_stream_->stats();
+  const KvStream::Stats kv = kv_.stream_stats();
   return kv.wait_seconds + kv.verify_seconds;
 }
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "engine/kv/kv_stream.h"
+#include "engine/kv/kv_stages.h"
 #include "engine/model/sweep_stack.h"
 #include "engine/serve/lane_costs.h"
 #include "engine/serve/stats_board.h"
@@ -21,9 +21,9 @@ namespace longtake {
 
 class SweepRunner {
  public:
-  // All must outlive the runner; kv_stream is null where no K/V lives in a file.
-  // costs learns what sweeps take, lane_costs when they ran; on_sweep may be empty.
-  SweepRunner(const VideoModel& model, KvStream* kv_stream, Clock& clock, LaneCosts& lane_costs,
+  // All must outlive the runner. costs learns what sweeps take, lane_costs when they ran; on_sweep
+  // may be empty.
+  SweepRunner(const VideoModel& model, const KvStages& kv, Clock& clock, LaneCosts& lane_costs,
               SweepCostModel& costs, StatsBoard& board, SweepObserver on_sweep);
 
   // A read that fails may well succeed when asked again, so a sweep is run twice before its error
@@ -48,14 +48,15 @@ class SweepRunner {
   double KvSeconds() const;
 
   const VideoModel& model_;
-  KvStream* const kv_stream_;
+  const KvStages& kv_;
   Clock& clock_;
   LaneCosts& lane_costs_;
   SweepCostModel& costs_;
   StatsBoard& board_;
   const SweepObserver on_sweep_;
   std::vector<LayerTimes> layer_times_;
-  size_t transformer_paths_ = 0;  // the board's, before those of the text encoder
+  // How many of the board's paths are each stage's; those of the text encoder follow.
+  std::vector<size_t> stage_paths_;
 };
 
 }  // namespace longtake

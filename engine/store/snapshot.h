@@ -64,7 +64,7 @@ struct SnapshotPlaces {
 
 // Frames that are in memory or the K/V file again, and where they came from.
 struct SnapshotFrame {
-  KvFrame frame;
+  KvFrames parts;
   BulkPlace place = {};
 };
 using SnapshotFrames = std::map<KvFrameName, SnapshotFrame>;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 
+#include "engine/kv/kv_stages.h"
 #include "engine/model/sweep_stack.h"
 #include "engine/video/sweep_items.h"
 #include "engine/video/sweep_load.h"
@@ -31,10 +32,10 @@ class TextStack final : public SweepStack {
 
 class TransformerStack final : public SweepStack {
  public:
-  // items: the same ones for each of the model's stages. kv_stream is null where no K/V lives in a
+  // items: the same ones for each of the model's stages. kv may be null where no K/V lives in a
   // file.
-  TransformerStack(VideoModel& model, KvStream* kv_stream, std::span<const SweepItems> items)
-      : model_(model), kv_stream_(kv_stream), items_(items) {}
+  TransformerStack(VideoModel& model, const KvStages* kv, std::span<const SweepItems> items)
+      : model_(model), kv_(kv), items_(items) {}
 
   std::string_view name() const override { return "transformer"; }
   size_t stage_count() const override { return items_.size(); }
@@ -43,14 +44,15 @@ class TransformerStack final : public SweepStack {
     return stage == 0 ? nullptr : &model_.stage(stage).received();
   }
   absl::StatusOr<std::unique_ptr<ModelSweep>> NewSweep(size_t stage) override {
-    return model_.NewVideoSweep(stage, items_[stage].items(), kv_stream_);
+    return model_.NewVideoSweep(stage, items_[stage].items(),
+                                kv_ == nullptr ? nullptr : kv_->stage(stage).stream());
   }
   // What the items have to do together.
   SweepLoad load() const;
 
  private:
   VideoModel& model_;
-  KvStream* const kv_stream_;
+  const KvStages* const kv_;
   std::span<const SweepItems> items_;
 };
 

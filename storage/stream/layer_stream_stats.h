@@ -19,6 +19,21 @@ struct LayerStreamStats {
   uint64_t in_flight = 0;     // reads under way now
   double wait_seconds = 0;    // the caller blocked on a read
   double verify_seconds = 0;  // the caller waited for checksums
+
+  // What two streams did together; sweeps_done adds up, too.
+  void Add(const LayerStreamStats& other) {
+    bytes_read += other.bytes_read;
+    reads += other.reads;
+    short_reads += other.short_reads;
+    retries += other.retries;
+    checksum_failures += other.checksum_failures;
+    io_errors += other.io_errors;
+    read_timeouts += other.read_timeouts;
+    sweeps_done += other.sweeps_done;
+    in_flight += other.in_flight;
+    wait_seconds += other.wait_seconds;
+    verify_seconds += other.verify_seconds;
+  }
 };
 
 }  // namespace longtake

@@ -4,6 +4,7 @@
 // quick: the model does not care.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -75,6 +76,8 @@ struct EngineSetup {
   std::string pack = {};  // empty: the embedded model with its own recipe
   VideoModelOptions model;
   decltype(&VideoModel::Open) open = &VideoModel::Open;
+  // The transformer cut into these stages; after each Renew as the next of them says.
+  std::vector<std::vector<ModelStage>> cuts = {};
   // A small pool, which is cleared for every engine, and room for 18 small chunks. No prompt is
   // known from an earlier take, so that every take does all of its work.
   EngineOptions engine{.kv_bytes_max = 64 << 20,
@@ -88,11 +91,16 @@ class TestEngine {
     VideoModelOptions options = setup.model;
     options.tokens_max = std::min<int64_t>(options.tokens_max, 2048);
     const std::string& pack = setup.pack.empty() ? EmbeddedPack() : setup.pack;
-    auto model = setup.open(*setup.files, pack, options, workers_);
-    if (!model.ok()) std::fprintf(stderr, "%s\n", model.status().ToString().c_str());
-    LT_CHECK(model.ok());
-    model_ = *std::move(model);
-    auto engine = Engine::Create(*model_, setup.engine, clock_);
+    const std::vector<std::vector<ModelStage>> whole = {{}};
+    for (const auto& cut : setup.cuts.empty() ? whole : setup.cuts) {
+      options.stages = cut;
+      auto model = setup.open(*setup.files, pack, options, workers_);
+      if (!model.ok()) std::fprintf(stderr, "%s\n", model.status().ToString().c_str());
+      LT_CHECK(model.ok());
+      models_.push_back(*std::move(model));
+    }
+    auto engine = Engine::Create(model(), setup.engine, clock_);
+    if (!engine.ok()) std::fprintf(stderr, "%s\n", engine.status().ToString().c_str());
     LT_CHECK(engine.ok());
     engine_ = *std::move(engine);
   }
@@ -107,17 +115,18 @@ class TestEngine {
     return engine_->Estimate(resolved);
   }
 
-  // Another engine over the same model instead of this one, which is gone with all its sessions.
+  // Another engine over the model instead of this one, which is gone with all its sessions.
   absl::Status Renew(const EngineOptions& options) {
     Stop();
-    LT_ASSIGN_OR_RETURN(engine_, Engine::Create(*model_, options, clock_));
+    std::rotate(models_.begin(), models_.begin() + 1, models_.end());
+    LT_ASSIGN_OR_RETURN(engine_, Engine::Create(model(), options, clock_));
     return absl::OkStatus();
   }
 
   Engine& operator*() { return *engine_; }
   Engine* operator->() { return engine_.get(); }
   ManualClock& clock() { return clock_; }
-  VideoModel& model() { return *model_; }
+  VideoModel& model() { return *models_.front(); }
 
   void Stop() { engine_ = nullptr; }
 
@@ -130,7 +139,7 @@ class TestEngine {
  private:
   WorkerPool workers_;
   ManualClock clock_;
-  std::unique_ptr<VideoModel> model_;
+  std::vector<std::unique_ptr<VideoModel>> models_;  // one, or one for each cut
   std::unique_ptr<Engine> engine_;
 };
 

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "engine/backend/host_device.h"
+#include "engine/kv/kv_image.h"
+#include "engine/kv/kv_stages.h"
+#include "engine/kv/kv_tables.h"
 #include "tests/golden/fixture.h"
 
 namespace longtake {
@@ -173,32 +176,54 @@ TEST_F(KvTableTest, WhenAllReadsEndTheirRoomIsBackAndWhatIsHeldStays) {
   EXPECT_EQ(values, std::vector<float>(values.size(), 1.5F)) << "the next snapshot has it";
 }
 
-TEST_F(KvTableTest, AFrameIsMadeFromItsImageInAnyPieces) {
-  Fill(*table_.ToWrite(kPrompt, 5), 1.5F);
-  table_.Hold(kPrompt, {5});
-  const std::unique_ptr<KvSource> pin = table_.Pin(kPrompt, 5);
-  std::vector<float> values = Must(ReadAll(*pin));
-  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
-  const std::span<const std::byte> image = std::as_bytes(std::span(values));
-  for (const size_t piece : {size_t{4}, size_t{100}, image.size()}) {
-    const auto share = Must(KvShare::Create(KvMemory(*pool_), kLayout, {.held = 2, .read = 2}));
-    const auto filler = Must(KvFiller::Create(*share));
-    size_t at = 0;
-    size_t end = image.size();
-    const auto next = [&]() -> absl::StatusOr<std::span<const std::byte>> {
-      const auto part = image.subspan(at, std::min(piece, end - at));
-      at += part.size();
-      return part;
-    };
-    KvTable other;
-    other.Open(1, Must(KvShare::Create(KvMemory(*pool_), kLayout, {.held = 1, .read = 1})));
-    KvFrame frame = Must(filler->Fill(next));
-    other.Adopt({.session = 1}, 9, std::move(frame));
-    EXPECT_EQ(Must(ReadAll(*other.Pin({.session = 1}, 9))), values) << piece;
-    other.Close(1);
-    at = 0;
-    end = image.size() - 4;
+// How many layers each stage has.
+using Cut = std::vector<int64_t>;
+
+KvStages StagesOf(Device& device, const Cut& cut) {
+  std::vector<std::unique_ptr<StageKv>> stages;
+  for (const int64_t layers : cut) {
+    stages.push_back(Must(
+        StageKv::Open(device, {.layers = layers, .pool_bytes = 1 << 16, .page_bytes = 1 << 10})));
+  }
+  return KvStages(std::move(stages));
+}
+
+// A frame's image goes into a table of such stages, in pieces, and comes out of it again.
+std::vector<float> Through(Device& device, const Cut& cut, std::span<const float> image,
+                           size_t piece) {
+  const KvLayout layout = {.layers = 3, .rows = 4, .width = 8, .dtype = DType::kF32};
+  const KvStages stages = StagesOf(device, cut);
+  const KvShares shares = Must(stages.NewShares(layout, {.held = 2, .read = 2}));
+  const auto filler = Must(KvFiller::Create(shares));
+  std::span<const std::byte> bytes = std::as_bytes(image);
+  EXPECT_EQ(bytes.size(), KvImageBytes(layout));
+  const auto next = [&]() -> absl::StatusOr<std::span<const std::byte>> {
+    const auto part = bytes.first(std::min(piece, bytes.size()));
+    bytes = bytes.subspan(part.size());
+    return part;
+  };
+  KvTables tables(cut.size());
+  tables.Open(1, Must(stages.NewShares(layout, {.held = 1, .read = 1})));
+  tables.Adopt({.session = 1}, 9, Must(filler->Fill(next)));
+  const std::unique_ptr<KvSource> pin = tables.Pin({.session = 1}, 9);
+  EXPECT_EQ(pin->bytes(), KvImageBytes(layout));
+  std::vector<float> out = Must(ReadAll(*pin));
+  for (const size_t cut_off : {4, 100, 260}) {
+    bytes = std::as_bytes(image).first(image.size_bytes() - cut_off);
     EXPECT_TRUE(absl::IsDataLoss(filler->Fill(next).status())) << "it ends early";
+  }
+  tables.Close(1);
+  return out;
+}
+
+// A frame is one image, wherever its layers are cut into stages.
+TEST_F(KvTableTest, AFrameIsMadeFromItsImageInAnyPieces) {
+  std::vector<float> image(3 * 2 * 4 * 8);
+  for (size_t i = 0; i < image.size(); ++i) image[i] = static_cast<float>(i);
+  for (const Cut& cut : {Cut{3}, Cut{1, 2}, Cut{1, 1, 1}}) {
+    for (const size_t piece : {size_t{4}, size_t{100}, size_t{1} << 20}) {
+      EXPECT_EQ(Through(device_, cut, image, piece), image) << cut.size() << " stages, " << piece;
+    }
   }
 }
 

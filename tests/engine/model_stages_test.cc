@@ -71,15 +71,5 @@ TEST(ModelStagesTest, ThatLeaveLayersOutOrNameThemTwiceAreRefused) {
   }
 }
 
-TEST(ModelStagesTest, AnEngineSaysThatItTakesOneStage) {
-  WorkerPool workers(1);
-  const auto model = Open({{.layers = {0, 3}}, {.layers = {3, 6}}}, workers);
-  ASSERT_TRUE(model.ok()) << model.status();
-  ManualClock clock;
-  const absl::Status status = Engine::Create(**model, EngineSetup().engine, clock).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("2 stages"));
-}
-
 }  // namespace
 }  // namespace longtake

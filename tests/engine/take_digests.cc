@@ -3,12 +3,13 @@
 // Prints the digest of one take for every recipe and policy a test can make. A change that is meant
 // to leave the bits alone prints the same table before and after.
 //
-// usage: longtake_take_digests [--moving|--resumed|--resumed-snapshots|--late] [TABLE]
+// usage: longtake_take_digests [--moving|--resumed|--resumed-snapshots|--late] [--staged] [TABLE]
 //
 // With --moving each take moves to a fresh engine at every boundary and must come to the same. With
 // --resumed its process is killed over and over, at any moment, and it comes back from the store;
 // with --resumed-snapshots a snapshot is made at every boundary at which none is on its way, and
 // when a process ends in peace. With --late it is made on late devices (tests/late/late_device.h).
+// With --staged the transformer is cut into several stages, after each move into others.
 //
 // With a table (tests/engine/take_digests.txt) each line is compared with it; a take that this
 // processor cannot make is left out. Exits with 1 when a line differs or a take fails.
@@ -80,7 +81,7 @@ std::function<void(SessionSpec& spec)> WithPlan(KeyPlanSpec plan,
 }
 
 void FromFile(EngineSetup& setup) {
-  setup.engine.kv_bytes_max = 64 << 10;  // too little for a session
+  setup.engine.kv_bytes_max = 384 << 10;  // too little for a session
   setup.engine.files = &PosixFileSystem();
   setup.engine.kv_file_directory = fs::temp_directory_path().string();
   setup.engine.kv_file_bytes_max = 64 << 20;
@@ -454,9 +455,16 @@ class KilledTake {
 
 enum class Way { kStraight, kMoving, kResumed, kResumedSnapshots, kLate };
 
-absl::StatusOr<Hash128> Digest(const TakeCase& take, Way way) {
+const std::vector<std::vector<ModelStage>> kCuts = {
+    {{.layers = {0, 2}}, {.layers = {2, 6}}},
+    {{.layers = {0, 1}}, {.layers = {1, 4}}, {.layers = {4, 6}}},
+    {},
+    {{.layers = {0, 5}}, {.layers = {5, 6}}}};
+
+absl::StatusOr<Hash128> Digest(const TakeCase& take, Way way, bool staged) {
   EngineSetup setup;
   setup.pack = PackOf(take);
+  if (staged) setup.cuts = kCuts;
   if (take.setup) take.setup(setup);
   if (way == Way::kLate) setup.open = &LateModel::Open;
   SessionSpec spec = SmallSpec("a red circle moving to the right", 42, Frames(take.chunks));
@@ -487,8 +495,9 @@ std::map<std::string, std::string> ReadTable(const char* path) {
 }
 
 // Whether the take could be made and is what the table says, where there is one.
-bool Print(const TakeCase& take, Way way, const std::map<std::string, std::string>& expected) {
-  const absl::StatusOr<Hash128> digest = Digest(take, way);
+bool Print(const TakeCase& take, Way way, bool staged,
+           const std::map<std::string, std::string>& expected) {
+  const absl::StatusOr<Hash128> digest = Digest(take, way, staged);
   const std::string text = digest.ok() ? digest->ToHex() : digest.status().ToString();
   std::printf("%-26s %s\n", take.name.c_str(), text.c_str());
   std::fflush(stdout);
@@ -501,14 +510,16 @@ bool Print(const TakeCase& take, Way way, const std::map<std::string, std::strin
 }
 
 int Main(int argc, char** argv) {
+  const std::map<std::string, Way> ways = {{"--moving", Way::kMoving},
+                                           {"--resumed", Way::kResumed},
+                                           {"--resumed-snapshots", Way::kResumedSnapshots},
+                                           {"--late", Way::kLate}};
   Way way = Way::kStraight;
-  if (argc > 1 && std::string(argv[1]) == "--moving") way = Way::kMoving;
-  if (argc > 1 && std::string(argv[1]) == "--resumed") way = Way::kResumed;
-  if (argc > 1 && std::string(argv[1]) == "--resumed-snapshots") way = Way::kResumedSnapshots;
-  if (argc > 1 && std::string(argv[1]) == "--late") way = Way::kLate;
-  if (way != Way::kStraight) {
-    ++argv;
-    --argc;
+  bool staged = false;
+  for (; argc > 1 && std::string(argv[1]).starts_with("--"); ++argv, --argc) {
+    const auto found = ways.find(argv[1]);
+    if (found != ways.end()) way = found->second;
+    staged |= std::string(argv[1]) == "--staged";
   }
   std::map<std::string, std::string> expected;
   if (argc > 1) {
@@ -521,7 +532,7 @@ int Main(int argc, char** argv) {
   int wrong = 0;
   for (const auto& cases : {PlanCases(), PromptCases(), SamplerCases(), OtherCases()}) {
     for (const TakeCase& take : cases) {
-      if (CanMake(take) && !Print(take, way, expected)) ++wrong;
+      if (CanMake(take) && !Print(take, way, staged, expected)) ++wrong;
     }
   }
   if (wrong != 0) std::printf("%d takes are wrong\n", wrong);

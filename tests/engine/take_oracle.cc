@@ -99,7 +99,7 @@ std::optional<FinishedChunk> TakeOracle::Sweep() {
     const absl::Status added = items.back().Add(kSession, brought);
     LT_CHECK(added.ok());
   }
-  TransformerStack stack(model_, /*kv_stream=*/nullptr, items);
+  TransformerStack stack(model_, /*kv=*/nullptr, items);
   Run(stack);
   std::optional<FinishedChunk> chunk = Value(rollout_->Settle());
   HoldFrames();

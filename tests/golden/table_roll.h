@@ -6,9 +6,10 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "engine/kv/kv_image.h"
-#include "engine/kv/kv_table.h"
+#include "engine/kv/kv_tables.h"
 #include "engine/video/rollout.h"
 #include "engine/video/sweep_items.h"
 #include "tests/golden/tiny_model.h"
@@ -29,7 +30,7 @@ class TableRoll {
   }
   // Runs the next sweep; gives the rows its items brought.
   int64_t Sweep(int64_t rows_max) {
-    SweepItems sweep(table);
+    SweepItems sweep(kv_.stage(0));
     MustBeOk(sweep.Add(kSession, *rollout, rows_max));
     MustBeOk(tiny_.Run({sweep.items().begin(), sweep.items().end()}));
     int64_t rows = 0;
@@ -38,7 +39,7 @@ class TableRoll {
   }
   // Runs so many layers of it and drops it.
   void DropSweep(int64_t rows_max, int64_t layers) {
-    SweepItems sweep(table);
+    SweepItems sweep(kv_.stage(0));
     MustBeOk(sweep.Add(kSession, *rollout, rows_max));
     const auto model_sweep = Must(tiny_.model->NewSweep(sweep.items()));
     MustBeOk(model_sweep->Embed());
@@ -60,12 +61,12 @@ class TableRoll {
     return chunk;
   }
 
-  KvImage Kv() const { return Must(CopyKv(table, kSession, nullptr)); }
+  KvImage Kv() const { return Must(CopyKv(kv_, kSession, nullptr)); }
   // Goes on from a state of such a rollout and its K/V, without texts.
   void GoOnFrom(const RolloutState& state, const KvImage& image) {
-    table.Close(kSession);
+    kv_.Close(kSession);
     Open();
-    MustBeOk(PutKv(image, table, kSession, nullptr));
+    MustBeOk(PutKv(image, kv_, kSession, nullptr));
     rollout = Must(Rollout::Restore(rollout->spec(), state));
   }
   // From copies of its own.
@@ -75,22 +76,24 @@ class TableRoll {
   }
 
   static constexpr uint64_t kSession = 1;
-  KvTable table;
   std::unique_ptr<Rollout> rollout;
 
  private:
   void Open() {
     const KvNeeds needs = Must(Rollout::FramesNeeded(rollout->spec()));
-    table.Open(kSession, Must(KvShare::Create(KvMemory(pool_), rollout->spec().kv_layout, needs)));
+    std::vector<std::unique_ptr<KvShare>> shares;
+    shares.push_back(Must(KvShare::Create(KvMemory(pool_), rollout->spec().kv_layout, needs)));
+    kv_.Open(kSession, KvShares(std::move(shares)));
   }
   void Hold() {
     for (size_t branch = 0; branch < rollout->branch_count(); ++branch) {
-      table.Hold({.session = kSession, .branch = branch}, rollout->frames(branch));
+      kv_.Hold({.session = kSession, .branch = branch}, rollout->frames(branch));
     }
   }
 
   TinyTransformer& tiny_;
   KvPool& pool_;
+  KvTables kv_{/*stages=*/1};
 };
 
 }  // namespace longtake
