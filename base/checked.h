@@ -58,6 +58,12 @@ inline std::optional<uint64_t> CheckedAlignUp(uint64_t value, uint64_t alignment
   return *padded & ~(alignment - 1);
 }
 
+// What falls to a part of a whole, rounded down: value * part / whole, where part is no more than
+// that.
+constexpr uint64_t ShareOf(uint64_t value, uint64_t part, uint64_t whole) {
+  return value / whole * part + value % whole * part / whole;
+}
+
 constexpr uint64_t CeilDiv(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
 
 }  // namespace longtake

@@ -117,7 +117,7 @@ absl::Status DivideHost(const MemoryWishes& wishes, MemoryPlan& plan) {
     return absl::OkStatus();
   }
   const uint64_t budget = *wishes.budget;
-  LT_RETURN_IF_ERROR(CheckFits(plan, {"memory-budget", &MemoryUse::host, budget}));
+  LT_RETURN_IF_ERROR(CheckFits(plan, {wishes.budget_name, &MemoryUse::host, budget}));
   uint64_t left = budget - plan.total().host;
   uint64_t share = left / kDefaultShare;
   // Memory beyond that for all layers has no other use, so the two pools share it.

@@ -20,6 +20,7 @@ namespace longtake {
 // Bytes; nullopt leaves it to the plan.
 struct MemoryWishes {
   std::optional<uint64_t> budget = {};         // of the host; nullopt: no limit
+  const char* budget_name = "memory-budget";   // for errors: who says it
   std::optional<uint64_t> device_budget = {};  // of a device with memory of its own
   std::optional<uint64_t> kv = {};
   std::optional<uint64_t> sessions = {};         // of the host

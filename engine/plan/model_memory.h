@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/file_system.h"
 #include "base/memory_use.h"
@@ -27,12 +28,20 @@ struct ModelMemory {
   uint64_t text_slots = 0;
   uint64_t text_layers = 0;
   bool has_device = false;  // with memory of its own; else all is the host's
+
+  void Add(const ModelMemory& other);
 };
 
-// With so many workers. Errors as of VideoModel::Open, for what the tables tell.
+// With so many workers, as one stage. Errors as of VideoModel::Open, for what the tables tell.
 absl::StatusOr<ModelMemory> MeasureModel(const PackDirectory& pack,
                                          const VideoModelOptions& options, int threads);
 absl::StatusOr<ModelMemory> MeasureModel(FileSystem& files, const std::string& directory,
                                          const VideoModelOptions& options, int threads);
+// Of each of the options' stages, which there are; what is there once, the text encoder and the
+// VAE, is with the first. A stage without cores of its own has so many workers.
+absl::StatusOr<std::vector<ModelMemory>> MeasureStages(FileSystem& files,
+                                                       const std::string& directory,
+                                                       const VideoModelOptions& options,
+                                                       int threads);
 
 }  // namespace longtake

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/plan/measure.h"
+#include "engine/plan/plan_stages.h"
 
 namespace longtake {
 namespace {
@@ -56,12 +57,28 @@ absl::Status PlanByCalibration(FileSystem& files, const ModelPlanRequest& reques
   return absl::OkStatus();
 }
 
+absl::Status PlanInStages(FileSystem& files, const ModelPlanRequest& request, WorkerPool& workers,
+                          ModelPlan& plan) {
+  LT_ASSIGN_OR_RETURN(plan.options.stages, StagesFor(files, request));
+  LT_ASSIGN_OR_RETURN(plan.stages,
+                      PlanStages(files, request, plan.options, workers.thread_count()));
+  for (size_t i = 0; i < plan.stages.size(); ++i) {
+    plan.options.stages[i].kept_bytes_max = plan.stages[i].kept;
+  }
+  plan.memory = SumOf(plan.stages);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ModelPlan> PlanModel(FileSystem& files, const ModelPlanRequest& request,
                                     WorkerPool& workers, Clock& clock) {
   ModelPlan plan;
   plan.options = request.options;
+  if (!request.stages.empty()) {
+    LT_RETURN_IF_ERROR(PlanInStages(files, request, workers, plan));
+    return plan;
+  }
   const auto needs = MeasureModel(files, request.pack, plan.options, workers.thread_count());
   if (!needs.ok()) return Annotate(needs.status(), "pack");
   LT_ASSIGN_OR_RETURN(plan.memory, PlanMemory(*needs, request.wishes));

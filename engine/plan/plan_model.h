@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/file_system.h"
@@ -14,6 +15,7 @@
 #include "engine/plan/calibration.h"
 #include "engine/plan/memory_plan.h"
 #include "engine/plan/residency_plan.h"
+#include "engine/plan/stage_option.h"
 #include "engine/video/video_options.h"
 
 namespace longtake {
@@ -23,14 +25,16 @@ struct ModelPlanRequest {
   VideoModelOptions options;
   size_t slot_count = 0;  // 0: the plan chooses
   MemoryWishes wishes;
-  std::string calibration;  // the file's path; empty: plan without one
+  std::vector<StageOption> stages = {};  // empty: one, with all memory and workers
+  std::string calibration;               // the file's path; empty: plan without one
   // Called before the ten seconds that a measurement takes. May be empty.
   std::function<void()> before_measuring = {};
 };
 
 struct ModelPlan {
   VideoModelOptions options;
-  MemoryPlan memory;
+  MemoryPlan memory;                    // of all stages
+  std::vector<MemoryPlan> stages = {};  // of each, where the request has some
   // With a calibration only.
   std::optional<Calibration> calibration;
   std::optional<ResidencyPlan> residency;
@@ -39,8 +43,8 @@ struct ModelPlan {
 };
 
 // Measures and writes the calibration when its file is missing or of another machine or model.
-// RESOURCE_EXHAUSTED says what is missing of the budget; errors begin with the option: "pack",
-// "calibration".
+// With stages no calibration is used or made. RESOURCE_EXHAUSTED says what is missing of the
+// budget; errors begin with the option: "pack", "calibration".
 absl::StatusOr<ModelPlan> PlanModel(FileSystem& files, const ModelPlanRequest& request,
                                     WorkerPool& workers, Clock& clock);
 

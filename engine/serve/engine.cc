@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/checked.h"
 #include "base/error_reason.h"
 #include "base/random_id.h"
 #include "engine/serve/needs_disk.h"
@@ -55,19 +56,20 @@ absl::Status Engine::OpenKv() {
   for (size_t i = 0; i < model_.stage_count(); ++i) {
     const int64_t layers = model_.stage(i).range().count();
     const auto share = [&](uint64_t bytes) {
-      return bytes / all * static_cast<uint64_t>(layers) +
-             bytes % all * static_cast<uint64_t>(layers) / all;
+      return ShareOf(bytes, static_cast<uint64_t>(layers), all);
     };
-    LT_ASSIGN_OR_RETURN(stages.emplace_back(),
-                        StageKv::Open(model_.stage(i).backend().device(),
-                                      {.layers = layers,
-                                       .pool_bytes = share(options_.kv_bytes_max),
-                                       .page_bytes = options_.kv_page_bytes,
-                                       .populator = options_.populator,
-                                       .files = options_.files,
-                                       .file_directory = options_.kv_file_directory,
-                                       .file_bytes = share(options_.kv_file_bytes_max),
-                                       .stream = options_.kv_stream}));
+    const std::vector<uint64_t>& pools = options_.kv_bytes_of_stages;
+    LT_ASSIGN_OR_RETURN(
+        stages.emplace_back(),
+        StageKv::Open(model_.stage(i).backend().device(),
+                      {.layers = layers,
+                       .pool_bytes = pools.empty() ? share(options_.kv_bytes_max) : pools[i],
+                       .page_bytes = options_.kv_page_bytes,
+                       .populator = options_.populator,
+                       .files = options_.files,
+                       .file_directory = options_.kv_file_directory,
+                       .file_bytes = share(options_.kv_file_bytes_max),
+                       .stream = options_.kv_stream}));
   }
   kv_ = std::make_unique<KvStages>(std::move(stages));
   std::optional<SnapshotLimits> snapshots;

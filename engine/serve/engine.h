@@ -41,7 +41,8 @@
 namespace longtake {
 
 struct EngineOptions {
-  uint64_t kv_bytes_max = uint64_t{1} << 30;
+  uint64_t kv_bytes_max = uint64_t{1} << 30;      // of all stages, by the number of their layers
+  std::vector<uint64_t> kv_bytes_of_stages = {};  // instead, of each
   uint64_t kv_page_bytes = KvPool::kPageBytesDefault;
   // For K/V that the pool cannot hold: a scratch file in this directory, and the memory through
   // which its bytes are read and written. Empty: no file.

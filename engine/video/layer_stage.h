@@ -26,6 +26,7 @@ class LayerStage {
   struct Machine {
     std::unique_ptr<WorkerPool> workers;  // its own; null: somebody's who outlives the stage
     std::unique_ptr<Backend> backend;     // on them
+    int thread_count = 0;                 // of whichever they are
   };
   struct Options {
     WanTransformerOptions transformer;  // with the range of layers
@@ -39,6 +40,7 @@ class LayerStage {
 
   const LayerRange& range() const { return transformer_->layers(); }
   Backend& backend() const { return *machine_.backend; }
+  int thread_count() const { return machine_.thread_count; }
   WanTransformer& transformer() { return *transformer_; }
   const WanTransformer& transformer() const { return *transformer_; }
   LayerStream& layers() { return *layers_; }

@@ -53,6 +53,7 @@ absl::StatusOr<std::unique_ptr<VideoModel>> VideoModel::Open(FileSystem& files,
 absl::Status VideoModel::Load(FileSystem& files, const std::string& directory,
                               const VideoModelOptions& options, WorkerPool& workers) {
   options_ = options;
+  directory_ = directory;
   LT_ASSIGN_OR_RETURN(PackDirectory pack,
                       PackDirectory::Open(files, directory, options.layer_paths));
   pack_ = std::make_unique<PackDirectory>(std::move(pack));
@@ -67,7 +68,7 @@ absl::Status VideoModel::Load(FileSystem& files, const std::string& directory,
   if (absl::Status status = ReadConfigs(); !status.ok()) return Annotate(status, directory);
   // The decoder first: it reads its weights whole before it repacks them.
   LT_RETURN_IF_ERROR(OpenPixelCoder());
-  LT_RETURN_IF_ERROR(OpenTransformer(workers));
+  LT_RETURN_IF_ERROR(OpenTransformer(files, workers));
   return OpenTextEncoder(workers);
 }
 
@@ -131,28 +132,47 @@ LayerStream::Options VideoModel::StreamOptions(uint64_t kept_bytes_max, WorkerPo
   return out;
 }
 
-absl::Status VideoModel::OpenTransformer(WorkerPool& workers) {
+absl::Status VideoModel::OpenTransformer(FileSystem& files, WorkerPool& workers) {
   LT_ASSIGN_OR_RETURN(const PackReader* pack, pack_->Component("transformer"));
   LT_RETURN_IF_ERROR(CheckInt8Layers(*pack));
   transformer_bytes_ = LayerBytes(*pack);
   std::vector<ModelStage> stages = options_.stages;
   if (stages.empty()) stages.emplace_back();
   LT_RETURN_IF_ERROR(CheckStages(stages, config_.layers));
-  uint64_t kept_bytes_max = options_.kept_bytes_max;
+  uint64_t left = options_.kept_bytes_max;
   for (const ModelStage& stage : stages) {
-    LT_RETURN_IF_ERROR(OpenStage(*pack, stage, kept_bytes_max, workers));
-    kept_bytes_max -= std::min(kept_bytes_max, stages_.back()->layers().memory_bytes());
+    LT_ASSIGN_OR_RETURN(const PackReader* layers, LayersOf(files, stage));
+    const uint64_t kept_bytes_max = stage.kept_bytes_max.value_or(left);
+    LT_RETURN_IF_ERROR(OpenStage(*layers, stage, kept_bytes_max, workers));
+    left -= std::min(left, stages_.back()->layers().memory_bytes());
+  }
+  text_kept_bytes_max_ = left;
+  if (const auto& of_first = stages.front().kept_bytes_max; of_first.has_value()) {
+    text_kept_bytes_max_ = *of_first - std::min(*of_first, stage().layers().memory_bytes());
   }
   return absl::OkStatus();
+}
+
+// With paths of its own a stage opens the pack for itself; its layers are the same.
+absl::StatusOr<const PackReader*> VideoModel::LayersOf(FileSystem& files, const ModelStage& stage) {
+  if (stage.layer_paths.empty()) return pack_->Component("transformer");
+  LT_ASSIGN_OR_RETURN(PackDirectory pack,
+                      PackDirectory::Open(files, directory_, stage.layer_paths));
+  stage_packs_.push_back(std::make_unique<PackDirectory>(std::move(pack)));
+  return stage_packs_.back()->Component("transformer");
 }
 
 absl::Status VideoModel::OpenStage(const PackReader& pack, const ModelStage& options,
                                    uint64_t kept_bytes_max, WorkerPool& workers) {
   LayerStage::Machine machine;
-  if (options.cores.has_value()) machine.workers = std::make_unique<WorkerPool>(*options.cores);
+  if (options.cores.has_value()) {
+    machine.workers = options.stays_on_cores ? std::make_unique<WorkerPool>(*options.cores)
+                                             : std::make_unique<WorkerPool>(options.cores->count());
+  }
   WorkerPool& of_stage = machine.workers != nullptr ? *machine.workers : workers;
   LT_ASSIGN_OR_RETURN(const CpuBackendOptions sweeping, SweepBackendOptions(*pack_, options_));
   LT_ASSIGN_OR_RETURN(machine.backend, NewBackend(of_stage, sweeping));
+  machine.thread_count = of_stage.thread_count();
   LayerStage::Options stage = {
       .transformer = TransformerOptions(options_, pack),
       .stream = StreamOptions(kept_bytes_max, of_stage, machine.backend->device())};
@@ -172,12 +192,8 @@ absl::Status VideoModel::OpenTextEncoder(WorkerPool& workers) {
   resident_bytes_ += pack->resident().bytes;
   LT_ASSIGN_OR_RETURN(text_encoder_, Umt5Encoder::Create(text_config_, *pack, stage().backend(),
                                                          TextOptions(options_, *pack)));
-  // What the transformer's kept layers leave.
-  uint64_t taken = 0;
-  for (const auto& stage : stages_) taken += stage->layers().memory_bytes();
   LayerStream::Options stream =
-      StreamOptions(options_.kept_bytes_max - std::min(options_.kept_bytes_max, taken), workers,
-                    stage().backend().device());
+      StreamOptions(text_kept_bytes_max_, workers, stage().backend().device());
   stream.slot_count = options_.text_slot_count;
   stream.trace_name = "text";
   LT_ASSIGN_OR_RETURN(text_layers_, LayerStream::Open(*pack, stream));
@@ -253,6 +269,18 @@ KvLayout VideoModel::kv_layout(int64_t width, int64_t height) const {
   KvLayout layout = stage().transformer().kv_layout(grid.height, grid.width);
   layout.layers = config_.layers;
   return layout;
+}
+
+uint64_t VideoModel::transformer_memory_bytes() const {
+  uint64_t bytes = 0;
+  for (const auto& stage : stages_) bytes += stage->layers().memory_bytes();
+  return bytes;
+}
+
+uint64_t VideoModel::streamed_bytes_per_sweep() const {
+  uint64_t bytes = 0;
+  for (const auto& stage : stages_) bytes += stage->layers().bytes_per_sweep();
+  return bytes;
 }
 
 uint64_t VideoModel::buffer_bytes() const {

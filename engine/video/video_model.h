@@ -107,6 +107,9 @@ class VideoModel {
   // Of all layers.
   KvLayout kv_layout(int64_t width, int64_t height) const;
   uint64_t transformer_bytes() const { return transformer_bytes_; }
+  // Of all stages: slots and kept layers of the transformer, and what a sweep reads of it.
+  uint64_t transformer_memory_bytes() const;
+  uint64_t streamed_bytes_per_sweep() const;
   uint64_t resident_bytes() const { return resident_bytes_; }
   // Activations of both stacks. Those of the decoder are reserved with the sessions.
   uint64_t buffer_bytes() const;
@@ -129,7 +132,8 @@ class VideoModel {
   // The device outlives the stream.
   LayerStream::Options StreamOptions(uint64_t kept_bytes_max, WorkerPool& workers,
                                      Device& device) const;
-  absl::Status OpenTransformer(WorkerPool& workers);
+  absl::Status OpenTransformer(FileSystem& files, WorkerPool& workers);
+  absl::StatusOr<const PackReader*> LayersOf(FileSystem& files, const ModelStage& stage);
   absl::Status OpenStage(const PackReader& pack, const ModelStage& options, uint64_t kept_bytes_max,
                          WorkerPool& workers);
   absl::Status OpenTextEncoder(WorkerPool& workers);
@@ -137,8 +141,10 @@ class VideoModel {
   absl::StatusOr<std::unique_ptr<TinyDecoder>> OpenTinyDecoder();  // null when there is none
 
   VideoModelOptions options_;
+  std::string directory_;
   std::unique_ptr<PackDirectory> pack_;
-  const PackReader* text_pack_ = nullptr;  // in it
+  std::vector<std::unique_ptr<PackDirectory>> stage_packs_;  // of stages with paths of their own
+  const PackReader* text_pack_ = nullptr;                    // in it
   Recipe recipe_;
   WanConfig config_;
   Umt5Config text_config_;
@@ -152,6 +158,7 @@ class VideoModel {
   std::unique_ptr<LayerStream> text_layers_;
   std::unique_ptr<PixelCoder> pixel_coder_;
   std::unique_ptr<Tokenizer> tokenizer_;
+  uint64_t text_kept_bytes_max_ = 0;  // what the transformer leaves of the layers to be kept
   uint64_t transformer_bytes_ = 0;
   uint64_t resident_bytes_ = 0;
 };

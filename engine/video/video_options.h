@@ -21,6 +21,11 @@ namespace longtake {
 struct ModelStage {
   LayerRange layers;
   std::optional<CoreSet> cores = {};  // of workers of its own; empty: the model's
+  bool stays_on_cores = true;         // those workers, and no other stage's
+  // Layers kept in its memory, the text encoder's after the first stage's; empty: what the stages
+  // before leave of the model's.
+  std::optional<uint64_t> kept_bytes_max = {};
+  std::vector<std::string> layer_paths = {};  // with twins of the pack; empty: the model's
 };
 
 struct VideoModelOptions {
@@ -45,5 +50,11 @@ struct VideoModelOptions {
   Trace* trace = nullptr;           // outlives the model
   const MemoryPopulator* populator = nullptr;  // of what Open takes; null: the caller's thread
 };
+
+// Where a stage of these options has its layers from.
+inline const std::vector<std::string>& PathsOf(const ModelStage& stage,
+                                               const VideoModelOptions& options) {
+  return stage.layer_paths.empty() ? options.layer_paths : stage.layer_paths;
+}
 
 }  // namespace longtake
