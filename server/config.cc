@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "engine/plan/stage_option.h"
 #include "server/config_file.h"
 #include "server/unix_socket.h"
 
@@ -45,6 +46,8 @@ const char* ValueName(ConfigOption::Type type) {
       return "SIZE";
     case ConfigOption::Type::kDuration:
       return "DURATION";
+    case ConfigOption::Type::kSpecs:
+      return "SPEC";
     default:
       return "PATH";
   }
@@ -65,12 +68,12 @@ void AddOptions(CLI::App& app, Flags* flags) {
     if (option.type == ConfigOption::Type::kFlag) {
       app.add_flag_function(
           flag, [store](int64_t count) { store(count > 0 ? "true" : "false"); }, HelpText(option));
-    } else if (option.type == ConfigOption::Type::kList) {
-      const auto store_all = [store](const std::vector<std::string>& values) {
-        store(absl::StrJoin(values, ":"));
+    } else if (const char* separator = ListSeparator(option); separator != nullptr) {
+      const auto store_all = [store, separator](const std::vector<std::string>& values) {
+        store(absl::StrJoin(values, separator));
       };
       app.add_option_function<std::vector<std::string>>(flag, store_all, HelpText(option))
-          ->type_name("PATH")
+          ->type_name(ValueName(option.type))
           ->expected(1)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     } else {
@@ -117,6 +120,20 @@ absl::Status Apply(const ConfigOption& option, const std::string& text, const st
   return Annotate(status, absl::StrCat(source, ": ", option.name));
 }
 
+// Stages say what else is said of all at once.
+absl::Status CheckStages(const Config& config) {
+  if (config.stages.empty()) return absl::OkStatus();
+  const auto error = [](const std::string& why) { return absl::InvalidArgumentError(why); };
+  if (config.stages.size() > 64) return error("stage: must be at most 64");
+  if (config.memory_budget.has_value()) {
+    return error("memory-budget: with stages each has its own (stage ...,memory=SIZE)");
+  }
+  if (!config.calibration.empty()) {
+    return error("calibration: is of a model in one stage as yet, here are some (stage)");
+  }
+  return ParseStages(config.stages).status();
+}
+
 // What a single value cannot tell.
 absl::Status CheckTogether(const Config& config) {
   const auto error = [](const std::string& why) { return absl::InvalidArgumentError(why); };
@@ -141,6 +158,7 @@ absl::Status CheckTogether(const Config& config) {
   }
   if (config.slots > 64) return error("slots: must be at most 64");
   if (config.layer_paths.size() > 16) return error("layer-path: must be at most 16 directories");
+  LT_RETURN_IF_ERROR(CheckStages(config));
   if (!config.kv_file.empty() && config.kv_staging_bytes < (1 << 20)) {
     return error("kv-staging-bytes: must be at least 1MiB");
   }

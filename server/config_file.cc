@@ -37,28 +37,25 @@ absl::Status CheckCharacters(const std::string& text) {
   return absl::OkStatus();
 }
 
-bool IsOption(const std::string& name) {
+// Null when there is none.
+const ConfigOption* FindOption(const std::string& name) {
   const auto options = ConfigOptions();
-  return std::any_of(options.begin(), options.end(),
-                     [&name](const ConfigOption& option) { return name == option.name; });
-}
-
-bool IsList(const std::string& name) {
-  const auto options = ConfigOptions();
-  return std::any_of(options.begin(), options.end(), [&name](const ConfigOption& option) {
-    return name == option.name && option.type == ConfigOption::Type::kList;
-  });
+  const auto found = std::find_if(options.begin(), options.end(),
+                                  [&](const ConfigOption& option) { return name == option.name; });
+  return found == options.end() ? nullptr : &*found;
 }
 
 absl::Status LineError(const YAML::Mark& mark, const std::string& why) {
   return absl::InvalidArgumentError(absl::StrCat("line ", mark.line + 1, ": ", why));
 }
 
-// A list's entries get colons between them, which is how SetOption takes it.
-absl::StatusOr<std::string> ReadValue(const std::string& key, const YAML::Node& node) {
+// A list's entries get its separator between them, which is how SetOption takes it.
+absl::StatusOr<std::string> ReadValue(const ConfigOption& option, const YAML::Node& node) {
+  const std::string key = option.name;
   if (node.IsNull()) return "";
   if (node.IsScalar()) return node.Scalar();
-  if (!node.IsSequence() || !IsList(key)) {
+  const char* separator = ListSeparator(option);
+  if (!node.IsSequence() || separator == nullptr) {
     return LineError(node.Mark(), absl::StrCat(key, " needs a plain value"));
   }
   std::vector<std::string> entries;
@@ -67,7 +64,7 @@ absl::StatusOr<std::string> ReadValue(const std::string& key, const YAML::Node& 
       return LineError(entry.Mark(), absl::StrCat(key, ": not a list of texts"));
     entries.push_back(entry.Scalar());
   }
-  return absl::StrJoin(entries, ":");
+  return absl::StrJoin(entries, separator);
 }
 
 absl::StatusOr<std::map<std::string, std::string>> ReadMapping(const YAML::Node& root) {
@@ -76,10 +73,11 @@ absl::StatusOr<std::map<std::string, std::string>> ReadMapping(const YAML::Node&
   if (!root.IsMap()) return LineError(root.Mark(), "expected lines of \"option: value\"");
   for (const auto& entry : root) {
     const std::string key = entry.first.IsScalar() ? entry.first.Scalar() : "";
-    if (!IsOption(key)) {
+    const ConfigOption* option = FindOption(key);
+    if (option == nullptr) {
       return LineError(entry.first.Mark(), absl::StrCat("\"", key, "\" is no option"));
     }
-    LT_ASSIGN_OR_RETURN(const std::string value, ReadValue(key, entry.second));
+    LT_ASSIGN_OR_RETURN(const std::string value, ReadValue(*option, entry.second));
     if (!out.emplace(key, value).second) {
       return LineError(entry.first.Mark(), absl::StrCat(key, " appears twice"));
     }

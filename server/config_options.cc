@@ -25,6 +25,11 @@ constexpr ConfigOption kOptions[] = {
     {"layer-path", Type::kList, &Config::layer_paths, "", "",
      "Directory on another disk with layers of the pack, as longtake-pack spread writes it; once "
      "for each, in the same order, and layers come from all of them at once"},
+    {"stage", Type::kSpecs, &Config::stages, "", "",
+     "Part of the model with cores and memory of its own, once for each: "
+     "device=cpu:0-3,layers=0-19,memory=3GiB,path=DIR. Layers are dealt evenly where none are "
+     "named; "
+     "the first stage's cores also do text, decoding and encoding"},
     {"listen", Type::kAddress, &Config::listen, "127.0.0.1:7767", "",
      "Address of the gRPC port; port 0 takes a free one. Or unix:PATH, a socket for users of this "
      "machine"},
@@ -217,6 +222,7 @@ const char* Expected(Type type) {
     case Type::kFlag:
       return "true, false";
     case Type::kList:
+    case Type::kSpecs:
       return "list";
   }
   return "";
@@ -225,6 +231,11 @@ const char* Expected(Type type) {
 }  // namespace
 
 std::span<const ConfigOption> ConfigOptions() { return kOptions; }
+
+const char* ListSeparator(const ConfigOption& option) {
+  if (option.type == Type::kList) return ":";
+  return option.type == Type::kSpecs ? ";" : nullptr;
+}
 
 std::string EnvironmentName(const ConfigOption& option) {
   return absl::StrCat("LONGTAKE_",
@@ -257,9 +268,10 @@ absl::Status SetOption(const ConfigOption& option, const std::string& text, Conf
       LT_ASSIGN_OR_RETURN(config->*std::get<bool Config::*>(option.field), ParseFlag(text));
       return absl::OkStatus();
     }
-    case Type::kList: {
+    case Type::kList:
+    case Type::kSpecs: {
       config->*std::get<std::vector<std::string> Config::*>(option.field) =
-          absl::StrSplit(text, ':', absl::SkipEmpty());
+          absl::StrSplit(text, ListSeparator(option), absl::SkipEmpty());
       return absl::OkStatus();
     }
   }
@@ -284,7 +296,9 @@ std::string OptionText(const ConfigOption& option, const Config& config) {
     case Type::kFlag:
       return config.*std::get<bool Config::*>(option.field) ? "true" : "false";
     case Type::kList:
-      return absl::StrJoin(config.*std::get<std::vector<std::string> Config::*>(option.field), ":");
+    case Type::kSpecs:
+      return absl::StrJoin(config.*std::get<std::vector<std::string> Config::*>(option.field),
+                           ListSeparator(option));
   }
   return "";
 }

@@ -19,6 +19,7 @@ namespace longtake {
 struct Config {
   std::string pack;
   std::vector<std::string> layer_paths;
+  std::vector<std::string> stages;
   std::string listen;
   std::string listen_mode;
   std::string port_file;
@@ -64,7 +65,7 @@ struct Config {
 };
 
 struct ConfigOption {
-  enum class Type { kText, kAddress, kChoice, kCount, kBytes, kDuration, kFlag, kList };
+  enum class Type { kText, kAddress, kChoice, kCount, kBytes, kDuration, kFlag, kList, kSpecs };
   // A size that may be a word instead of a number is optional.
   using Field =
       std::variant<std::string Config::*, uint64_t Config::*, std::optional<uint64_t> Config::*,
@@ -81,10 +82,14 @@ struct ConfigOption {
 
 std::span<const ConfigOption> ConfigOptions();
 
+// What stands between a list's entries where they are one text: a colon as in PATH, or, of specs,
+// which have colons, a semicolon. Null for what is no list.
+const char* ListSeparator(const ConfigOption& option);
+
 // "LONGTAKE_KV_BYTES".
 std::string EnvironmentName(const ConfigOption& option);
 
-// Checks and stores one value; a list's entries have colons between them, as in PATH.
+// Checks and stores one value; a list's entries have its separator between them.
 // INVALID_ARGUMENT says what is expected, without the option's name.
 absl::Status SetOption(const ConfigOption& option, const std::string& text, Config* config);
 

@@ -13,7 +13,7 @@ void RenderCost(const VideoModel& model, v1::ModelCost* out) {
   const KvLayout kv = model.kv_layout(recipe.width, recipe.height);
   out->set_layer_count(static_cast<int32_t>(model.config().layers));
   out->set_layer_bytes(static_cast<int64_t>(model.transformer_bytes()));
-  out->set_streamed_bytes_per_sweep(static_cast<int64_t>(model.stage().layers().bytes_per_sweep()));
+  out->set_streamed_bytes_per_sweep(static_cast<int64_t>(model.streamed_bytes_per_sweep()));
   out->set_kv_bytes_per_frame(
       static_cast<int64_t>(2 * static_cast<uint64_t>(kv.layers * kv.rows) * kv.row_bytes()));
   const size_t sweeps = recipe.rollout == RolloutKind::kRolling ? 1 : NoiseLevels(recipe).size();

@@ -1,10 +1,14 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "server/plan_from_config.h"
 
+#include <limits>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "base/checked.h"
 #include "base/file_system.h"
 #include "base/machine_memory.h"
 #include "base/units.h"
@@ -43,8 +47,9 @@ VideoModelOptions ModelOptions(const Config& config) {
   return options;
 }
 
-void LogMemory(const MemoryPlan& memory) {
-  Log(LogLevel::kInfo, "memory",
+// stage is -1 where there is one.
+void LogMemory(const MemoryPlan& memory, int64_t stage = -1) {
+  Log(LogLevel::kInfo, stage < 0 ? "memory" : absl::StrCat("memory of stage ", stage),
       {{"total_bytes", static_cast<int64_t>(memory.total().host)},
        {"budget", memory.budget.has_value() ? FormatBytes(*memory.budget) : "none"},
        {"layer_bytes", static_cast<int64_t>(memory.layers())},
@@ -57,10 +62,20 @@ void LogMemory(const MemoryPlan& memory) {
        {"store_buffer_bytes", static_cast<int64_t>(memory.store)},
        {"prompt_cache_bytes", static_cast<int64_t>(memory.prompt_cache)},
        {"session_bytes", static_cast<int64_t>(memory.sessions.host)}});
+}
+
+void WarnOfTooMuch(const ModelPlan& plan) {
+  uint64_t promised = 0;
+  const std::span<const MemoryPlan> stages =
+      plan.stages.empty() ? std::span(&plan.memory, 1) : std::span(plan.stages);
+  for (const MemoryPlan& stage : stages) {
+    promised =
+        CheckedAdd(promised, stage.total().host).value_or(std::numeric_limits<int64_t>::max());
+  }
   const std::optional<uint64_t> limit = MemoryLimitBytes();
-  if (!limit.has_value() || memory.total().host <= *limit) return;
+  if (!limit.has_value() || promised <= *limit) return;
   Log(LogLevel::kWarning, "more memory promised than there is",
-      {{"promised_bytes", static_cast<int64_t>(memory.total().host)},
+      {{"promised_bytes", static_cast<int64_t>(promised)},
        {"limit_bytes", static_cast<int64_t>(*limit)},
        {"advice", std::string("set memory-budget, or lower kept-bytes, kv-bytes, session-bytes "
                               "or tokens-per-sweep")}});
@@ -88,10 +103,25 @@ void LogPlan(const ModelPlan& plan) {
       Log(LogLevel::kInfo, "plan: " + line);
     }
   }
-  LogMemory(plan.memory);
+  for (size_t i = 0; i < plan.stages.size(); ++i) {
+    LogMemory(plan.stages[i], static_cast<int64_t>(i));
+  }
+  if (plan.stages.empty()) LogMemory(plan.memory);
+  WarnOfTooMuch(plan);
 }
 
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<WorkerPool>> MakeWorkers(const Config& config) {
+  LT_ASSIGN_OR_RETURN(const std::vector<StageOption> stages, ParseStages(config.stages));
+  if (stages.empty()) return std::make_unique<WorkerPool>(static_cast<int>(config.threads));
+  const CoreSet& cores = stages.front().cores;
+  if (const absl::Status allowed = cores.CheckAllowed(); !allowed.ok()) {
+    return Annotate(allowed, "stage 0: device");
+  }
+  return HaveCoresApart(stages) ? std::make_unique<WorkerPool>(cores)
+                                : std::make_unique<WorkerPool>(cores.count());
+}
 
 absl::StatusOr<ModelPlan> PlanFromConfig(const Config& config, WorkerPool& workers,
                                          const MemoryPopulator& populator, Clock& clock) {
@@ -106,6 +136,7 @@ absl::StatusOr<ModelPlan> PlanFromConfig(const Config& config, WorkerPool& worke
                                     {{"calibration", config.calibration}});
                               }};
   request.options.populator = &populator;
+  LT_ASSIGN_OR_RETURN(request.stages, ParseStages(config.stages));
   LT_ASSIGN_OR_RETURN(ModelPlan plan, PlanModel(PosixFileSystem(), request, workers, clock));
   LogPlan(plan);
   // One part in use, and one being read from each path.

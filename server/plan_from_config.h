@@ -3,6 +3,8 @@
 // The plan that the options ask for, and its lines in the log.
 #pragma once
 
+#include <memory>
+
 #include "base/clock.h"
 #include "base/memory_populator.h"
 #include "base/worker_pool.h"
@@ -10,6 +12,10 @@
 #include "server/config_options.h"
 
 namespace longtake {
+
+// Those that compute for all: the first stage's cores, or as many threads as the config says.
+// FAILED_PRECONDITION names a core that the process may not use.
+absl::StatusOr<std::unique_ptr<WorkerPool>> MakeWorkers(const Config& config);
 
 // The populator takes what the model will be opened with, and must outlive it. Errors as PlanModel;
 // FAILED_PRECONDITION: kv-file would be memory beside the budget.

@@ -118,7 +118,7 @@ EngineFacts MakeFacts(const MemoryPlan& memory, const VideoModel& model) {
           .model = model.name(),
           .numerics_profile = std::string(model.numerics_profile()),
           .instruction_set = std::string(model.instruction_set()),
-          .transformer_layer_bytes = model.stage().layers().memory_bytes(),
+          .transformer_layer_bytes = model.transformer_memory_bytes(),
           .text_layer_bytes = model.text_layers().memory_bytes(),
           .resident_bytes = memory.model.resident.host,
           .vae_bytes = memory.model.vae.host,
@@ -222,7 +222,7 @@ struct Server::Parts {
 };
 
 absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
-  workers = std::make_unique<WorkerPool>(static_cast<int>(config.threads));
+  LT_ASSIGN_OR_RETURN(workers, MakeWorkers(config));
   calls = std::make_unique<CallQueue>(
       *workers,
       CallQueue::Limits{.calls_max = kWaitingCallsMax, .bytes_max = kWaitingCallBytesMax});
@@ -251,6 +251,8 @@ absl::Status Server::Parts::OpenModel(const Config& config, Clock& clock) {
   if (!opened.ok()) return Annotate(opened.status(), "pack");
   model = *std::move(opened);
   EngineOptions session_options = SessionOptions(config, memory, *model);
+  for (const MemoryPlan& stage : plan.stages)
+    session_options.kv_bytes_of_stages.push_back(stage.kv);
   session_options.on_sweep = [this](std::string_view stack, const absl::Status& status) {
     Report(stack, status);
   };

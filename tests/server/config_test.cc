@@ -86,6 +86,7 @@ TEST(Config, EveryOptionWorksInAllThreePlaces) {
   for (const ConfigOption& option : ConfigOptions()) {
     std::string value = option.default_text;
     if (value.empty()) value = option.type == ConfigOption::Type::kAddress ? "h:1" : "x";
+    if (option.type == ConfigOption::Type::kSpecs) value = "device=cpu:0";
     const std::string name = option.name;
     const bool flag = option.type == ConfigOption::Type::kFlag;
     const std::vector<std::string> pack =
@@ -113,6 +114,25 @@ TEST(Config, AListIsGivenOnceForEachEntry) {
   }
   EXPECT_THAT((Given{{"--pack", "p"}, {}, "layer-path: [[a]]\n"}.Error()),
               HasSubstr("layer-path: not a list of texts"));
+}
+
+TEST(Config, StagesHaveSemicolonsBetweenThem) {
+  const std::string first = "device=cpu:0,layers=0-2";
+  const std::string second = "device=cpu:0-1,path=/d1";
+  const std::string text = first + ";" + second;
+  const Given given[] = {{{"--pack", "p", "--stage", first, "--stage", second}},
+                         {{"--pack", "p"}, {{"LONGTAKE_STAGE", text}}, ""},
+                         {{"--pack", "p"}, {}, "stage:\n  - " + first + "\n  - " + second + "\n"},
+                         {{"--pack", "p"}, {}, "stage: \"" + text + "\"\n"}};
+  for (const Given& one : given) {
+    const auto loaded = one.Load();
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_EQ(loaded->config.stages, (std::vector<std::string>{first, second}));
+  }
+  EXPECT_THAT((Given{{"--pack", "p", "--stage", "device=gpu"}}.Error()),
+              HasSubstr("stage 0: device: "));
+  EXPECT_THAT((Given{{"--pack", "p", "--stage", first, "--memory-budget", "1GiB"}}.Error()),
+              HasSubstr("memory-budget: with stages each has its own"));
 }
 
 TEST(Config, ErrorsNameOptionAndPlace) {
