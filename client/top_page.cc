@@ -83,6 +83,23 @@ std::string Sweeps(const Scrapes& scrapes) {
                          scrapes.Grown("longtake_sweep_tokens_total") / count);
 }
 
+// Only where there are several.
+std::string Stages(const Scrapes& scrapes) {
+  std::string out;
+  const auto count = static_cast<int>(scrapes.now().Sum("longtake_stages"));
+  for (int stage = 0; count > 1 && stage < count; ++stage) {
+    const auto grown = [&](const char* kind) {
+      return scrapes.Grown("longtake_stage_seconds_total",
+                           absl::StrCat("stage=\"", stage, "\",kind=\"", kind, "\""));
+    };
+    const double all = std::max(1e-9, grown("busy") + grown("layers") + grown("rows"));
+    absl::StrAppendFormat(
+        &out, "stage %-3d %.0f %% computing, %.0f %% waiting for layers, %.0f %% for rows\n", stage,
+        100 * grown("busy") / all, 100 * grown("layers") / all, 100 * grown("rows") / all);
+  }
+  return out;
+}
+
 std::string Disk(const Scrapes& scrapes) {
   const MetricValues& now = scrapes.now();
   const auto errors = [&now](const char* kind) {
@@ -132,8 +149,8 @@ std::string Memory(const MetricValues& now) {
 
 std::string RenderTop(const MetricValues& before, const MetricValues& now, double seconds) {
   const Scrapes scrapes(before, now, seconds);
-  return absl::StrCat(Model(now), Sessions(scrapes), Sweeps(scrapes), Disk(scrapes),
-                      KvFile(scrapes), Memory(now));
+  return absl::StrCat(Model(now), Sessions(scrapes), Sweeps(scrapes), Stages(scrapes),
+                      Disk(scrapes), KvFile(scrapes), Memory(now));
 }
 
 }  // namespace longtake

@@ -160,6 +160,23 @@ void AddLayerTimes(const std::vector<LayerTimes>& layers, Page& page) {
   }
 }
 
+void AddStages(const std::vector<StageTimes>& stages, Page& page) {
+  page.Begin(MetricType::Gauge, "longtake_stages", "Stages that the transformer lies in");
+  page.Add(stages.size());
+  page.Begin(MetricType::Counter, "longtake_stage_seconds_total",
+             "Time of the sweeps on each stage: busy, waiting for layers, waiting for rows");
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const std::pair<const char*, double> kinds[] = {{"busy", stages[i].busy_seconds},
+                                                    {"layers", stages[i].layer_wait_seconds},
+                                                    {"rows", stages[i].row_wait_seconds}};
+    for (const auto& [kind, seconds] : kinds) {
+      ClientMetric metric;
+      metric.label = {{"stage", std::to_string(i)}, {"kind", kind}};
+      page.Put(std::move(metric), seconds);
+    }
+  }
+}
+
 void AddStorage(const EngineStats& stats, Page& page) {
   const Stack stacks[] = {{"text", stats.text_layers}, {"transformer", stats.transformer_layers}};
   page.Begin(MetricType::Counter, "longtake_storage_read_bytes_total", "Layer bytes read");
@@ -267,6 +284,7 @@ std::vector<MetricFamily> EngineMetrics::Collect() const {
   if (snapshot.store.has_value()) {
     AddStore(*snapshot.store, snapshot.stats.snapshots_refused, page);
   }
+  AddStages(snapshot.stats.stages, page);
   AddStorage(snapshot.stats, page);
   AddKvFile(snapshot.stats, page);
   AddMemory(facts_, snapshot.stats, page);

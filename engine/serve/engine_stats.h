@@ -21,6 +21,13 @@ namespace longtake {
 // one that nobody wanted any more is not told.
 using SweepObserver = std::function<void(std::string_view stack, const absl::Status& status)>;
 
+// Where the time of sweeps went on one stage.
+struct StageTimes {
+  double busy_seconds = 0;        // computed its layers
+  double layer_wait_seconds = 0;  // for them, their checksums and K/V of the file
+  double row_wait_seconds = 0;    // the rest, in which other stages had the rows
+};
+
 struct EngineStats {
   uint64_t sessions_created = 0;
   uint64_t sessions_failed = 0;
@@ -50,6 +57,7 @@ struct EngineStats {
   std::vector<PathStats> layer_paths;               // of both stacks' layers
   PackReader::Stats text_rows;                      // of prompts' embeddings
   std::vector<LayerTimes> transformer_layer_times;  // per layer
+  std::vector<StageTimes> stages;
   // Rows from which a larger sweep is no more efficient; 0: not known yet.
   uint64_t knee_tokens = 0;
   uint64_t kv_file_bytes = 0;  // set aside for sessions, now

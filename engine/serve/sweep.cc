@@ -26,7 +26,7 @@ absl::Status RunStages(std::span<const StageSweep> stages, const std::function<b
     const LayerRange& layers = stages[i].layers.layers();
     for (int64_t layer = layers.first; layer < layers.end; ++layer) {
       if (!keep_going()) return absl::CancelledError("nobody is left in the sweep");
-      const LayerWatch watch(stages[i].layers, probe);
+      const LayerWatch watch(stages[i].layers, probe, i);
       LT_RETURN_IF_ERROR(RunOne(stages[i], layer));
       watch.Done(layer, static_cast<size_t>(layer - first));
     }

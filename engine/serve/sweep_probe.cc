@@ -5,9 +5,10 @@
 
 namespace longtake {
 
-LayerWatch::LayerWatch(const LayerStream& layers, const SweepProbe& probe)
+LayerWatch::LayerWatch(const LayerStream& layers, const SweepProbe& probe, size_t stage)
     : layers_(layers),
       probe_(probe),
+      stage_(stage),
       before_(layers.stats()),
       kv_before_(KvSeconds()),
       start_nanos_(probe.clock.MonotonicNanos()) {}
@@ -15,7 +16,9 @@ LayerWatch::LayerWatch(const LayerStream& layers, const SweepProbe& probe)
 void LayerWatch::Done(int64_t layer, size_t index) const {
   const int64_t end_nanos = probe_.clock.MonotonicNanos();
   if (probe_.trace != nullptr) {
-    probe_.trace->Span(probe_.track, absl::StrCat("layer ", layer), start_nanos_, end_nanos);
+    const std::string number = stage_ == 0 ? "" : absl::StrCat(" ", stage_);
+    probe_.trace->Span(absl::StrCat(probe_.track, number, " layers"), absl::StrCat("layer ", layer),
+                       start_nanos_, end_nanos);
   }
   if (probe_.times == nullptr) return;
   const LayerStream::Stats after = layers_.stats();

@@ -27,7 +27,7 @@ struct LayerTimes {
 struct SweepProbe {
   Clock& clock;
   Trace* trace = nullptr;                    // or null
-  std::string track = {};                    // of the trace, for the layers' spans
+  std::string track = {};                    // of the trace, for the layers' spans; begins it
   std::vector<LayerTimes>* times = nullptr;  // per layer, or null
   std::function<double()> kv_seconds = {};   // spent on K/V of the file so far; or empty
 };
@@ -35,8 +35,8 @@ struct SweepProbe {
 // One layer: from its making to Done, which tells the probe.
 class LayerWatch {
  public:
-  // Both outlive it.
-  LayerWatch(const LayerStream& layers, const SweepProbe& probe);
+  // Both outlive it. Of the stage with this number.
+  LayerWatch(const LayerStream& layers, const SweepProbe& probe, size_t stage);
   // The layer's number in the model, and among those of the sweep.
   void Done(int64_t layer, size_t index) const;
 
@@ -45,6 +45,7 @@ class LayerWatch {
 
   const LayerStream& layers_;
   const SweepProbe& probe_;
+  const size_t stage_;
   const LayerStream::Stats before_;
   const double kv_before_;
   const int64_t start_nanos_;

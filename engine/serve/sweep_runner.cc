@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/serve/sweep_runner.h"
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <utility>
@@ -51,7 +52,7 @@ absl::Status SweepRunner::RunOnce(SweepStack& stack, const std::function<bool()>
         {.model = *models.back(), .layers = stack.layers(i), .received = stack.received(i)});
   }
   probe.trace = model_.options().trace;
-  probe.track = std::string(stack.name()) + " layers";
+  probe.track = std::string(stack.name());
   return RunSweep(
       stages,
       [&] {
@@ -82,6 +83,7 @@ absl::Status SweepRunner::RunTakesOnce(SweepStack& stack, size_t items, const Sw
                                        const std::function<bool()>& keep_going) {
   if (!keep_going()) return absl::CancelledError("nobody is left in the sweep");
   const int64_t start_nanos = clock_.MonotonicNanos();
+  sweep_start_nanos_ = start_nanos;
   const double waited_before = WaitSeconds(stack);
   const TraceSpan span(model_.options().trace, clock_, "sweeps",
                        absl::StrCat("sweep of ", items, ", ", load.tokens, " tokens"));
@@ -95,6 +97,8 @@ absl::Status SweepRunner::RunTakesOnce(SweepStack& stack, size_t items, const Sw
     costs_.Add(
         {.load = load, .seconds = seconds, .wait_seconds = WaitSeconds(stack) - waited_before});
   }
+  sweep_start_nanos_.reset();
+  take_seconds_ += seconds;
   PublishDisk();
   board_.Update([&](EngineStats& stats) {
     stats.knee_tokens = static_cast<uint64_t>(costs_.Knee().value_or(0));
@@ -123,8 +127,29 @@ void SweepRunner::PublishDisk() {
     }
     model_.text_layers().ReadPathStats(paths);
     stats.transformer_layer_times = layer_times_;
+    stats.stages = TimesOfStages();
     stats.kv_stream = kv_.stream_stats();
   });
+}
+
+std::vector<StageTimes> SweepRunner::TimesOfStages() const {
+  const double in_work = sweep_start_nanos_.has_value()
+                             ? NanosToSeconds(clock_.MonotonicNanos() - *sweep_start_nanos_)
+                             : 0;
+  std::vector<StageTimes> stages(model_.stage_count());
+  for (size_t i = 0; i < stages.size(); ++i) {
+    StageTimes& times = stages[i];
+    const LayerRange& range = model_.stage(i).range();
+    for (int64_t layer = range.first; layer < range.end; ++layer) {
+      const LayerTimes& of_layer = layer_times_[static_cast<size_t>(layer)];
+      times.busy_seconds += of_layer.compute_seconds;
+      times.layer_wait_seconds +=
+          of_layer.wait_seconds + of_layer.verify_seconds + of_layer.kv_seconds;
+    }
+    times.row_wait_seconds =
+        std::max(0.0, take_seconds_ + in_work - times.busy_seconds - times.layer_wait_seconds);
+  }
+  return stages;
 }
 
 // For layers and for K/V of the file.

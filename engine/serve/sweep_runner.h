@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/clock.h"
@@ -44,6 +45,7 @@ class SweepRunner {
                             const std::function<bool()>& keep_going);
   // Publishes the disk's counters. Called between layers, since a sweep may take minutes.
   void PublishDisk();
+  std::vector<StageTimes> TimesOfStages() const;
   double WaitSeconds(SweepStack& stack) const;
   double KvSeconds() const;
 
@@ -55,6 +57,8 @@ class SweepRunner {
   StatsBoard& board_;
   const SweepObserver on_sweep_;
   std::vector<LayerTimes> layer_times_;
+  double take_seconds_ = 0;                        // in sweeps of takes that ended
+  std::optional<int64_t> sweep_start_nanos_ = {};  // of the one under way
   // How many of the board's paths are each stage's; those of the text encoder follow.
   std::vector<size_t> stage_paths_;
 };

@@ -73,6 +73,23 @@ TEST(TopPageTest, TheFileOfKeysAndValuesHasALine) {
   EXPECT_THAT(page, HasSubstr("100 % K/V of the file"));
 }
 
+TEST(TopPageTest, SeveralStagesHaveALineEach) {
+  const auto look = [](double busy, double rows) {
+    const auto series = [](int stage, const char* kind, double seconds) {
+      return absl::StrCat("longtake_stage_seconds_total{stage=\"", stage, "\",kind=\"", kind,
+                          "\"} ", seconds, "\n");
+    };
+    return MetricValues::Parse(absl::StrCat(
+        "longtake_stages 2\n", series(0, "busy", busy), series(0, "layers", 0),
+        series(0, "rows", rows), series(1, "busy", rows / 2), series(1, "layers", rows / 2),
+        series(1, "rows", busy), series(10, "busy", 99)));
+  };
+  const std::string page = RenderTop(look(1, 4), look(2, 7), 1.0);
+  EXPECT_THAT(page, HasSubstr("stage 0   25 % computing, 0 % waiting for layers, 75 % for rows\n"));
+  EXPECT_THAT(page, HasSubstr("stage 1   38 % computing, 38 % waiting for layers, 25 % for rows"));
+  EXPECT_THAT(RenderTop(Look(10, 1, 1, 1e9), Look(14, 4, 2, 9e9), 2.0), Not(HasSubstr("stage 0")));
+}
+
 TEST(TopPageTest, AnIdleServerAndARestartedOneHaveNoRates) {
   EXPECT_THAT(RenderTop(Look(10, 1, 1, 1e9), Look(10, 1, 1, 1e9), 1.0),
               HasSubstr("sweeps    none"));

@@ -4,6 +4,7 @@
 layers began goes on under another."""
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -74,6 +75,35 @@ class StagesTest(unittest.TestCase):
         total = sum(self.log_of(f"memory of stage {stage}")[0]["total_bytes"] for stage in (0, 1))
         self.assertLessEqual(total, 282 << 20)
         self.assertIn(f"longtake_memory_budget_bytes {282 << 20}", self.program.metrics_page())
+
+    def test_what_streams_on_one_stage_stays_in_memory_on_four(self):
+        little = ("--kv-bytes", "12MiB", "--prompt-cache-bytes", "0", "--session-bytes", "80MiB", "--slots", "2")
+        # With all that is there once, and a little for layers.
+        self.serve("--stage", f"device=cpu:{FIRST},memory=128MiB", *little)
+        self.assertGreater(self.log_of("serving")[0]["read_bytes_per_sweep"], 0)
+        expected = self.generate("one.y4m")
+        self.serve(*stages("0", "1-2", "3-4", "5", memory=("128MiB",) * 4), *little, "--trace", self.path("trace"))
+        self.assertEqual(self.log_of("serving")[0]["read_bytes_per_sweep"], 0)
+        self.assertEqual(self.generate("four.y4m"), expected)
+        self.check_times_of_stages(self.program.metrics_page())
+        self.program.process.terminate()
+        self.program.process.wait()
+        with open(self.path("trace"), encoding="utf-8") as file:
+            trace = file.read()
+        for track in ("transformer layers", "transformer 1 layers", "transformer 3 layers"):
+            self.assertIn(f'"{track}"', trace)
+
+    def check_times_of_stages(self, page):
+        """Each stage computed, and waited while the others did: their times are the same in all."""
+        self.assertIn("longtake_stages 4\n", page)
+        seconds = {(int(stage), kind): float(value) for stage, kind, value in re.findall(
+            r'longtake_stage_seconds_total{stage="(\d)",kind="(\w+)"} (\S+)', page)}
+        whole = {stage: sum(seconds[stage, kind] for kind in ("busy", "layers", "rows")) for stage in range(4)}
+        for stage in range(4):
+            self.assertGreater(seconds[stage, "busy"], 0)
+            self.assertAlmostEqual(whole[stage], whole[0], places=3)
+            others = sum(seconds[other, "busy"] for other in range(4) if other != stage)
+            self.assertGreaterEqual(seconds[stage, "rows"], others - 1e-3)
 
     def test_killed_session_goes_on_under_another_cut(self):
         kept = ("--state-dir", self.path("state"), "--resume-seconds-max", "0s")
