@@ -45,6 +45,7 @@ class ForgettingTest : public testing::Test {
         {.files = &PosixFileSystem(),
          .directory = directory_,
          .holder = "the test",
+         .retention_nanos = INT64_MAX / 4,  // Scrub takes days
          .history_bytes_max = history_bytes_max_,
          .latent_row_bytes_max = row_bytes_max_,
          .scrub_bytes_per_second = uint64_t{1} << 30,
@@ -226,6 +227,22 @@ TEST_F(ForgettingTest, AForkKeepsWhatItWasMadeOf) {
   PutSnapshot({"c"}, 40, {.from = 40});
   ExpectChunks("c", 30, 40);
   ExpectChunks("a", 18, 20);
+}
+
+// Nothing goes on from it, so it has no snapshot any more.
+TEST_F(ForgettingTest, OneThatOnlyItsForksKeepIsNoDamage) {
+  Append("a", 0, 20);
+  PutSnapshot({"a"}, 20, {.from = 20});
+  ASSERT_EQ(Row("a").base, 20);
+  Append("a", 20, 24);
+  ASSERT_TRUE(store_->Fork("a", {.id = "b", .chunk = 22}).ok());
+  ASSERT_TRUE(store_->Delete("a").ok());
+  Scrub();
+  Open();
+  Scrub();
+  EXPECT_THAT(told_, IsEmpty());
+  EXPECT_THAT(store_->stats().damaged, IsEmpty());
+  ExpectChunks("b", 10, 22);
 }
 
 // Files of which some latents are left stay.
