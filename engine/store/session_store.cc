@@ -53,7 +53,10 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
     store->rows_[row.id] = row;
     store->bytes_ += static_cast<uint64_t>(row.bytes);
   }
-  for (const SessionRow& row : found.hidden) store->bytes_ += static_cast<uint64_t>(row.bytes);
+  for (const SessionRow& row : found.hidden) {
+    store->bytes_ += static_cast<uint64_t>(row.bytes);
+    store->trims_[row.number] = 0;
+  }
   for (const SessionRow& row : found.damaged) {
     store->damaged_rows_[row.id] = {
         .number = row.number,
@@ -328,8 +331,7 @@ absl::Status SessionStore::Remove(const std::string& id) {
   LT_RETURN_IF_ERROR(database_->snapshots().Remove(Change(id)->number));
   LT_ASSIGN_OR_RETURN(const int64_t start_bytes, database_->starts().Remove(Change(id)->number));
   Change(id)->bytes -= start_bytes;
-  LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(*Change(id)));
-  hidden_bytes_ += hidden_bytes;
+  LT_RETURN_IF_ERROR(RemoveRow(*Change(id)));
   changed_[id] = std::nullopt;
   removing_.reset();
   return absl::OkStatus();

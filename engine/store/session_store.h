@@ -292,12 +292,19 @@ class SessionStore final : public EventSink, private Transactions {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Forget(SessionRow& row, const NeededChunks& needed);
   // Of chunks before the first that it keeps. The row is written.
-  absl::Status RemoveOldLatents(SessionRow& row);
+  absl::Status RemoveOldLatents(SessionRow& row, const RecordRange& range = {});
+  // Latents go that only forks read, and none does any more: what is left to be looked at, some
+  // records of it in one commit; when to look again.
+  int64_t PushTrim() ABSL_LOCKS_EXCLUDED(mutex_);
+  void PushTrimOf(int64_t number, const RecordRange& range);
+  absl::Status Trim(int64_t number, const RecordRange& range);
   // Whether a session with a gap finds room when its history begins anew: forks may need what lies
   // before.
   absl::StatusOr<bool> HasRoomAnew(const SessionRow& row) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
+  // From the tables, but for what its forks need.
+  absl::Status RemoveRow(const SessionRow& row);
   absl::Status RemoveDamaged(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // If its retention is over.
   absl::Status RemoveExpired(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -359,8 +366,9 @@ class SessionStore final : public EventSink, private Transactions {
   std::map<std::string, absl::Status> left_out_;
   bool rescued_ = false;  // in this commit
   std::unique_ptr<StoreScrub> scrub_;
-  int64_t vacuum_nanos_ = 0;  // when to look for free pages
-  int64_t hidden_bytes_ = 0;  // what it adds to the bytes of those kept for their forks
+  int64_t vacuum_nanos_ = 0;          // when to look for free pages
+  int64_t hidden_bytes_ = 0;          // what it adds to the bytes of those kept for their forks
+  std::map<int64_t, int64_t> trims_;  // sessions of which forks read less now: from this record on
 
   mutable Mutex mutex_;
   std::map<std::string, SessionRow> rows_ ABSL_GUARDED_BY(mutex_);  // as they were committed

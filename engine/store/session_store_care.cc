@@ -28,7 +28,7 @@ int64_t SessionStore::Rest() {
     MutexLock lock(mutex_);
     scrubbed_ = scrub_->stats();
   }
-  return std::min(scrub_nanos, PushVacuum());
+  return std::min({scrub_nanos, PushTrim(), PushVacuum()});
 }
 
 int64_t SessionStore::PushVacuum() {
@@ -97,8 +97,7 @@ absl::Status SessionStore::RemoveDamaged(const std::string& id) {
   removing_ = id;
   LT_RETURN_IF_ERROR(database_->snapshots().Remove(row.number));
   LT_RETURN_IF_ERROR(database_->starts().Remove(row.number).status());
-  LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(row));
-  hidden_bytes_ += hidden_bytes;
+  LT_RETURN_IF_ERROR(RemoveRow(row));
   changed_[id] = std::nullopt;
   removing_.reset();
   return absl::OkStatus();

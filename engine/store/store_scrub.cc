@@ -123,10 +123,11 @@ absl::StatusOr<uint64_t> StoreScrub::ReadRecords(ChainEnd from) {
   const int64_t end = std::min(session_.records, at.records + kRecordsPerTurn);
   LT_ASSIGN_OR_RETURN(const std::vector<RecordBytes> records,
                       database_.tables().ReadChain(session_.number, end, at));
+  LT_ASSIGN_OR_RETURN(const OldChunks old, OldChunksOf(session_.number));
   uint64_t bytes = 0;
   for (size_t i = 0; i < records.size(); ++i) {
     bytes += records[i].body.size();
-    AddLatents(records[i], from.records + static_cast<int64_t>(i));
+    AddLatents(records[i], from.records + static_cast<int64_t>(i), old);
   }
   if (at.records < session_.records) {
     jobs_.emplace_back([this, at] { return ReadRecords(at); });
@@ -136,7 +137,7 @@ absl::StatusOr<uint64_t> StoreScrub::ReadRecords(ChainEnd from) {
   return bytes;
 }
 
-void StoreScrub::AddLatents(const RecordBytes& bytes, int64_t number) {
+void StoreScrub::AddLatents(const RecordBytes& bytes, int64_t number, const OldChunks& old) {
   const absl::StatusOr<Record> record = DecodeRecord(bytes.kind, bytes.body);
   if (!record.ok()) return Tell(std::string(record.status().message()));
   const auto* started = std::get_if<TakeStarted>(&*record);
@@ -146,22 +147,24 @@ void StoreScrub::AddLatents(const RecordBytes& bytes, int64_t number) {
                                 .record = number,
                                 .ref = started != nullptr ? started->latents : settled->latents};
   const int64_t chunk = settled != nullptr ? settled->chunk : INT64_MAX;
+  if (old.Has(number, chunk)) return;
   jobs_.emplace_back([this, stored, chunk]() -> absl::StatusOr<uint64_t> {
     const absl::StatusOr<Latents> latents = latents_.Get(database_.tables(), stored);
     if (latents.ok()) return latents->values().size_bytes();
-    LT_ASSIGN_OR_RETURN(const bool forgotten, IsForgotten(stored, chunk));
-    if (forgotten) return 0;
+    // They may have gone since a pass came to their record.
+    LT_ASSIGN_OR_RETURN(const OldChunks now, OldChunksOf(stored.session));
+    if (now.Has(stored.record, chunk)) return 0;
     return latents.status();
   });
 }
 
-// Asked of the row as it is now: that may have gone since a pass came to its record.
-absl::StatusOr<bool> StoreScrub::IsForgotten(const StoredLatents& stored, int64_t chunk) {
-  LT_ASSIGN_OR_RETURN(const auto found, database_.tables().Next(stored.session - 1));
-  const bool is_there = found.has_value() && found->row.number == stored.session && !found->damaged;
-  if (!is_there || chunk >= found->row.first_kept) return false;
-  LT_ASSIGN_OR_RETURN(const bool has, database_.old_latents().Has(stored.session, stored.record));
-  return !has;
+absl::StatusOr<StoreScrub::OldChunks> StoreScrub::OldChunksOf(int64_t session) {
+  OldChunks old;
+  LT_ASSIGN_OR_RETURN(const auto found, database_.tables().Next(session - 1));
+  if (!found.has_value() || found->row.number != session || found->damaged) return old;
+  old.end = found->hidden ? INT64_MAX : found->row.first_kept;
+  LT_ASSIGN_OR_RETURN(old.needs, database_.old_latents().NeedsOf(session));
+  return old;
 }
 
 absl::StatusOr<uint64_t> StoreScrub::ReadStart(int64_t first_byte) {
