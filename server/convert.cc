@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
+#include "engine/session/session_id.h"
 #include "server/limits.h"
 
 namespace longtake {
@@ -16,11 +17,6 @@ namespace {
 absl::Status CheckText(const std::string& field, const std::string& text) {
   if (text.size() <= kPromptBytesMax) return absl::OkStatus();
   return FieldError(field, absl::StrCat(text.size(), " bytes; the limit is ", kPromptBytesMax));
-}
-
-bool IsSessionId(const std::string& id) {
-  return id.size() <= kSessionIdBytesMax &&
-         id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
 }
 
 // Not negative and below 292 years, so that it fits nanoseconds.

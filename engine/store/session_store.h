@@ -82,7 +82,7 @@ class SessionStore final : public EventSink, private Transactions {
     // For so long a caller waits for a disk that does not answer; then UNAVAILABLE.
     int64_t answer_nanos_max = kStoreAnswerSeconds * 1'000'000'000;
     // Called on the store's thread for each damage that was not known yet. The id is empty where a
-    // session's own row is damaged.
+    // session's own row is damaged: its number is told.
     std::function<void(const std::string& id, const std::string& damage)> on_damage = {};
     // Called on the store's thread when the disk begins to fail, and when it is back (OK).
     std::function<void(const absl::Status& status)> on_disk = {};
@@ -305,6 +305,8 @@ class SessionStore final : public EventSink, private Transactions {
   absl::Status Remove(const std::string& id);
   // From the tables, but for what its forks need.
   absl::Status RemoveRow(const SessionRow& row);
+  // One whose row does not prove itself, under a name by which a client can delete it.
+  void AddDamaged(const SessionRow& row) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status RemoveDamaged(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // If its retention is over.
   absl::Status RemoveExpired(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);

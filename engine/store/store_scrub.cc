@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/store/store_errors.h"
 #include "storage/bulk/bulk_reader.h"
 
 namespace longtake {
@@ -104,7 +105,7 @@ absl::StatusOr<uint64_t> StoreScrub::BeginSession() {
   damaged_ = false;
   if (next->damaged) {
     session_ = SessionRow{.number = session_.number};
-    report_(session_, absl::StrCat("the row of session number ", session_.number, " is damaged"));
+    report_(session_, kRowIsDamaged);
     return 0;
   }
   in_session_ = true;
