@@ -50,11 +50,17 @@ struct StoredSummary {
   std::string damage = {};      // as DamageOf
 };
 
+// Where what is kept of a session begins, both as in StoredSession; 0: with the session.
+struct KeptHistory {
+  int64_t base = 0;
+  int64_t first_kept = 0;
+};
+
 // What a fork is to be.
 struct ForkRequest {
   std::string id;
   int64_t chunk = 0;                         // the first that is its own
-  bool ended = false;                        // it has come to its end there
+  bool ended = false;                        // it has come to its end there, and only shows
   std::optional<MediaKind> media_kind = {};  // empty: as its parent's
 };
 
@@ -148,12 +154,12 @@ class SessionStore final : public EventSink, private Transactions {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Delete(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // A new session that is as this one was before the chunk, with no life yet; it takes no more room
-  // than a record until it goes its own way. OUT_OF_RANGE when the chunk was not made, or when not
-  // all is there that the take begins with.
+  // than a record until it goes its own way. OUT_OF_RANGE when the chunk was not made or is not
+  // kept (metadata base_chunk says from where on it could be; of one that has ended, which may lie
+  // before that, oldest_chunk), or when not all is there that the take begins with.
   absl::Status Fork(const std::string& id, const ForkRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Of chunks before this one nothing is kept (StoredSession::first_kept): the session had a gap,
-  // or it took too much.
-  int64_t FirstKept(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of a session that had a gap, or that took too much.
+  KeptHistory HistoryOf(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The errors of both, without doing anything.
   absl::Status CheckChunk(const std::string& id, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // The session goes on from before this chunk, in a new epoch. Its present life must be over.

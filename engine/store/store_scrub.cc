@@ -24,13 +24,15 @@ constexpr int kTriesMax = 4;
 constexpr int64_t kPauseNanos = 60LL * 1'000'000'000;
 
 // Empty, or what is missing of these snapshots. Asked of the row as it is now: the session's
-// history may have begun anew since a pass came to it. One that is hidden has none: nothing goes on
-// from it.
+// history may have begun anew since a pass came to it. One that is hidden has none, nor has a
+// fork that only shows what lies before: nothing goes on from it.
 absl::StatusOr<std::string> MissingBase(SessionTables& tables, int64_t session,
                                         const SnapshotTable::Found& snapshots) {
   LT_ASSIGN_OR_RETURN(const auto found, tables.Next(session - 1));
   const bool is_there = found.has_value() && found->row.number == session && !found->damaged;
-  const int64_t base = is_there && !found->hidden ? found->row.base : 0;
+  const bool only_shows = is_there && found->row.ended && found->row.base > found->row.chunks;
+  const bool goes_on = is_there && !found->hidden && !only_shows;
+  const int64_t base = goes_on ? found->row.base : 0;
   const auto is_base = [base](const SnapshotRow& row) { return row.chunk == base; };
   if (base == 0 || std::ranges::any_of(snapshots.rows, is_base)) return std::string();
   return absl::StrCat("the snapshot at chunk ", base, ", with which it begins, is not there");

@@ -219,13 +219,33 @@ TEST_F(ForgettingTest, WhatLiesBeforeIsRefusedByName) {
   PutSnapshot({"a"}, 20, {.from = 20});
   const absl::Status rewound = store_->Rewind("a", 19);
   EXPECT_EQ(ReasonFor(rewound), Reason::kChunkNotHeld);
-  EXPECT_EQ(ReasonOf(rewound)->metadata["oldest_chunk"], "20");
+  EXPECT_EQ(ReasonOf(rewound)->metadata["base_chunk"], "20");
   EXPECT_EQ(ReasonFor(store_->Fork("a", {.id = "b", .chunk = 19})), Reason::kChunkNotHeld);
   Append("a", 20, 24);
   EXPECT_TRUE(store_->Fork("a", {.id = "b", .chunk = 22}).ok());
   EXPECT_TRUE(store_->Rewind("a", 21).ok());
   ExpectChunks("b", 10, 22);
   ExpectChunks("a", 10, 21);
+}
+
+// What only shows needs no snapshot.
+TEST_F(ForgettingTest, OneThatHasEndedBeginsWithWhatIsKept) {
+  Append("a", 0, 20);
+  PutSnapshot({"a"}, 20, {.from = 20});
+  const absl::Status early = store_->Fork("a", {.id = "b", .chunk = 9, .ended = true});
+  EXPECT_EQ(ReasonFor(early), Reason::kChunkNotHeld);
+  EXPECT_EQ(ReasonOf(early)->metadata["oldest_chunk"], "10");
+  ASSERT_TRUE(store_->Fork("a", {.id = "b", .chunk = 15, .ended = true}).ok());
+  ASSERT_TRUE(store_->Fork("b", {.id = "c", .chunk = 12, .ended = true}).ok());
+  Open();
+  Scrub();
+  EXPECT_THAT(told_, IsEmpty());
+  ExpectChunks("b", 10, 15);
+  ExpectChunks("c", 10, 12);
+  for (const int64_t chunk : {12, 15, 20}) {  // and never goes on
+    EXPECT_EQ(ReasonFor(store_->Rewind("b", chunk)), Reason::kChunkNotHeld);
+    EXPECT_EQ(ReasonFor(store_->Fork("b", {.id = "d", .chunk = chunk})), Reason::kChunkNotHeld);
+  }
 }
 
 TEST_F(ForgettingTest, AForkKeepsWhatItWasMadeOf) {
