@@ -238,7 +238,11 @@ absl::StatusOr<int64_t> ParseNextChunk(const v1::Attach& attach) {
 }
 
 absl::StatusOr<std::optional<Told>> ParseTold(const v1::Attach& attach) {
-  if (!attach.has_durable_through()) return std::nullopt;
+  if (attach.epoch() < 0) return FieldError("epoch", "is negative");
+  if (!attach.has_durable_through()) {
+    if (attach.epoch() == 0) return std::nullopt;
+    return FieldError("epoch", "is given without durable_through, which is of that epoch");
+  }
   if (attach.durable_through() < 0) return FieldError("durable_through", "is negative");
   return Told{.durable_through = attach.durable_through(), .epoch = attach.epoch()};
 }
