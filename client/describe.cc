@@ -41,9 +41,24 @@ std::string FrameTime(int64_t frames, const v1::Session& session) {
   return absl::StrFormat("%.2f s", static_cast<double>(frames) / session.spec().fps());
 }
 
+bool HasSomeOnDisk(const v1::Session& session) {
+  return session.durable() || session.has_gap() || session.durable_through() > 0;
+}
+
 // Chunks that survive the server, or that none does.
 std::string DurableCount(const v1::Session& session) {
-  return session.durable() ? absl::StrCat(session.durable_through()) : "-";
+  if (!HasSomeOnDisk(session)) return "-";
+  return absl::StrCat(session.durable_through(), session.has_gap() ? " gap" : "");
+}
+
+std::string OnDiskText(const v1::Session& session) {
+  if (!HasSomeOnDisk(session)) return "nothing: it ends with the server";
+  const std::string first = absl::StrCat("the first ", session.durable_through(), " chunks");
+  if (session.durable()) return absl::StrCat(first, ", and what was asked");
+  if (!session.has_gap()) return absl::StrCat(first, "; the server's disk fails");
+  return absl::StrCat(first, "; a gap since chunk ", session.durable_through(),
+                      ", as the rest found no room there: it is whole again once its history "
+                      "begins anew");
 }
 
 std::string ExpiryText(const v1::Session& session) {
@@ -100,15 +115,19 @@ std::string DescribeSession(const v1::Session& session) {
   row("seed", absl::StrCat(spec.seed()));
   row("made", absl::StrFormat("%d frames, %s, in %d chunks", session.frame_count(),
                               FrameTime(session.frame_count(), session), session.chunk_count()));
-  row("on disk", session.durable() ? absl::StrCat("the first ", session.durable_through(),
-                                                  " chunks, and what was asked")
-                                   : "nothing: it ends with the server");
+  row("on disk", OnDiskText(session));
   if (session.epoch() > 0) row("rewound", absl::StrCat(session.epoch(), " times"));
-  row("oldest chunk", absl::StrCat(session.oldest_chunk()));
+  row("oldest chunk",
+      absl::StrCat(session.oldest_chunk(), session.durable() ? ", to attach at or to fetch" : ""));
+  if (session.base_chunk() > 0) {
+    row("history", absl::StrCat("begins with chunk ", session.base_chunk(),
+                                ": not rewound or forked to before"));
+  }
   row("outbox", absl::StrFormat("%.1f MB", Megabytes(session.outbox_bytes())));
   if (session.has_create_time()) row("created", TimeUtil::ToString(session.create_time()));
   row("expires", ExpiryText(session));
   if (!session.damage().empty()) row("damaged", session.damage());
+  if (!session.snapshot_refusal().empty()) row("no snapshot", session.snapshot_refusal());
   row("model digest", session.model_digest());
   row("numerics profile", session.numerics_differ()
                               ? absl::StrCat(session.numerics_profile(), ", not the ",

@@ -134,6 +134,9 @@ absl::Status CheckStages(const Config& config) {
   return ParseStages(config.stages).status();
 }
 
+// Of which a session may take a quarter.
+constexpr uint64_t kStateBytesMin = 4 << 20;
+
 // What a single value cannot tell.
 absl::Status CheckTogether(const Config& config) {
   const auto error = [](const std::string& why) { return absl::InvalidArgumentError(why); };
@@ -171,11 +174,16 @@ absl::Status CheckTogether(const Config& config) {
   if (config.session_bytes.has_value() && config.outbox_bytes > *config.session_bytes) {
     return error("outbox-bytes: is more than session-bytes, so no session would fit");
   }
-  if (config.state_session_bytes.has_value() && *config.state_session_bytes < (1 << 20)) {
-    return error("state-session-bytes: must be at least 1MiB");
+  if (config.state_bytes < kStateBytesMin) {
+    return error("state-bytes: must be at least 4MiB; without state-dir nothing is stored");
   }
-  if (config.state_session_bytes.value_or(0) > config.state_bytes) {
-    return error("state-session-bytes: is more than state-bytes");
+  if (config.state_session_bytes.has_value()) {
+    const uint64_t bytes = *config.state_session_bytes;
+    if (config.state_dir.empty()) return error("state-session-bytes: needs state-dir");
+    if (bytes < kStateBytesMin / 4) {
+      return error("state-session-bytes: must be at least 1MiB, or auto: a quarter of state-bytes");
+    }
+    if (bytes > config.state_bytes) return error("state-session-bytes: is more than state-bytes");
   }
   if (config.default_ttl_nanos > config.ttl_max_nanos) {
     return error("default-ttl: is more than ttl-max");

@@ -97,7 +97,7 @@ constexpr ConfigOption kOptions[] = {
      "there "
      "first. Empty: they end with the process"},
     {"state-bytes", Type::kBytes, &Config::state_bytes, "64GiB", "",
-     "Disk space for sessions in state-dir"},
+     "Disk space for sessions in state-dir; at least 4MiB"},
     {"state-session-bytes", Type::kBytes, &Config::state_session_bytes, "auto", "auto",
      "What one of them may take of it, beside the snapshot that it goes on from: from half of it "
      "on its oldest chunks go; auto is a quarter"},

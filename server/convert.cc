@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
+#include "engine/session/session_id.h"
 #include "server/limits.h"
 
 namespace longtake {
@@ -16,11 +17,6 @@ namespace {
 absl::Status CheckText(const std::string& field, const std::string& text) {
   if (text.size() <= kPromptBytesMax) return absl::OkStatus();
   return FieldError(field, absl::StrCat(text.size(), " bytes; the limit is ", kPromptBytesMax));
-}
-
-bool IsSessionId(const std::string& id) {
-  return id.size() <= kSessionIdBytesMax &&
-         id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos;
 }
 
 // Not negative and below 292 years, so that it fits nanoseconds.
@@ -242,7 +238,11 @@ absl::StatusOr<int64_t> ParseNextChunk(const v1::Attach& attach) {
 }
 
 absl::StatusOr<std::optional<Told>> ParseTold(const v1::Attach& attach) {
-  if (!attach.has_durable_through()) return std::nullopt;
+  if (attach.epoch() < 0) return FieldError("epoch", "is negative");
+  if (!attach.has_durable_through()) {
+    if (attach.epoch() == 0) return std::nullopt;
+    return FieldError("epoch", "is given without durable_through, which is of that epoch");
+  }
   if (attach.durable_through() < 0) return FieldError("durable_through", "is negative");
   return Told{.durable_through = attach.durable_through(), .epoch = attach.epoch()};
 }

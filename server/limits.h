@@ -9,6 +9,7 @@
 
 #include "engine/policy/key_plan.h"
 #include "engine/policy/limits.h"
+#include "engine/session/session_id.h"
 #include "engine/store/store_limits.h"
 
 namespace longtake {
@@ -20,7 +21,6 @@ inline constexpr int64_t kPartBytesMax = 1 << 20;
 inline constexpr int64_t kTransportBytesMax = 128 << 20;
 inline constexpr int64_t kMetadataBytesMax = 64 << 10;
 inline constexpr int64_t kErrorMessageBytesMax = 1 << 10;
-inline constexpr int64_t kSessionIdBytesMax = 64;
 inline constexpr int64_t kPageSizeDefault = 100;
 inline constexpr int64_t kPageSizeMax = 1000;
 inline constexpr int64_t kPageTokenBytesMax = 128;

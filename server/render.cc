@@ -131,13 +131,16 @@ void RenderSession(const SessionInfo& info, const ModelIdentity& model, v1::Sess
   out->set_chunk_count(info.chunk_count);
   out->set_frame_count(info.frame_count);
   out->set_oldest_chunk(info.oldest_chunk_held);
+  out->set_base_chunk(info.base_chunk);
   out->set_outbox_bytes(static_cast<int64_t>(info.outbox_bytes));
   out->set_attached(info.attached);
   out->set_start_bytes(static_cast<int64_t>(info.start_bytes));
   out->set_durable_through(info.durable_through);
   out->set_epoch(info.epoch);
   out->set_durable(info.durable);
+  out->set_has_gap(info.has_gap);
   out->set_damage(info.damage);
+  out->set_snapshot_refusal(info.snapshot_refusal);
   const std::string& digest = info.model_digest.empty() ? model.digest : info.model_digest;
   const std::string& profile =
       info.numerics_profile.empty() ? model.numerics_profile : info.numerics_profile;

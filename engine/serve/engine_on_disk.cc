@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 //
 // What the engine does with its store: sessions that are parked, come back, are forked and rewound.
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -144,7 +145,8 @@ bool Engine::IsSentAndGone(const Session& session, int64_t next_chunk) const {
   const std::string& id = session.id();
   return next_chunk >= 0 && next_chunk < session.Info().oldest_chunk_held &&
          options_.store->IsKept(id) &&
-         next_chunk >= OldestChunk(options_.store->FirstKept(id), session.spec(), model_);
+         next_chunk >=
+             OldestChunk(options_.store->HistoryOf(id).first_kept, session.spec(), model_);
 }
 
 bool Engine::MayGoOn(const Session& session) const {
@@ -313,7 +315,14 @@ SessionInfo Engine::InfoOf(const Session& session) const {
   SessionInfo info = session.Info();
   if (options_.store == nullptr) return info;
   info.durable = options_.store->IsKept(info.id);
+  info.has_gap = options_.store->HasGap(info.id);
   info.damage = options_.store->DamageOf(info.id);
+  const KeptHistory history = options_.store->HistoryOf(info.id);
+  info.base_chunk = history.base;
+  if (info.durable) {  // what has left the outbox comes from there
+    info.oldest_chunk_held =
+        std::min(info.oldest_chunk_held, OldestChunk(history.first_kept, session.spec(), model_));
+  }
   return info;
 }
 
@@ -339,6 +348,10 @@ absl::StatusOr<std::string> Engine::Fork(const std::string& id, ForkRequest requ
   {
     MutexLock lock(mutex_);
     if (sessions_.contains(request.id)) return SessionExists(request.id);
+  }
+  if (request.ended && options_.store->HistoryOf(id).first_kept != 0) {
+    LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
+    LT_RETURN_IF_ERROR(CheckShown(stored, request.chunk, model_));
   }
   LT_RETURN_IF_ERROR(UnlessUnwritten(id, options_.store->Fork(id, request)));
   return request.id;

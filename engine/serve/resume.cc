@@ -183,6 +183,7 @@ SessionInfo InfoOfParked(const StoredSummary& stored, VideoModel& model) {
   info.create_wall_nanos = row.create_wall_nanos;
   info.chunk_count = row.decoded;
   info.frame_count = row.end_frame;
+  info.base_chunk = row.base;
   info.oldest_chunk_held = OldestChunk(row.first_kept, stored.created.spec, model);
   info.next_chunk = row.chunks;
   info.durable_through = row.decoded;
@@ -216,6 +217,17 @@ absl::Status CheckNextChunk(const StoredSession& stored, int64_t next_chunk, Vid
                 {"next_chunk", std::to_string(settled)},
                 {"durable_through", std::to_string(stored.decoded.size())},
                 {"epoch", std::to_string(stored.epoch)}});
+}
+
+absl::Status CheckShown(const StoredSummary& stored, int64_t end, VideoModel& model) {
+  const int64_t oldest = OldestChunk(stored.row.first_kept, stored.created.spec, model);
+  if (end > oldest) return absl::OkStatus();
+  return Error(Reason::kChunkNotHeld,
+               absl::StrCat("session ", stored.row.id, ": of chunks before ", end,
+                            " none is kept that can be shown; the first is chunk ", oldest),
+               {{"session", stored.row.id},
+                {"oldest_chunk", std::to_string(oldest)},
+                {"next_chunk", std::to_string(stored.row.chunks)}});
 }
 
 absl::StatusOr<std::optional<NumericsChanged>> ChangeNumerics(int64_t next_chunk, VideoModel& model,

@@ -58,6 +58,8 @@ absl::StatusOr<std::optional<NumericsChanged>> ChangeNumerics(int64_t next_chunk
 absl::Status CheckResume(const StoredSession& stored, const VideoModel& model);
 // And whether it has come to this chunk, and still has it. Errors as PlanResume.
 absl::Status CheckNextChunk(const StoredSession& stored, int64_t next_chunk, VideoModel& model);
+// Whether one that ends before this chunk would have something to show. OUT_OF_RANGE.
+absl::Status CheckShown(const StoredSummary& stored, int64_t end, VideoModel& model);
 
 // Which way back a session takes and how long it is foreseen to be: sweeps of its replay, and its
 // decoder's warm-up, in seconds; nullopt while that is not known.

@@ -106,6 +106,7 @@ void Snapshots::TakeAnswer(LiveSession& live) {
     places = std::move(awaited.answer->places);
   }
   if (places.has_value()) {
+    live.session().PutSnapshotRefusal({});
     snapshots.chunk = awaited.chunk;
     snapshots.written_until = awaited.written_until;
     snapshots.changes.erase(snapshots.changes.begin(),
@@ -213,6 +214,7 @@ SnapshotsOfSession::Awaited Snapshots::PinFrames(LiveSession& live, NewSnapshot*
 }
 
 void Snapshots::Refuse(LiveSession& live, const absl::Status& why) {
+  live.session().PutSnapshotRefusal(std::string(why.message()));
   board_.Update([](EngineStats& stats) { ++stats.snapshots_refused; });
   if (!std::exchange(told_, true) && options_.on_refused) {
     options_.on_refused(live.session().id(), why);

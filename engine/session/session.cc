@@ -285,6 +285,7 @@ SessionInfo Session::Info() const {
   info.outbox_bytes = outbox_.held_bytes();
   info.durable_through = durable_through_;
   info.epoch = epoch_;
+  info.snapshot_refusal = snapshot_refusal_;
   info.durable = is_kept();
   info.attached = attachment_.attached();
   if (!info.attached) {
@@ -383,6 +384,11 @@ int64_t Session::next_unsent() const {
 void Session::PutDurable(int64_t end) {
   MutexLock lock(mutex_);
   durable_through_ = std::max(durable_through_, end);
+}
+
+void Session::PutSnapshotRefusal(std::string why) {
+  MutexLock lock(mutex_);
+  snapshot_refusal_ = std::move(why);
 }
 
 int64_t Session::durable_through() const {

@@ -127,6 +127,8 @@ class Session {
   // Chunks before this one will be the same after a crash, digests and all.
   void PutDurable(int64_t end) ABSL_LOCKS_EXCLUDED(mutex_);
   int64_t durable_through() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Why the last snapshot that it wanted was not made; empty: it was.
+  void PutSnapshotRefusal(std::string why) ABSL_LOCKS_EXCLUDED(mutex_);
   // No further chunk comes. The first call decides the status. Events that the engine did not take
   // any more get their second receipt now, unless they wait on in a store; the reader's last output
   // waits for those that are still being recorded.
@@ -212,6 +214,7 @@ class Session {
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t released_ ABSL_GUARDED_BY(mutex_) = kAllReleased;  // chunks before it may be sent
   int64_t durable_through_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string snapshot_refusal_ ABSL_GUARDED_BY(mutex_);
   size_t applied_expected_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status end_status_ ABSL_GUARDED_BY(mutex_);
 };

@@ -32,15 +32,18 @@ struct SessionInfo {
   SessionState state = SessionState::kStarting;
   absl::Status failure;
   int64_t create_wall_nanos = 0;
-  int64_t chunk_count = 0;        // decoded so far
-  int64_t frame_count = 0;        // decoded so far
-  int64_t oldest_chunk_held = 0;  // smallest index a client can attach at
-  int64_t next_chunk = 0;         // the first not yet sent
-  int64_t expire_wall_nanos = 0;  // 0 while a client is attached
-  int64_t durable_through = 0;    // chunks before it will be the same after a crash
-  int64_t epoch = 0;              // how often it was rewound
-  bool durable = false;           // a store has it, too
-  std::string damage = {};        // what of it there is damaged; empty: nothing that is known
+  int64_t chunk_count = 0;            // decoded so far
+  int64_t frame_count = 0;            // decoded so far
+  int64_t oldest_chunk_held = 0;      // smallest index a client can attach at
+  int64_t base_chunk = 0;             // the first that it can be rewound or forked to
+  int64_t next_chunk = 0;             // the first not yet sent
+  int64_t expire_wall_nanos = 0;      // 0 while a client is attached
+  int64_t durable_through = 0;        // chunks before it will be the same after a crash
+  int64_t epoch = 0;                  // how often it was rewound
+  bool durable = false;               // a store has it, too
+  bool has_gap = false;               // not all of it went there
+  std::string damage = {};            // what of it there is damaged; empty: nothing that is known
+  std::string snapshot_refusal = {};  // why the last one was not made
   uint64_t outbox_bytes = 0;
   uint64_t start_bytes = 0;  // of the start frames, arrived and recorded
   bool attached = false;

@@ -18,8 +18,9 @@ absl::StatusOr<Record> RecordIn(Statement& row, int kind, int body) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<OldLatents>> OldLatents::Open(Database& database) {
-  auto latents = std::unique_ptr<OldLatents>(new OldLatents(database));
+absl::StatusOr<std::unique_ptr<OldLatents>> OldLatents::Open(Database& database,
+                                                             SessionTables& tables) {
+  auto latents = std::unique_ptr<OldLatents>(new OldLatents(database, tables));
   LT_RETURN_IF_ERROR(latents->Prepare());
   return latents;
 }
@@ -31,54 +32,84 @@ absl::Status OldLatents::Prepare() {
     return absl::OkStatus();
   };
   LT_RETURN_IF_ERROR(prepare(forks_,
-                             "SELECT kind, body FROM sessions JOIN records ON"
-                             " records.session=sessions.number AND records.number=1"
+                             "SELECT sessions.number, kind, body FROM sessions LEFT JOIN records"
+                             " ON records.session=sessions.number AND records.number=1"
                              " WHERE parent=?"));
   LT_RETURN_IF_ERROR(prepare(in_rows_,
                              "SELECT record, kind, records.body, '' FROM latents JOIN records"
                              " ON records.session=latents.session AND number=record"
-                             " WHERE latents.session=? AND record>=?"));
+                             " WHERE latents.session=? AND record>=? AND record<?"));
   LT_RETURN_IF_ERROR(prepare(in_files_,
                              "SELECT record, kind, body, file FROM latent_places AS place"
                              " JOIN records ON records.session=place.session AND number=record"
-                             " WHERE place.session=? AND record>=?"));
+                             " WHERE place.session=? AND record>=? AND record<?"));
   LT_RETURN_IF_ERROR(prepare(remove_row_, "DELETE FROM latents WHERE session=? AND record=?"));
   LT_RETURN_IF_ERROR(
       prepare(remove_place_, "DELETE FROM latent_places WHERE session=? AND record=?"));
-  LT_RETURN_IF_ERROR(prepare(has_,
-                             "SELECT 1 FROM latents WHERE session=?1 AND record=?2 UNION ALL"
-                             " SELECT 1 FROM latent_places WHERE session=?1 AND record=?2"));
   return prepare(is_named_, "SELECT 1 FROM latent_places WHERE session=? AND file=? LIMIT 1");
 }
 
-// One whose record is damaged may have been made a moment ago.
-absl::StatusOr<int64_t> OldLatents::EndOfForks(int64_t session) {
-  int64_t end = 0;
+// Of one whose record is damaged nothing is known.
+absl::StatusOr<std::vector<OldLatents::Fork>> OldLatents::Forks(int64_t session) {
+  std::vector<Fork> found;
   forks_->Reset();
   forks_->Bind(1, session);
   for (;;) {
     LT_ASSIGN_OR_RETURN(const bool more, forks_->Step());
-    if (!more) return end;
-    const absl::StatusOr<Record> record = RecordIn(*forks_, 0, 1);
+    if (!more) return found;
+    Fork& fork = found.emplace_back(Fork{.number = forks_->Int(0)});
+    const absl::StatusOr<Record> record = RecordIn(*forks_, 1, 2);
     const auto* forked = record.ok() ? std::get_if<SessionForked>(&*record) : nullptr;
-    end = std::max(end, forked != nullptr ? forked->records : INT64_MAX);
+    if (forked == nullptr) continue;
+    fork.need = {.records = forked->records, .end_chunk = forked->chunk};
   }
 }
 
-absl::StatusOr<std::vector<OldLatents::Old>> OldLatents::Find(int64_t session, int64_t first) {
-  LT_ASSIGN_OR_RETURN(const int64_t end_of_forks, EndOfForks(session));
+absl::StatusOr<ForkNeeds> OldLatents::NeedsOf(int64_t session) {
+  ForkNeeds needs;
+  LT_ASSIGN_OR_RETURN(const std::vector<Fork> forks, Forks(session));
+  for (Fork fork : forks) {
+    LT_ASSIGN_OR_RETURN(const Chunks read, ReadBy(fork.number));
+    fork.need.first_chunk = read.first;
+    fork.need.end_chunk = std::min(fork.need.end_chunk, read.end);
+    needs.Add(fork.need);
+  }
+  return needs;
+}
+
+// As deep as forks were made of forks. One that is hidden reads nothing for itself.
+absl::StatusOr<OldLatents::Chunks> OldLatents::ReadBy(int64_t session) {
+  LT_ASSIGN_OR_RETURN(const auto found, tables_.Next(session - 1));
+  if (!found.has_value() || found->row.number != session || found->damaged) return Chunks();
+  Chunks read = {.first = found->hidden ? INT64_MAX : found->row.first_kept,
+                 .end = found->hidden ? 0 : INT64_MAX};
+  LT_ASSIGN_OR_RETURN(const std::vector<Fork> forks, Forks(session));
+  for (const Fork& fork : forks) {
+    LT_ASSIGN_OR_RETURN(const Chunks by_fork, ReadBy(fork.number));
+    read.first = std::min(read.first, by_fork.first);
+    read.end = std::max(read.end, std::min(fork.need.end_chunk, by_fork.end));
+  }
+  return read;
+}
+
+absl::StatusOr<std::vector<OldLatents::Old>> OldLatents::Find(int64_t session, int64_t first,
+                                                              const RecordRange& range) {
+  LT_ASSIGN_OR_RETURN(const ForkNeeds needs, NeedsOf(session));
   std::vector<Old> found;
   for (std::optional<Statement>* rows : {&in_rows_, &in_files_}) {
     (*rows)->Reset();
     (*rows)->Bind(1, session);
-    (*rows)->Bind(2, end_of_forks);
+    (*rows)->Bind(2, range.begin);
+    (*rows)->Bind(3, range.end);
     for (;;) {
       LT_ASSIGN_OR_RETURN(const bool more, (*rows)->Step());
       if (!more) break;
+      const int64_t number = (*rows)->Int(0);
       const absl::StatusOr<Record> record = RecordIn(**rows, 1, 2);
       const auto* settled = record.ok() ? std::get_if<ChunkSettled>(&*record) : nullptr;
       if (settled == nullptr || settled->chunk >= first) continue;
-      found.push_back({.record = (*rows)->Int(0),
+      if (needs.Has(number, settled->chunk)) continue;
+      found.push_back({.record = number,
                        .bytes = settled->latents.bytes(),
                        .file = std::string((*rows)->Text(3))});
     }
@@ -87,14 +118,15 @@ absl::StatusOr<std::vector<OldLatents::Old>> OldLatents::Find(int64_t session, i
 }
 
 absl::StatusOr<int64_t> OldLatents::Count(int64_t session, int64_t first) {
-  LT_ASSIGN_OR_RETURN(const std::vector<Old> found, Find(session, first));
+  LT_ASSIGN_OR_RETURN(const std::vector<Old> found, Find(session, first, {}));
   int64_t bytes = 0;
   for (const Old& old : found) bytes += old.bytes;
   return bytes;
 }
 
-absl::StatusOr<int64_t> OldLatents::Remove(int64_t session, int64_t first) {
-  LT_ASSIGN_OR_RETURN(const std::vector<Old> found, Find(session, first));
+absl::StatusOr<int64_t> OldLatents::Remove(int64_t session, int64_t first,
+                                           const RecordRange& range) {
+  LT_ASSIGN_OR_RETURN(const std::vector<Old> found, Find(session, first, range));
   int64_t bytes = 0;
   for (const Old& old : found) {
     Statement& remove = old.file.empty() ? *remove_row_ : *remove_place_;
@@ -105,15 +137,6 @@ absl::StatusOr<int64_t> OldLatents::Remove(int64_t session, int64_t first) {
     bytes += old.bytes;
   }
   return bytes;
-}
-
-absl::StatusOr<bool> OldLatents::Has(int64_t session, int64_t record) {
-  has_->Reset();
-  has_->Bind(1, session);
-  has_->Bind(2, record);
-  LT_ASSIGN_OR_RETURN(const bool found, has_->Step());
-  has_->Reset();
-  return found;
 }
 
 absl::StatusOr<bool> OldLatents::IsNamed(int64_t session, const std::string& file) {

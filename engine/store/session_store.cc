@@ -20,7 +20,6 @@ constexpr size_t kExpiredMax = 16;
 constexpr size_t kRenewedMax = 512;
 // A clock that was set wrongly while nobody looked can be set right before anything goes.
 constexpr int64_t kGraceNanos = 3600LL * 1'000'000'000;
-constexpr char kRowIsDamaged[] = "its own row is damaged";
 
 // Whether that chunk is written already: a session that was in memory twice for a moment made it
 // twice.
@@ -48,20 +47,16 @@ absl::StatusOr<std::unique_ptr<SessionStore>> SessionStore::Open(const Options& 
   for (const SessionRow& row : found.sessions) {
     if (!row.expire_wall_nanos.has_value()) store->PutInUse({.id = row.id}, false);
   }
-  MutexLock lock(store->mutex_);
-  for (const SessionRow& row : found.sessions) {
-    store->rows_[row.id] = row;
-    store->bytes_ += static_cast<uint64_t>(row.bytes);
+  {
+    MutexLock lock(store->mutex_);
+    for (const SessionRow& row : found.sessions) {
+      store->rows_[row.id] = row;
+      store->bytes_ += static_cast<uint64_t>(row.bytes);
+    }
+    for (const SessionRow& row : found.hidden) store->bytes_ += static_cast<uint64_t>(row.bytes);
   }
-  for (const SessionRow& row : found.hidden) store->bytes_ += static_cast<uint64_t>(row.bytes);
-  for (const SessionRow& row : found.damaged) {
-    store->damaged_rows_[row.id] = {
-        .number = row.number,
-        .id = row.id,
-        .expire_wall_nanos = store->open_wall_nanos_ + options.retention_nanos,
-        .parent = row.parent};
-    store->damage_[row.number] = {kRowIsDamaged};
-  }
+  for (const SessionRow& row : found.hidden) store->trims_[row.number] = 0;
+  for (const SessionRow& row : found.damaged) store->AddDamaged(row);
   store->scrub_ = std::make_unique<StoreScrub>(
       StoreScrub::Options{.bytes_per_second = options.scrub_bytes_per_second}, *store->database_,
       store->latents_, store->snapshots_, clock,
@@ -328,8 +323,7 @@ absl::Status SessionStore::Remove(const std::string& id) {
   LT_RETURN_IF_ERROR(database_->snapshots().Remove(Change(id)->number));
   LT_ASSIGN_OR_RETURN(const int64_t start_bytes, database_->starts().Remove(Change(id)->number));
   Change(id)->bytes -= start_bytes;
-  LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(*Change(id)));
-  hidden_bytes_ += hidden_bytes;
+  LT_RETURN_IF_ERROR(RemoveRow(*Change(id)));
   changed_[id] = std::nullopt;
   removing_.reset();
   return absl::OkStatus();

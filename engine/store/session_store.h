@@ -50,11 +50,17 @@ struct StoredSummary {
   std::string damage = {};      // as DamageOf
 };
 
+// Where what is kept of a session begins, both as in StoredSession; 0: with the session.
+struct KeptHistory {
+  int64_t base = 0;
+  int64_t first_kept = 0;
+};
+
 // What a fork is to be.
 struct ForkRequest {
   std::string id;
   int64_t chunk = 0;                         // the first that is its own
-  bool ended = false;                        // it has come to its end there
+  bool ended = false;                        // it has come to its end there, and only shows
   std::optional<MediaKind> media_kind = {};  // empty: as its parent's
 };
 
@@ -82,7 +88,7 @@ class SessionStore final : public EventSink, private Transactions {
     // For so long a caller waits for a disk that does not answer; then UNAVAILABLE.
     int64_t answer_nanos_max = kStoreAnswerSeconds * 1'000'000'000;
     // Called on the store's thread for each damage that was not known yet. The id is empty where a
-    // session's own row is damaged.
+    // session's own row is damaged: its number is told.
     std::function<void(const std::string& id, const std::string& damage)> on_damage = {};
     // Called on the store's thread when the disk begins to fail, and when it is back (OK).
     std::function<void(const absl::Status& status)> on_disk = {};
@@ -148,12 +154,12 @@ class SessionStore final : public EventSink, private Transactions {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Delete(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // A new session that is as this one was before the chunk, with no life yet; it takes no more room
-  // than a record until it goes its own way. OUT_OF_RANGE when the chunk was not made, or when not
-  // all is there that the take begins with.
+  // than a record until it goes its own way. OUT_OF_RANGE when the chunk was not made or is not
+  // kept (metadata base_chunk says from where on it could be; of one that has ended, which may lie
+  // before that, oldest_chunk), or when not all is there that the take begins with.
   absl::Status Fork(const std::string& id, const ForkRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Of chunks before this one nothing is kept (StoredSession::first_kept): the session had a gap,
-  // or it took too much.
-  int64_t FirstKept(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
+  // Of a session that had a gap, or that took too much.
+  KeptHistory HistoryOf(const std::string& id) const ABSL_LOCKS_EXCLUDED(mutex_);
   // The errors of both, without doing anything.
   absl::Status CheckChunk(const std::string& id, int64_t chunk) ABSL_LOCKS_EXCLUDED(mutex_);
   // The session goes on from before this chunk, in a new epoch. Its present life must be over.
@@ -292,12 +298,21 @@ class SessionStore final : public EventSink, private Transactions {
       ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Forget(SessionRow& row, const NeededChunks& needed);
   // Of chunks before the first that it keeps. The row is written.
-  absl::Status RemoveOldLatents(SessionRow& row);
+  absl::Status RemoveOldLatents(SessionRow& row, const RecordRange& range = {});
+  // Latents go that only forks read, and none does any more: what is left to be looked at, some
+  // records of it in one commit; when to look again.
+  int64_t PushTrim() ABSL_LOCKS_EXCLUDED(mutex_);
+  void PushTrimOf(int64_t number, const RecordRange& range);
+  absl::Status Trim(int64_t number, const RecordRange& range);
   // Whether a session with a gap finds room when its history begins anew: forks may need what lies
   // before.
   absl::StatusOr<bool> HasRoomAnew(const SessionRow& row) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Insert(const std::string& id, const SessionCreated& created);
   absl::Status Remove(const std::string& id);
+  // From the tables, but for what its forks need.
+  absl::Status RemoveRow(const SessionRow& row);
+  // One whose row does not prove itself, under a name by which a client can delete it.
+  void AddDamaged(const SessionRow& row) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status RemoveDamaged(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
   // If its retention is over.
   absl::Status RemoveExpired(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -359,8 +374,9 @@ class SessionStore final : public EventSink, private Transactions {
   std::map<std::string, absl::Status> left_out_;
   bool rescued_ = false;  // in this commit
   std::unique_ptr<StoreScrub> scrub_;
-  int64_t vacuum_nanos_ = 0;  // when to look for free pages
-  int64_t hidden_bytes_ = 0;  // what it adds to the bytes of those kept for their forks
+  int64_t vacuum_nanos_ = 0;          // when to look for free pages
+  int64_t hidden_bytes_ = 0;          // what it adds to the bytes of those kept for their forks
+  std::map<int64_t, int64_t> trims_;  // sessions of which forks read less now: from this record on
 
   mutable Mutex mutex_;
   std::map<std::string, SessionRow> rows_ ABSL_GUARDED_BY(mutex_);  // as they were committed

@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/session/session_id.h"
 #include "engine/store/session_store.h"
+#include "engine/store/store_errors.h"
 
 namespace longtake {
 namespace {
@@ -28,7 +30,7 @@ int64_t SessionStore::Rest() {
     MutexLock lock(mutex_);
     scrubbed_ = scrub_->stats();
   }
-  return std::min(scrub_nanos, PushVacuum());
+  return std::min({scrub_nanos, PushTrim(), PushVacuum()});
 }
 
 int64_t SessionStore::PushVacuum() {
@@ -87,6 +89,22 @@ absl::Status SessionStore::Rescue(const absl::Status& why) {
   return absl::OkStatus();
 }
 
+// What it is called may be damaged, too: no name of a session, or another one's.
+void SessionStore::AddDamaged(const SessionRow& row) {
+  {
+    MutexLock lock(mutex_);
+    std::string id = row.id;
+    const bool is_usable = !id.empty() && IsSessionId(id) && FindRow(id) == nullptr;
+    if (!is_usable) id = absl::StrCat("damaged-", row.number);
+    while (FindRow(id) != nullptr) id += "-";
+    damaged_rows_[id] = {.number = row.number,
+                         .id = id,
+                         .expire_wall_nanos = open_wall_nanos_ + options_.retention_nanos,
+                         .parent = row.parent};
+  }
+  OnDamage({.number = row.number}, kRowIsDamaged);
+}
+
 // A parent that its row names wrongly goes only if nothing needs it.
 absl::Status SessionStore::RemoveDamaged(const std::string& id) {
   SessionRow row;
@@ -97,8 +115,7 @@ absl::Status SessionStore::RemoveDamaged(const std::string& id) {
   removing_ = id;
   LT_RETURN_IF_ERROR(database_->snapshots().Remove(row.number));
   LT_RETURN_IF_ERROR(database_->starts().Remove(row.number).status());
-  LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(row));
-  hidden_bytes_ += hidden_bytes;
+  LT_RETURN_IF_ERROR(RemoveRow(row));
   changed_[id] = std::nullopt;
   removing_.reset();
   return absl::OkStatus();
@@ -158,7 +175,10 @@ void SessionStore::OnDamage(const SessionRow& row, const std::string& damage) {
     std::set<std::string>& known = damage_[row.number];
     if (known.size() >= kDamagesMax || !known.insert(damage).second) return;
   }
-  if (options_.on_damage) options_.on_damage(row.id, damage);
+  if (!options_.on_damage) return;
+  const bool has_name = !row.id.empty() || row.number == 0;
+  options_.on_damage(row.id,
+                     has_name ? damage : absl::StrCat("session number ", row.number, ": ", damage));
 }
 
 }  // namespace longtake

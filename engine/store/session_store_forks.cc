@@ -12,21 +12,26 @@
 namespace longtake {
 namespace {
 
-absl::Status NotHeld(const SessionRow& row, int64_t chunk, int64_t oldest, const std::string& why) {
+// limit: where the history that is kept begins, in the sense that matters to who asks.
+absl::Status NotHeld(const SessionRow& row, int64_t chunk, const std::string& limit, int64_t first,
+                     const std::string& why) {
   return Error(Reason::kChunkNotHeld, absl::StrCat("session ", row.id, ": chunk ", chunk, why),
                {{"session", row.id},
-                {"oldest_chunk", std::to_string(oldest)},
+                {limit, std::to_string(first)},
                 {"next_chunk", std::to_string(row.chunks)}});
 }
 
+constexpr char kBase[] = "base_chunk";  // of what goes on
 constexpr char kBeginsWith[] = " is not kept: the session's history begins with ";
 
-absl::Status CheckChunkOf(const SessionRow& row, int64_t chunk) {
-  if (chunk >= row.base && chunk <= row.chunks) return absl::OkStatus();
-  const std::string why = chunk >= 0 && chunk < row.base
-                              ? absl::StrCat(kBeginsWith, "chunk ", row.base)
+// What is only shown needs latents, and no snapshot to go on from.
+absl::Status CheckChunkOf(const SessionRow& row, int64_t chunk, bool ended = false) {
+  const int64_t first = ended ? row.first_kept : row.base;
+  if (chunk >= first && chunk <= row.chunks) return absl::OkStatus();
+  const std::string why = chunk >= 0 && chunk < first
+                              ? absl::StrCat(kBeginsWith, "chunk ", first)
                               : absl::StrCat(" is not made; it has ", row.chunks, " chunks");
-  return NotHeld(row, chunk, row.base, why);
+  return NotHeld(row, chunk, ended ? "oldest_chunk" : kBase, first, why);
 }
 
 // The snapshot with which a history begins has what held from its chunk on; whoever goes back to
@@ -36,7 +41,7 @@ absl::Status CheckBase(const SessionRow& row, const StoredSession& stored, int64
   for (const size_t index : stored.applied) {
     if (stored.events[index].applied_chunk != chunk) continue;
     const std::string why = absl::StrCat(kBeginsWith, "a control that holds from it on");
-    return NotHeld(row, chunk, chunk + 1, why);
+    return NotHeld(row, chunk, kBase, chunk + 1, why);
   }
   return absl::OkStatus();
 }
@@ -61,9 +66,10 @@ absl::Status SessionStore::CheckChunk(const std::string& id, int64_t chunk) {
   return CheckBase(row, stored, chunk);
 }
 
-int64_t SessionStore::FirstKept(const std::string& id) const {
+KeptHistory SessionStore::HistoryOf(const std::string& id) const {
   const absl::StatusOr<SessionRow> row = Committed(id);
-  return row.ok() ? row->first_kept : 0;
+  if (!row.ok()) return {};
+  return {.base = row->base, .first_kept = row->first_kept};
 }
 
 absl::Status SessionStore::Fork(const std::string& id, const ForkRequest& request) {
@@ -72,7 +78,7 @@ absl::Status SessionStore::Fork(const std::string& id, const ForkRequest& reques
     LT_RETURN_IF_ERROR(CheckNew(request.id));
     const SessionRow* row = Change(id);
     if (row == nullptr) return Gone(id);
-    LT_RETURN_IF_ERROR(CheckChunkOf(*row, request.chunk));
+    LT_RETURN_IF_ERROR(CheckChunkOf(*row, request.chunk, request.ended));
     LT_RETURN_IF_ERROR(InsertFork(*row, request));
     BeginLife({.id = request.id});  // as in Create
     return absl::OkStatus();
@@ -95,7 +101,7 @@ absl::Status SessionStore::InsertFork(const SessionRow& parent, const ForkReques
                               "yet, so there is nothing to fork"),
                  {{"session", parent.id}});
   }
-  LT_RETURN_IF_ERROR(CheckBase(parent, stored, request.chunk));
+  if (!request.ended) LT_RETURN_IF_ERROR(CheckBase(parent, stored, request.chunk));
   stored.CutAt(request.chunk);
   SessionCreated& created = stored.created;
   created.create_wall_nanos = clock_.WallNanos();

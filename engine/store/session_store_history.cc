@@ -13,25 +13,29 @@ namespace {
 // Of what all sessions may take this part is left when they begin to forget.
 constexpr uint64_t kStoreShare = 8;
 
-// Whose latents may go: those of this session's records from this one on. What lies before a fork
-// needs, and what is a parent's is not its own.
+// Records that are looked at in one commit for what nobody reads any more.
+constexpr int64_t kTrimmedRecords = 1024;
+
+// Whose latents may go: this session's that no fork reads. What is a parent's is not its own.
 struct Own {
   int64_t session = 0;
-  int64_t first_record = 0;
+  ForkNeeds needs = {};
 };
 
 // The first chunk behind the older half of what may go.
-int64_t EndOfOlderHalf(const StoredSession& session, const Own& range) {
-  const auto own = [&range](const StoredLatents& chunk) {
-    const bool is_own = chunk.session == range.session && chunk.record >= range.first_record;
-    return is_own ? chunk.ref.bytes() : 0;
+int64_t EndOfOlderHalf(const StoredSession& session, const Own& own) {
+  const int64_t end = std::ssize(session.settled);
+  const auto own_bytes = [&](int64_t chunk) {
+    const StoredLatents& latents = session.settled[static_cast<size_t>(chunk)];
+    const bool may_go = latents.session == own.session && !own.needs.Has(latents.record, chunk);
+    return may_go ? latents.ref.bytes() : 0;
   };
   int64_t all = 0;
-  for (const StoredLatents& chunk : session.settled) all += own(chunk);
+  for (int64_t chunk = 0; chunk < end; ++chunk) all += own_bytes(chunk);
   int64_t older = 0;
-  for (size_t chunk = 0; chunk < session.settled.size(); ++chunk) {
-    older += own(session.settled[chunk]);
-    if (older > 0 && 2 * older >= all) return static_cast<int64_t>(chunk) + 1;
+  for (int64_t chunk = 0; chunk < end; ++chunk) {
+    older += own_bytes(chunk);
+    if (older > 0 && 2 * older >= all) return chunk + 1;
   }
   return session.first_kept;
 }
@@ -77,7 +81,7 @@ absl::Status SessionStore::Forget(SessionRow& row, const NeededChunks& needed) {
   LT_ASSIGN_OR_RETURN(const SnapshotTable::Found snapshots,
                       database_->snapshots().Read(row.number));
   Own own = {.session = row.number};
-  LT_ASSIGN_OR_RETURN(own.first_record, database_->old_latents().EndOfForks(row.number));
+  LT_ASSIGN_OR_RETURN(own.needs, database_->old_latents().NeedsOf(row.number));
   const auto plan = PlanToForget(*session, own, snapshots.rows, needed);
   if (!plan.has_value()) return absl::OkStatus();
   LT_RETURN_IF_ERROR(PutRecord(row, *plan));
@@ -86,10 +90,68 @@ absl::Status SessionStore::Forget(SessionRow& row, const NeededChunks& needed) {
 }
 
 // What makes room asks the row for its base.
-absl::Status SessionStore::RemoveOldLatents(SessionRow& row) {
+absl::Status SessionStore::RemoveOldLatents(SessionRow& row, const RecordRange& range) {
   LT_ASSIGN_OR_RETURN(const int64_t bytes,
-                      database_->old_latents().Remove(row.number, row.first_kept));
+                      database_->old_latents().Remove(row.number, row.first_kept, range));
   row.bytes -= bytes;
+  if (row.parent.has_value()) trims_[*row.parent] = 0;
+  return database_->tables().Update(row);
+}
+
+absl::Status SessionStore::RemoveRow(const SessionRow& row) {
+  LT_ASSIGN_OR_RETURN(const int64_t hidden_bytes, database_->tables().Remove(row));
+  hidden_bytes_ += hidden_bytes;
+  trims_[row.number] = 0;
+  if (row.parent.has_value()) trims_[*row.parent] = 0;
+  return absl::OkStatus();
+}
+
+// The latest first: what reads of a session has a higher number. Where some row does not prove
+// itself nobody knows what that one was forked from.
+int64_t SessionStore::PushTrim() {
+  {
+    MutexLock lock(mutex_);
+    if (!damaged_rows_.empty()) trims_.clear();
+  }
+  while (!trims_.empty()) {
+    const auto [number, begin] = *trims_.rbegin();
+    trims_.erase(number);
+    const auto found = database_->tables().Next(number - 1);
+    if (!found.ok() || !found->has_value() || (*found)->row.number != number) continue;
+    const SessionRow& row = (*found)->row;
+    const bool may_have = (*found)->hidden || row.first_kept > 0;
+    if (may_have && begin < row.records) {
+      PushTrimOf(number, {.begin = begin, .end = begin + kTrimmedRecords});
+      break;
+    }
+    if (row.parent.has_value()) trims_[*row.parent] = 0;
+  }
+  return INT64_MAX;
+}
+
+void SessionStore::PushTrimOf(int64_t number, const RecordRange& range) {
+  queue_.Push({.run = [this, number, range] { return Trim(number, range); },
+               .done =
+                   [this, number, range](bool durable) {
+                     trims_.try_emplace(number, durable ? range.end : range.begin);
+                   }});
+}
+
+absl::Status SessionStore::Trim(int64_t number, const RecordRange& range) {
+  writing_ = "";
+  if (left_out_.contains("")) return absl::OkStatus();
+  LT_ASSIGN_OR_RETURN(const auto found, database_->tables().Next(number - 1));
+  if (!found.has_value() || found->row.number != number) return absl::OkStatus();
+  if (!found->hidden) {
+    SessionRow* row = Change(found->row.id);
+    return row == nullptr ? absl::OkStatus() : RemoveOldLatents(*row, range);
+  }
+  SessionRow row = found->row;
+  latents_.Close(number);
+  LT_ASSIGN_OR_RETURN(const int64_t bytes,
+                      database_->old_latents().Remove(number, /*first=*/INT64_MAX, range));
+  row.bytes -= bytes;
+  hidden_bytes_ -= bytes;
   return database_->tables().Update(row);
 }
 

@@ -268,9 +268,7 @@ absl::StatusOr<bool> SessionTables::HasForks(int64_t number) {
 
 absl::StatusOr<std::optional<SessionRow>> SessionTables::FindHidden(int64_t number) {
   LT_ASSIGN_OR_RETURN(const std::optional<FoundRow> found, Next(number - 1));
-  if (!found.has_value() || found->damaged || found->row.id != HiddenId(number)) {
-    return std::nullopt;
-  }
+  if (!found.has_value() || found->row.number != number || !found->hidden) return std::nullopt;
   return found->row;
 }
 
@@ -281,6 +279,7 @@ absl::StatusOr<std::optional<SessionTables::FoundRow>> SessionTables::Next(int64
   if (!found) return std::nullopt;
   FoundRow next = {.row = ReadRow(*next_)};
   next.damaged = ToHash(next_->Blob(13)) != ProofOf(next.row);
+  next.hidden = !next.damaged && next.row.id == HiddenId(next.row.number);
   next_->Reset();
   return next;
 }

@@ -85,6 +85,7 @@ class SessionTables {
   struct FoundRow {
     SessionRow row;
     bool damaged = false;  // it does not prove itself; only its number is known
+    bool hidden = false;   // as in Found
   };
   absl::StatusOr<std::optional<FoundRow>> Next(int64_t number);
   // A new one; row.number is set.

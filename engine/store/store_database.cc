@@ -81,7 +81,7 @@ absl::Status StoreDatabase::OpenNumber(int64_t number) {
   if (!snapshots.ok()) return OfTables(snapshots.status());
   auto starts = StartTable::Open(*database);
   if (!starts.ok()) return OfTables(starts.status());
-  auto old_latents = OldLatents::Open(*database);
+  auto old_latents = OldLatents::Open(*database, **tables);
   if (!old_latents.ok()) return OfTables(old_latents.status());
   LT_RETURN_IF_ERROR(files_.SyncDir(directory_));  // SQLite's own passes over what fails there
   old_latents_ = *std::move(old_latents);          // all before the database they work on

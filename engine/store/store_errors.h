@@ -10,6 +10,9 @@
 
 namespace longtake {
 
+// Of a session whose row does not prove itself.
+inline constexpr char kRowIsDamaged[] = "its own row is damaged";
+
 inline absl::Status NoSession(const std::string& id) {
   return Error(Reason::kSessionNotFound, absl::StrCat("no session ", id), {{"session", id}});
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/store/store_errors.h"
 #include "storage/bulk/bulk_reader.h"
 
 namespace longtake {
@@ -23,12 +24,15 @@ constexpr int kTriesMax = 4;
 constexpr int64_t kPauseNanos = 60LL * 1'000'000'000;
 
 // Empty, or what is missing of these snapshots. Asked of the row as it is now: the session's
-// history may have begun anew since a pass came to it.
+// history may have begun anew since a pass came to it. One that is hidden has none, nor has a
+// fork that only shows what lies before: nothing goes on from it.
 absl::StatusOr<std::string> MissingBase(SessionTables& tables, int64_t session,
                                         const SnapshotTable::Found& snapshots) {
   LT_ASSIGN_OR_RETURN(const auto found, tables.Next(session - 1));
   const bool is_there = found.has_value() && found->row.number == session && !found->damaged;
-  const int64_t base = is_there ? found->row.base : 0;
+  const bool only_shows = is_there && found->row.ended && found->row.base > found->row.chunks;
+  const bool goes_on = is_there && !found->hidden && !only_shows;
+  const int64_t base = goes_on ? found->row.base : 0;
   const auto is_base = [base](const SnapshotRow& row) { return row.chunk == base; };
   if (base == 0 || std::ranges::any_of(snapshots.rows, is_base)) return std::string();
   return absl::StrCat("the snapshot at chunk ", base, ", with which it begins, is not there");
@@ -103,7 +107,7 @@ absl::StatusOr<uint64_t> StoreScrub::BeginSession() {
   damaged_ = false;
   if (next->damaged) {
     session_ = SessionRow{.number = session_.number};
-    report_(session_, absl::StrCat("the row of session number ", session_.number, " is damaged"));
+    report_(session_, kRowIsDamaged);
     return 0;
   }
   in_session_ = true;
@@ -122,10 +126,11 @@ absl::StatusOr<uint64_t> StoreScrub::ReadRecords(ChainEnd from) {
   const int64_t end = std::min(session_.records, at.records + kRecordsPerTurn);
   LT_ASSIGN_OR_RETURN(const std::vector<RecordBytes> records,
                       database_.tables().ReadChain(session_.number, end, at));
+  LT_ASSIGN_OR_RETURN(const OldChunks old, OldChunksOf(session_.number));
   uint64_t bytes = 0;
   for (size_t i = 0; i < records.size(); ++i) {
     bytes += records[i].body.size();
-    AddLatents(records[i], from.records + static_cast<int64_t>(i));
+    AddLatents(records[i], from.records + static_cast<int64_t>(i), old);
   }
   if (at.records < session_.records) {
     jobs_.emplace_back([this, at] { return ReadRecords(at); });
@@ -135,7 +140,7 @@ absl::StatusOr<uint64_t> StoreScrub::ReadRecords(ChainEnd from) {
   return bytes;
 }
 
-void StoreScrub::AddLatents(const RecordBytes& bytes, int64_t number) {
+void StoreScrub::AddLatents(const RecordBytes& bytes, int64_t number, const OldChunks& old) {
   const absl::StatusOr<Record> record = DecodeRecord(bytes.kind, bytes.body);
   if (!record.ok()) return Tell(std::string(record.status().message()));
   const auto* started = std::get_if<TakeStarted>(&*record);
@@ -145,22 +150,24 @@ void StoreScrub::AddLatents(const RecordBytes& bytes, int64_t number) {
                                 .record = number,
                                 .ref = started != nullptr ? started->latents : settled->latents};
   const int64_t chunk = settled != nullptr ? settled->chunk : INT64_MAX;
+  if (old.Has(number, chunk)) return;
   jobs_.emplace_back([this, stored, chunk]() -> absl::StatusOr<uint64_t> {
     const absl::StatusOr<Latents> latents = latents_.Get(database_.tables(), stored);
     if (latents.ok()) return latents->values().size_bytes();
-    LT_ASSIGN_OR_RETURN(const bool forgotten, IsForgotten(stored, chunk));
-    if (forgotten) return 0;
+    // They may have gone since a pass came to their record.
+    LT_ASSIGN_OR_RETURN(const OldChunks now, OldChunksOf(stored.session));
+    if (now.Has(stored.record, chunk)) return 0;
     return latents.status();
   });
 }
 
-// Asked of the row as it is now: that may have gone since a pass came to its record.
-absl::StatusOr<bool> StoreScrub::IsForgotten(const StoredLatents& stored, int64_t chunk) {
-  LT_ASSIGN_OR_RETURN(const auto found, database_.tables().Next(stored.session - 1));
-  const bool is_there = found.has_value() && found->row.number == stored.session && !found->damaged;
-  if (!is_there || chunk >= found->row.first_kept) return false;
-  LT_ASSIGN_OR_RETURN(const bool has, database_.old_latents().Has(stored.session, stored.record));
-  return !has;
+absl::StatusOr<StoreScrub::OldChunks> StoreScrub::OldChunksOf(int64_t session) {
+  OldChunks old;
+  LT_ASSIGN_OR_RETURN(const auto found, database_.tables().Next(session - 1));
+  if (!found.has_value() || found->row.number != session || found->damaged) return old;
+  old.end = found->hidden ? INT64_MAX : found->row.first_kept;
+  LT_ASSIGN_OR_RETURN(old.needs, database_.old_latents().NeedsOf(session));
+  return old;
 }
 
 absl::StatusOr<uint64_t> StoreScrub::ReadStart(int64_t first_byte) {

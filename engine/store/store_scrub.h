@@ -57,8 +57,16 @@ class StoreScrub {
   absl::StatusOr<uint64_t> BeginSession();
   void EndSession();
   absl::StatusOr<uint64_t> ReadRecords(ChainEnd from);
-  void AddLatents(const RecordBytes& bytes, int64_t number);
-  absl::StatusOr<bool> IsForgotten(const StoredLatents& stored, int64_t chunk);
+  // Whose latents nobody reads, so that they may be gone: those before this one that no fork needs.
+  struct OldChunks {
+    int64_t end = 0;
+    ForkNeeds needs = {};
+    bool Has(int64_t record, int64_t chunk) const {
+      return chunk < end && !needs.Has(record, chunk);
+    }
+  };
+  absl::StatusOr<OldChunks> OldChunksOf(int64_t session);
+  void AddLatents(const RecordBytes& bytes, int64_t number, const OldChunks& old);
   absl::StatusOr<uint64_t> ReadStart(int64_t first_byte);
   absl::StatusOr<uint64_t> ReadSnapshots();
   using PlaceReader = std::unique_ptr<BulkReader>;  // null: not opened

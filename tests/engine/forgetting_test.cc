@@ -45,6 +45,7 @@ class ForgettingTest : public testing::Test {
         {.files = &PosixFileSystem(),
          .directory = directory_,
          .holder = "the test",
+         .retention_nanos = INT64_MAX / 4,  // Scrub takes days
          .history_bytes_max = history_bytes_max_,
          .latent_row_bytes_max = row_bytes_max_,
          .scrub_bytes_per_second = uint64_t{1} << 30,
@@ -120,6 +121,30 @@ class ForgettingTest : public testing::Test {
       clock_.Advance(3600LL * 1'000'000'000);
     }
   }
+  // Of which chunks there are latents of this session, by its number, whoever it is kept for.
+  std::vector<int64_t> KeptOf(int64_t number) {
+    const std::string copy = directory_ + "/copy.db";  // the store's is locked
+    for (const char* suffix : {"", "-wal"}) {
+      fs::copy_file(directory_ + "/sessions-1.db" + suffix, copy + suffix,
+                    fs::copy_options::overwrite_existing);
+    }
+    const auto database = Database::Open({.path = copy});
+    LT_CHECK(database.ok());
+    auto rows = (*database)->Prepare(absl::StrCat(
+        "SELECT kind, body FROM records WHERE session=", number,
+        " AND number IN (SELECT record FROM latents WHERE session=", number,
+        " UNION ALL SELECT record FROM latent_places WHERE session=", number, ") ORDER BY number"));
+    LT_CHECK(rows.ok());
+    std::vector<int64_t> chunks;
+    while (*rows->Step()) {
+      const std::span<const std::byte> body = rows->Blob(1);
+      const auto record =
+          DecodeRecord(rows->Int(0), {reinterpret_cast<const char*>(body.data()), body.size()});
+      const auto* settled = std::get_if<ChunkSettled>(&*record);
+      if (settled != nullptr) chunks.push_back(settled->chunk);
+    }
+    return chunks;
+  }
   std::set<std::string> LatentFiles() const { return store_->bulk().Names(BulkUse::kLatents); }
 
   std::string directory_;
@@ -194,7 +219,7 @@ TEST_F(ForgettingTest, WhatLiesBeforeIsRefusedByName) {
   PutSnapshot({"a"}, 20, {.from = 20});
   const absl::Status rewound = store_->Rewind("a", 19);
   EXPECT_EQ(ReasonFor(rewound), Reason::kChunkNotHeld);
-  EXPECT_EQ(ReasonOf(rewound)->metadata["oldest_chunk"], "20");
+  EXPECT_EQ(ReasonOf(rewound)->metadata["base_chunk"], "20");
   EXPECT_EQ(ReasonFor(store_->Fork("a", {.id = "b", .chunk = 19})), Reason::kChunkNotHeld);
   Append("a", 20, 24);
   EXPECT_TRUE(store_->Fork("a", {.id = "b", .chunk = 22}).ok());
@@ -203,12 +228,33 @@ TEST_F(ForgettingTest, WhatLiesBeforeIsRefusedByName) {
   ExpectChunks("a", 10, 21);
 }
 
+// What only shows needs no snapshot.
+TEST_F(ForgettingTest, OneThatHasEndedBeginsWithWhatIsKept) {
+  Append("a", 0, 20);
+  PutSnapshot({"a"}, 20, {.from = 20});
+  const absl::Status early = store_->Fork("a", {.id = "b", .chunk = 9, .ended = true});
+  EXPECT_EQ(ReasonFor(early), Reason::kChunkNotHeld);
+  EXPECT_EQ(ReasonOf(early)->metadata["oldest_chunk"], "10");
+  ASSERT_TRUE(store_->Fork("a", {.id = "b", .chunk = 15, .ended = true}).ok());
+  ASSERT_TRUE(store_->Fork("b", {.id = "c", .chunk = 12, .ended = true}).ok());
+  Open();
+  Scrub();
+  EXPECT_THAT(told_, IsEmpty());
+  ExpectChunks("b", 10, 15);
+  ExpectChunks("c", 10, 12);
+  for (const int64_t chunk : {12, 15, 20}) {  // and never goes on
+    EXPECT_EQ(ReasonFor(store_->Rewind("b", chunk)), Reason::kChunkNotHeld);
+    EXPECT_EQ(ReasonFor(store_->Fork("b", {.id = "d", .chunk = chunk})), Reason::kChunkNotHeld);
+  }
+}
+
 TEST_F(ForgettingTest, AForkKeepsWhatItWasMadeOf) {
   Append("a", 0, 10);
   ASSERT_TRUE(store_->Fork("a", {.id = "b", .chunk = 8}).ok());
   const uint64_t bytes = store_->stats().bytes;
   PutSnapshot({"a"}, 10, {.from = 10});
-  EXPECT_EQ(Row("a").base, 0) << "nothing can go";
+  ExpectChunks("a", 9, 10);
+  ExpectChunks("b", 0, 8);
   Append("a", 10, 20);
   PutSnapshot({"a"}, 20, {.from = 20});
   ExpectChunks("a", 15, 20);
@@ -226,6 +272,71 @@ TEST_F(ForgettingTest, AForkKeepsWhatItWasMadeOf) {
   PutSnapshot({"c"}, 40, {.from = 40});
   ExpectChunks("c", 30, 40);
   ExpectChunks("a", 18, 20);
+}
+
+// Of one that is gone, what they do not read goes: what it made after them, and what they have
+// forgotten.
+TEST_F(ForgettingTest, AForkKeepsNoMoreThanItReads) {
+  Append("a", 0, 12);
+  ASSERT_TRUE(store_->Fork("a", {.id = "b", .chunk = 8}).ok());
+  ASSERT_TRUE(store_->Fork("a", {.id = "c", .chunk = 4}).ok());
+  ASSERT_TRUE(store_->Fork("b", {.id = "d", .chunk = 6}).ok());
+  const uint64_t bytes = store_->stats().bytes;
+  ASSERT_TRUE(store_->Delete("a").ok());
+  WriteAll();
+  EXPECT_THAT(KeptOf(1), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7));
+  EXPECT_EQ(store_->stats().bytes, bytes - 4 * kLatentBytes);
+  ASSERT_TRUE(store_->Delete("b").ok());
+  WriteAll();
+  EXPECT_THAT(KeptOf(1), ElementsAre(0, 1, 2, 3, 4, 5));
+  // The fork of a fork forgets; the other one does not.
+  Append("d", 6, 20);
+  PutSnapshot({"d"}, 20, {.from = 20});
+  ExpectChunks("d", 13, 20);
+  EXPECT_THAT(KeptOf(1), ElementsAre(0, 1, 2, 3));
+  ExpectChunks("c", 0, 4);
+  ASSERT_TRUE(store_->Delete("c").ok());
+  WriteAll();
+  EXPECT_THAT(KeptOf(1), IsEmpty());
+  Scrub();
+  Open();
+  Scrub();
+  EXPECT_THAT(told_, IsEmpty());
+  ExpectChunks("d", 13, 20);
+}
+
+// As much in one commit as others can wait for; and whoever ends meanwhile goes on with it.
+TEST_F(ForgettingTest, WhatNobodyReadsGoesAfterACrashToo) {
+  Append("a", 0, 1200);
+  ASSERT_TRUE(store_->Fork("a", {.id = "b", .chunk = 1}).ok());
+  ASSERT_TRUE(store_->Delete("a").ok());  // and nothing else is done
+  Open();
+  int64_t least = 0;
+  for (std::vector<int64_t> kept = KeptOf(1); store_->Step();) {
+    const std::vector<int64_t> now = KeptOf(1);
+    EXPECT_LE(kept.size() - now.size(), 1024u);
+    if (now.size() != kept.size()) ++least;
+    kept = now;
+  }
+  EXPECT_GE(least, 2);
+  EXPECT_THAT(KeptOf(1), ElementsAre(0));
+  ExpectChunks("b", 0, 1);
+}
+
+// Nothing goes on from it, so it has no snapshot any more.
+TEST_F(ForgettingTest, OneThatOnlyItsForksKeepIsNoDamage) {
+  Append("a", 0, 20);
+  PutSnapshot({"a"}, 20, {.from = 20});
+  ASSERT_EQ(Row("a").base, 20);
+  Append("a", 20, 24);
+  ASSERT_TRUE(store_->Fork("a", {.id = "b", .chunk = 22}).ok());
+  ASSERT_TRUE(store_->Delete("a").ok());
+  Scrub();
+  Open();
+  Scrub();
+  EXPECT_THAT(told_, IsEmpty());
+  EXPECT_THAT(store_->stats().damaged, IsEmpty());
+  ExpectChunks("b", 10, 22);
 }
 
 // Files of which some latents are left stay.
@@ -246,6 +357,14 @@ TEST_F(ForgettingTest, FilesGoWithTheLastOfTheirLatents) {
   Append("a", 100, 102);
   Open();
   ExpectChunks("a", 75, 102);
+  // Of one that is gone as well.
+  ASSERT_TRUE(store_->Fork("a", {.id = "b", .chunk = 100}).ok());
+  Append("b", 100, 140);
+  ASSERT_TRUE(store_->Delete("a").ok());
+  PutSnapshot({"b"}, 140, {.from = 140});
+  PutSnapshot({"b"}, 140, {.from = 140});
+  EXPECT_GT(Row("b").first_kept, 100);
+  EXPECT_FALSE(fs::exists(directory_ + "/bulk/" + latest));
   Scrub();
   EXPECT_THAT(told_, IsEmpty());
 }

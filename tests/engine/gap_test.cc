@@ -187,7 +187,7 @@ TEST_F(GapTest, WhatHoldsFromTheFirstChunkOnCannotBeUndone) {
   ASSERT_GE(base, 6);
   const auto is_refused = [&](const absl::Status& status) {
     ASSERT_EQ(ReasonFor(status), Reason::kChunkNotHeld) << status;
-    EXPECT_EQ(ReasonOf(status)->metadata["oldest_chunk"], std::to_string(base + 1));
+    EXPECT_EQ(ReasonOf(status)->metadata["base_chunk"], std::to_string(base + 1));
   };
   is_refused(engine_->Fork("one", {.id = "early", .chunk = base}).status());
   is_refused(engine_->ForeseeRewind("one", base).status());

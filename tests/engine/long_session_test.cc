@@ -95,6 +95,39 @@ TEST_F(LongSessionTest, ItForgetsItsBeginningAndStaysDurable) {
   EXPECT_EQ(ReadSome("one", base, 6), Some(all, base, 6));
 }
 
+// Whatever end it is asked for, from the chunk on that it tells as its oldest.
+TEST_F(LongSessionTest, WhatIsKeptIsShownAgain) {
+  const std::vector<std::string> all = Whole();
+  history_bytes_max_ = static_cast<uint64_t>(12 * BytesOfAChunk());
+  resume_seconds_max_ = 0;
+  Begin();
+  const auto session = Create(Looking(), "one");
+  Watch("one", 0, [&](int64_t next) { return next >= kChunks; });
+  const SessionInfo live = engine_->InfoOf(*session);
+  EXPECT_EQ(live.base_chunk, Row("one").base);
+  EXPECT_LT(live.oldest_chunk_held, live.base_chunk);
+  Begin();
+  const SessionInfo info = *engine_->Describe("one");
+  EXPECT_EQ(info.base_chunk, Row("one").base);
+  const int64_t oldest = info.oldest_chunk_held;
+  ASSERT_LT(oldest + 1, info.base_chunk);
+  for (const int64_t end : {oldest + 1, info.base_chunk - 1, info.base_chunk, Row("one").chunks}) {
+    const std::string id = absl::StrCat("until-", end);
+    ASSERT_TRUE(engine_->Fork("one", {.id = id, .chunk = end, .ended = true}).ok()) << end;
+    const absl::Status early = engine_->Wake(id, oldest - 1).status();
+    ASSERT_EQ(ReasonFor(early), Reason::kChunkNotHeld) << early;
+    EXPECT_EQ(ReasonOf(early)->metadata["oldest_chunk"], std::to_string(oldest)) << early;
+    const auto count = static_cast<size_t>(end - oldest);
+    EXPECT_EQ(ReadSome(id, oldest, count), Some(all, oldest, count));
+  }
+  for (const int64_t end : {oldest, oldest - 1, int64_t{1}}) {
+    const absl::Status refused =
+        engine_->Fork("one", {.id = "early", .chunk = end, .ended = true}).status();
+    ASSERT_EQ(ReasonFor(refused), Reason::kChunkNotHeld) << refused;
+    EXPECT_EQ(ReasonOf(refused)->metadata["oldest_chunk"], std::to_string(oldest)) << refused;
+  }
+}
+
 // Where no snapshot was made in time it has a gap at its quota, and begins anew with one.
 TEST_F(LongSessionTest, AtItsQuotaItBeginsAnew) {
   const std::vector<std::string> all = Whole();

@@ -461,6 +461,24 @@ TEST_F(ResumeTest, ASessionWhoseRowIsDamagedIsListedWithThat) {
   EXPECT_EQ(engine_->Names().size(), 1u);
 }
 
+// And deleted by the name under which it is listed, whatever became of its own.
+TEST_F(ResumeTest, ADamagedRowWithoutAProperNameCanBeDeleted) {
+  for (const char* id : {"damaged-1", "one", "two"}) Create(Spec(2), id);
+  Begin(
+      "UPDATE sessions SET id=char(1) || '/Two' WHERE id='two';"
+      "UPDATE sessions SET id='', chunks=9 WHERE id='damaged-1'");
+  std::vector<std::string> ids;
+  for (const SessionName& name : engine_->Names()) ids.push_back(name.id);
+  EXPECT_THAT(ids, testing::UnorderedElementsAre("damaged-1", "one", "damaged-3"));
+  for (const char* id : {"damaged-1", "damaged-3"}) {
+    EXPECT_EQ(engine_->Wake(id, 0).status().code(), absl::StatusCode::kDataLoss);
+    ASSERT_TRUE(engine_->DeleteSession(id).ok()) << id;
+  }
+  Begin();
+  ASSERT_EQ(engine_->Names().size(), 1u);
+  EXPECT_EQ(Read("one", 0).Digests().size(), 2u);
+}
+
 TEST_F(ResumeTest, ALatentThatIsDamagedEndsItsSessionAlone) {
   Create(Spec(4), "hurt");
   Create(Spec(4), "sound");

@@ -732,7 +732,7 @@ TEST_F(SessionStoreTest, AllIsReadAgainAndDamageIsToldOf) {
        "hurt: session store: record 6 of session number 2"},
       {"UPDATE start_parts SET body=x'7878' WHERE session=2",
        "hurt: session store: the start frames"},
-      {"UPDATE sessions SET chunks=7 WHERE number=2", ": the row of session number 2"},
+      {"UPDATE sessions SET chunks=7 WHERE number=2", ": session number 2: its own row is damaged"},
   };
   for (const auto& [sql, told] : damages) {
     told_.clear();

@@ -147,10 +147,15 @@ TEST(Config, ErrorsNameOptionAndPlace) {
   EXPECT_THAT((Given{{"--pack", "p"}, {}, "slots: [1]\n"}.Error()), HasSubstr("plain value"));
   EXPECT_THAT((Given{{"--pack", "p"}, {}, "{{{"}.Error()), HasSubstr("line "));
   EXPECT_THAT((Given{{"--pack", "p", "--listen", "here"}}.Error()), HasSubstr("not an address"));
-  EXPECT_THAT((Given{{"--pack", "p", "--state-session-bytes", "65GiB"}}.Error()),
-              HasSubstr("state-session-bytes: is more than state-bytes"));
-  EXPECT_THAT((Given{{"--pack", "p", "--state-session-bytes", "0"}}.Error()),
-              HasSubstr("state-session-bytes: must be at least 1MiB"));
+  EXPECT_THAT(
+      (Given{{"--pack", "p", "--state-dir", "d", "--state-session-bytes", "65GiB"}}.Error()),
+      HasSubstr("state-session-bytes: is more than state-bytes"));
+  EXPECT_THAT((Given{{"--pack", "p", "--state-dir", "d", "--state-session-bytes", "0"}}.Error()),
+              HasSubstr("state-session-bytes: must be at least 1MiB, or auto"));
+  EXPECT_THAT((Given{{"--pack", "p", "--state-session-bytes", "1GiB"}}.Error()),
+              HasSubstr("state-session-bytes: needs state-dir"));
+  EXPECT_THAT((Given{{"--pack", "p", "--state-bytes", "0"}}.Error()),
+              HasSubstr("state-bytes: must be at least 4MiB"));
   EXPECT_THAT((Given{{"--pack", "p", "--listen", "unix:/s", "--port-file", "f"}}.Error()),
               HasSubstr("port-file: a Unix socket (listen) has no port"));
   EXPECT_THAT((Given{{"--pack", "p", "--metrics-listen", "unix:/s"}}.Error()),

@@ -266,12 +266,17 @@ TEST(Convert, Attach) {
   attach.set_next_chunk(-1);
   EXPECT_EQ(FieldOf(ParseNextChunk(attach)), "next_chunk");
   EXPECT_FALSE(ParseTold(attach)->has_value());
+  attach.set_epoch(2);
+  EXPECT_EQ(FieldOf(ParseTold(attach)), "epoch") << "of what?";
   attach.set_durable_through(0);
   attach.set_epoch(2);
   EXPECT_EQ(ParseTold(attach)->value().durable_through, 0);
   EXPECT_EQ(ParseTold(attach)->value().epoch, 2);
   attach.set_durable_through(-1);
   EXPECT_EQ(FieldOf(ParseTold(attach)), "durable_through");
+  attach.set_durable_through(1);
+  attach.set_epoch(-1);
+  EXPECT_EQ(FieldOf(ParseTold(attach)), "epoch");
 }
 
 TEST(Convert, Pages) {
