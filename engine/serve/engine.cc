@@ -333,6 +333,13 @@ absl::Status Engine::DeleteSession(const std::string& id, const Caller& caller) 
   return DeleteAlone(id, was_here);
 }
 
+absl::Status Engine::DeleteLife(const std::shared_ptr<Session>& session) {
+  const IdLocks::Hold hold(id_locks_, session->id());
+  const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(session->id());
+  if (!found.ok() || *found != session) return absl::OkStatus();
+  return DeleteAlone(session->id(), /*was_here=*/true);
+}
+
 absl::Status Engine::DeleteAlone(const std::string& id, bool was_here) {
   was_here |= CancelDeleted(id);
   // For clients it is gone now. Its memory comes back when stage, decode lane and stream let it go.

@@ -165,6 +165,9 @@ class Engine {
   // Also from the store; may wait for the disk then.
   absl::Status DeleteSession(const std::string& id, const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same of this life alone: nothing happens when another one has come of its name, or when it
+  // was parked.
+  absl::Status DeleteLife(const std::shared_ptr<Session>& session) ABSL_LOCKS_EXCLUDED(mutex_);
   // Checks, tokenises (some milliseconds for a long prompt) and hands an event to the session.
   // Errors as Session::Submit. Waits for the event sink's answer.
   absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event,
