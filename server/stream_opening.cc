@@ -54,7 +54,7 @@ absl::StatusOr<StreamOpening> OpenStream(ServiceContext& context, const v1::Stre
   LT_ASSIGN_OR_RETURN(const Target target, FindTarget(context, first, caller));
   absl::StatusOr<StreamOpening> opening = Attach(context, target, std::move(wake));
   if (!opening.ok() && target.made && !target.session->Info().attached) {
-    context.engine.DeleteSession(target.session->id()).IgnoreError();
+    context.engine.DeleteLife(target.session).IgnoreError();
   }
   return opening;
 }
@@ -62,7 +62,7 @@ absl::StatusOr<StreamOpening> OpenStream(ServiceContext& context, const v1::Stre
 void CloseUnread(ServiceContext& context, const StreamOpening& opening) {
   const bool was_last = opening.session->Detach(opening.attachment);
   if (!was_last || !opening.made) return;
-  context.engine.DeleteSession(opening.session->id()).IgnoreError();
+  context.engine.DeleteLife(opening.session).IgnoreError();
 }
 
 }  // namespace longtake

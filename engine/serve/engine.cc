@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/error_reason.h"
 #include "base/random_id.h"
+#include "engine/serve/making_room.h"
 #include "engine/serve/needs_disk.h"
 #include "engine/serve/resolve.h"
 
@@ -135,6 +136,21 @@ absl::Status Engine::SessionExists(const std::string& id) {
   return Error(Reason::kSessionExists, absl::StrCat("session ", id, " exists"), {{"session", id}});
 }
 
+absl::Status Engine::Busy(const std::string& id) {
+  return Error(Reason::kServerBusy,
+               absl::StrCat("session ", id, ": something else is being done to it"),
+               {{"session", id}});
+}
+
+absl::StatusOr<std::unique_ptr<IdLocks::Hold>> Engine::HoldId(const std::string& id,
+                                                              const Caller& caller) {
+  if (caller.asks_until_nanos != 0 && id_locks_.IsHeld(id)) {
+    const bool asks_again = clock_.MonotonicNanos() < caller.asks_until_nanos;
+    return asks_again ? MakingRoom(Busy(id)) : Busy(id);
+  }
+  return std::make_unique<IdLocks::Hold>(id_locks_, id);
+}
+
 absl::Status Engine::TokenizePrompts(const ResolvedSpec& spec, Arrival* arrival) const {
   LT_ASSIGN_OR_RETURN(arrival->prompts.branches.emplace_back(), model_.Tokenize(spec.prompt));
   if (spec.guided()) {
@@ -180,9 +196,16 @@ absl::StatusOr<std::optional<CreatedSession>> Engine::FindSame(const ResolvedSpe
 
 absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, std::string id,
                                                      const Caller& caller) {
-  if (options_.store != nullptr && !caller.may_wait) return NeedsDisk();
+  if (id.empty()) id = RandomId();
+  if (options_.store == nullptr) return CreateAlone(spec, id, caller);
+  if (!caller.may_wait) return NeedsDisk();
+  LT_ASSIGN_OR_RETURN(const auto hold, HoldId(id, caller));
   LT_ASSIGN_OR_RETURN(const auto parked, FindParked(spec, id, caller));
-  if (parked.has_value()) return *parked;
+  return parked.has_value() ? *parked : CreateAlone(spec, id, caller);
+}
+
+absl::StatusOr<CreatedSession> Engine::CreateAlone(const ResolvedSpec& spec, const std::string& id,
+                                                   const Caller& caller) {
   {
     // What needs no tokens is answered without them: long prompts take their time.
     MutexLock lock(mutex_);
@@ -201,9 +224,8 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
     MutexLock lock(mutex_);
     LT_ASSIGN_OR_RETURN(const auto same, FindSame(spec, id));
     if (same.has_value()) return *same;
-    if (id.empty()) id = RandomId();
     LT_ASSIGN_OR_RETURN(Admitted admitted, Admit(spec, caller));
-    Enter(spec, id, std::move(admitted), &arrival);
+    LT_RETURN_IF_ERROR(Enter(spec, id, std::move(admitted), &arrival));
     arrival.rollout = Rollout::Create(RolloutFor(spec, model_));
   }
   CreatedSession created = {.session = arrival.session, .kv_in_file = arrival.kv.in_file()};
@@ -215,7 +237,7 @@ absl::StatusOr<CreatedSession> Engine::CreateSession(const ResolvedSpec& spec, s
     created.session.reset();
     arrival = Arrival();
     LT_ASSIGN_OR_RETURN(const auto there, FindParked(spec, id, caller));
-    return there.has_value() ? absl::StatusOr<CreatedSession>(*there) : stored;
+    return there.has_value() ? absl::StatusOr<CreatedSession>(*there) : Busy(id);
   }
   stage_->Add(std::move(arrival));
   return created;
@@ -226,8 +248,10 @@ absl::StatusOr<Admitted> Engine::Admit(const ResolvedSpec& spec, const Caller& c
   return admission_->Admit(spec, caller);
 }
 
-void Engine::Enter(const ResolvedSpec& spec, const std::string& id, Admitted admitted,
-                   Arrival* arrival) {
+absl::Status Engine::Enter(const ResolvedSpec& spec, const std::string& id, Admitted admitted,
+                           Arrival* arrival) {
+  const auto before = sessions_.find(id);
+  if (before != sessions_.end() && !before->second.session->cancelled()) return Busy(id);
   if (arrival->number == 0) arrival->number = next_order_++;
   arrival->kv_share = std::move(admitted.kv_share);
   arrival->kv = std::move(admitted.kv);
@@ -244,6 +268,7 @@ void Engine::Enter(const ResolvedSpec& spec, const std::string& id, Admitted adm
   sessions_[id] = {
       .session = arrival->session, .order = arrival->number, .place = std::move(admitted.place)};
   departures_.Come(arrival->session->key());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SavedTake> Engine::Save(const Session& session) const {
@@ -263,7 +288,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Restore(SavedTake take, const C
       return SessionExists(take.id);
     }
     LT_ASSIGN_OR_RETURN(Admitted admitted, Admit(take.spec, caller));
-    Enter(take.spec, take.id, std::move(admitted), &arrival);
+    LT_RETURN_IF_ERROR(Enter(take.spec, take.id, std::move(admitted), &arrival));
     // Before anybody finds it.
     arrival.session->BeginAt({.inbox = std::move(take.inbox),
                               .chunk = take.decoder.chunk,
@@ -305,19 +330,35 @@ std::vector<std::shared_ptr<Session>> Engine::Sessions() const {
 
 absl::Status Engine::DeleteSession(const std::string& id, const Caller& caller) {
   if (options_.store != nullptr && !caller.may_wait) return NeedsDisk();
+  // Before the lock: who makes it or reads it need not come to an end first.
+  const bool was_here = CancelDeleted(id);
   const IdLocks::Hold hold(id_locks_, id);  // one that is coming back is there then
-  const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
-  if (session.ok()) {
-    (*session)->Cancel(Error(Reason::kSessionDeleted, absl::StrCat("session ", id, " was deleted"),
-                             {{"session", id}}));
-    // For clients it is gone now. Its memory comes back when stage, decode lane and stream let it
-    // go.
-    Forget(id);
-  }
-  // One that is being made and is not there yet is deleted by whoever makes it.
-  if (options_.store == nullptr || !options_.store->Contains(id)) return session.status();
+  return DeleteAlone(id, was_here);
+}
+
+absl::Status Engine::DeleteLife(const std::shared_ptr<Session>& session) {
+  const IdLocks::Hold hold(id_locks_, session->id());
+  const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(session->id());
+  if (!found.ok() || *found != session) return absl::OkStatus();
+  return DeleteAlone(session->id(), /*was_here=*/true);
+}
+
+absl::Status Engine::DeleteAlone(const std::string& id, bool was_here) {
+  was_here |= CancelDeleted(id);
+  // For clients it is gone now. Its memory comes back when stage, decode lane and stream let it go.
+  Forget(id);
+  const absl::Status gone = was_here ? absl::OkStatus() : FindSession(id).status();
+  if (options_.store == nullptr || !options_.store->Contains(id)) return gone;
   const absl::Status deleted = options_.store->Delete(id);
-  return session.ok() && absl::IsNotFound(deleted) ? absl::OkStatus() : deleted;
+  return absl::IsNotFound(deleted) ? gone : deleted;
+}
+
+bool Engine::CancelDeleted(const std::string& id) {
+  const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
+  if (!session.ok()) return false;
+  (*session)->Cancel(Error(Reason::kSessionDeleted, absl::StrCat("session ", id, " was deleted"),
+                           {{"session", id}}));
+  return true;
 }
 
 void Engine::Forget(const std::string& id) {

@@ -166,6 +166,9 @@ class Engine {
   // Also from the store; may wait for the disk then.
   absl::Status DeleteSession(const std::string& id, const Caller& caller = {})
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same of this life alone: nothing happens when another one has come of its name, or when it
+  // was parked.
+  absl::Status DeleteLife(const std::shared_ptr<Session>& session) ABSL_LOCKS_EXCLUDED(mutex_);
   // Checks, tokenises (some milliseconds for a long prompt) and hands an event to the session.
   // Errors as Session::Submit. Waits for the event sink's answer.
   absl::StatusOr<EventAccepted> Submit(Session& session, SessionEvent event,
@@ -212,11 +215,13 @@ class Engine {
   absl::StatusOr<std::optional<CreatedSession>> FindSame(const ResolvedSpec& spec,
                                                          const std::string& id) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The same of the store's sessions, which come back.
+  // The same of the store's sessions, which come back. Under the id's lock.
   absl::StatusOr<std::optional<CreatedSession>> FindParked(const ResolvedSpec& spec,
                                                            const std::string& id,
                                                            const Caller& caller);
   static absl::Status SessionExists(const std::string& id);
+  // Somebody else is at this session: worth asking again.
+  static absl::Status Busy(const std::string& id);
   // Those of a new session and of its changes. INVALID_ARGUMENT names the field.
   absl::Status TokenizePrompts(const ResolvedSpec& spec, Arrival* arrival) const;
   // UNAVAILABLE while draining, RESOURCE_EXHAUSTED when all places are taken.
@@ -244,7 +249,20 @@ class Engine {
   absl::StatusOr<std::shared_ptr<Session>> FindAwake(const std::string& id, int64_t next_chunk,
                                                      const std::optional<Told>& told) const
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // The id's lock; SERVER_BUSY, as MakingRoom, where somebody has it and the caller can ask again:
+  // he keeps no thread that others need.
+  absl::StatusOr<std::unique_ptr<IdLocks::Hold>> HoldId(const std::string& id,
+                                                        const Caller& caller);
   // Under the id's lock.
+  absl::StatusOr<CreatedSession> CreateAlone(const ResolvedSpec& spec, const std::string& id,
+                                             const Caller& caller) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status DeleteAlone(const std::string& id, bool was_here) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether there is one in memory.
+  bool CancelDeleted(const std::string& id) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::StatusOr<std::shared_ptr<Session>> WakeAlone(const std::string& id, int64_t next_chunk,
+                                                     const Caller& caller,
+                                                     const std::optional<Told>& told)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::StatusOr<std::shared_ptr<Session>> Resume(StoredSession stored, int64_t next_chunk,
                                                   const Caller& caller,
                                                   const std::optional<Told>& told, Arrival arrival)
@@ -261,9 +279,10 @@ class Engine {
   // A place and memory for a session. Errors as CreateSession.
   absl::StatusOr<Admitted> Admit(const ResolvedSpec& spec, const Caller& caller)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Puts a session that was admitted into the table, with its arrival.
-  void Enter(const ResolvedSpec& spec, const std::string& id, Admitted admitted, Arrival* arrival)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Puts a session that was admitted into the table, with its arrival. SERVER_BUSY when one of its
+  // name lives there: none is lost from sight.
+  absl::Status Enter(const ResolvedSpec& spec, const std::string& id, Admitted admitted,
+                     Arrival* arrival) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether a session left memory a moment ago that is not back yet.
   bool IsRoomOnItsWay() const ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -273,8 +292,9 @@ class Engine {
   std::unique_ptr<KvStages> kv_;
   std::unique_ptr<Admission> admission_;
   const TakeJournal journal_;
-  // A session comes back, is parked, rewound or deleted under its id's lock. One that nobody reads
-  // is parked for others without it (MakeRoom). Taken before mutex_.
+  // With a store a session is made, forked, comes back, is parked, rewound or deleted under its
+  // id's lock. One that nobody reads is parked for others without it (MakeRoom). Taken before
+  // mutex_.
   IdLocks id_locks_;
   mutable Mutex mutex_;
   std::map<std::string, Entry> sessions_ ABSL_GUARDED_BY(mutex_);

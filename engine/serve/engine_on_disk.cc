@@ -60,7 +60,8 @@ absl::Status Engine::Store(Session& session) {
   } else {
     options_.store->PutInUse(session.key(), false);
   }
-  session.Cancel(stored);
+  // Who found it may attach again where another one is there.
+  session.Cancel(absl::IsAlreadyExists(stored) ? Busy(session.id()) : stored);
   MutexLock lock(mutex_);
   const auto found = sessions_.find(session.id());
   if (found != sessions_.end() && found->second.session.get() == &session) sessions_.erase(found);
@@ -73,10 +74,14 @@ absl::StatusOr<std::optional<CreatedSession>> Engine::FindParked(const ResolvedS
   if (options_.store == nullptr || !options_.store->Contains(id)) return std::nullopt;
   const absl::StatusOr<std::shared_ptr<Session>> found = FindSession(id);
   if (found.ok() && !(*found)->cancelled() && !MayGoOn(**found)) return std::nullopt;
-  LT_ASSIGN_OR_RETURN(const StoredSummary stored, options_.store->Describe(id));
-  if (stored.created.spec != spec) return SessionExists(id);
-  LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, Wake(id, /*next_chunk=*/-1, caller));
-  return CreatedSession{.session = std::move(session), .is_new = false};
+  const absl::StatusOr<StoredSummary> stored = options_.store->Describe(id);
+  if (absl::IsNotFound(stored.status())) return std::nullopt;  // its retention ended
+  if (!stored.ok()) return stored.status();
+  if (stored->created.spec != spec) return SessionExists(id);
+  absl::StatusOr<std::shared_ptr<Session>> session = WakeAlone(id, /*next_chunk=*/-1, caller, {});
+  if (absl::IsNotFound(session.status())) return std::nullopt;
+  if (!session.ok()) return session.status();
+  return CreatedSession{.session = *std::move(session), .is_new = false};
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int64_t next_chunk,
@@ -91,16 +96,15 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Wake(const std::string& id, int
   if (awake != nullptr) return awake;
   if (!options_.store->Contains(id)) return FindSession(id);
   if (!caller.may_wait) return NeedsDisk();
-  // Who can ask again keeps no thread that others need.
-  if (caller.asks_until_nanos != 0 && id_locks_.IsHeld(id)) {
-    const absl::Status busy = Error(
-        Reason::kServerBusy, absl::StrCat("session ", id, " is on its way from the disk already"),
-        {{"session", id}});
-    return clock_.MonotonicNanos() < caller.asks_until_nanos ? MakingRoom(busy) : busy;
-  }
-  const IdLocks::Hold hold(id_locks_, id);
+  LT_ASSIGN_OR_RETURN(const auto hold, HoldId(id, caller));
+  return WakeAlone(id, next_chunk, caller, told);
+}
+
+absl::StatusOr<std::shared_ptr<Session>> Engine::WakeAlone(const std::string& id,
+                                                           int64_t next_chunk, const Caller& caller,
+                                                           const std::optional<Told>& told) {
   // Somebody may have woken it meanwhile.
-  LT_ASSIGN_OR_RETURN(awake, FindAwake(id, next_chunk, told));
+  LT_ASSIGN_OR_RETURN(std::shared_ptr<Session> awake, FindAwake(id, next_chunk, told));
   if (awake != nullptr) return awake;
   LT_RETURN_IF_ERROR(WriteDown(id));
   if (const auto found = FindSession(id); found.ok()) {
@@ -254,7 +258,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::Resume(StoredSession stored, in
     MutexLock lock(mutex_);
     LT_RETURN_IF_ERROR(CheckPlaces());  // others may have come meanwhile
     if (!options_.store->Contains(stored.id)) return NoSession(stored.id);
-    Enter(spec, stored.id, std::move(admitted), &arrival);
+    LT_RETURN_IF_ERROR(Enter(spec, stored.id, std::move(admitted), &arrival));
     arrival.resumed = std::move(plan.resumed);  // its frames are in the shares that arrived
     report = ForeseeResume(stored, *arrival.resumed, rollout, arrival.kv.in_file(), sweep_costs_,
                            decode_lane_->lane_costs(), model_);
@@ -345,6 +349,7 @@ std::vector<SessionName> Engine::Names() const {
 absl::StatusOr<std::string> Engine::Fork(const std::string& id, ForkRequest request) {
   if (options_.store == nullptr) return NoStore();
   if (request.id.empty()) request.id = RandomId();
+  const IdLocks::Hold hold(id_locks_, request.id);
   {
     MutexLock lock(mutex_);
     if (sessions_.contains(request.id)) return SessionExists(request.id);
@@ -394,6 +399,7 @@ absl::Status Engine::Park(const std::string& id, std::function<void()> left) {
     const absl::StatusOr<std::shared_ptr<Session>> session = FindSession(id);
     if (!session.ok() && !options_.store->Contains(id)) return session.status();
     LT_RETURN_IF_ERROR(WriteDown(id));
+    if (!options_.store->Contains(id)) return NoSession(id);  // its retention ended
     if (!options_.store->IsKept(id)) return NotKept(id);
     if (session.ok()) EndLife(*session, "parked");
     if (!left || departures_.Await(id, left)) return absl::OkStatus();

@@ -262,6 +262,7 @@ absl::StatusOr<ResumePlan> PlanResume(const StoredSession& stored, int64_t next_
   plan.beginning = {.inbox = std::move(inbox),
                     .chunk = chunks.show_from,
                     .frame = FirstFrame(spec, chunks.show_from, chunk_frames),
+                    .made = std::ssize(stored.settled),
                     .has_start = stored.start.has_value(),
                     .create_wall_nanos = stored.created.create_wall_nanos,
                     .epoch = stored.epoch,

@@ -1,6 +1,7 @@
 // Copyright 2026 The longtake authors. SPDX-License-Identifier: Apache-2.0
 #include "engine/session/outbox.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -17,7 +18,7 @@ bool Outbox::HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const {
 void Outbox::Put(std::shared_ptr<const MediaChunk> chunk) {
   LT_CHECK(chunk->index == next_chunk_);
   held_bytes_ += chunk->rgb.size();
-  unsent_bytes_ += chunk->rgb.size();
+  if (chunk->index >= next_unsent_) unsent_bytes_ += chunk->rgb.size();
   frame_count_ = chunk->first_frame + chunk->frame_count;
   chunks_.push_back(std::move(chunk));
   ++next_chunk_;
@@ -26,12 +27,13 @@ void Outbox::Put(std::shared_ptr<const MediaChunk> chunk) {
 
 absl::Status Outbox::Seek(int64_t chunk) {
   if (chunk < 0) chunk = next_unsent_;
-  if (chunk < oldest_chunk() || chunk > next_chunk_) {
-    return Error(Reason::kChunkNotHeld,
-                 absl::StrCat("chunk ", chunk, " is not held; chunks ", oldest_chunk(), " to ",
-                              next_chunk_, " can be attached at"),
-                 {{"oldest_chunk", std::to_string(oldest_chunk())},
-                  {"next_chunk", std::to_string(next_chunk_)}});
+  const int64_t latest = std::max(made_, next_chunk_);
+  if (chunk < oldest_chunk() || chunk > latest) {
+    return Error(
+        Reason::kChunkNotHeld,
+        absl::StrCat("chunk ", chunk, " is not held; chunks ", oldest_chunk(), " to ", latest,
+                     " can be attached at"),
+        {{"oldest_chunk", std::to_string(oldest_chunk())}, {"next_chunk", std::to_string(latest)}});
   }
   next_unsent_ = chunk;
   unsent_bytes_ = 0;

@@ -15,9 +15,12 @@ namespace longtake {
 
 class Outbox {
  public:
-  // The first chunk to come has this index and begins with this pixel frame.
-  explicit Outbox(uint64_t bytes_max, int64_t next_chunk = 0, int64_t next_frame = 0)
+  // The first chunk to come has this index and begins with this pixel frame. Chunks below made
+  // were there once and come again.
+  explicit Outbox(uint64_t bytes_max, int64_t next_chunk = 0, int64_t next_frame = 0,
+                  int64_t made = 0)
       : bytes_max_(bytes_max),
+        made_(made),
         next_unsent_(next_chunk),
         next_chunk_(next_chunk),
         frame_count_(next_frame) {}
@@ -27,8 +30,9 @@ class Outbox {
   bool HasRoom(uint64_t chunk_bytes, uint64_t in_flight_bytes) const;
   // Chunks come in the order of their indices.
   void Put(std::shared_ptr<const MediaChunk> chunk);
-  // The reader goes on from this chunk; -1: from the first that was not sent. OUT_OF_RANGE when it
-  // is no longer held or lies in the future.
+  // The reader goes on from this chunk; -1: from the first that was not sent. It may be one that
+  // is still to come again, with those before it. OUT_OF_RANGE when it is no longer held or lies
+  // in the future.
   absl::Status Seek(int64_t chunk);
   // Whether there is an unsent chunk.
   bool ready() const { return next_unsent_ < next_chunk_; }
@@ -51,6 +55,7 @@ class Outbox {
   std::deque<std::shared_ptr<const MediaChunk>> chunks_;
   uint64_t held_bytes_ = 0;
   uint64_t unsent_bytes_ = 0;
+  int64_t made_;
   int64_t next_unsent_;
   int64_t next_chunk_;
   int64_t frame_count_;

@@ -71,7 +71,7 @@ absl::StatusOr<uint64_t> Session::Attach(int64_t next_chunk, std::function<void(
   {
     MutexLock lock(mutex_);
     LT_RETURN_IF_ERROR(CheckAttachRate());
-    if (absl::Status status = outbox_.Seek(next_chunk); !status.ok()) return OfThisSession(status);
+    if (absl::Status status = outbox_.Seek(next_chunk); !status.ok()) return NotHeld(status);
     end_sent_ = false;
     const int64_t now_nanos = clock_.MonotonicNanos();
     attach_rate_.Count(now_nanos, limits_.attaches);
@@ -90,7 +90,14 @@ absl::Status Session::CheckAttach(int64_t next_chunk) const {
   LT_RETURN_IF_ERROR(CheckAttachRate());
   Outbox tried = outbox_;
   const absl::Status status = tried.Seek(next_chunk);
-  return status.ok() ? status : OfThisSession(status);
+  return status.ok() ? status : NotHeld(status);
+}
+
+// With what is on disk of it: less than was told is a loss.
+absl::Status Session::NotHeld(const absl::Status& status) const {
+  const std::string durable = std::to_string(durable_through_);
+  return WithMetadata(WithMetadata(OfThisSession(status), "durable_through", durable), "epoch",
+                      std::to_string(epoch_));
 }
 
 absl::Status Session::CheckReader(uint64_t reader) const {
@@ -300,7 +307,7 @@ SessionInfo Session::Info() const {
 void Session::BeginAt(SessionBeginning beginning) {
   MutexLock lock(mutex_);
   inbox_ = std::move(beginning.inbox);
-  outbox_ = Outbox(limits_.outbox_bytes_max, beginning.chunk, beginning.frame);
+  outbox_ = Outbox(limits_.outbox_bytes_max, beginning.chunk, beginning.frame, beginning.made);
   start_.BeginAt(spec_, beginning.has_start, std::move(beginning.start));
   epoch_ = beginning.epoch;
   create_wall_nanos_ = beginning.create_wall_nanos.value_or(create_wall_nanos_);

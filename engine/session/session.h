@@ -148,6 +148,7 @@ class Session {
  private:
   // Puts the session's name to an error of inbox or outbox.
   absl::Status OfThisSession(const absl::Status& status) const;
+  absl::Status NotHeld(const absl::Status& status) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakenOver() const;
   absl::Status CheckAttachRate() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The first step of Submit: the answer, when there is one already. Otherwise done is kept until

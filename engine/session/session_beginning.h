@@ -17,6 +17,7 @@ struct SessionBeginning {
   Inbox inbox;
   int64_t chunk = 0;  // the first that comes
   int64_t frame = 0;  // its first pixel frame
+  int64_t made = 0;   // chunks that it had made before; those from the first on come again
   bool has_start = false;
   std::vector<uint8_t> start = {};  // as much of the frames it begins with as had come
   std::optional<int64_t> create_wall_nanos = {};  // empty: now

@@ -223,12 +223,15 @@ TEST_F(HungDiskTest, WhoWantsTheSameSessionAsksAgain) {
 // Who deleted a session that was being made was told that it is gone.
 TEST_F(HungDiskTest, WhatWasDeletedMeanwhileDoesNotComeBack) {
   HangAtNextSync();
-  std::thread deletes([this] {
-    gate_.AwaitArrivals(1);
-    EXPECT_TRUE(engine_->DeleteSession("new").ok());
-    engine_.clock().Advance(kAnswerNanos);
+  std::thread makes([this] {
+    ExpectNoAnswer(engine_->CreateSession(*engine_->Resolve(Spec(8)), "new").status());
   });
-  ExpectNoAnswer(engine_->CreateSession(*engine_->Resolve(Spec(8)), "new").status());
+  gate_.AwaitArrivals(1);
+  const auto session = *engine_->FindSession("new");
+  std::thread deletes([this] { EXPECT_TRUE(engine_->DeleteSession("new").ok()); });
+  while (!session->cancelled()) std::this_thread::yield();
+  engine_.clock().Advance(kAnswerNanos);
+  makes.join();
   deletes.join();
   gate_.Open();
   AwaitAnswer();

@@ -34,6 +34,26 @@ TEST_F(ResumeTest, AnyChunkThatWasMadeCanBeReadAgain) {
   EXPECT_EQ(refusal->metadata.at("epoch"), "0");
 }
 
+// While it comes back for one client another one may want a later chunk: it was made, so it comes.
+TEST_F(ResumeTest, AnyChunkThatWasMadeCanBeWaitedFor) {
+  Create(Spec(6), "one");
+  const std::vector<std::string> all = Read("one", 0).Digests();
+  for (int64_t first = 1; first <= 6; ++first) {
+    Begin();
+    const auto session = *engine_->Wake("one", 0);
+    ASSERT_TRUE(session->Attach(0, nullptr).ok());
+    EXPECT_EQ(*engine_->Wake("one", first), session);
+    ASSERT_TRUE(session->CheckAttach(first).ok());
+    EXPECT_EQ(Read("one", first).Digests(), From(all, static_cast<size_t>(first))) << first;
+    const auto refusal = ReasonOf(session->Attach(7, nullptr).status());
+    ASSERT_TRUE(refusal.has_value());
+    EXPECT_EQ(refusal->reason, Reason::kChunkNotHeld);
+    EXPECT_EQ(refusal->metadata.at("next_chunk"), "6");
+    EXPECT_EQ(refusal->metadata.at("durable_through"), "6");
+    EXPECT_EQ(refusal->metadata.at("epoch"), "0");
+  }
+}
+
 TEST_F(ResumeTest, WhatWasAcceptedComesToHoldAfterwards) {
   const auto session = Create(Spec(8), "one");
   Submit(session,

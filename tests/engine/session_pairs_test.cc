@@ -6,6 +6,8 @@
 // scripted disk, in one thread.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/serve/engine.h"
@@ -206,11 +208,16 @@ void World::Begin() {
 }
 
 bool World::MakeAndDelete(uint64_t call) {
+  std::thread deletes;
   disk_.set_decide([&](const DiskCall& now) {
-    if (now.number == call) Do(Action::kDelete);
+    if (now.number != call) return DiskFault();
+    deletes = std::thread([this] { EXPECT_TRUE(engine_->DeleteSession(kId).ok()); });
+    while (!(*engine_->FindSession(kId))->cancelled()) std::this_thread::yield();
+    deleted_ = true;
     return DiskFault();
   });
   const auto made = engine_->CreateSession(*engine_->Resolve(Spec(with_start())), kId);
+  if (deletes.joinable()) deletes.join();
   disk_.set_decide({});
   EXPECT_EQ(made.ok(), !deleted_);
   if (deleted_) {

@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/error_reason.h"
 #include "engine/serve/engine.h"
@@ -128,6 +129,66 @@ class SessionRacesTest : public testing::Test {
     }
   }
 
+  // What a call says of a session of this very spec, on a disk that is well: it is done, or there
+  // is no such session at the moment, or it is worth asking again.
+  static void ExpectOfOne(const char* call, const absl::Status& status) {
+    const Reason reason = ReasonFor(status);
+    EXPECT_TRUE(status.ok() || reason == Reason::kServerBusy ||
+                reason == Reason::kSessionMemoryExhausted ||
+                (absl::StrContains(call, "create") ? reason == Reason::kSessionDeleted
+                                                   : reason == Reason::kSessionNotFound))
+        << call << ": " << status;
+  }
+  void ActOnOne(std::mt19937_64& dice) {
+    switch (dice() % 5) {
+      case 0:
+        Park("a");
+        break;
+      case 1:
+        ExpectOfOne("delete", engine_->DeleteSession("a"));
+        break;
+      case 2:
+      case 3:
+        ExpectOfOne("create", engine_->CreateSession(spec_, "a", Asking()).status());
+        break;
+      default:
+        ReadOne(static_cast<int64_t>(dice() % 3));
+        break;
+    }
+  }
+  void Park(const std::string& id) {
+    ++parks_asked_;
+    const absl::Status parked = engine_->Park(id, [this] { ++parks_answered_; });
+    if (!parked.ok()) ++parks_answered_;
+    ExpectOfOne("park", parked);
+  }
+  void ReadOne(int64_t chunks) {
+    const auto session = Wake("a", 0);
+    ExpectOfOne("attach", session.status());
+    if (!session.ok()) return;
+    const auto reader = (*session)->Attach(0, nullptr);
+    const int64_t end_nanos = clock_.MonotonicNanos() + kSecond / 20;
+    absl::Status ended;
+    while (reader.ok() && ended.ok() && chunks > 0 && clock_.MonotonicNanos() < end_nanos) {
+      const auto output = (*session)->Poll(*reader);
+      ended = output.ok() ? (*session)->CheckReader(*reader) : output.status();
+      if (output.ok() && output->has_value()) --chunks;
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    EXPECT_TRUE(ended.ok() || absl::IsCancelled(ended) || absl::IsAborted(ended)) << ended;
+  }
+  void ExpectNothingIsLeft(int64_t seconds) {
+    const int64_t end_nanos = clock_.MonotonicNanos() + seconds * kSecond;
+    while (clock_.MonotonicNanos() < end_nanos &&
+           (parks_answered_ != parks_asked_ || engine_->stats().kv_bytes != 0)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_EQ(parks_answered_, parks_asked_);
+    EXPECT_EQ(engine_->stats().kv_bytes, 0u);
+    EXPECT_TRUE(engine_->Names().empty());
+    EXPECT_EQ(store_->stats().bytes, 0u);
+  }
+
   const ScratchDirectory scratch_;
   SystemClock clock_;
   const std::unique_ptr<HashModel> model_ = HashModel::Open("self-forcing");
@@ -154,15 +215,25 @@ TEST_F(SessionRacesTest, AllIsAnsweredAndEverySessionGoesOn) {
     EXPECT_TRUE(Read(name.id, 0, kChunks)) << name.id;
     EXPECT_TRUE(engine_->DeleteSession(name.id).ok()) << name.id;
   }
-  const int64_t end_nanos = clock_.MonotonicNanos() + 30 * kSecond;
-  while (clock_.MonotonicNanos() < end_nanos &&
-         (parks_answered_ != parks_asked_ || engine_->stats().kv_bytes != 0)) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ExpectNothingIsLeft(/*seconds=*/30);
+}
+
+// One name, which many make, read, park and delete: each call finds the session or finds it gone,
+// and whichever was made last can be found by its name.
+TEST_F(SessionRacesTest, OneNameIsOneSession) {
+  const Seeds seeds = SeedsToTry(/*otherwise=*/1);
+  std::vector<std::thread> threads;
+  for (uint64_t number = 0; number < 8; ++number) {
+    threads.emplace_back([this, number, seeds] {
+      std::mt19937_64 dice(seeds.first * 8 + number);
+      const uint64_t calls = 100 * (seeds.end - seeds.first);
+      for (uint64_t i = 0; i < calls && !HasFailure(); ++i) ActOnOne(dice);
+    });
   }
-  EXPECT_EQ(parks_answered_, parks_asked_);
-  EXPECT_EQ(engine_->stats().kv_bytes, 0u);
-  EXPECT_TRUE(engine_->Names().empty());
-  EXPECT_EQ(store_->stats().bytes, 0u);
+  for (std::thread& thread : threads) thread.join();
+  const absl::Status deleted = engine_->DeleteSession("a");
+  EXPECT_TRUE(deleted.ok() || absl::IsNotFound(deleted)) << deleted;
+  ExpectNothingIsLeft(/*seconds=*/10);
 }
 
 // Deleted is deleted, also when its client came back in the same moment.

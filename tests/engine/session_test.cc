@@ -554,6 +554,21 @@ TEST_F(SessionTest, EventsOfOneThatIsKeptAndFailsGetNoSecondReceipt) {
   EXPECT_TRUE(std::holds_alternative<EventApplied>(**session.Poll(reader))) << "it is over";
 }
 
+// One that comes again on the way to the chunk that its reader waits for takes no room of it.
+TEST_F(SessionTest, AChunkThatComesAgainCanBeWaitedFor) {
+  Session session = MakeSession();
+  session.BeginAt({.inbox = Inbox(), .made = 6, .attachment = {}});
+  EXPECT_EQ(ReasonFor(session.CheckAttach(7)), Reason::kChunkNotHeld);
+  const uint64_t reader = *session.Attach(5, nullptr);
+  for (int64_t index = 0; index < 5; ++index) {
+    EXPECT_TRUE(session.HasRoom(/*chunk_bytes=*/200, /*in_flight_bytes=*/100)) << index;
+    session.PutChunk(MakeChunk(index));
+    EXPECT_EQ(PollChunk(session, reader), -1) << index;
+  }
+  session.PutChunk(MakeChunk(5));
+  EXPECT_EQ(PollChunk(session, reader), 5);
+}
+
 TEST_F(SessionTest, CancelEndsItAndLaterChunksVanish) {
   Session session = MakeSession();
   const uint64_t reader = *session.Attach(-1, nullptr);

@@ -60,6 +60,18 @@ TEST_F(StreamOpeningTest, ASessionThatItsMakerNeverReadIsDeleted) {
   EXPECT_FALSE(Lives());
 }
 
+// Another one has come of its name: that is not the client's who left.
+TEST_F(StreamOpeningTest, AndNoLaterOneOfItsName) {
+  const auto first = Open(OpenRequest());
+  ASSERT_TRUE(engine_->DeleteSession("mine").ok());
+  const auto second = Open(OpenRequest());
+  ASSERT_TRUE(second.ok() && second->made);
+  CloseUnread(context_, *first);
+  EXPECT_TRUE(Lives());
+  CloseUnread(context_, *second);
+  EXPECT_FALSE(Lives());
+}
+
 TEST_F(StreamOpeningTest, UnlessSomebodyElseReadsItBecauseTheClientAskedAgain) {
   const auto first = Open(OpenRequest());
   const auto second = Open(OpenRequest());
