@@ -102,18 +102,12 @@ bool Stage::SweepTogether(std::span<LiveSession* const> plan) {
 }
 
 absl::Status Stage::Sweep(std::span<LiveSession* const> plan) {
-  std::vector<SweepItems> items;  // of each stage: the same ones, with what it has of them
-  items.reserve(kv_.stage_count());
-  for (size_t i = 0; i < kv_.stage_count(); ++i) items.emplace_back(kv_.stage(i), i);
+  StagedItems items(kv_);
   for (LiveSession* live : plan) {
-    std::vector<RolloutItem> brought;
-    live->rollout().AppendItems(live->rows_max, &brought);
-    for (SweepItems& of_stage : items) {
-      LT_RETURN_IF_ERROR(of_stage.Add(live->arrival.number, brought));
-    }
+    LT_RETURN_IF_ERROR(items.Add(live->arrival.number, live->rollout(), live->rows_max));
   }
-  TransformerStack stack(model_, &kv_memory_, items);
-  return runner_.RunTakes(stack, items.front().items().size(), stack.load(),
+  TransformerStack stack(model_, &kv_memory_, items.of_stages());
+  return runner_.RunTakes(stack, items.count(), stack.load(),
                           [&] { return AnyoneLeft(plan) && !draining_.IsTooLate(plan, 1, kv_); });
 }
 

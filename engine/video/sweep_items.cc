@@ -51,4 +51,16 @@ absl::Status SweepItems::Add(const KvOwner& owner, const RolloutItem& item) {
   return absl::OkStatus();
 }
 
+StagedItems::StagedItems(KvTables& tables) {
+  of_stages_.reserve(tables.stage_count());
+  for (size_t i = 0; i < tables.stage_count(); ++i) of_stages_.emplace_back(tables.stage(i), i);
+}
+
+absl::Status StagedItems::Add(uint64_t session, Rollout& rollout, int64_t rows_max) {
+  std::vector<RolloutItem> brought;
+  rollout.AppendItems(rows_max, &brought);
+  for (SweepItems& of_stage : of_stages_) LT_RETURN_IF_ERROR(of_stage.Add(session, brought));
+  return absl::OkStatus();
+}
+
 }  // namespace longtake

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/kv/kv_table.h"
+#include "engine/kv/kv_tables.h"
 #include "engine/model/wan/transformer.h"
 #include "engine/video/rollout.h"
 
@@ -44,6 +44,20 @@ class SweepItems {
   std::deque<std::vector<ContextFrame>> context_;
   std::deque<std::vector<KvFrame*>> targets_;
   std::map<std::pair<KvOwner, int64_t>, const KvFrame*> written_;
+};
+
+// The same items on all stages. The tables outlive it.
+class StagedItems {
+ public:
+  explicit StagedItems(KvTables& tables);
+
+  // As SweepItems::Add.
+  absl::Status Add(uint64_t session, Rollout& rollout, int64_t rows_max);
+  std::span<const SweepItems> of_stages() const { return of_stages_; }
+  size_t count() const { return of_stages_.front().items().size(); }
+
+ private:
+  std::vector<SweepItems> of_stages_;
 };
 
 }  // namespace longtake
