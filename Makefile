@@ -39,7 +39,7 @@ sanitize: ## unit and engine tests under ASan+UBSan and TSan, fuzz corpora repla
 	@deploy/run-tests sanitize
 
 night: ## lint of everything, the long fault tests, the package in a bare system (as root), docs/reliability.md
-	@deploy/run-tests night
+	@deploy/run-night
 
 golden: ## print the golden table: every comparison with the published models, and its error
 	@deploy/run-tests golden
