@@ -77,17 +77,33 @@ absl::StatusOr<ForkNeeds> OldLatents::NeedsOf(int64_t session) {
   return needs;
 }
 
-// As deep as forks were made of forks. One that is hidden reads nothing for itself.
+// Itself and its forks, and theirs, as deep as they go. One that is hidden reads nothing for
+// itself; of one that does not prove itself nothing is known, so it reads all that its way there
+// allows.
 absl::StatusOr<OldLatents::Chunks> OldLatents::ReadBy(int64_t session) {
-  LT_ASSIGN_OR_RETURN(const auto found, tables_.Next(session - 1));
-  if (!found.has_value() || found->row.number != session || found->damaged) return Chunks();
-  Chunks read = {.first = found->hidden ? INT64_MAX : found->row.first_kept,
-                 .end = found->hidden ? 0 : INT64_MAX};
-  LT_ASSIGN_OR_RETURN(const std::vector<Fork> forks, Forks(session));
-  for (const Fork& fork : forks) {
-    LT_ASSIGN_OR_RETURN(const Chunks by_fork, ReadBy(fork.number));
-    read.first = std::min(read.first, by_fork.first);
-    read.end = std::max(read.end, std::min(fork.need.end_chunk, by_fork.end));
+  struct Reader {
+    int64_t number = 0;
+    int64_t end = INT64_MAX;  // of what all on the way to it share
+  };
+  std::vector<Reader> readers = {{.number = session}};
+  Chunks read = {.first = INT64_MAX, .end = 0};
+  while (!readers.empty()) {
+    const Reader reader = readers.back();
+    readers.pop_back();
+    if (read.first == 0 && read.end >= reader.end) continue;  // neither it nor what is behind it
+    LT_ASSIGN_OR_RETURN(const auto found, tables_.Next(reader.number - 1));
+    const bool proves = found.has_value() && found->row.number == reader.number && !found->damaged;
+    if (!proves || !found->hidden) {
+      read.first = std::min(read.first, proves ? found->row.first_kept : 0);
+      read.end = std::max(read.end, reader.end);
+    }
+    if (!proves) continue;
+    LT_ASSIGN_OR_RETURN(const std::vector<Fork> forks, Forks(reader.number));
+    for (const Fork& fork : forks) {
+      // Forks are younger; a row that says otherwise must not lead in a circle.
+      if (fork.number <= reader.number) continue;
+      readers.push_back({.number = fork.number, .end = std::min(reader.end, fork.need.end_chunk)});
+    }
   }
   return read;
 }

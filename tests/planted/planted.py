@@ -60,7 +60,7 @@ BUGS = [
         "  row.bytes -= bytes;\n  latents_.OnCommitted(database_->old_latents());\n  if (row.parent",
         STORE_CRASHES),
     Bug("forget what a fork was made of", "engine/store/old_latents.cc",
-        "forked != nullptr ? forked->records : INT64_MAX", "forked != nullptr ? int64_t{0} : INT64_MAX", STORE_CRASHES),
+        "fork.need = {.records = forked->records,", "fork.need = {.records = 0,", STORE_CRASHES),
     Bug("apply before commit", "engine/serve/take_journal.cc",
         "store_->Put(session->key(), event, [this, session, event](bool durable) {\n"
         "    if (IsTold(*session, durable)) session->PutApplied(event.sequence, event.chunk);\n  });",
