@@ -3,6 +3,7 @@
 
 #include <prometheus/metric_family.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -177,6 +178,22 @@ void AddStages(const std::vector<StageTimes>& stages, Page& page) {
   }
 }
 
+// Several stages may read from one file, of which there is one series.
+std::vector<PathStats> ByFile(const std::vector<PathStats>& paths) {
+  std::vector<PathStats> files;
+  for (const PathStats& path : paths) {
+    const auto found = std::find_if(files.begin(), files.end(),
+                                    [&](const PathStats& file) { return file.file == path.file; });
+    if (found == files.end()) {
+      files.push_back(path);
+      continue;
+    }
+    found->bytes_read += path.bytes_read;
+    found->wait_seconds += path.wait_seconds;
+  }
+  return files;
+}
+
 void AddStorage(const EngineStats& stats, Page& page) {
   const Stack stacks[] = {{"text", stats.text_layers}, {"transformer", stats.transformer_layers}};
   page.Begin(MetricType::Counter, "longtake_storage_read_bytes_total", "Layer bytes read");
@@ -194,10 +211,11 @@ void AddStorage(const EngineStats& stats, Page& page) {
   for (const Stack& stack : stacks) page.Add(stack.layers.in_flight, "stack", stack.name);
   page.Begin(MetricType::Counter, "longtake_layer_path_read_bytes_total",
              "Layer bytes read from each file that layers are in");
-  for (const PathStats& path : stats.layer_paths) page.Add(path.bytes_read, "file", path.file);
+  const std::vector<PathStats> files = ByFile(stats.layer_paths);
+  for (const PathStats& file : files) page.Add(file.bytes_read, "file", file.file);
   page.Begin(MetricType::Counter, "longtake_layer_path_stall_seconds_total",
              "Time the sweeps waited for a read from it");
-  for (const PathStats& path : stats.layer_paths) page.Add(path.wait_seconds, "file", path.file);
+  for (const PathStats& file : files) page.Add(file.wait_seconds, "file", file.file);
   AddLayerTimes(stats.transformer_layer_times, page);
   page.Begin(MetricType::Counter, "longtake_storage_errors_total",
              "Reads, and writes of K/V, that did not go as asked, by kind; all stacks");

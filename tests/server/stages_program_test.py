@@ -96,6 +96,8 @@ class StagesTest(unittest.TestCase):
     def check_times_of_stages(self, page):
         """Each stage computed, and waited while the others did: their times are the same in all."""
         self.assertIn("longtake_stages 4\n", page)
+        series = [line.rsplit(" ", 1)[0] for line in page.splitlines() if not line.startswith("#")]
+        self.assertEqual(len(series), len(set(series)), "Prometheus refuses a page that has one twice")
         seconds = {(int(stage), kind): float(value) for stage, kind, value in re.findall(
             r'longtake_stage_seconds_total{stage="(\d)",kind="(\w+)"} (\S+)', page)}
         whole = {stage: sum(seconds[stage, kind] for kind in ("busy", "layers", "rows")) for stage in range(4)}
