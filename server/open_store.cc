@@ -40,6 +40,16 @@ void LogDamage(const std::string& id, const std::string& damage) {
   Log(LogLevel::kError, "the session store is damaged", {{"session", id}, {"message", damage}});
 }
 
+// Where tables or what was committed last cannot be read, nobody can say what is missing.
+absl::Status Refusal(const absl::Status& status) {
+  const absl::Status named = Annotate(status, "state-dir");
+  if (!absl::IsDataLoss(status)) return named;
+  return absl::DataLossError(
+      absl::StrCat(named.message(),
+                   "; sessions that were promised to be there may be missing, so nothing is begun "
+                   "with it: put back a copy of the directory, or keep it aside and name another"));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SessionStore>> OpenStore(const Config& config, Clock& clock) {
@@ -58,7 +68,7 @@ absl::StatusOr<std::unique_ptr<SessionStore>> OpenStore(const Config& config, Cl
                                     .on_disk = LogStoreDisk,
                                     .on_gap = LogGap},
                                    clock);
-  if (!opened.ok()) return Annotate(opened.status(), "state-dir");
+  if (!opened.ok()) return Refusal(opened.status());
   std::unique_ptr<SessionStore> store = *std::move(opened);
   store->Start();
   Log(LogLevel::kInfo, "session store open",

@@ -58,7 +58,9 @@ absl::Status Connection::Failed(int result, std::string_view what) {
   const bool damaged = told && message == "unsupported file format";
   const absl::StatusCode code = damaged ? absl::StatusCode::kDataLoss : CodeOf(result);
   message += " (SQLite " + std::to_string(result) + ")";
-  const absl::Status status(code, path_ + ": " + std::string(what) + ": " + message);
+  // Of damage it matters where it is, not what came upon it.
+  const std::string doing = code == absl::StatusCode::kDataLoss ? "damaged" : std::string(what);
+  const absl::Status status(code, path_ + ": " + doing + ": " + message);
   if (IsFailedSync(result) && failed_sync_.ok()) failed_sync_ = status;
   return status;
 }

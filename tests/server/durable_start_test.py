@@ -3,15 +3,18 @@
 """Frames that a take begins with are uploaded to the real server, which is killed with SIGKILL meanwhile: what it told
 to have (start_bytes) is there, and need not be sent again.
 """
+import contextlib
+import glob
 import os
 import random
+import sqlite3
 import tempfile
 import time
 import unittest
 
 import longtake.v1.longtake_pb2 as v1
 import longtake.v1.longtake_pb2_grpc as v1_grpc
-from longtaked_program import Program, connect
+from longtaked_program import Program, ProgramDied, connect
 
 FRAMES = random.Random(7).randbytes(9 * 48 * 32 * 3)
 PART = 500
@@ -88,6 +91,25 @@ class DurableStartTest(unittest.TestCase):
         call.cancel()
         stub = self.begin()
         self.assertEqual(len(self.digests(stub.Stream(iter([attach])))), 3)
+
+    def test_a_store_that_cannot_be_read_is_refused_with_what_to_do(self):
+        stub = self.begin()
+        stub.CreateSession(v1.CreateSessionRequest(session_id="one", spec=SPEC))
+        self.program.process.terminate()
+        self.program.process.wait()
+        path, = glob.glob(os.path.join(self.folder.name, "state", "*.db"))
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            root, = database.execute("SELECT rootpage FROM sqlite_master WHERE name='sessions'").fetchone()
+            page_bytes, = database.execute("PRAGMA page_size").fetchone()
+        with open(path, "r+b") as file:
+            file.seek((root - 1) * page_bytes)
+            file.write(b"\xff")
+        with self.assertRaises(ProgramDied) as died:
+            self.begin()
+        said = str(died.exception)
+        self.assertIn(f"state-dir: {path}: damaged: ", said)
+        self.assertIn("put back a copy of the directory", said)
+        self.assertNotIn("SELECT", said)
 
 
 if __name__ == "__main__":
