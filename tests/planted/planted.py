@@ -154,7 +154,8 @@ def main(arguments):
         if folder != ROOT:
             copy_tree(folder)
         # What the one before was planted in is built again, as it was: so bugs of a file follow one another.
-        missed = [bug.name for bug in sorted(bugs, key=lambda bug: (bug.test[0], bug.path)) if not is_found(folder, bug)]
+        bugs.sort(key=lambda bug: (bug.test[0], bug.path))
+        missed = [bug.name for bug in bugs if not is_found(folder, bug)]
     finally:
         if folder != ROOT:
             shutil.rmtree(folder)
